@@ -1,0 +1,160 @@
+"""Every error that Sojourn raises on purpose. None knows HTTP: ``api.problems`` has the one table for that.
+
+::
+
+    LedgerError
+    ├── Refused                  a rule of the domain says no; trying again as it stands cannot help
+    │   ├── BadValue             an element's value is missing, malformed or against a rule
+    │   ├── AlreadyEnrolled
+    │   ├── NotEnrolled
+    │   ├── RecordIsRetracted
+    │   ├── OtherState           a state may change only its own facts (V22)
+    │   ├── UnknownState
+    │   ├── IdempotencyKeyReused the key came before with another body
+    │   └── SubmissionRefused    a whole file, before anything of it was applied
+    ├── NotFound
+    │   └── NotOpen              no such open record
+    ├── Forbidden                the principal may not
+    ├── Conflict                 somebody else was faster, or is still at it
+    │   ├── StaleDecision        the streams decided upon have moved: decide anew
+    │   ├── StillRunning         the first request with this key has not been answered yet
+    │   ├── SubmissionDateReused
+    │   └── SubmissionLate
+    ├── Unavailable              try again later
+    │   ├── StoreUnavailable     PostgreSQL cannot be reached, or refused for want of room
+    │   ├── OutcomeUnknown       the connection went at commit: only the idempotency key can tell
+    │   ├── ProjectionBehind
+    │   └── Misconfigured        settings, schema or keys do not fit; the remedy is an operator's
+    └── IntegrityBroken          the log is not what it must be: writes stop
+        ├── LogBroken
+        └── UnknownEvent
+"""
+
+from __future__ import annotations
+
+
+class LedgerError(Exception):
+    """Base of all. ``code`` is stable and short; ``what`` never holds a child's data; ``remedy`` says what to do."""
+
+    code = "ledger-error"
+
+    def __init__(self, what: str, *, remedy: str = "", element: str | None = None, row: int | None = None) -> None:
+        super().__init__(what if not remedy else f"{what} {remedy}")
+        self.what = what
+        self.remedy = remedy
+        self.element = element
+        self.row = row
+
+
+class Refused(LedgerError):
+    code = "refused"
+
+
+class BadValue(Refused):
+    """rule: code of the rule that the value breaks."""
+
+    code = "bad-value"
+
+    def __init__(
+        self, what: str, *, rule: str, remedy: str = "", element: str | None = None, row: int | None = None
+    ) -> None:
+        super().__init__(what, remedy=remedy, element=element, row=row)
+        self.rule = rule
+
+
+class AlreadyEnrolled(Refused):
+    code = "already-enrolled"
+
+
+class NotEnrolled(Refused):
+    code = "not-enrolled"
+
+
+class RecordIsRetracted(Refused):
+    code = "record-retracted"
+
+
+class OtherState(Refused):
+    code = "other-state"
+
+
+class UnknownState(Refused):
+    code = "unknown-state"
+
+
+class IdempotencyKeyReused(Refused):
+    code = "idempotency-key-reused"
+
+
+class SubmissionRefused(Refused):
+    """rule: code of the rule that refuses the file."""
+
+    code = "submission-refused"
+
+    def __init__(self, what: str, *, rule: str, remedy: str = "", row: int | None = None) -> None:
+        super().__init__(what, remedy=remedy, row=row)
+        self.rule = rule
+
+
+class NotFound(LedgerError):
+    code = "not-found"
+
+
+class NotOpen(NotFound):
+    code = "record-not-open"
+
+
+class Forbidden(LedgerError):
+    code = "forbidden"
+
+
+class Conflict(LedgerError):
+    code = "conflict"
+
+
+class StaleDecision(Conflict):
+    code = "stale-decision"
+
+
+class StillRunning(Conflict):
+    code = "still-running"
+
+
+class SubmissionDateReused(Conflict):
+    code = "submission-date-reused"
+
+
+class SubmissionLate(Conflict):
+    code = "submission-late"
+
+
+class Unavailable(LedgerError):
+    code = "unavailable"
+
+
+class StoreUnavailable(Unavailable):
+    code = "store-unavailable"
+
+
+class OutcomeUnknown(Unavailable):
+    code = "outcome-unknown"
+
+
+class ProjectionBehind(Unavailable):
+    code = "projection-behind"
+
+
+class Misconfigured(Unavailable):
+    code = "misconfigured"
+
+
+class IntegrityBroken(LedgerError):
+    code = "integrity-broken"
+
+
+class LogBroken(IntegrityBroken):
+    code = "log-broken"
+
+
+class UnknownEvent(IntegrityBroken):
+    code = "unknown-event"

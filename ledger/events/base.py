@@ -1,0 +1,63 @@
+"""The shape that every event shares, and what is recorded beside it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import ClassVar
+
+import msgspec
+
+
+class KeyClass(StrEnum):
+    """Which of a subject's keys seals an event: destroying that key destroys the class and nothing else."""
+
+    EDUCATION = "education"
+    ELIGIBILITY = "eligibility"
+    DISCLOSURE = "disclosure"
+    SUBMISSION = "submission"
+    LEDGER = "ledger"
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A fact about the world or about the ledger, in the past tense, never changed once recorded.
+
+    ``topic`` is the stored name with its version.
+    """
+
+    topic: ClassVar[str] = ""
+
+    def key_class(self) -> KeyClass:
+        """Which key of the stream's subject seals this event."""
+        return KeyClass.LEDGER
+
+
+class Meta(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Who, why and from where: sealed with the event's body, so that it goes when the body goes.
+
+    actor: the principal's name, as he signed in. reason: his words, required where a person decides.
+    request: id of the request, shared by all that one request wrote. submission: ``STATE/SUBMISSION DATE`` of the
+    file. cause: position of the event that a reactor answers.
+    """
+
+    actor: str
+    reason: str | None = None
+    request: str | None = None
+    submission: str | None = None
+    cause: int | None = None
+
+
+class Recorded(msgspec.Struct, frozen=True, kw_only=True):
+    """An event with its place: what a reader of the log gets once the body is opened.
+
+    position: gap-free place in the log, from 1. version: count within the stream, from 1. recorded_at: when the
+    ledger learned it (UTC, microseconds, never going back). event_id: 32 hexadecimal digits.
+    """
+
+    position: int
+    stream: str
+    version: int
+    recorded_at: datetime
+    event_id: str
+    meta: Meta
+    event: Event

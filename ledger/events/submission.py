@@ -1,0 +1,101 @@
+"""Events of a submission: what one state's file for one night did. Stream: ``submission/<state>/<submission date>``.
+
+Bodies hold ids, codes, counts and hashes; nothing of a child. A refused value waits for its sealed field.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import msgspec
+
+from ledger.events.base import Event
+
+
+class SubmissionReceived(Event, frozen=True, kw_only=True):
+    """The file was read once, its totals hold, and its content is about to be applied.
+
+    content_hash: SHA-256 of the file's bytes, hexadecimal. submission_date, beginning, ending: of the header,
+    ISO 8601 without zone (the state's own). students, rows: of the header, checked against the content.
+    """
+
+    topic: ClassVar[str] = "submission-received.v1"
+
+    state: str
+    submission_date: str
+    content_hash: str
+    students: int
+    rows: int
+    beginning: str
+    ending: str
+
+
+class ChunkApplied(Event, frozen=True, kw_only=True):
+    """Whole students, in file order, were applied; a crash goes on after the last of them.
+
+    students: how many students of the file are done, this chunk included. The counts are of this chunk's rows.
+    """
+
+    topic: ClassVar[str] = "chunk-applied.v1"
+
+    chunk: int
+    students: int
+    accepted: int
+    unchanged: int
+    refused: int
+    warned: int
+    events: int
+    students_new: int
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One thing found in one row. value is never here: it is a child's."""
+
+    row: int
+    letter: str
+    rule: str
+    element: str | None = None
+    level: str = "refused"
+
+
+class FindingsRecorded(Event, frozen=True, kw_only=True):
+    """What was refused or warned of in one chunk."""
+
+    topic: ClassVar[str] = "findings-recorded.v1"
+
+    chunk: int
+    findings: list[Finding]
+
+
+class SubmissionCompleted(Event, frozen=True, kw_only=True):
+    """Every student of the file was applied. The counts are of the whole file."""
+
+    topic: ClassVar[str] = "submission-completed.v1"
+
+    rows: int
+    accepted: int
+    unchanged: int
+    refused: int
+    warned: int
+    events: int
+    students_new: int
+
+
+class SubmissionRefused(Event, frozen=True, kw_only=True):
+    """The whole file was refused, before anything of it was applied. rule: why, from the catalogue of rules."""
+
+    topic: ClassVar[str] = "submission-refused.v1"
+
+    state: str
+    submission_date: str
+    content_hash: str
+    rule: str
+
+
+EVENTS: tuple[type[Event], ...] = (
+    SubmissionReceived,
+    ChunkApplied,
+    FindingsRecorded,
+    SubmissionCompleted,
+    SubmissionRefused,
+)
