@@ -1,1 +1,9 @@
+"""Read models: what can be thrown away and made again from the ledger at any time."""
 
+from __future__ import annotations
+
+from projections import disclosures, students
+from projections.projection import Projection
+
+PROJECTIONS: tuple[Projection, ...] = (students.PROJECTION, disclosures.PROJECTION)
+"""Every read model there is."""

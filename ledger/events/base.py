@@ -32,6 +32,15 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return KeyClass.LEDGER
 
 
+class Erased(Event, frozen=True, kw_only=True):
+    """What a reader gets where the key was destroyed: that something was said, and no longer what. Never stored.
+
+    was: the topic of the event.
+    """
+
+    was: str
+
+
 class Meta(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Who, why and from where: sealed with the event's body, so that it goes when the body goes.
 

@@ -1,0 +1,110 @@
+"""The application: routes, errors, the edge, and what lives as long as the event loop.
+
+Invariant: everything it needs is in ``Services``; it reads no setting and opens no database of its own accord.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from importlib.metadata import version
+from typing import Any, Final
+
+import orjson
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from api import problems
+from api.edge import Edge
+from api.openapi import document
+from api.routes import events, health, home, records, students
+from api.schemas.elements import (
+    FACTS,
+    STUDENT_ROWS,
+    CorrectionBody,
+    ResidencyBody,
+    RetractionBody,
+    WithdrawalBody,
+)
+from api.services import Services
+from ledger.errors import LedgerError
+
+BODIES: Final = (STUDENT_ROWS, *FACTS.values(), WithdrawalBody, ResidencyBody, CorrectionBody, RetractionBody)
+_WRITES: Final = (400, 401, 403, 404, 409, 413, 415, 422, 500, 503)
+STATUSES: Final = {
+    "get": (401, 403, 404, 422, 500, 503),
+    "put": _WRITES,
+    "post": _WRITES,
+    "delete": (401, 403, 404, 409, 422, 500, 503),
+}
+"""Problems that a method may answer."""
+
+_TAGS: Final = [
+    {"name": "students", "description": "The consolidated record. Every answer is a disclosure, recorded first."},
+    {"name": "records", "description": "What a state sends, by the rules of its file."},
+    {"name": "feed", "description": "Every event, once and in order: ids, types and links."},
+    {"name": "operations", "description": "Health and metrics."},
+]
+
+
+def create_app(services: Services) -> FastAPI:
+    """The ASGI application over these services. Serve it in one event loop."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with contextlib.AsyncExitStack() as stack:
+            for pool in services.pools:
+                # Without waiting: a database that is away is told by /readyz and by each answer, not by a failed start.
+                await pool.open(wait=False)
+                stack.push_async_callback(pool.close)
+            await stack.enter_async_context(services.announcements.listening())
+            yield
+
+    app = FastAPI(
+        title="Sojourn",
+        summary="A record ledger for children who move.",
+        description="States send what they know of a child; whoever may, reads one consolidated record.",
+        version=version("sojourn"),
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        openapi_tags=_TAGS,
+        lifespan=lifespan,
+        docs_url=None,  # FastAPI's own page loads its parts from another host
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        middleware=[Middleware(Edge)],
+        # A span or a metric of FastAPI's would carry paths, which hold ids of children; the edge counts templates.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
+    )
+    app.state.services = services
+    app.state.students = students.reader_over(services)
+    for kind in (LedgerError, HTTPException, RequestValidationError):
+        app.add_exception_handler(kind, problems.answer)
+    # In the order in which requests come most often: the router tries one after the other.
+    for router in (records.router, students.router, events.router, health.router, home.router):
+        app.router.routes.extend(router.routes)
+    schema = _Schema(app)
+    app.openapi = schema.read  # type: ignore[method-assign]
+    app.router.routes.append(Route("/openapi.json", schema.answer))
+    return app
+
+
+class _Schema:
+    """The app's OpenAPI document, made when somebody first asks for it."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self._app = app
+        self._made: dict[str, Any] | None = None
+
+    def read(self) -> dict[str, Any]:
+        if self._made is None:
+            self._made = document(self._app, BODIES, STATUSES)
+        return self._made
+
+    async def answer(self, _: Request) -> Response:
+        return Response(orjson.dumps(self.read()), media_type="application/json")

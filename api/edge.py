@@ -1,0 +1,157 @@
+"""The outermost layer: what holds for every request, whatever answers it.
+
+Invariant: each request gets an id, a line in the log, a count, and an answer in the one shape of errors. Lines and
+counts hold the route's template, never the path or the query: those hold ids of children. A plain ASGI layer, since
+it stands in every request's way.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from collections.abc import Iterable
+from typing import Final
+
+import structlog
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.problems import BodyTooLarge, answer
+from ledger import telemetry
+
+BODY_BYTES_MAX: Final = 10 * 1024 * 1024
+REQUEST_ID: Final = "sojourn.request_id"
+"""Key of the request's id in the ASGI scope."""
+
+_UUID_LIKE: Final = re.compile(rb"[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}\Z")
+_SECURITY_HEADERS: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"content-security-policy", b"default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"strict-transport-security", b"max-age=31536000"),
+)
+"""``no-referrer`` because an address may hold a student's id. Pages have no script, and styles from here alone."""
+
+log = structlog.get_logger()
+
+
+def request_id_of(request: Request) -> str:
+    """The id that this request is known by, in its answer, the log, and the events that it writes."""
+    return request.scope[REQUEST_ID]
+
+
+class Edge:
+    """body_bytes_max: a longer body is refused as soon as that is known, by its header or by counting."""
+
+    def __init__(self, app: ASGIApp, *, body_bytes_max: int = BODY_BYTES_MAX) -> None:
+        self._app = app
+        self._body_bytes_max = body_bytes_max
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        given, length = _wanted_headers(scope["headers"])
+        request_id = scope[REQUEST_ID] = _request_id(given)
+        status = 0
+        read = 0
+
+        async def counted() -> Message:
+            nonlocal read
+            message = await receive()
+            if message["type"] == "http.request":
+                read += len(message.get("body", b""))
+                if read > self._body_bytes_max:
+                    raise self._too_large(close=True)
+            return message
+
+        async def stamped(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode()), *_SECURITY_HEADERS]
+            await send(message)
+
+        telemetry.HTTP_REQUESTS_RUNNING.inc()
+        try:
+            self._must_fit(length)
+            await self._app(scope, counted, stamped)
+        except Exception as error:  # the last place that can answer, and keep what the error quotes out of the log
+            if status:
+                log.exception("broken-answer", request=request_id)
+                raise _Broken from None
+            response = await answer(Request(scope), error)
+            if isinstance(error, BodyTooLarge) and error.close:
+                response.headers["Connection"] = "close"
+            await response(scope, receive, stamped)
+        finally:
+            telemetry.HTTP_REQUESTS_RUNNING.dec()
+            self._tell(scope, status, time.perf_counter() - started, request_id)
+
+    def _must_fit(self, length: int | None) -> None:
+        if length is not None and length > self._body_bytes_max:
+            raise self._too_large()
+
+    def _too_large(self, *, close: bool = False) -> BodyTooLarge:
+        error = BodyTooLarge(
+            f"The body is larger than {self._body_bytes_max // 1024 // 1024} MB.",
+            remedy="Send one student a request; a whole night's rows go by `sojourn submit`.",
+        )
+        # A body of unknown length may have no end, so the connection ends. One of known length is left to run out
+        # unread: cutting it off could keep the answer from the client.
+        error.close = close
+        return error
+
+    def _tell(self, scope: Scope, status: int, seconds: float, request_id: str) -> None:
+        route = getattr(scope.get("route"), "path", None) or "unmatched"
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        _duration(route, method, status).observe(seconds)
+        if route not in _QUIET:
+            log.info(
+                "request",
+                route=route,
+                method=method,
+                status=status,
+                duration_ms=round(seconds * 1000, 2),
+                request=request_id,
+                principal=scope.get("sojourn.principal"),
+            )
+
+
+class _Broken(Exception):
+    """An answer broke off after it had begun: the server ends the connection. Without the cause, which was logged."""
+
+
+_METHODS: Final = frozenset({"GET", "PUT", "POST", "DELETE", "HEAD", "OPTIONS", "PATCH"})
+_QUIET: Final = frozenset({"/livez", "/readyz", "/metrics"})
+"""Asked every few seconds by machines: counted, not told."""
+_DURATIONS: Final[dict[tuple[str, str, int], telemetry.Histogram]] = {}
+
+
+def _duration(route: str, method: str, status: int) -> telemetry.Histogram:
+    """The counter of one route, method and status: kept, since finding it costs more than counting."""
+    key = (route, method, status)
+    found = _DURATIONS.get(key)
+    if found is None:
+        found = _DURATIONS[key] = telemetry.HTTP_REQUEST_DURATION.labels(route, method, str(status))
+    return found
+
+
+def _wanted_headers(headers: Iterable[tuple[bytes, bytes]]) -> tuple[bytes | None, int | None]:
+    """X-Request-ID and Content-Length."""
+    given = length = None
+    for name, value in headers:
+        if name == b"x-request-id":
+            given = value
+        elif name == b"content-length" and value.isdigit():
+            length = int(value)
+    return given, length
+
+
+def _request_id(given: bytes | None) -> str:
+    """The client's own where it looks like a UUID: any other text could be data, and would be in every log."""
+    return given.decode().lower() if given is not None and _UUID_LIKE.match(given) else str(uuid.uuid4())

@@ -1,0 +1,68 @@
+"""A few lines that make a page: everything put into one is escaped, whatever it is.
+
+Invariant: text becomes markup only through ``Markup``, which this module alone makes. Pages load nothing from another
+host and hold no script.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from starlette.responses import Response
+
+_PRACTICE: Final = '<p class="practice" role="note">Practice space: every child here is invented.</p>'
+
+
+class Markup(str):
+    """Text that is HTML already."""
+
+    __slots__ = ()
+
+
+def escaped(text: object) -> Markup:
+    """HTML for any text; markup stays what it is."""
+    return text if isinstance(text, Markup) else Markup(html.escape(str(text)))
+
+
+def element(tag: str, *content: object, **attributes: str) -> Markup:
+    """``<tag attribute="...">content</tag>``. ``class_`` is the attribute class."""
+    given = "".join(
+        f' {name.rstrip("_").replace("_", "-")}="{html.escape(value)}"' for name, value in attributes.items()
+    )
+    return Markup(f"<{tag}{given}>{''.join(escaped(part) for part in content)}</{tag}>")
+
+
+def joined(parts: Iterable[object]) -> Markup:
+    return Markup("".join(escaped(part) for part in parts))
+
+
+def link(address: str, text: object) -> Markup:
+    return element("a", text, href=address)
+
+
+def table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: bool = False) -> Markup:
+    """A table whose first column names its row. numbers: all other columns are numbers."""
+    kind = {"class_": "number"} if numbers else {}
+    head = joined(element("th", text, scope="col", **(kind if index else {})) for index, text in enumerate(heads))
+    body = joined(
+        element("tr", element("th", row[0], scope="row"), *(element("td", cell, **kind) for cell in row[1:]))
+        for row in rows
+    )
+    whole = element("table", element("caption", caption), element("thead", element("tr", head)), element("tbody", body))
+    # Wide tables scroll by themselves; with the keyboard too, hence the tabindex.
+    return element("div", whole, class_="table", tabindex="0", role="region", aria_label=caption)
+
+
+def page(title: str, *content: object, practice: bool, status: int = 200) -> Response:
+    """A whole page."""
+    text = (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<title>{escaped(title)} · Sojourn</title><link rel="stylesheet" href="/style.css"></head><body>'
+        '<a class="skip" href="#main">Skip to the content</a>'
+        f"{_PRACTICE if practice else ''}"
+        f'<main id="main"><h1>{escaped(title)}</h1>{joined(content)}</main></body></html>'
+    )
+    return Response(text, status, {"Cache-Control": "private, no-cache"}, "text/html; charset=utf-8")

@@ -1,0 +1,98 @@
+"""Who asks: a token's holder, or, in practice space only, whoever opens a page.
+
+Invariant: a request has one principal, found before anything else is looked at. What a principal may write is said
+here in two sentences until access control has a policy of its own: submitters and data administrators write, and only
+for their own state.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+from starlette.requests import Request
+
+from api.problems import NotSignedIn
+from api.services import services_of
+from ledger.errors import Forbidden, OtherState, UnknownState
+from ledger.mde import STATES
+
+ROLES: Final = (
+    "secondary_user",
+    "primary_user",
+    "district_data_administrator",
+    "regional_data_administrator",
+    "state_data_administrator",
+    "region_administrator",
+    "user_administrator",
+    "state_batch_submitter",
+    "recruiter",
+    "eligibility_reviewer",
+    "government_user",
+    "privacy_officer",
+    "auditor",
+    "help_desk",
+    "operator",
+    "parent",
+)
+SUBMITTERS: Final = frozenset(
+    {
+        "state_batch_submitter",
+        "district_data_administrator",
+        "regional_data_administrator",
+        "state_data_administrator",
+    }
+)
+"""Roles that may send facts, each for its own state."""
+PRACTICE_VISITOR: Final = "practice visitor"
+
+
+class Principal(msgspec.Struct, frozen=True):
+    """name: as signed in, and the actor of all he does. state, region, district: what the role is narrowed to.
+    organisation: on whose behalf, for disclosures."""
+
+    name: str
+    role: str
+    state: str | None
+    region: str | None
+    district: str | None
+    organisation: str
+
+
+async def principal_of(request: Request) -> Principal:
+    """The holder of the request's bearer token. Raises NotSignedIn, StoreUnavailable."""
+    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not secret:
+        raise NotSignedIn("This needs a token.", remedy="Send `Authorization: Bearer` and a token.")
+    services = services_of(request)
+    token = await services.tokens.lookup(secret.strip())
+    if token is None:
+        raise NotSignedIn(
+            "The token is not known here, or has expired, or was revoked.",
+            remedy="Ask an operator for one: `sojourn token create`.",
+        )
+    organisation = token.district or token.region or token.state or services.organisation
+    return Principal(token.name, token.role, token.state, token.region, token.district, organisation)
+
+
+async def visitor_of(request: Request) -> Principal:
+    """The principal of a page: a token's holder, or anybody where this is practice space. Raises NotSignedIn."""
+    services = services_of(request)
+    if services.practice and "authorization" not in request.headers:
+        return Principal(PRACTICE_VISITOR, "secondary_user", None, None, None, services.organisation)
+    return await principal_of(request)
+
+
+def submitter_for(principal: Principal, state: str) -> None:
+    """Pass where the principal may send facts for a state. Raises UnknownState, Forbidden, OtherState."""
+    if state not in STATES:
+        raise UnknownState("No state or territory has this code.", remedy="Use the USPS code, such as OR.")
+    if principal.role not in SUBMITTERS:
+        raise Forbidden(
+            "This role does not send facts.", remedy="Use the token of a state batch submitter or data administrator."
+        )
+    if principal.state != state:
+        raise OtherState(
+            "The record is of another state than the token.",  # V22
+            remedy="A state changes only its own facts. Use a token of the record's state.",
+        )

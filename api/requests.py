@@ -1,0 +1,115 @@
+"""What the routes read from a request, each refused in the one shape where it is wrong.
+
+Invariant: a body is read as JSON in UTF-8 by its model and by nothing else, so that what is taken is what the schema
+says. Knows no ledger.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final, NamedTuple, TypeVar
+
+import orjson
+import pydantic
+from pydantic import BaseModel
+from starlette.requests import ClientDisconnect, Request
+
+from api.problems import Fault, Invalid, Unsent, UnsupportedMedia, malformed
+from ledger.mde import TABLES
+
+KEY_MAX: Final = 255
+PURPOSE_MAX: Final = 200
+DEFAULT_PURPOSE: Final = "education-record-review"
+POSITION_MAX: Final = 2**63 - 1
+_NAMES: Final = tuple(
+    {element.key for table in TABLES.values() for element in table.elements}
+    | {table.key for table in TABLES.values()}
+    | {"fact", "elements", "enrollment"}
+)
+"""Names that a body may hold, to guess the one that was meant."""
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Body(NamedTuple):
+    """A body as it came."""
+
+    raw: bytes
+
+    def hash(self, key: bytes, method: str, path: str) -> bytes:
+        """Keyed hash of method, path and the body in canonical form: names sorted, blanks between them gone.
+
+        Keyed, because what is hashed is a child's data, and the hash is kept beside the idempotency key.
+        """
+        canonical = orjson.dumps(orjson.loads(self.raw), option=orjson.OPT_SORT_KEYS) if self.raw else b""
+        digest = hashlib.blake2b(key=key, digest_size=32)
+        for part in (method.encode(), path.encode(), canonical):
+            digest.update(len(part).to_bytes(8, "big"))
+            digest.update(part)
+        return digest.digest()
+
+    def as_model(self, model: type[Model]) -> Model:
+        """Raises Malformed, Invalid."""
+        try:
+            return model.__pydantic_validator__.validate_json(self.raw)  # type: ignore[return-value]
+        except pydantic.ValidationError as error:
+            raise malformed(error, _NAMES) from None
+
+
+async def body_of(request: Request) -> Body:
+    """The JSON body. Raises UnsupportedMedia, BodyTooLarge, Unsent where the client went away."""
+    kind = request.headers.get("content-type", "")
+    if kind != "application/json" and kind.partition(";")[0].strip().lower() != "application/json":
+        raise UnsupportedMedia("The body is not sent as JSON.", remedy="Send `Content-Type: application/json`.")
+    try:
+        return Body(await request.body())
+    except ClientDisconnect:
+        raise Unsent("The body broke off.", remedy="Send it again.") from None
+
+
+def idempotency_key(request: Request) -> str | None:
+    """The header's key, or None. Raises Invalid."""
+    key = request.headers.get("idempotency-key")
+    if key is None:
+        return None
+    if not (0 < len(key) <= KEY_MAX and _is_plain(key)):
+        raise Invalid(
+            "The idempotency key cannot be used.",
+            remedy="Send a new UUID for each new request, and the same one when it is sent again.",
+            faults=[_header_fault("Idempotency-Key", f"It is not 1 to {KEY_MAX} printable ASCII characters.")],
+        )
+    return key
+
+
+def purpose_of(request: Request) -> str:
+    """What the reader wants it for: the header, never the URL. Raises Invalid."""
+    purpose = request.headers.get("purpose", DEFAULT_PURPOSE).strip()
+    if not (0 < len(purpose) <= PURPOSE_MAX and _is_plain(purpose)):
+        raise Invalid(
+            "The purpose cannot be recorded.",
+            remedy="Say in a few words what it is read for.",
+            faults=[_header_fault("Purpose", f"It is not 1 to {PURPOSE_MAX} printable ASCII characters.")],
+        )
+    return purpose
+
+
+def at_least_of(request: Request) -> int:
+    """Position that the answer must have reached; 0 where none is asked for. Raises Invalid."""
+    given = request.query_params.get("at_least")
+    if given is None:
+        return 0
+    if not (given.isascii() and given.isdigit() and len(given) <= 19 and int(given) <= POSITION_MAX):
+        raise Invalid(
+            "The position cannot be used.",
+            remedy="Send the Ledger-Position of the write that must be seen.",
+            faults=[Fault("query:at_least", None, "position", "It is not a whole number from 0.")],
+        )
+    return int(given)
+
+
+def _is_plain(text: str) -> bool:
+    return text.isascii() and text.isprintable()
+
+
+def _header_fault(name: str, message: str) -> Fault:
+    return Fault(f"header:{name}", None, "printable", message)

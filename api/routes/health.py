@@ -1,0 +1,127 @@
+"""Whether this process lives, whether it can serve, and what it has counted.
+
+Invariant: ready means that a command could be committed and a child's record read now. What cannot be found out is not
+ready. Nobody signs in here, and nothing here is about a child.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+import orjson
+import psycopg
+from fastapi import APIRouter, Request
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from psycopg_pool import PoolTimeout
+from starlette.responses import PlainTextResponse, Response
+
+from api.openapi import operation_id
+from api.schemas.answers import Health
+from api.services import Check, Services, services_of
+from ledger import telemetry
+from ledger.errors import LedgerError
+
+router = APIRouter(tags=["operations"], generate_unique_id_function=operation_id)
+
+CHECK_TIMEOUT_S: Final = 5.0
+ACCESS_LOG_MODELS: Final = frozenset({"disclosures"})
+"""Read models that follow the access log."""
+
+
+@router.get("/livez", summary="The process runs", response_class=PlainTextResponse)
+async def livez() -> PlainTextResponse:
+    return PlainTextResponse("alive\n")
+
+
+@router.get(
+    "/readyz",
+    summary="Whether it can serve, and what does not hold",
+    response_model=None,
+    responses={200: {"model": Health}, 503: {"model": Health, "description": "Something does not hold."}},
+)
+async def readyz(request: Request) -> Response:
+    """The same words on both statuses. A read model that lags does not make the service unready: reads say so."""
+    services = services_of(request)
+    names = ["database", *(check.name for check in services.checks), "announcements"]
+    lags, *found = await asyncio.gather(
+        lag(services), *(_run(check) for check in services.checks), _announcements(services)
+    )
+    database = lags if isinstance(lags, str) else None
+    results = dict(zip(names, [database, *found], strict=True))
+    ready = all(wrong is None for wrong in results.values())
+    body = {
+        "status": "ready" if ready else "not ready",
+        "checks": {name: wrong or "ok" for name, wrong in results.items()},
+        "projections": {} if isinstance(lags, str) else lags,
+    }
+    return Response(
+        orjson.dumps(body),
+        200 if ready else 503,
+        {"Cache-Control": "no-store"},
+        "application/json",
+    )
+
+
+@router.get("/metrics", summary="Prometheus metrics", response_class=PlainTextResponse)
+async def metrics(request: Request) -> Response:
+    """Heads and lags are asked of the database for this very answer: a projector that died cannot report itself."""
+    lags = await lag(services_of(request))
+    if isinstance(lags, str):
+        for gauge in (telemetry.LEDGER_HEAD, telemetry.PROJECTION_LAG):
+            gauge.clear()
+    else:
+        for name, numbers in lags.items():
+            telemetry.PROJECTION_POSITION.labels(name).set(numbers["position"])
+            telemetry.PROJECTION_LAG.labels(name).set(numbers["lag_events"])
+            telemetry.LEDGER_HEAD.labels(_log_of(name)).set(numbers["head"])
+    return Response(generate_latest(telemetry.REGISTRY), media_type=CONTENT_TYPE_LATEST)
+
+
+async def lag(services: Services) -> dict[str, dict[str, int]] | str:
+    """Position, head and lag of each read model, or what is wrong with the database.
+
+    Positions are read before heads, so that a lag is never told too small.
+    """
+    try:
+        async with asyncio.timeout(CHECK_TIMEOUT_S), services.feed.connection() as connection:
+            cursor = await connection.execute(
+                "select application_name, notification_id from tracking.positions"
+                " where application_name in (select name from tracking.projections)"
+            )
+            positions = dict(await cursor.fetchall())
+            cursor = await connection.execute(
+                "select 'ledger', position from ledger.head union all select 'access', position from access.head"
+            )
+            heads = dict(await cursor.fetchall())
+        async with asyncio.timeout(CHECK_TIMEOUT_S), services.reads.connection() as connection:
+            await connection.execute("select 1")
+    except (psycopg.Error, PoolTimeout, TimeoutError) as error:
+        return f"PostgreSQL does not answer ({type(error).__name__}). See that it runs and has connections free."
+    return {
+        name: {"position": position, "head": head, "lag_events": max(0, head - position)}
+        for name, position in sorted(positions.items())
+        if (head := heads[_log_of(name)]) is not None
+    }
+
+
+def _log_of(projection: str) -> str:
+    return "access" if projection.partition("__")[0] in ACCESS_LOG_MODELS else "ledger"
+
+
+async def _run(check: Check) -> str | None:
+    try:
+        async with asyncio.timeout(CHECK_TIMEOUT_S):
+            return await asyncio.to_thread(check.find)
+    except LedgerError as error:
+        return str(error)
+    except TimeoutError:
+        return f"No answer within {CHECK_TIMEOUT_S:.0f} s."
+    except Exception as error:  # a check that breaks is a check that fails
+        return f"The check itself failed ({type(error).__name__})."
+
+
+async def _announcements(services: Services) -> str | None:
+    if services.announcements.connected:
+        return None
+    return "Not listening to PostgreSQL: readers who wait for a position, and the feed, would not be woken."

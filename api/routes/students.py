@@ -1,0 +1,321 @@
+# ruff: noqa: FAST003 - a direct route reads its path by itself (api.openapi)
+"""Students: the consolidated record and what hangs on it. Every answer goes through ``show``.
+
+Invariant: ids in an address, nothing else of a child; and bytes that the read model has ready are passed on, not
+parsed and written anew. Only what depends on today is computed here, from dates.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Sequence
+from datetime import date
+from typing import Any, Final, NamedTuple
+
+import msgspec
+import orjson
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from api.batching import Batches
+from api.edge import request_id_of
+from api.openapi import AT_LEAST, CURSOR, IF_NONE_MATCH, LIMIT, PURPOSE, STUDENT_ID, Direct, operation, operation_id
+from api.principals import Principal, principal_of
+from api.problems import Fault, Invalid
+from api.requests import at_least_of, purpose_of
+from api.schemas.answers import DisclosuresAnswer, RecordsAnswer, StudentAnswer
+from api.services import Services, services_of
+from api.show import SECTIONS, Found, Shown, View, basis_of, show
+from ledger.errors import ProjectionBehind
+from ledger.ids import is_student_id
+from projections import disclosures, students
+from projections.disclosures import Cursor, Disclosure
+from projections.students import StudentRow
+
+router = APIRouter(tags=["students"], route_class=Direct, generate_unique_id_function=operation_id)
+
+WAIT_S: Final = 2.0
+"""How long a read waits for the position it must have reached."""
+
+LIMIT_MAX: Final = 1000
+
+Reader = Batches[str, StudentRow]
+
+
+class Behind(ProjectionBehind):
+    """members: the position that was reached, for the problem."""
+
+    def __init__(self, name: str, reached: int, wanted: int) -> None:
+        super().__init__(
+            f"The read model {name} has come to position {reached}, not yet to {wanted}.",
+            remedy="Ask again in a moment.",
+        )
+        self.members = {"position": reached}
+
+
+def reader_over(services: Services) -> Reader:
+    """Reads students by id, those that are asked for together by one query."""
+
+    async def read(ids: Sequence[str]) -> dict[str, StudentRow]:
+        async with services.reads.connection() as connection:
+            return await students.students(connection, ids)
+
+    return Batches(read)
+
+
+# -- views
+
+
+class _Interval(msgspec.Struct):
+    begins: str | None = None
+    expires: str | None = None
+
+
+class _Move(msgspec.Struct):
+    eligibility: _Interval | None = None
+
+
+class _Source(msgspec.Struct):
+    state: str
+
+
+class _Dates(msgspec.Struct):
+    """What the edge needs of the core section: dates and states. The decoder skips all else."""
+
+    records: list[_Source] = []
+    qualifying_moves: list[_Move] = []
+
+    def eligible_on(self, day: date) -> bool:
+        """Whether a move makes the child eligible on a day: both ends count."""
+        text = day.isoformat()
+        return any(
+            move.eligibility is not None
+            and (move.eligibility.begins or "~") <= text <= (move.eligibility.expires or "")
+            for move in self.qualifying_moves
+        )
+
+
+class _Records(msgspec.Struct):
+    records: msgspec.Raw
+
+
+_dates = msgspec.json.Decoder(_Dates).decode
+_records = msgspec.json.Decoder(_Records).decode
+
+
+class StudentView:
+    """The consolidated record, assembled from its ready sections."""
+
+    name = "student"
+    sections: Sequence[str] = SECTIONS
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self.row: StudentRow | None = None
+        self.dates = _Dates()
+
+    async def read(self, student_id: str) -> Found | None:
+        """One row, by any id ever issued."""
+        row = self.row = await self._reader.get(student_id)
+        if row is None:
+            return None
+        self.dates = _dates(row.sections["core"])
+        states = [record.state for record in self.dates.records]
+        return Found(row.student_id, row.records, row.position, str(row.position), states)
+
+    def render(self, sections: Sequence[str], day: date) -> bytes:
+        row = self.row
+        assert row is not None, "rendered before it was read"
+        head = {
+            "student_id": row.student_id,
+            "position": row.position,
+            "day": day.isoformat(),
+            "eligible_now": self.dates.eligible_on(day),
+        }
+        parts = [orjson.dumps(head)[:-1]]
+        parts += [b',"%b":%b' % (name.encode(), row.sections[name]) for name in sections]
+        parts.append(b"}")
+        return b"".join(parts)
+
+
+class RecordsView(StudentView):
+    """The records that are now linked to the student: which state keeps which, under which id."""
+
+    name = "records"
+    sections: Sequence[str] = ("core",)
+
+    def render(self, sections: Sequence[str], day: date) -> bytes:  # noqa: ARG002 - the shape of every view
+        row = self.row
+        assert row is not None, "rendered before it was read"
+        head = orjson.dumps({"student_id": row.student_id, "position": row.position})[:-1]
+        return b'%b,"records":%b}' % (head, bytes(_records(row.sections["core"]).records))
+
+
+class Page(NamedTuple):
+    """Which part of a list, newest first. before: the last row of the page before."""
+
+    before: Cursor | None
+    limit: int
+
+
+class DisclosuresView(StudentView):
+    """Who was shown the student's records, when, what and why. Looking at it is a disclosure as well."""
+
+    name = "disclosures"
+    sections: Sequence[str] = ("disclosures",)
+
+    def __init__(self, reader: Reader, services: Services, page: Page) -> None:
+        super().__init__(reader)
+        self._services = services
+        self._page = page
+        self._entries: list[Disclosure] = []
+
+    async def read(self, student_id: str) -> Found | None:
+        """Waits first for the entries that are durable by now, so that no reader is missing from the answer."""
+        async with self._services.feed.connection() as connection:
+            row = await (await connection.execute("select position from access.head")).fetchone()
+        await wait_for(self._services, disclosures.PROJECTION.name, row[0] if row else 0)
+        found = await super().read(student_id)
+        if found is None:
+            return None
+        before, limit = self._page
+        async with self._services.reads.connection() as connection:
+            self._entries = await disclosures.of_records(connection, found.records, before=before, limit=limit)
+        first, last = (self._entries[0], self._entries[-1]) if self._entries else (None, None)
+        tag = f"{found.position}.{first.position if first else 0}.{last.position if last else 0}.{limit}"
+        return found._replace(tag=tag)
+
+    def render(self, sections: Sequence[str], day: date) -> bytes:  # noqa: ARG002 - the shape of every view
+        row = self.row
+        assert row is not None, "rendered before it was read"
+        full = len(self._entries) == self._page.limit
+        body = {
+            "student_id": row.student_id,
+            "disclosures": [entry._asdict() for entry in self._entries],
+            "cursor": _opaque(self._entries[-1].cursor) if full else None,
+        }
+        return orjson.dumps(body)
+
+
+# -- routes
+
+
+async def wait_for(services: Services, name: str, position: int) -> None:
+    """Return once a read model has come to a position. Raises Behind after ``WAIT_S``."""
+    if position and not await services.announcements.reached(name, position, WAIT_S):
+        raise Behind(name, services.announcements.position(name), position)
+
+
+async def show_student(request: Request, principal: Principal, view: View) -> Shown:
+    """Show what a view makes of the student in the path, to the principal of the request."""
+    student_id: str = request.path_params["id"]
+    if not is_student_id(student_id):
+        raise Invalid(
+            "This is not a student id.",
+            remedy="A student id is 12 digits, the last of them a check digit.",
+            faults=[Fault("path:id", None, "student-id", "It has not the form of a student id.")],
+        )
+    services = services_of(request)
+    purpose = purpose_of(request)
+    await wait_for(services, students.PROJECTION.name, at_least_of(request))
+    return await show(
+        principal,
+        purpose,
+        basis_of(principal),
+        view,
+        student_id,
+        access=services.ledger.access,
+        request_id=request_id_of(request),
+        now=services.clock(),
+        known=request.headers.get("if-none-match", ""),
+    )
+
+
+async def _answer(request: Request, view: View) -> Response:
+    principal = await principal_of(request)
+    request.scope["sojourn.principal"] = principal.name
+    shown = await show_student(request, principal, view)
+    headers = {"ETag": shown.etag, "Cache-Control": "private, no-cache"}
+    if shown.body is None:
+        return Response(status_code=304, headers=headers)
+    return Response(shown.body, headers=headers, media_type="application/json")
+
+
+_PARAMETERS: Final = (STUDENT_ID, AT_LEAST, PURPOSE, IF_NONE_MATCH)
+
+
+def _responses(model: type[Any]) -> dict[int | str, dict[str, Any]]:
+    return {
+        200: {"model": model, "description": "Shown, and the disclosure entry is durable."},
+        304: {"description": "What the reader holds is current. Recorded as a disclosure too."},
+    }
+
+
+@router.get(
+    "/v1/students/{id}",
+    summary="Read a consolidated record",
+    responses=_responses(StudentAnswer),
+    openapi_extra=operation(_PARAMETERS),
+)
+async def read_student(request: Request) -> Response:
+    """Takes any id ever issued. Each record shown gets a disclosure entry before the answer leaves."""
+    return await _answer(request, StudentView(request.app.state.students))
+
+
+@router.get(
+    "/v1/students/{id}/records",
+    summary="Which states keep a record of the student",
+    responses=_responses(RecordsAnswer),
+    openapi_extra=operation(_PARAMETERS),
+)
+async def read_records(request: Request) -> Response:
+    """The records that are linked now, each with its state and the state's own id."""
+    return await _answer(request, RecordsView(request.app.state.students))
+
+
+@router.get(
+    "/v1/students/{id}/disclosures",
+    summary="Who was shown the student's records",
+    responses=_responses(DisclosuresAnswer),
+    openapi_extra=operation((*_PARAMETERS, LIMIT, CURSOR)),
+)
+async def read_disclosures(request: Request) -> Response:
+    """Complete up to the moment of asking: it waits for entries that are durable already."""
+    view = DisclosuresView(request.app.state.students, services_of(request), _page_of(request))
+    return await _answer(request, view)
+
+
+def _page_of(request: Request) -> Page:
+    """Raises Invalid."""
+    limit, cursor = request.query_params.get("limit", "100"), request.query_params.get("cursor")
+    if not (limit.isascii() and limit.isdigit() and len(limit) < 5 and 1 <= int(limit) <= LIMIT_MAX):
+        raise Invalid(
+            "The limit cannot be used.",
+            remedy=f"Ask for 1 to {LIMIT_MAX}.",
+            faults=[Fault("query:limit", None, "range", f"It is not a whole number from 1 to {LIMIT_MAX}.")],
+        )
+    return Page(_cursor(cursor) if cursor is not None else None, int(limit))
+
+
+def _opaque(cursor: Cursor) -> str:
+    return base64.urlsafe_b64encode(f"{cursor.position}:{cursor.record}".encode()).decode().rstrip("=")
+
+
+def _cursor(text: str) -> Cursor:
+    """The place in a list that an answer gave as its cursor. Raises Invalid."""
+    try:
+        plain = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii")
+    except ValueError:
+        plain = ""
+    match = _CURSOR.fullmatch(plain)
+    if match is None:
+        raise Invalid(
+            "The cursor is not one that an answer gave.",
+            remedy="Take it from the page before, or leave it out.",
+            faults=[Fault("query:cursor", None, "cursor", "It cannot be read.")],
+        )
+    return Cursor(int(match[1]), match[2])
+
+
+_CURSOR: Final = re.compile(r"([0-9]{1,18}):([0-9a-f-]{36})")

@@ -1,0 +1,173 @@
+"""What the API answers, as the schema declares it. The routes write the JSON themselves: these are its description.
+
+Invariant: an answer to a write holds ids, positions, outcomes and rules, and no value that was sent.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ledger.ids import student_id
+
+_STUDENT = student_id(0)
+
+
+class FindingAnswer(BaseModel):
+    """Something that a rule said of a row."""
+
+    rule: str
+    level: str = Field(description="refused: the row, or the element where it may be left out; warned: it stands.")
+    element: str | None = None
+    message: str
+    remedy: str
+
+
+class OutcomeAnswer(BaseModel):
+    """What became of one row. pointer: where it stands in the body."""
+
+    pointer: str
+    letter: str
+    outcome: Literal["accepted", "unchanged", "refused"]
+    fact: int | None = Field(default=None, description="Id of the fact within the record; 0 is the S row.")
+    findings: list[FindingAnswer] = []
+
+
+class WriteAnswer(BaseModel):
+    """What a write did."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "record_id": "01920f8e-0b5e-7cc3-98c4-dc0c0c07398f",
+                    "student_id": _STUDENT,
+                    "position": 7,
+                    "facts": [3],
+                    "outcomes": [
+                        {"pointer": "", "letter": "E", "outcome": "accepted", "fact": 3, "findings": []},
+                    ],
+                }
+            ]
+        }
+    )
+
+    record_id: str = Field(description="The record's UUID.")
+    student_id: str = Field(description="The student that the record belongs to: read it at /v1/students/{id}.")
+    position: int = Field(description="Position in the ledger; `at_least` of a read.")
+    facts: list[int] = Field(description="Facts that the events speak of.")
+    outcomes: list[OutcomeAnswer] = Field(description="Empty where the answer is a replay: ids are kept, rows are not.")
+
+
+class FaultAnswer(BaseModel):
+    """One thing that is wrong. pointer: a JSON pointer into the body, or `query:name`, `header:name`."""
+
+    pointer: str
+    element: str | None = None
+    rule: str | None = None
+    message: str
+    remedy: str | None = None
+
+
+class Problem(BaseModel):
+    """RFC 9457. `type` is stable; it never holds what was sent."""
+
+    type: str = Field(description="URI reference of the kind of problem, such as /problems/stale-decision.")
+    title: str
+    status: int
+    detail: str
+    remedy: str | None = None
+    request_id: str | None = None
+    errors: list[FaultAnswer] | None = None
+
+
+class StudentAnswer(BaseModel):
+    """The consolidated record, in sections; a section is left out where the principal may not see it."""
+
+    student_id: str
+    position: int = Field(description="Position of the last event that changed it.")
+    day: str = Field(description="The day for which it is said, YYYY-MM-DD.")
+    eligible_now: bool = Field(description="Whether a qualifying move makes the child eligible on that day.")
+    core: dict[str, Any] | None = None
+    contacts: dict[str, Any] | None = None
+    health: dict[str, Any] | None = None
+    provenance: dict[str, Any] | None = None
+
+
+class RecordAnswer(BaseModel):
+    """A record that is linked to the student now, with the elements of its S row."""
+
+    model_config = ConfigDict(extra="allow")
+
+    record: str
+    state: str
+    state_student_id: str
+    student_id: str = Field(description="The id that the record minted when it was opened.")
+    status: Literal["open", "retracted"]
+
+
+class RecordsAnswer(BaseModel):
+    """Earliest opened first."""
+
+    student_id: str
+    position: int
+    records: list[RecordAnswer]
+
+
+class DisclosureAnswer(BaseModel):
+    """One showing of one record to one party, or a refusal."""
+
+    position: int = Field(description="Position in the access log.")
+    record: str
+    recorded_at: str
+    outcome: Literal["shown", "not-modified", "refused"]
+    student_id: str | None = Field(description="The id that was asked for.")
+    actor: str
+    role: str
+    organisation: str
+    purpose: str
+    basis: str
+    view: str
+    sections: list[str]
+    rule: str | None
+    request: str | None
+    ledger_position: int | None
+
+
+class DisclosuresAnswer(BaseModel):
+    """Newest first."""
+
+    student_id: str
+    disclosures: list[DisclosureAnswer]
+    cursor: str | None = Field(description="For the next page; null at the end.")
+
+
+class CloudEvent(BaseModel):
+    """CloudEvents 1.0, structured. Ids, types and links only."""
+
+    specversion: Literal["1.0"]
+    id: str
+    source: str
+    type: str
+    subject: str = Field(description="The stream.")
+    time: str
+    datacontenttype: Literal["application/json"]
+    data: dict[str, Any]
+
+
+class EventPage(BaseModel):
+    """A page of the feed, every position once and in order."""
+
+    events: list[CloudEvent]
+    after: int = Field(description="Position of the last event here: `after` of the next page.")
+    head: int = Field(description="Last position of the ledger when the page was read.")
+    next: str | None = Field(description="Link to the next page, or null at the head.")
+
+
+class Health(BaseModel):
+    """What was checked, and what does not hold."""
+
+    status: Literal["ready", "not ready"]
+    checks: dict[str, str] = Field(description="`ok`, or what is wrong and what mends it.")
+    projections: dict[str, dict[str, int]] = Field(description="Position and lag in events of each read model.")

@@ -1,0 +1,168 @@
+"""The one door through which a child's data leaves.
+
+Invariant (law 9): before an answer about a child leaves, the entry that says who was shown what, why and on which
+ground is durable in the access log; one entry for each record shown, all with the request's id. That holds for an
+answer that only says "nothing has changed" as well. Every route, page and command that reads a child calls ``show``.
+
+Until access control has its policy, whoever holds a token is shown every section; ``sections_of`` is where that will
+be decided.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Final, NamedTuple, Protocol
+from zoneinfo import ZoneInfo
+
+from api.principals import Principal
+from ledger import telemetry
+from ledger.errors import NotFound
+from ledger.events import Meta
+from ledger.events.disclosure import Disclosed
+from ledger.jurisdiction import DEFAULT, default_profile
+from ledger.store.append import Append, Part
+from ledger.store.log import Log
+
+SECTIONS: Final = ("core", "contacts", "health", "provenance")
+SCHOOL_OFFICIAL: Final = "34 CFR 99.31(a)(1)"
+BASES: Final = {
+    "privacy_officer": "34 CFR 99.35(a)(1)",
+    "auditor": "34 CFR 99.35(a)(1)",
+    "government_user": "34 CFR 99.31(a)(3)",
+    "parent": "34 CFR 99.10(a)",
+}
+"""Legal ground by role, where the request names no other; for all others ``SCHOOL_OFFICIAL``."""
+
+
+def basis_of(principal: Principal) -> str:
+    """The ground on which a role reads."""
+    return BASES.get(principal.role, SCHOOL_OFFICIAL)
+
+
+class Found(NamedTuple):
+    """What a view has read, before any of it leaves.
+
+    records: uuids. position: of the last ledger event that it reflects. tag: changes whenever what is shown would.
+    states: that keep the records.
+    """
+
+    student_id: str
+    records: Sequence[str]
+    position: int
+    tag: str
+    states: Sequence[str]
+
+
+class View(Protocol):
+    """A way to show a student: read first, rendered only once the entry is durable.
+
+    name: as recorded in the entry. sections: of what it can show, in order.
+    """
+
+    name: str
+    sections: Sequence[str]
+
+    async def read(self, student_id: str) -> Found | None:
+        """What is known of the student, or None. Raises StoreUnavailable."""
+        ...
+
+    def render(self, sections: Sequence[str], day: date) -> bytes:
+        """The answer's bytes, of what ``read`` has found."""
+        ...
+
+
+class Shown(NamedTuple):
+    """An answer that may leave now. body: None where what the reader holds is current."""
+
+    body: bytes | None
+    etag: str
+    position: int
+    disclosed_at: int
+
+
+def sections_of(principal: Principal, view: View) -> tuple[str, ...]:  # noqa: ARG001 - the policy that is to come asks
+    """Sections of a view that a principal may see."""
+    return tuple(view.sections)
+
+
+def day_of(principal: Principal, states: Sequence[str], now: datetime) -> date:
+    """The day that it is for the reader: in her own state, else in the first that keeps a record (V30)."""
+    state = principal.state or next(iter(states), None)
+    zone = (default_profile(state) if state is not None else DEFAULT).time_zone
+    return now.astimezone(ZoneInfo(zone)).date()
+
+
+async def show(
+    principal: Principal,
+    purpose: str,
+    basis: str,
+    view: View,
+    student_id: str,
+    *,
+    access: Log,
+    request_id: str,
+    now: datetime,
+    known: str = "",
+) -> Shown:
+    """Show a student to a principal: read, decide the sections, make the entries durable, render.
+
+    student_id: any id ever issued. known: the reader's If-None-Match. now: UTC.
+
+    Errors: NotFound where the id was never issued; StoreUnavailable, and then nothing was shown.
+    """
+    found = await view.read(student_id)
+    if found is None:
+        raise NotFound("No student has this id.", remedy="Compare it with where it was read, or search.")
+    sections = sections_of(principal, view)
+    day = day_of(principal, found.states, now)
+    etag = f'"{found.tag}-{".".join(sections)}-{day.isoformat()}"'
+    not_modified = etag in known and _matches(etag, known)
+    disclosed = Disclosed(
+        student_id=student_id,
+        view=view.name,
+        sections=list(sections),
+        role=principal.role,
+        organisation=principal.organisation,
+        purpose=purpose,
+        basis=basis,
+        position=found.position,
+        not_modified=not_modified,
+    )
+    started = time.perf_counter()
+    disclosed_at = await _make_durable(access, found.records, disclosed, Meta(actor=principal.name, request=request_id))
+    # From here the entry survives a crash; until here nothing has left.
+    telemetry.DISCLOSURE_WAIT.observe(time.perf_counter() - started)
+    _shown_count(view.name, principal.role, len(found.records))
+    return Shown(None if not_modified else view.render(sections, day), etag, found.position, disclosed_at)
+
+
+async def _make_durable(access: Log, records: Sequence[str], disclosed: Disclosed, meta: Meta) -> int:
+    """Append one entry for each record, at the end of its own stream; the position of the last."""
+    append = Append(
+        parts=[
+            Part(stream=f"disclosure/{record}", subject=record, expected=None, events=[disclosed]) for record in records
+        ],
+        meta=meta,
+    )
+    # The keys of records shown before are at hand; a record's first entry asks the vault, in a thread.
+    sealed = access.seal_cached(append) or await asyncio.to_thread(access.seal, append)
+    receipt = await access.sequencer.submit_async(sealed)
+    return receipt.position
+
+
+def _matches(etag: str, known: str) -> bool:
+    """If-None-Match by weak comparison (RFC 9110, 13.1.2)."""
+    return any(part.strip().removeprefix("W/") == etag for part in known.split(","))
+
+
+_COUNTERS: dict[tuple[str, str], telemetry.Counter] = {}
+
+
+def _shown_count(view: str, role: str, records: int) -> None:
+    counter = _COUNTERS.get((view, role))
+    if counter is None:
+        counter = _COUNTERS[view, role] = telemetry.DISCLOSURES.labels(view, role)
+    counter.inc(records)

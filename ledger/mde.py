@@ -1,0 +1,493 @@
+"""The minimum data elements: every table and element of the national layout, and the canonical form of a value.
+
+The layout is data (``mde.csv``, a copy of the national one, beside this module). Canonical means: outer blanks off,
+Unicode NFC, dates ISO 8601, codes spelled as listed. It repairs the form and never the content; what would need a
+guess is refused. ``canonical`` is on the path of every value of every file, so each element gets its checker once,
+at import. Nothing here knows files, rows or what is required of a row: that is ``ledger.intake.rules``.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from functools import lru_cache
+from importlib import resources
+from typing import Final, Literal, NoReturn
+
+from ledger import rulebook
+from ledger.errors import BadValue
+
+Checker = Callable[[str], str | None]
+"""From a raw value to its canonical form; None for a blank. Raises BadValue."""
+
+STATES: Final = frozenset(
+    code
+    for line in (
+        "AL AK AZ AR CA CO CT DE FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM NY NC ND OH",
+        "OK OR PA RI SC SD TN TX UT VT VA WA WV WI WY DC PR AS GU MP VI FM MH PW",
+    )
+    for code in line.split()
+)
+"""USPS codes: 50 states, the District, Puerto Rico, the territories, and the three freely associated states."""
+
+EARLIEST_YEAR: Final = 1900
+"""No date of a child's record is older; spreadsheets write their zero as a day of December 1899."""
+
+LATEST_YEAR: Final = 2199
+
+RECORD_IDS_MAX: Final = 999
+STUDENTS_MAX: Final = 40_000
+"""Most students of one file: the last Student Record ID that the layout allows."""
+
+_MEMO_MAX: Final = 100_000
+_EXACT_DIGITS: Final = {
+    "msix_identification_number": 12,
+    "school_identification_code": 12,
+    "school_district_id": 7,
+    "district_of_residence": 7,
+}
+"""Identifiers of a fixed length. NCES: 7 digits name a local agency, 12 a school; a shorter one names nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """One column of one table.
+
+    number: column, from 1. key: the name in JSON and in stored events. type: text, code, integer, decimal, date,
+    month, timestamp, digits or email. length: most characters; a decimal keeps the layout's ``total,behind the point``.
+    on_bad: what a wrong value refuses (``row``, ``element`` or ``file``). codes: every value allowed, or None.
+    bounds: least and greatest allowed, of integers and decimals. check: the checker behind :func:`canonical`.
+    """
+
+    letter: str
+    number: int
+    name: str
+    key: str
+    type: str
+    length: int | str
+    required: bool
+    on_bad: Literal["row", "element", "file"]
+    codes: tuple[str, ...] | None
+    note: str
+    bounds: tuple[str, str] | None = None
+    check: Checker = field(repr=False, compare=False, default=lambda raw: raw)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One kind of row. name: as in the layout, and of its file in a folder. key: of its list in JSON and its route.
+
+    record_id: key of the element that numbers rows of this kind (the state's Record ID); None for the header.
+    """
+
+    letter: str
+    name: str
+    key: str
+    elements: tuple[Element, ...]
+    by_key: Mapping[str, Element] = field(repr=False)
+    record_id: str | None = None
+
+
+def canonical(element: Element, raw: str) -> str | None:
+    """The canonical form of a value, or None where it is blank. Applying it again changes nothing.
+
+    Raises BadValue with the rule that is broken (``malformed``, ``code``, ``range``, ``too-long``,
+    ``control-character``) and the element's key. The message never holds the value.
+    """
+    return element.check(raw)
+
+
+@lru_cache(maxsize=4096)
+def words(rule: str, letter: str = "", key: str | None = None, language: str = "en") -> tuple[str, str]:
+    """Message and remedy of a rule, said of one element of one table, in ``en`` or ``es``.
+
+    An element that the table does not have is named by its key. Raises KeyError for an unknown rule.
+    """
+    table = TABLES.get(letter)
+    element = table.by_key.get(key) if table is not None and key is not None else None
+    if element is None:
+        return rulebook.words(rule, language, element=key or "-", form="-", limit="-")
+    return rulebook.words(
+        rule, language, element=element.name, form=_form(element, language), limit=_limit(element, rule, language)
+    )
+
+
+class _Codes(dict[str, str]):
+    """Listed values to themselves; what is missed is looked at more closely once, and refused or returned."""
+
+    def __init__(self, listed: tuple[str, ...], letter: str, key: str, lenient_zeros: bool = False) -> None:
+        super().__init__((code, code) for code in listed)
+        self._folded = {code.casefold(): code for code in listed}
+        self._letter = letter
+        self._key = key
+        if lenient_zeros:
+            self.update((f"{int(code):0{width}d}", code) for code in listed for width in (1, 2, 3))
+
+    def __missing__(self, raw: str) -> str | None:
+        value = _trimmed(raw, self._letter, self._key)
+        if value is None:
+            return None
+        if value in self:
+            return self[value]
+        found = self._folded.get(value.casefold())
+        if found is None or not value.isascii():
+            _refuse("code", self._letter, self._key)
+        return found
+
+
+class _Memo(dict[str, str | None]):
+    """A checker that remembers what it accepted: dates and numbers repeat. Bounded; it holds values, not whose."""
+
+    def __init__(self, check: Checker) -> None:
+        super().__init__()
+        self._check = check
+
+    def __missing__(self, raw: str) -> str | None:
+        value = self._check(raw)
+        if len(self) < _MEMO_MAX:
+            self[raw] = value
+        return value
+
+
+# NUL and the other controls, line and paragraph separators, marks that turn the reading direction, and code points
+# that are no characters: none belongs in a name, and each can make a screen show something else than is stored.
+_UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+_OUTER_MARKS: Final = "\u200b\u2060\ufeff"
+"""Blanks of no width, which str.strip leaves standing: they come with text pasted from a browser."""
+
+_DATE: Final = re.compile(r"([0-9]{4})(-?)([0-9]{2})\2([0-9]{2})")
+_MONTH: Final = re.compile(r"([0-9]{2})([0-9]{4})|([0-9]{4})-([0-9]{2})")
+_STAMP: Final = re.compile(
+    r"([0-9]{4})([0-9]{2})([0-9]{2})([0-9]{2})([0-9]{2})([0-9]{2})([0-9]{3})"
+    r"|([0-9]{4})-([0-9]{2})-([0-9]{2})[T ]([0-9]{2}):([0-9]{2}):([0-9]{2})\.([0-9]{3})"
+)
+_DIGITS: Final = re.compile(r"[0-9]+")
+_DECIMAL: Final = re.compile(r"([0-9]*)(?:\.([0-9]*))?")
+_EMAIL: Final = re.compile(r"[^@\s]+@[^@\s.]+(?:\.[^@\s.]+)+")
+
+
+def _refuse(rule: str, letter: str, key: str) -> NoReturn:
+    message, remedy = words(rule, letter, key)
+    raise BadValue(message, rule=rule, remedy=remedy, element=key)
+
+
+def _trimmed(raw: str, letter: str, key: str) -> str | None:
+    value = raw.strip()
+    if value.isascii():
+        if value and not value.isprintable():
+            _refuse("control-character", letter, key)
+        return value or None
+    # Blanks come off again behind NFC and behind marks of no width, until none is left.
+    value = unicodedata.normalize("NFC", value)
+    while value != (value := value.strip().strip(_OUTER_MARKS)):
+        pass
+    if _UNPRINTABLE.search(value):
+        _refuse("control-character", letter, key)
+    return value or None
+
+
+def _text(letter: str, key: str, length: int) -> Checker:
+    def check(raw: str) -> str | None:
+        value = _trimmed(raw, letter, key)
+        if value is not None and len(value) > length:
+            _refuse("too-long", letter, key)
+        return value
+
+    return check
+
+
+def _email(letter: str, key: str, length: int) -> Checker:
+    text = _text(letter, key, length)
+
+    def check(raw: str) -> str | None:
+        value = text(raw)
+        if value is not None and not _EMAIL.fullmatch(value):
+            _refuse("malformed", letter, key)
+        return value
+
+    return check
+
+
+def _digits(letter: str, key: str, length: int) -> Checker:
+    exact = _EXACT_DIGITS.get(key)
+
+    def check(raw: str) -> str | None:
+        value = _trimmed(raw, letter, key)
+        if value is None:
+            return None
+        if not _DIGITS.fullmatch(value) or (exact is not None and len(value) != exact):
+            _refuse("malformed", letter, key)
+        if len(value) > length:
+            _refuse("too-long", letter, key)
+        return value
+
+    return check
+
+
+def _integer(letter: str, key: str, length: int, bounds: tuple[str, str] | None) -> Checker:
+    # "001..999" is written with its zeros, "0..1080" without: the lower bound shows the canonical width.
+    width = len(bounds[0]) if bounds is not None else 1
+    least, greatest = (int(bounds[0]), int(bounds[1])) if bounds is not None else (0, 10**length - 1)
+
+    def check(raw: str) -> str | None:
+        value = _trimmed(raw, letter, key)
+        if value is None:
+            return None
+        if not _DIGITS.fullmatch(value):
+            _refuse("malformed", letter, key)
+        if len(value) > length:
+            _refuse("too-long", letter, key)
+        number = int(value)
+        if not least <= number <= greatest:
+            _refuse("range", letter, key)
+        return f"{number:0{width}d}"
+
+    return check
+
+
+def _decimal(letter: str, key: str, length: str, bounds: tuple[str, str] | None) -> Checker:
+    total, behind = (int(part) for part in length.split(","))
+
+    def check(raw: str) -> str | None:
+        value = _trimmed(raw, letter, key)
+        if value is None:
+            return None
+        match = _DECIMAL.fullmatch(value)
+        whole, fraction = (match[1], match[2] or "") if match else ("", "")
+        if not (whole or fraction):
+            _refuse("malformed", letter, key)
+        fraction = fraction.rstrip("0")
+        whole = whole.lstrip("0")
+        if len(fraction) > behind:
+            _refuse("malformed", letter, key)
+        # The layout's decimals are not negative and begin at zero, so the digits before the point are the bound.
+        if len(whole) > total - behind:
+            _refuse("range", letter, key)
+        return f"{whole or '0'}.{fraction:0<{behind}}"
+
+    assert bounds is None or bounds == ("0", "9" * (total - behind) + "." + "9" * behind), bounds
+    return check
+
+
+def _day(year: str, month: str, day: str) -> str | None:
+    try:
+        found = date(int(year), int(month), int(day))
+    except ValueError:
+        return None
+    return found.isoformat() if EARLIEST_YEAR <= found.year <= LATEST_YEAR else None
+
+
+def _date(letter: str, key: str) -> Checker:
+    def check(raw: str) -> str | None:
+        value = _trimmed(raw, letter, key)
+        if value is None:
+            return None
+        match = _DATE.fullmatch(value)
+        day = _day(match[1], match[3], match[4]) if match else None
+        if day is None:
+            _refuse("malformed", letter, key)
+        return day
+
+    return check
+
+
+def _month(letter: str, key: str) -> Checker:
+    def check(raw: str) -> str | None:
+        value = _trimmed(raw, letter, key)
+        if value is None:
+            return None
+        match = _MONTH.fullmatch(value)
+        day = _day(match[2] or match[3], match[1] or match[4], "01") if match else None
+        if day is None:
+            _refuse("malformed", letter, key)
+        return day[:7]
+
+    return check
+
+
+def _timestamp(letter: str, key: str) -> Checker:
+    def check(raw: str) -> str | None:
+        value = _trimmed(raw, letter, key)
+        if value is None:
+            return None
+        match = _STAMP.fullmatch(value)
+        parts = [part for part in match.groups() if part is not None] if match else []
+        day = _day(*parts[:3]) if match else None
+        if day is None or parts[3] > "23" or parts[4] > "59" or parts[5] > "59":
+            _refuse("malformed", letter, key)
+        return f"{day}T{parts[3]}:{parts[4]}:{parts[5]}.{parts[6]}"
+
+    return check
+
+
+def _checker(
+    letter: str,
+    key: str,
+    type_: str,
+    length: int | str,
+    codes: tuple[str, ...] | None,
+    bounds: tuple[str, str] | None,
+) -> Checker:
+    if codes is not None:
+        return _Codes(codes, letter, key, lenient_zeros=key == "cvx_code").__getitem__
+    if isinstance(length, str):
+        return _decimal(letter, key, length, bounds)
+    if type_ == "integer":
+        return _Memo(_integer(letter, key, length, bounds)).__getitem__
+    if type_ == "date":
+        return _Memo(_date(letter, key)).__getitem__
+    if type_ == "month":
+        return _Memo(_month(letter, key)).__getitem__
+    if type_ == "timestamp":
+        return _timestamp(letter, key)
+    if type_ == "digits" or key in _EXACT_DIGITS:
+        return _digits(letter, key, length)
+    if type_ == "email":
+        return _email(letter, key, length)
+    assert type_ == "text", f"mde.csv: {key} has the unknown type {type_}"
+    return _text(letter, key, length)
+
+
+_TABLE_KEYS: Final = {
+    "H": "header",
+    "S": "student",
+    "K": "alternate_ids",
+    "D": "demographics",
+    "Q": "qualifying_moves",
+    "E": "enrollments",
+    "C": "courses",
+    "A": "assessments",
+    "I": "immunizations",
+}
+_BOUNDS: Final = re.compile(r"([0-9.]+)\.\.([0-9.]+)")
+_LISTED: Final = re.compile(r"[A-Za-z0-9]+(?:\|[A-Za-z0-9]+)*")
+
+
+def _rows(name: str) -> Iterator[dict[str, str]]:
+    text = resources.files("ledger").joinpath(name).read_text(encoding="utf-8")
+    yield from csv.DictReader(io.StringIO(text), strict=True)
+
+
+VACCINES: Final[dict[str, str]] = {row["code"]: row["name"] for row in _rows("cvx.csv")}
+"""CVX code of the CDC to our own short name for the vaccine."""
+
+
+def _codes(text: str) -> tuple[str, ...] | None:
+    if text == "USPS state code":
+        return tuple(sorted(STATES))
+    if text == "CDC CVX":
+        return tuple(VACCINES)
+    # Places by ISO 3166 may come as names, NCES ids have a form and no list, and the interpretations of an
+    # assessment hang on its type: those are no lists of one element.
+    return tuple(text.split("|")) if _LISTED.fullmatch(text) else None
+
+
+def _interpretations() -> tuple[frozenset[str], tuple[str, ...]]:
+    (text,) = (row["codes"] for row in _rows("mde.csv") if row["element"] == "Assessment Interpretation")
+    types, _, listed = text.removeprefix("types ").partition(": ")
+    return frozenset(types.split()), tuple(listed.split("|"))
+
+
+INTERPRETED_TYPES, INTERPRETATIONS = _interpretations()
+"""Assessment Types whose interpretation comes from a list, and that list (V19)."""
+
+
+def _element(row: dict[str, str]) -> Element:
+    key = re.sub(r"[^a-z0-9]+", "_", row["element"].lower()).strip("_")
+    length: int | str = int(row["length"]) if row["length"].isdigit() else row["length"]
+    match = _BOUNDS.fullmatch(row["codes"])
+    bounds = (match[1], match[2]) if match else None
+    codes = None if bounds else _codes(row["codes"])
+    on_bad = row["on_bad"]
+    assert on_bad in ("row", "element", "file"), f"mde.csv: {key} has on_bad {on_bad}"
+    return Element(
+        letter=row["letter"],
+        number=int(row["column"]),
+        name=row["element"],
+        key=key,
+        type=row["type"],
+        length=length,
+        required=row["required"] == "yes",
+        on_bad=on_bad,
+        codes=codes,
+        note=row["note"],
+        bounds=bounds,
+        check=_checker(row["letter"], key, row["type"], length, codes, bounds),
+    )
+
+
+def _load() -> dict[str, Table]:
+    names: dict[str, str] = {}
+    elements: dict[str, list[Element]] = {}
+    for row in _rows("mde.csv"):
+        names[row["letter"]] = row["table"]
+        elements.setdefault(row["letter"], []).append(_element(row))
+    tables: dict[str, Table] = {}
+    for letter, name in names.items():
+        columns = tuple(elements[letter])
+        numbers = [column.number for column in columns]
+        assert numbers == list(range(1, len(columns) + 1)), f"mde.csv: columns of {letter}"
+        tables[letter] = Table(
+            letter=letter,
+            name=name,
+            key=_TABLE_KEYS[letter],
+            elements=columns,
+            by_key={column.key: column for column in columns},
+            record_id=None if letter == "H" else columns[0].key,
+        )
+    return tables
+
+
+TABLES: Final[dict[str, Table]] = _load()
+"""Letter to table, in the order of the layout."""
+
+CHILD_LETTERS: Final = "KDQECAI"
+"""Tables whose rows belong to a student's S row."""
+
+
+_FORMS: Final = {
+    "date": ("a day of the calendar as YYYYMMDD, not before 1900", "un día del calendario como AAAAMMDD, desde 1900"),
+    "month": ("a month as MMYYYY", "un mes como MMAAAA"),
+    "timestamp": ("a date and time as YYYYMMDDhhmmssSSS", "una fecha con hora como AAAAMMDDhhmmssSSS"),
+    "integer": ("a whole number in the digits 0 to 9", "un número entero con los dígitos 0 a 9"),
+    "digits": ("digits 0 to 9 only", "solo dígitos del 0 al 9"),
+    "email": ("an e-mail address", "una dirección de correo electrónico"),
+    "code": ("a code of its list", "un código de su lista"),
+    "text": ("plain text", "texto simple"),
+}
+
+
+def _form(element: Element, language: str) -> str:
+    spanish = language == "es"
+    exact = _EXACT_DIGITS.get(element.key)
+    if exact is not None:
+        return f"{exact} dígitos" if spanish else f"{exact} digits"
+    if element.type == "decimal":
+        behind = str(element.length).rpartition(",")[2]
+        return (
+            f"un número con punto decimal y hasta {behind} decimales"
+            if spanish
+            else f"a number with a decimal point and at most {behind} decimals"
+        )
+    return _FORMS[element.type][spanish]
+
+
+def _limit(element: Element, rule: str, language: str) -> str:
+    spanish = language == "es"
+    if rule == "too-long":
+        return f"{element.length} caracteres" if spanish else f"{element.length} characters"
+    if element.bounds is not None:
+        least, greatest = element.bounds
+        return f"un número de {least} a {greatest}" if spanish else f"a number from {least} to {greatest}"
+    if element.codes is None:
+        return _form(element, language)
+    if len(element.codes) <= 30:
+        return f"{', '.join(element.codes[:-1])} {'o' if spanish else 'or'} {''.join(element.codes[-1:])}"
+    if element.key == "cvx_code":
+        return "un código CVX de los CDC" if spanish else "a CVX code of the CDC"
+    return "el código postal de un estado, de dos letras" if spanish else "the two-letter postal code of a state"

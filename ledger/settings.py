@@ -1,0 +1,78 @@
+"""Settings: one frozen object, read once from the environment. Nothing else reads the environment."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from ledger.errors import Misconfigured
+
+
+class Settings(BaseSettings):
+    """What an operator may set. Every name is prefixed ``SOJOURN_``; ``_FILE`` names a file that holds the value."""
+
+    model_config = SettingsConfigDict(env_prefix="SOJOURN_", frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    database_url: str | None = Field(None, description="Any PostgreSQL 15 or newer. Absent: the embedded server.")
+    read_url: str | None = Field(None, description="A replica for reads. Absent: reads go to the primary.")
+    data: Path | None = Field(None, description="Folder of the embedded server and its keys.")
+    pg_bin: Path | None = Field(None, description="Folder of PostgreSQL's programs for the embedded server.")
+    master_key: str | None = Field(
+        None, description="32 bytes, base64 or hexadecimal, that wrap every key. Several, by comma: the first wraps."
+    )
+    master_key_file: Path | None = Field(None, description="File that holds the master key.")
+    signing_key: str | None = Field(None, description="Go note key that signs checkpoints.")
+    signing_key_file: Path | None = Field(None, description="File that holds the signing key.")
+    actor: str | None = Field(None, description="Who acts on the command line. Absent: the user of the system.")
+    oidc_issuer: str | None = Field(None, description="Address of the OpenID provider.")
+    oidc_audience: str | None = Field(None, description="Audience that tokens of the provider must name.")
+    organisation: str = Field("Sojourn", description="Name under which disclosures of this service are recorded.")
+    log_level: str = Field("info", description="debug, info, warning or error.")
+    log_format: str = Field("auto", description="json, text, or auto: text on a terminal, json elsewhere.")
+    group_events_max: int = Field(20_000, ge=1, description="Most events in one commit of the sequencer.")
+    fault: str | None = Field(None, description="Tests only: NAME[:N], a named point at which the process dies.")
+
+    @classmethod
+    def load(cls, **given: object) -> Settings:
+        """Read the environment. Raises Misconfigured naming the key, never a secret."""
+        try:
+            return cls(**given)  # type: ignore[arg-type]
+        except ValidationError as e:
+            first = e.errors(include_url=False, include_input=False)[0]
+            key = "SOJOURN_" + "_".join(str(part) for part in first["loc"]).upper()
+            raise Misconfigured(f"{key}: {first['msg']}.", remedy=f"Set {key} right, or unset it.") from None
+
+    def master_secrets(self) -> list[bytes]:
+        """The master keys given, the wrapping one first; empty when none is set. Raises Misconfigured."""
+        text = self.master_key
+        name = "SOJOURN_MASTER_KEY"
+        if text is None and self.master_key_file is not None:
+            name = "SOJOURN_MASTER_KEY_FILE"
+            text = read_secret(self.master_key_file, name)
+        return [] if text is None else [decode_secret(part, name) for part in text.replace("\n", ",").split(",") if part.strip()]
+
+
+def read_secret(path: Path, name: str) -> str:
+    """The text of a secret's file. Raises Misconfigured."""
+    try:
+        return path.read_text().strip()
+    except OSError as e:
+        raise Misconfigured(f"{name}: {path} cannot be read ({e.strerror}).", remedy="Give a readable file.") from None
+
+
+def decode_secret(text: str, name: str) -> bytes:
+    """32 bytes from base64 or hexadecimal. Raises Misconfigured."""
+    text = text.strip()
+    try:
+        secret = bytes.fromhex(text) if len(text) == 64 else base64.b64decode(text, validate=True)
+    except (ValueError, binascii.Error):
+        secret = b""
+    if len(secret) != 32:
+        raise Misconfigured(
+            f"{name} is not 32 bytes in base64 or hexadecimal.", remedy="Make one: `openssl rand -base64 32`."
+        )
+    return secret

@@ -1,0 +1,90 @@
+"""What is handed to the sequencer, and what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from ledger.events import Event, Meta
+from ledger.store.mapper import SealedEvent
+from ledger.store.vault import NewKey
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """The first answer to a request with an idempotency key: never a body.
+
+    scope: who sent the key. request_hash: keyed hash of method, path and body. status: of HTTP. ids: what was made.
+    """
+
+    scope: str
+    key: str
+    request_hash: bytes
+    status: int
+    ids: dict[str, object]
+
+
+class Opening(msgspec.Struct, frozen=True):
+    """A guard row for a record that an append opens. record_id: 16 bytes."""
+
+    state: str
+    state_student_id: str
+    record_id: bytes
+    student_id: str
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """Events for one stream. subject: of the keys that seal them (a record's uuid, ``ledger``).
+
+    expected: the stream's version on which was decided, 0 for a new stream, None for "at the end".
+    """
+
+    stream: str
+    subject: str
+    expected: int | None
+    events: Sequence[Event]
+
+
+class Append(msgspec.Struct, frozen=True, kw_only=True):
+    """What is written together or not at all. opened, rows: guard rows that go with it (record id: 16 bytes)."""
+
+    parts: Sequence[Part]
+    meta: Meta
+    answer: Answer | None = None
+    opened: Sequence[Opening] = ()
+    rows: dict[bytes, bytes] = {}
+
+
+class SealedPart(msgspec.Struct, frozen=True):
+    """A part whose events are sealed; versions and positions come with the commit."""
+
+    stream: str
+    expected: int | None
+    events: list[SealedEvent]
+
+
+class SealedAppend(msgspec.Struct, frozen=True, kw_only=True):
+    """An append ready to be written. new_keys: vault rows that become durable with it."""
+
+    parts: list[SealedPart]
+    answer: Answer | None = None
+    opened: Sequence[Opening] = ()
+    rows: dict[bytes, bytes] = {}
+    new_keys: Sequence[NewKey] = ()
+
+    def size(self) -> int:
+        """How many events."""
+        return sum(len(part.events) for part in self.parts)
+
+
+class Receipt(msgspec.Struct, frozen=True, kw_only=True):
+    """What a writer gets back once it is durable.
+
+    position: of the last event written, or the log's head where nothing was. versions: stream to its version now.
+    replayed: an earlier request with this key was answered before; ``answer`` is that first answer.
+    """
+
+    position: int
+    versions: dict[str, int]
+    replayed: bool = False
+    answer: Answer | None = None

@@ -1,0 +1,111 @@
+"""Where PostgreSQL is, and as which of the five roles a connection acts.
+
+By URL, the one user of the URL acts as a role (``SET ROLE`` at connect); on the embedded server each role logs in as
+itself over the socket. A connection is never opened without naming its role.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+
+import psycopg
+from psycopg import errors as pg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from ledger.errors import LedgerError, Misconfigured, StoreUnavailable
+
+
+class Role(StrEnum):
+    """Who may what: sealing.md's table, granted in the first migration and tested as each role."""
+
+    OWNER = "sojourn_owner"
+    WRITER = "sojourn_writer"
+    PROJECTOR = "sojourn_projector"
+    READER = "sojourn_reader"
+    DISPOSER = "sojourn_disposer"
+
+
+class Database:
+    """One database of one PostgreSQL.
+
+    admin: conninfo that made, or may migrate, the database. log_in: whether each role logs in as itself (embedded).
+    """
+
+    def __init__(self, admin: str, *, log_in: bool = False) -> None:
+        self.admin = admin
+        self._log_in = log_in
+
+    def conninfo(self, role: Role | None = None, *, name: str = "sojourn") -> str:
+        """A conninfo that acts as the role; None is the administrator of the URL."""
+        given = conninfo_to_dict(self.admin)
+        given.setdefault("connect_timeout", 10)
+        given.setdefault("application_name", name)
+        if role is None:
+            return make_conninfo("", **given)
+        if self._log_in:
+            given["user"] = role.value
+            given.pop("password", None)
+        else:
+            given["options"] = f"{given.get('options') or ''} -c role={role.value}".strip()
+        return make_conninfo("", **given)
+
+    def connect(self, role: Role | None = None, *, name: str = "sojourn", autocommit: bool = True) -> psycopg.Connection:
+        """A connection. Raises StoreUnavailable, Misconfigured."""
+        with translated():
+            return psycopg.connect(self.conninfo(role, name=name), autocommit=autocommit)
+
+
+_REMEDIES: tuple[tuple[type[Exception], str, str], ...] = (
+    (pg.DiskFull, "PostgreSQL has no room left on its disk; nothing was written.", "Make room, then send it again."),
+    (pg.TooManyConnections, "PostgreSQL takes no more connections.", "Wait, or raise max_connections."),
+    (pg.ReadOnlySqlTransaction, "PostgreSQL here is read-only (a replica).", "Point SOJOURN_DATABASE_URL at the primary."),
+    (pg.AdminShutdown, "PostgreSQL is being shut down.", "Send it again when it is back."),
+    (pg.CannotConnectNow, "PostgreSQL is starting or recovering.", "Send it again in a moment."),
+    (pg.LockNotAvailable, "Another process holds the lock too long.", "Send it again."),
+    (pg.IoError, "PostgreSQL met an error of its disk.", "See its log; then send it again with the same key."),
+)
+
+
+def translate(error: psycopg.Error) -> LedgerError | None:
+    """Our error for one of psycopg's: unavailable, misconfigured, or None where it is a defect of ours."""
+    for kind, what, remedy in _REMEDIES:
+        if isinstance(error, kind):
+            return StoreUnavailable(what, remedy=remedy)
+    if isinstance(error, pg.InvalidCatalogName):
+        return Misconfigured("The database of SOJOURN_DATABASE_URL does not exist.", remedy="Create it, then migrate.")
+    if isinstance(error, pg.InvalidPassword | pg.InvalidAuthorizationSpecification):
+        return Misconfigured("PostgreSQL refuses the user of SOJOURN_DATABASE_URL.", remedy="Check user and password.")
+    if isinstance(error, pg.UndefinedTable | pg.InvalidSchemaName | pg.UndefinedColumn | pg.UndefinedFunction):
+        return Misconfigured("The database has not the schema of this release.", remedy="Run `sojourn migrate`.")
+    if isinstance(error, pg.InsufficientPrivilege | pg.UndefinedObject):
+        return Misconfigured(
+            "The database refuses this role what it needs.", remedy="Run `sojourn migrate`, then `sojourn doctor`."
+        )
+    if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+        text = str(error)
+        if 'role "sojourn_' in text:
+            return Misconfigured("The database has not the roles of Sojourn.", remedy="Run `sojourn migrate`.")
+        if "does not exist" in text and "database" in text:
+            return Misconfigured("The database of SOJOURN_DATABASE_URL does not exist.", remedy="Create it, then migrate.")
+        if "authentication failed" in text:
+            return Misconfigured("PostgreSQL refuses the user of SOJOURN_DATABASE_URL.", remedy="Check user and password.")
+        if "too many clients" in text or "remaining connection slots" in text:
+            return StoreUnavailable("PostgreSQL takes no more connections.", remedy="Wait, or raise max_connections.")
+        return StoreUnavailable(
+            "PostgreSQL cannot be reached, or went away.", remedy="See that it runs; then send it again with the same key."
+        )
+    return None
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn psycopg's errors into ours; what has no translation is a defect and passes as it is."""
+    try:
+        yield
+    except psycopg.Error as e:
+        ours = translate(e)
+        if ours is None:
+            raise
+        raise ours from e

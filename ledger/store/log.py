@@ -1,0 +1,207 @@
+"""One event log, opened: read it, append to it. There are two of the same code, ``ledger`` and ``access``."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import psycopg
+from eventsourcing.application import Application
+from eventsourcing.persistence import InfrastructureFactory, Mapper, PersistenceError
+from eventsourcing.postgres import PostgresFactory
+from eventsourcing.utils import Environment
+
+from ledger.errors import StoreUnavailable
+from ledger.events import Recorded
+from ledger.ids import Uuid7Source
+from ledger.store.append import Append, Receipt, SealedAppend, SealedPart
+from ledger.store.database import Database, Role, translate
+from ledger.store.datastore import RoleDatastore
+from ledger.store.mapper import Draft, LedgerMapper, SealedEvent, SealedNotification
+from ledger.store.recorder import LedgerRecorder
+from ledger.store.sequencer import Sequencer
+from ledger.store.vault import NewKey, Subject, SubjectKey, Vault
+
+LOGS: Final = ("ledger", "access")
+
+
+class _Factory(PostgresFactory):
+    """The library's factory over a datastore that is ours."""
+
+    application_recorder_class = LedgerRecorder
+
+    def __init__(self, env: Environment, datastore: RoleDatastore) -> None:
+        InfrastructureFactory.__init__(self, env)
+        self.datastore = datastore
+
+
+class Log(Application[str]):
+    """An event log of a database, for reading (any role that may) and, with a clock, for appending.
+
+    vault: opens and seals. ids: event ids, uuid7. clock: UTC now.
+    """
+
+    name = "events"
+
+    def __init__(
+        self,
+        log: str,
+        database: Database,
+        vault: Vault,
+        *,
+        role: Role = Role.WRITER,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        ids: Uuid7Source | None = None,
+        group_events_max: int = 20_000,
+    ) -> None:
+        if log not in LOGS:
+            raise ValueError(f"no log {log!r}; there are {LOGS}")
+        self.log_name = log
+        self.vault = vault
+        self.channel = f"{log}_events"
+        self._ids = ids or Uuid7Source(time.time_ns, os.urandom)
+        self._datastore = RoleDatastore(database.conninfo(role, name=f"sojourn {log}"), schema=log)
+        with _available():
+            super().__init__({"COMPRESSOR_TOPIC": "", "CIPHER_TOPIC": ""})
+        self.opener: LedgerMapper = self.mapper  # type: ignore[assignment]
+        self.reader: LedgerRecorder = self.recorder  # type: ignore[assignment]
+        self.sequencer = Sequencer(
+            log,
+            lambda: database.connect(Role.WRITER, name=f"sojourn {log} sequencer"),
+            clock,
+            group_events_max=group_events_max,
+        )
+        self._closing = threading.Lock()
+
+    # -- what the library asks for
+
+    def construct_factory(self, env: Environment) -> InfrastructureFactory[Any]:
+        """Our datastore, not one from the environment."""
+        return _Factory(env, self._datastore)
+
+    def construct_mapper(self) -> Mapper[str]:
+        """Sealing needs a key per event, which the library's mapper has not."""
+        return LedgerMapper()
+
+    def construct_recorder(self) -> LedgerRecorder:
+        """Over the table that Alembic made."""
+        return LedgerRecorder(self._datastore, events_table_name="events")
+
+    # -- reading
+
+    def head(self) -> int:
+        """The last position, 0 when nothing was recorded. Raises StoreUnavailable, Misconfigured."""
+        with self.connection() as conn:
+            return self.reader.head(conn)
+
+    def read(self, after: int, limit: int) -> list[Recorded]:
+        """Up to ``limit`` opened events after a position, in order, without gaps. Raises LogBroken, UnknownEvent."""
+        with self.connection() as conn:
+            return self.open(conn, self.reader.page(conn, after + 1, limit))
+
+    def read_stream(self, stream: str, after: int = 0) -> list[Recorded]:
+        """The opened events of a stream after a version. Raises LogBroken, UnknownEvent."""
+        return self.read_streams([stream], after)
+
+    def read_streams(self, streams: Sequence[str], after: int = 0) -> list[Recorded]:
+        """The opened events of several streams, in one query, by stream and version."""
+        with self.connection() as conn:
+            return self.open(conn, self.reader.events_of(conn, streams, gt=after))
+
+    def open(self, conn: psycopg.Connection[Any], sealed: Sequence[SealedNotification]) -> list[Recorded]:
+        """Open what was read. Raises LogBroken, UnknownEvent."""
+        keys = self.vault.open_keys(conn, {event.key_id for event in sealed})
+        opener = self.opener.open
+        return [opener(event, keys[event.key_id]) for event in sealed]
+
+    @contextmanager
+    def connection(self) -> Iterator[psycopg.Connection[Any]]:
+        """A pooled connection. Raises StoreUnavailable, Misconfigured for what PostgreSQL says."""
+        with _available(), self._datastore.get_connection() as conn:
+            yield conn
+
+    # -- appending
+
+    def append(self, append: Append) -> Receipt:
+        """Write, and wait until it is durable. Raises StaleDecision, IdempotencyKeyReused, StoreUnavailable, …"""
+        return self.sequencer.submit(self.seal(append)).result()
+
+    def seal(self, append: Append) -> SealedAppend:
+        """Seal an append, making keys as needed; may read the vault."""
+        subjects = {
+            (part.subject if (k := event.key_class().value) != "ledger" else "ledger", k)
+            for part in append.parts
+            for event in part.events
+        }
+        keys, new_keys = self._keys(subjects, {o.record_id for o in append.opened})
+        return self._seal(append, keys, new_keys)
+
+    def seal_cached(self, append: Append) -> SealedAppend | None:
+        """As ``seal``, without any input or output: None where a key is not at hand."""
+        keys: dict[Subject, SubjectKey] = {}
+        for part in append.parts:
+            for event in part.events:
+                key_class = event.key_class().value
+                subject = (part.subject if key_class != "ledger" else "ledger", key_class)
+                if subject not in keys:
+                    key = self.vault.cached(subject)
+                    if key is None:
+                        return None
+                    keys[subject] = key
+        return self._seal(append, keys, [])
+
+    def _seal(self, append: Append, keys: dict[Subject, SubjectKey], new_keys: Sequence[NewKey]) -> SealedAppend:
+        to_stored, next_id = self.opener.to_stored_event, self._ids.next
+        parts = []
+        for part in append.parts:
+            events: list[SealedEvent] = []
+            for event in part.events:
+                key_class = event.key_class().value
+                key = keys[part.subject if key_class != "ledger" else "ledger", key_class]
+                events.append(to_stored(Draft(part.stream, 0, event, append.meta, next_id(), key)))
+            parts.append(SealedPart(part.stream, part.expected, events))
+        return SealedAppend(
+            parts=parts, answer=append.answer, opened=append.opened, rows=append.rows, new_keys=new_keys
+        )
+
+    def _keys(
+        self, subjects: Iterable[Subject], opened: set[bytes]
+    ) -> tuple[dict[Subject, SubjectKey], list[NewKey]]:
+        """Keys of existing subjects are durable before they seal; those of a record that this append opens go with it."""
+        fresh = {str(uuid.UUID(bytes=record_id)) for record_id in opened}
+        made = [self.vault.make(subject) for subject in subjects if subject[0] in fresh]
+        keys = {new.subject: new.key for new in made}
+        existing = [subject for subject in subjects if subject not in keys]
+        missing = [s for s in existing if (key := self.vault.cached(s)) is None or keys.setdefault(s, key) is None]
+        if missing:
+            with self.connection() as conn:
+                keys.update(self.vault.load(conn, missing))
+        return keys, made
+
+    def close(self) -> None:
+        """Write what waits, then let go of every connection."""
+        with self._closing:
+            self.sequencer.close()
+            super().close()
+
+
+@contextmanager
+def _available() -> Iterator[None]:
+    """Turn the library's and psycopg's errors into ours."""
+    try:
+        yield
+    except PersistenceError as e:
+        cause = e.__cause__
+        ours = translate(cause) if isinstance(cause, psycopg.Error) else None
+        raise ours or StoreUnavailable("PostgreSQL cannot be reached.", remedy="See that it runs.") from e
+    except psycopg.Error as e:
+        ours = translate(e)
+        if ours is None:
+            raise
+        raise ours from e

@@ -1,0 +1,169 @@
+"""Between an event as decided and an event as stored: JSON body, upcasters, seal.
+
+A body is JSON: ``{"actor": …, "reason": …, …, "event": {…}}``, encrypted under a key of its own and bound to stream,
+topic and event id. The topic table (``ledger.events.EVENTS``) gives the class; upcasters, kept here by topic, turn
+the opened body of a retired version into the current shape before it is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, ClassVar
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+from eventsourcing.persistence import Mapper, StoredEvent
+
+from ledger.errors import LogBroken, UnknownEvent
+from ledger.events import EVENTS, Event, Meta, Recorded
+from ledger.events.base import Erased
+from ledger.store import canonical
+from ledger.store.vault import SubjectKey, seal, unseal
+
+Upcaster = Callable[[dict[str, Any]], tuple[str, dict[str, Any]]]
+
+UPCASTERS: dict[str, Upcaster] = {}
+"""Retired topic to a function from its opened event to (current topic, event in the current shape)."""
+
+
+class Body(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is sealed: who, why and from where, and the event."""
+
+    actor: str
+    event: Any
+    reason: str | None = None
+    request: str | None = None
+    submission: str | None = None
+    cause: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An event decided and not yet sealed, in the library's words a domain event. event_id: 16 bytes."""
+
+    originator_id: str
+    originator_version: int
+    event: Event
+    meta: Meta
+    event_id: bytes
+    key: SubjectKey
+
+
+@dataclass(frozen=True, slots=True)
+class SealedEvent(StoredEvent):
+    """A stored event with our clear columns. ``state`` is the ciphertext. Position and leaf come with the commit."""
+
+    event_id: bytes
+    key_id: bytes
+    key_check: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SealedNotification(SealedEvent):
+    """A sealed event at its position (``id``). recorded_at: UTC."""
+
+    id: int
+    recorded_at: datetime
+    leaf: bytes
+
+
+class LedgerMapper(Mapper[str]):
+    """Seals and opens. Asks for no transcoder, compressor or cipher of the library: it has one key per application."""
+
+    _encode: ClassVar[Callable[[Any], bytes]] = msgspec.json.Encoder().encode
+
+    def __init__(self, events: dict[str, type[Event]] = EVENTS, upcasters: dict[str, Upcaster] = UPCASTERS) -> None:
+        self._upcasters = upcasters
+        self._decoders = {topic: _decoder(event) for topic, event in events.items()}
+        self._events = events
+
+    def to_stored_event(self, domain_event: Draft) -> SealedEvent:  # type: ignore[override]
+        """Seal a draft."""
+        event, meta = domain_event.event, domain_event.meta
+        body = self._encode(Body(meta.actor, event, meta.reason, meta.request, meta.submission, meta.cause))
+        stream, topic, event_id, key = domain_event.originator_id, event.topic, domain_event.event_id, domain_event.key
+        body_key = key.body_key(event_id)
+        return SealedEvent(
+            stream,
+            domain_event.originator_version,
+            topic,
+            seal(body_key, body, canonical.bound(stream, topic, event_id)),
+            event_id,
+            key.key_id,
+            sha256(body_key).digest(),
+        )
+
+    def to_domain_event(self, stored_event: StoredEvent) -> Any:
+        """Refused: a body opens with its key only; use ``open``."""
+        raise TypeError("a sealed event opens with its key: LedgerMapper.open(notification, key)")
+
+    def open(self, sealed: SealedNotification, key: SubjectKey | None) -> Recorded:
+        """Open a notification; with no key (it was destroyed) the event is ``Erased``.
+
+        Raises LogBroken naming the position when key, place or bytes do not fit, UnknownEvent for a topic that this
+        release does not know.
+        """
+        if key is None:
+            return Recorded(
+                position=sealed.id,
+                stream=sealed.originator_id,  # type: ignore[arg-type]
+                version=sealed.originator_version,
+                recorded_at=sealed.recorded_at,
+                event_id=sealed.event_id.hex(),
+                meta=Meta(actor=""),
+                event=Erased(was=sealed.topic),
+            )
+        stream, topic = sealed.originator_id, sealed.topic
+        body_key = key.body_key(sealed.event_id)
+        if sha256(body_key).digest() != sealed.key_check:
+            raise LogBroken(f"Position {sealed.id}: the key check does not fit the key.", remedy=_REMEDY)
+        try:
+            body = unseal(body_key, sealed.state, canonical.bound(stream, topic, sealed.event_id))  # type: ignore[arg-type]
+        except InvalidTag:
+            raise LogBroken(f"Position {sealed.id}: the body does not open in its place.", remedy=_REMEDY) from None
+        opened = self._read(sealed.id, topic, body)
+        return Recorded(
+            position=sealed.id,
+            stream=stream,  # type: ignore[arg-type]
+            version=sealed.originator_version,
+            recorded_at=sealed.recorded_at,
+            event_id=sealed.event_id.hex(),
+            meta=Meta(
+                actor=opened.actor,
+                reason=opened.reason,
+                request=opened.request,
+                submission=opened.submission,
+                cause=opened.cause,
+            ),
+            event=opened.event,
+        )
+
+    def _read(self, position: int, topic: str, body: bytes) -> Body:
+        decoder = self._decoders.get(topic)
+        if decoder is not None:
+            return decoder.decode(body)
+        if topic not in self._upcasters:
+            raise UnknownEvent(
+                f"Position {position}: event {topic!r} is not known to this release.",
+                remedy="Run the release that wrote it, or a later one.",
+            )
+        raw = msgspec.json.decode(body, type=Body)
+        event = raw.event
+        while topic in self._upcasters:
+            topic, event = self._upcasters[topic](event)
+        return Body(
+            raw.actor, msgspec.convert(event, self._events[topic]), raw.reason, raw.request, raw.submission, raw.cause
+        )
+
+
+_REMEDY = "Stop writing, keep the database as it is, and run `sojourn doctor`."
+
+
+def _decoder(event: type[Event]) -> msgspec.json.Decoder[Any]:
+    typed = msgspec.defstruct(
+        f"{event.__name__}Body", [("event", event)], bases=(Body,), frozen=True, omit_defaults=True, kw_only=True
+    )
+    return msgspec.json.Decoder(typed)

@@ -1,0 +1,291 @@
+"""Keys: one per subject and class, wrapped by the master key. Destroying a row destroys what it sealed.
+
+Every event has a body key of its own: HKDF-SHA256 (RFC 5869) of the subject key, info = event id. A body key seals
+once, so the nonce is zero (NIST SP 800-38D 8.2 asks for a nonce that never repeats under a key). The extract step is
+done once per subject key and kept, the expand step per event.
+
+The vault opens nothing that it cannot prove: a wrapped key is bound to its id, subject and class, and says which
+master key wraps it, so a wrong master key is told from a damaged row.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from hashlib import sha256
+from threading import Lock
+from typing import Any, LiteralString, NamedTuple
+
+import psycopg
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
+from psycopg.rows import tuple_row
+
+from ledger.errors import LogBroken, Misconfigured
+from ledger.store.canonical import text_field
+
+KEY_BYTES = 32
+_NONCE_BYTES = 12
+_ZERO_NONCE = bytes(_NONCE_BYTES)
+_SHA256 = SHA256()
+
+Subject = tuple[str, str]
+"""(subject, class): ``("0190…", "education")``, ``("ledger", "ledger")``."""
+
+LEDGER: Subject = ("ledger", "ledger")
+"""The subject of everything that holds no child's data; its key is never destroyed."""
+
+
+class MasterKey(NamedTuple):
+    """A key that wraps keys. fingerprint: first 8 bytes of a hash, stored beside what it wraps."""
+
+    secret: bytes
+    fingerprint: bytes
+
+    @classmethod
+    def of(cls, secret: bytes) -> MasterKey:
+        """Raises Misconfigured unless the secret has 32 bytes."""
+        if len(secret) != KEY_BYTES:
+            raise Misconfigured(
+                f"The master key has {len(secret)} bytes, not {KEY_BYTES}.",
+                remedy="Set SOJOURN_MASTER_KEY (or _FILE) to 32 bytes in base64 or 64 hexadecimal digits.",
+            )
+        return cls(secret, sha256(b"sojourn master key\x00" + secret).digest()[:8])
+
+
+class SubjectKey(NamedTuple):
+    """A subject's key, ready to derive body keys from. key_id: 16 bytes. extract: HKDF's pseudorandom key."""
+
+    key_id: bytes
+    extract: bytes
+
+    def body_key(self, event_id: bytes) -> bytes:
+        """The key of one event's body, 32 bytes."""
+        return HKDFExpand(_SHA256, KEY_BYTES, event_id).derive(self.extract)
+
+
+class NewKey(NamedTuple):
+    """A key made for a subject that had none, and the vault row that makes it durable."""
+
+    subject: Subject
+    key: SubjectKey
+    wrapped: bytes
+    wrapped_by: bytes
+
+
+def seal(body_key: bytes, body: bytes, bound_to: bytes) -> bytes:
+    """AES-256-GCM; once per body key."""
+    return AESGCM(body_key).encrypt(_ZERO_NONCE, body, bound_to)
+
+
+def unseal(body_key: bytes, ciphertext: bytes, bound_to: bytes) -> bytes:
+    """Raises cryptography's InvalidTag when key, place or bytes do not fit."""
+    return AESGCM(body_key).decrypt(_ZERO_NONCE, ciphertext, bound_to)
+
+
+class Vault:
+    """The subject keys, read through a bounded cache. One per process; safe for threads.
+
+    masters: the first wraps new keys, the others still open old ones (while ``sojourn keys rotate`` runs).
+    """
+
+    CACHED_KEYS_MAX = 400_000
+
+    def __init__(
+        self,
+        masters: Iterable[MasterKey],
+        *,
+        random_bytes: Callable[[int], bytes] = os.urandom,
+        new_id: Callable[[], bytes] = lambda: uuid.uuid4().bytes,
+    ) -> None:
+        self._masters = tuple(masters)
+        self._by_fingerprint = {m.fingerprint: AESGCM(m.secret) for m in self._masters}
+        self._random_bytes = random_bytes
+        self._new_id = new_id
+        self._by_subject: OrderedDict[Subject, SubjectKey] = OrderedDict()
+        self._by_id: OrderedDict[bytes, SubjectKey] = OrderedDict()
+        self._lock = Lock()
+
+    @property
+    def fingerprint(self) -> bytes:
+        """Of the master key that wraps new keys."""
+        return self._masters[0].fingerprint
+
+    # -- sealing
+
+    def cached(self, subject: Subject) -> SubjectKey | None:
+        """The subject's key if this process has it at hand."""
+        return self._by_subject.get(subject)
+
+    def make(self, subject: Subject) -> NewKey:
+        """A fresh key, not yet durable: its row must be committed before, or with, what it seals."""
+        key_id, secret = self._new_id(), self._random_bytes(KEY_BYTES)
+        wrapped = self._wrap(key_id, subject, secret)
+        return NewKey(subject, SubjectKey(key_id, HKDF.extract(_SHA256, None, secret)), wrapped, self.fingerprint)
+
+    def load(self, conn: psycopg.Connection[Any], subjects: Iterable[Subject]) -> dict[Subject, SubjectKey]:
+        """The keys of these subjects, made and committed where there are none.
+
+        Two processes may make the same key at once: the first row stands and both read it back, so nothing is ever
+        sealed under a key that is not in the vault. Runs in transactions of its own.
+        """
+        found: dict[Subject, SubjectKey] = {}
+        missing = []
+        for subject in subjects:
+            key = self._by_subject.get(subject)
+            if key is None:
+                missing.append(subject)
+            else:
+                found[subject] = key
+        if missing:
+            found.update(self._select_subjects(conn, missing))
+            made = [self.make(subject) for subject in missing if subject not in found]
+            if made:
+                self.insert(conn, made)
+                found.update(self._select_subjects(conn, [m.subject for m in made]))
+        return found
+
+    def insert(self, conn: psycopg.Connection[Any], made: list[NewKey]) -> None:
+        """Store rows of new keys, in the caller's transaction if he has one."""
+        conn.execute(
+            "insert into vault.keys (key_id, subject, class, wrapped, wrapped_by, created_at)"
+            " select *, %s, %s from unnest(%s::uuid[], %s::text[], %s::text[], %s::bytea[])"
+            " on conflict (subject, class) do nothing",
+            (
+                self.fingerprint,
+                datetime.now(UTC),
+                [uuid.UUID(bytes=m.key.key_id) for m in made],
+                [m.subject[0] for m in made],
+                [m.subject[1] for m in made],
+                [m.wrapped for m in made],
+            ),
+        )
+
+    def remember(self, made: Iterable[NewKey]) -> None:
+        """Keep keys whose rows are now committed."""
+        for new in made:
+            self._keep(new.subject, new.key)
+
+    # -- opening
+
+    def open_keys(self, conn: psycopg.Connection[Any], key_ids: Iterable[bytes]) -> dict[bytes, SubjectKey | None]:
+        """Key id to key; None where the key was destroyed. Raises Misconfigured, LogBroken."""
+        keys: dict[bytes, SubjectKey | None] = {}
+        missing = []
+        for key_id in set(key_ids):
+            key = self._by_id.get(key_id)
+            keys[key_id] = key
+            if key is None:
+                missing.append(uuid.UUID(bytes=key_id))
+        if missing:
+            for _, key in self._select(conn, "key_id = any(%s)", missing):
+                keys[key.key_id] = key
+        return keys
+
+    def forget(self, subject: Subject) -> None:
+        """Drop a destroyed key from memory."""
+        with self._lock:
+            key = self._by_subject.pop(subject, None)
+            if key is not None:
+                self._by_id.pop(key.key_id, None)
+
+    # -- rotation
+
+    def rewrap(self, conn: psycopg.Connection[Any], *, batch_keys_max: int = 5_000) -> int:
+        """Wrap every key anew under the first master key, a batch a transaction; returns how many were.
+
+        Each row says which master key wraps it, so a crash between batches leaves a vault that both keys together
+        open, and the next run goes on.
+        """
+        done = 0
+        while True:
+            with conn.transaction():
+                with conn.cursor(row_factory=tuple_row, binary=True) as cursor:
+                    rows = cursor.execute(
+                        "select key_id, subject, class, wrapped, wrapped_by from vault.keys where wrapped_by <> %s"
+                        " order by key_id limit %s for update",
+                        (self.fingerprint, batch_keys_max),
+                    ).fetchall()
+                if not rows:
+                    return done
+                anew = [(row[0], self._wrap(row[0].bytes, (row[1], row[2]), self._secret(*row))) for row in rows]
+                conn.execute(
+                    "update vault.keys k set wrapped = n.wrapped, wrapped_by = %s"
+                    " from unnest(%s::uuid[], %s::bytea[]) as n(key_id, wrapped) where k.key_id = n.key_id",
+                    (self.fingerprint, [a[0] for a in anew], [a[1] for a in anew]),
+                )
+            done += len(rows)
+
+    def foreign(self, conn: psycopg.Connection[Any]) -> int:
+        """How many keys no master key at hand can open."""
+        with conn.cursor(row_factory=tuple_row) as cursor:
+            row = cursor.execute(
+                "select count(*) from vault.keys where wrapped_by <> all(%s)", (list(self._by_fingerprint),)
+            ).fetchone()
+        assert row is not None
+        return row[0]
+
+    # -- inside
+
+    def _keep(self, subject: Subject, key: SubjectKey) -> None:
+        with self._lock:
+            self._by_subject[subject] = key
+            self._by_id[key.key_id] = key
+            while len(self._by_subject) > self.CACHED_KEYS_MAX:
+                _, old = self._by_subject.popitem(last=False)
+                self._by_id.pop(old.key_id, None)
+
+    def _select_subjects(
+        self, conn: psycopg.Connection[Any], subjects: list[Subject]
+    ) -> list[tuple[Subject, SubjectKey]]:
+        names, classes = [s[0] for s in subjects], [s[1] for s in subjects]
+        where = "(subject, class) in (select * from unnest(%s::text[], %s::text[]))"
+        return self._select(conn, where, names, classes)
+
+    def _select(
+        self, conn: psycopg.Connection[Any], where: LiteralString, *params: object
+    ) -> list[tuple[Subject, SubjectKey]]:
+        with conn.cursor(row_factory=tuple_row, binary=True) as cursor:
+            cursor.execute(f"select key_id, subject, class, wrapped, wrapped_by from vault.keys where {where}", params)
+            return self._unwrap(cursor.fetchall())
+
+    def _unwrap(self, rows: list[tuple[uuid.UUID, str, str, bytes, bytes]]) -> list[tuple[Subject, SubjectKey]]:
+        opened = []
+        for row in rows:
+            secret = self._secret(*row)
+            subject, key = (row[1], row[2]), SubjectKey(row[0].bytes, HKDF.extract(_SHA256, None, secret))
+            self._keep(subject, key)
+            opened.append((subject, key))
+        return opened
+
+    def _secret(self, key_id: uuid.UUID, subject: str, key_class: str, wrapped: bytes, wrapped_by: bytes) -> bytes:
+        master = self._by_fingerprint.get(bytes(wrapped_by))
+        if master is None:
+            raise Misconfigured(
+                f"Key {key_id} is wrapped by master key {bytes(wrapped_by).hex()}, which is not the one given"
+                f" ({self.fingerprint.hex()}).",
+                remedy="Give the right SOJOURN_MASTER_KEY; during a rotation give both, the new one first.",
+            )
+        wrapped = bytes(wrapped)
+        try:
+            return master.decrypt(
+                wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], _wrapping_bound(key_id.bytes, (subject, key_class))
+            )
+        except InvalidTag:
+            raise LogBroken(
+                f"Vault row {key_id} does not open under its master key: it was changed.",
+                remedy="Restore the vault from a backup and run `sojourn doctor`.",
+            ) from None
+
+    def _wrap(self, key_id: bytes, subject: Subject, secret: bytes) -> bytes:
+        nonce = self._random_bytes(_NONCE_BYTES)
+        return nonce + AESGCM(self._masters[0].secret).encrypt(nonce, secret, _wrapping_bound(key_id, subject))
+
+
+def _wrapping_bound(key_id: bytes, subject: Subject) -> bytes:
+    return b"".join((b"\x01", key_id, text_field(subject[0]), text_field(subject[1])))

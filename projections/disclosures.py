@@ -1,0 +1,173 @@
+"""Read model ``disclosures``: who saw which record, when, why and on what ground (34 CFR 99.32), from the access log.
+
+The one invariant: one row for every record of every showing, and for every refusal; an entry that names many records
+is spread over them. It holds nothing of the child beside the ids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import psycopg
+from psycopg.rows import tuple_row
+
+from ledger.events import Recorded
+from ledger.events.disclosure import EVENTS, BulkDisclosed, Disclosed, DisclosureRefused
+from projections.projection import Projection, statement
+
+# -- table
+
+TABLES = """
+create table {schema}.disclosures (
+    position        bigint not null,
+    record          text collate "C" not null,
+    recorded_at     timestamptz not null,
+    outcome         text not null,
+    student_id      text,
+    actor           text not null,
+    role            text not null,
+    organisation    text not null,
+    purpose         text not null,
+    basis           text not null,
+    view            text not null,
+    sections        text[] not null,
+    rule            text,
+    request         text,
+    ledger_position bigint,
+    primary key (record, position)
+);
+comment on column {schema}.disclosures.position is 'Of the access log.';
+comment on column {schema}.disclosures.record is 'Empty where something was refused and no record is known.';
+comment on column {schema}.disclosures.outcome is 'shown, not-modified or refused.';
+comment on column {schema}.disclosures.student_id is 'The id that was asked for.';
+comment on column {schema}.disclosures.ledger_position is 'Position of the ledger that the answer reflected.';
+alter table {schema}.disclosures alter column student_id set statistics 0;
+alter table {schema}.disclosures alter column actor set statistics 0;
+alter table {schema}.disclosures alter column purpose set statistics 0;
+"""
+
+
+class Disclosure(NamedTuple):
+    """One showing of one record to one party, or a refusal. The fields are those of the events (ledger.events)."""
+
+    position: int
+    record: str
+    recorded_at: datetime
+    outcome: str
+    student_id: str | None
+    actor: str
+    role: str
+    organisation: str
+    purpose: str
+    basis: str
+    view: str
+    sections: list[str]
+    rule: str | None
+    request: str | None
+    ledger_position: int | None
+
+    @property
+    def cursor(self) -> Cursor:
+        """Place in the list, from which the next page goes on."""
+        return Cursor(self.position, self.record)
+
+
+class Cursor(NamedTuple):
+    position: int
+    record: str
+
+
+# -- fold
+
+
+def rows_of(recorded: Recorded) -> list[Disclosure]:
+    """The rows of one event."""
+    event, meta = recorded.event, recorded.meta
+    assert isinstance(event, Disclosed | DisclosureRefused | BulkDisclosed)
+    kind, _, name = recorded.stream.partition("/")
+    row = Disclosure(
+        position=recorded.position,
+        record=name if kind == "disclosure" else "",
+        recorded_at=recorded.recorded_at,
+        outcome="shown",
+        student_id=None,
+        actor=meta.actor,
+        role=event.role,
+        organisation=event.organisation,
+        purpose=event.purpose,
+        basis=event.basis,
+        view=event.view,
+        sections=[],
+        rule=None,
+        request=meta.request,
+        ledger_position=None,
+    )
+    if isinstance(event, BulkDisclosed):
+        records = dict.fromkeys(event.records)
+        return [row._replace(record=record, ledger_position=event.position) for record in records]
+    if isinstance(event, DisclosureRefused):
+        return [row._replace(outcome="refused", student_id=event.student_id, rule=event.rule)]
+    outcome = "not-modified" if event.not_modified else "shown"
+    return [
+        row._replace(
+            outcome=outcome, student_id=event.student_id, sections=event.sections, ledger_position=event.position
+        )
+    ]
+
+
+def fold(cursor: psycopg.Cursor[Any], schema: str, batch: Sequence[Recorded]) -> None:
+    """Write the rows of a batch."""
+    with cursor.copy(statement(_COPY, schema)) as copy:
+        copy.set_types(_TYPES)
+        for recorded in batch:
+            for row in rows_of(recorded):
+                copy.write_row(row)
+
+
+_COPY = (
+    "copy {schema}.disclosures (position, record, recorded_at, outcome, student_id, actor, role, organisation,"
+    " purpose, basis, view, sections, rule, request, ledger_position) from stdin (format binary)"
+)
+_TYPES = ("int8", "text", "timestamptz", *["text"] * 8, "text[]", "text", "text", "int8")
+
+
+# -- queries
+
+OF_RECORDS = (
+    "select position, record, recorded_at, outcome, student_id, actor, role, organisation, purpose, basis, view,"
+    " sections, rule, request, ledger_position from disclosures.disclosures"
+    " where record = any(%s) and (position, record) < (%s, %s) order by position desc, record desc limit %s"
+)
+_NEWEST = Cursor(2**62, "")
+
+
+async def of_records(
+    conn: psycopg.AsyncConnection[Any], records: Iterable[str], *, before: Cursor | None = None, limit: int = 100
+) -> list[Disclosure]:
+    """Who saw these records (all of a student's), newest first. before: cursor of the last row of the page before."""
+    cursor = conn.cursor(row_factory=tuple_row)
+    rows = await (await cursor.execute(OF_RECORDS, (list(records), *(before or _NEWEST), limit))).fetchall()
+    return [Disclosure(*row) for row in rows]
+
+
+def find(
+    conn: psycopg.Connection[Any], records: Iterable[str], *, before: Cursor | None = None, limit: int = 100
+) -> list[Disclosure]:
+    """As ``of_records``, for the command line."""
+    cursor = conn.cursor(row_factory=tuple_row)
+    return [
+        Disclosure(*row) for row in cursor.execute(OF_RECORDS, (list(records), *(before or _NEWEST), limit)).fetchall()
+    ]
+
+
+PROJECTION = Projection(
+    name="disclosures",
+    version=1,
+    log="access",
+    events=frozenset(EVENTS),
+    tables=TABLES,
+    keys={"disclosures": "record, position"},
+    fold=lambda: fold,
+)

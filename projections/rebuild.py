@@ -1,0 +1,184 @@
+"""Makes a read model again while it serves: the live path into a shadow, then a swap in one transaction.
+
+The one invariant: readers see the old tables until the new ones reflect at least as much, and then the new ones whole.
+There is no second code: the shadow is filled by the same fold, in the same batches, as the live tables.
+
+A rebuild that ends early goes on where it stopped, since the shadow has a position of its own.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import psycopg
+from psycopg import sql
+
+from ledger.errors import Conflict
+from ledger.store import faults
+from ledger.store.database import Database, Role, translated
+from ledger.store.datastore import RoleDatastore
+from projections.projection import Projection, statement
+from projections.runner import (
+    BATCH_EVENTS_MAX,
+    PROJECTED,
+    Interruption,
+    Readable,
+    Tables,
+    Tracker,
+    connected,
+    try_lock,
+    wait_for_lock,
+)
+
+Progress = Callable[[int, int], None]
+"""Called after every batch with the position reached and the head of the log."""
+
+
+class Rebuilt(msgspec.Struct, frozen=True, kw_only=True):
+    """What a rebuild did. position: that the new tables reflect. events: read by this run. swapped: false when it was
+    told to stop, or when there was nothing to do; a later run goes on."""
+
+    position: int
+    events: int
+    seconds: float
+    swapped: bool
+
+
+class Rebuild:
+    """One rebuild of one read model."""
+
+    def __init__(
+        self,
+        projection: Projection,
+        database: Database,
+        log: Readable,
+        *,
+        progress: Progress | None = None,
+        stop: threading.Event | None = None,
+        batch_events_max: int = BATCH_EVENTS_MAX,
+    ) -> None:
+        self._projection = projection
+        self._database = database
+        self._log = log
+        self._progress = progress
+        self._stop = stop or threading.Event()
+        self._batch_events_max = batch_events_max
+        self._tracker = Tracker(RoleDatastore(database.conninfo(Role.PROJECTOR), schema="tracking"))
+        self._shadow = Tables(projection, projection.next, self._tracker)
+        self._events = 0
+
+    def run(self) -> Rebuilt:
+        """Rebuild now. Raises Conflict when another rebuild of it runs, StoreUnavailable, and what the fold raises."""
+        with connected(self._database, self._projection.next) as conn, translated():
+            if not try_lock(conn, self._projection.next):
+                raise Conflict(
+                    f"Read model {self._projection.name} is being rebuilt by another process.",
+                    remedy="See `sojourn project status`.",
+                )
+            return self._rebuild(conn)
+
+    def run_if_outdated(self) -> Rebuilt:
+        """Rebuild when the live tables are of an older version; waits for another rebuild rather than run beside it."""
+        began = time.monotonic()
+        with (
+            Interruption(self._stop) as interruption,
+            connected(self._database, self._projection.next) as conn,
+            interruption.of(conn),
+            translated(),
+        ):
+            if self._is_outdated(conn):
+                wait_for_lock(conn, self._projection.next, self._stop)
+                if self._is_outdated(conn) and not self._stop.is_set():
+                    return self._rebuild(conn)
+        return Rebuilt(position=0, events=0, seconds=time.monotonic() - began, swapped=False)
+
+    def _rebuild(self, conn: psycopg.Connection[Any]) -> Rebuilt:
+        began = time.monotonic()
+        self._open_shadow(conn)
+        while not self._stop.is_set():
+            if not self._fold_next(conn, apply=True):
+                self._swap(conn)
+                self._drop(conn, self._projection.old)
+                break
+        swapped = not self._stop.is_set()
+        return Rebuilt(
+            position=self._shadow.position, events=self._events, seconds=time.monotonic() - began, swapped=swapped
+        )
+
+    def _open_shadow(self, conn: psycopg.Connection[Any]) -> None:
+        """The shadow that an earlier run left, if it is of our version; else a new one."""
+        self._drop(conn, self._projection.old)
+        Tables(self._projection, self._projection.name, self._tracker).create(conn)
+        with conn.transaction():
+            version = self._tracker.hold(conn, self._projection.next).version
+        if version != self._projection.version:
+            self._drop(conn, self._projection.next)
+        self._shadow.create(conn)
+        self._shadow.resume(conn)
+
+    def _fold_next(self, conn: psycopg.Connection[Any], *, apply: bool) -> bool:
+        """Fold a batch into the shadow; False when that was the last there is."""
+        batch = self._log.read(self._shadow.position, self._batch_events_max)
+        if batch:
+            if apply:
+                self._shadow.apply(conn, batch)
+            else:
+                self._shadow.write(conn, batch)
+                self._shadow.position = batch[-1].position
+            self._events += len(batch)
+            if self._progress:
+                self._progress(self._shadow.position, max(self._log.head(), self._shadow.position))
+        return len(batch) == self._batch_events_max
+
+    def _swap(self, conn: psycopg.Connection[Any]) -> None:
+        """Put the shadow in the place of the live tables.
+
+        The live projector needs the row that is held here for every batch, so the live tables stand still meanwhile,
+        and what the shadow lacks of them is a few events.
+        """
+        live, shadow, old = self._projection.name, self._projection.next, self._projection.old
+        try:
+            with conn.transaction():
+                conn.execute("set local synchronous_commit = on")
+                held = self._tracker.hold(conn, live)
+                self._tracker.hold(conn, shadow)
+                while self._shadow.position < held.position:
+                    self._fold_next(conn, apply=False)
+                _rename(conn, live, old)
+                _rename(conn, shadow, live)
+                # Nothing is visible yet: a process that ends here leaves live tables and shadow as they were.
+                faults.point("rebuild.in-swap")
+                conn.execute(
+                    "update tracking.positions set notification_id = %s where application_name = %s",
+                    (self._shadow.position, live),
+                )
+                conn.execute("delete from tracking.positions where application_name = %s", (shadow,))
+                conn.execute("delete from tracking.projections where name = %s", (live,))
+                conn.execute(
+                    "update tracking.projections set name = %s, rebuilt_at = clock_timestamp() where name = %s",
+                    (live, shadow),
+                )
+                conn.execute("select pg_notify(%s, %s)", (PROJECTED, f"{live}:{self._shadow.position}"))
+        except BaseException:
+            self._shadow.forget()
+            raise
+
+    def _drop(self, conn: psycopg.Connection[Any], schema: str) -> None:
+        """Drop a copy that nobody is led to any more; waits for reads that began on it."""
+        with conn.transaction():
+            conn.execute("delete from tracking.positions where application_name = %s", (schema,))
+            conn.execute("delete from tracking.projections where name = %s", (schema,))
+            conn.execute(statement("drop schema if exists {schema} cascade", schema))
+
+    def _is_outdated(self, conn: psycopg.Connection[Any]) -> bool:
+        with conn.transaction():
+            version = self._tracker.hold(conn, self._projection.name).version
+        return version is not None and version < self._projection.version
+
+
+def _rename(conn: psycopg.Connection[Any], schema: str, to: str) -> None:
+    conn.execute(sql.SQL("alter schema {} rename to {}").format(sql.Identifier(schema), sql.Identifier(to)))

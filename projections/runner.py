@@ -1,0 +1,436 @@
+"""Follows a log and folds it into a read model: batch by batch, rows and position in one transaction.
+
+The one invariant: a read model's rows and its position are never apart, and one projector writes at a time. A
+projector has one connection; on it stand its lock, its transactions and its ear for new events, so that whoever loses
+the connection loses all three at once, and whoever waits for the lock takes over in that moment.
+
+No timer decides that an event does not exist: the projector listens before its last look at the log, and an event
+that the look did not find announces itself afterwards.
+"""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol, Self
+
+import psycopg
+import structlog
+from eventsourcing.persistence import InterfaceError, OperationalError, Tracking
+from eventsourcing.postgres import PostgresDatastore, PostgresTrackingRecorder
+from psycopg import errors as pg
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+from psycopg.rows import dict_row, tuple_row
+
+from ledger import telemetry
+from ledger.errors import Misconfigured, ProjectionBehind, StoreUnavailable
+from ledger.events import Recorded
+from ledger.store import arrays, faults
+from ledger.store.database import Database, Role, translate, translated
+from ledger.store.datastore import RoleDatastore
+from projections.projection import Fold, Projection, lock_key, reached, statement
+
+BATCH_EVENTS_MAX = 5_000
+PROJECTED = "projected"
+"""Channel on which every batch is announced, as ``NAME:POSITION``, when it is committed."""
+
+_STANDBY_MS = 30_000
+_BACKOFF_S = (0.1, 5.0)
+_log = structlog.get_logger()
+
+
+class Readable(Protocol):
+    """What a projector needs of an event log. channel: on which PostgreSQL announces what was appended."""
+
+    channel: str
+
+    def read(self, after: int, limit: int) -> Sequence[Recorded]:
+        """Events after a position, in order, without gaps. Raises StoreUnavailable, IntegrityBroken."""
+        ...
+
+    def head(self) -> int: ...
+
+
+class Held(NamedTuple):
+    """A read model's row of tracking, locked until the end of the transaction.
+
+    built: when these tables came to serve; another value means that others stand in their place.
+    """
+
+    position: int
+    version: int | None
+    built: datetime | None
+
+
+class Tracker(PostgresTrackingRecorder):
+    """The event-sourcing library's tracking table, moved inside the projector's own transaction."""
+
+    def __init__(self, datastore: PostgresDatastore) -> None:
+        super().__init__(datastore, tracking_table_name="positions")
+
+    def hold(self, conn: psycopg.Connection[Any], name: str) -> Held:
+        """Lock the position of a copy, so that neither a projector nor a swap moves it beside us."""
+        with conn.cursor(row_factory=tuple_row) as cursor:
+            row = cursor.execute(
+                "select notification_id from tracking.positions where application_name = %s for update", (name,)
+            ).fetchone()
+            # A statement of its own: it must see what a swap committed while we waited for the row.
+            copy = cursor.execute(
+                "select version, rebuilt_at from tracking.projections where name = %s", (name,)
+            ).fetchone()
+        return Held(row[0] if row else 0, *(copy or (None, None)))
+
+    def move(self, conn: psycopg.Connection[Any], name: str, position: int) -> None:
+        """Set the position, further on than it was."""
+        with conn.cursor(row_factory=dict_row) as cursor:
+            self._insert_tracking(cursor, Tracking(name, position))
+
+
+class Tables:
+    """One copy of a read model: the live tables, or the shadow that a rebuild fills. Both are written here only."""
+
+    def __init__(self, projection: Projection, schema: str, tracker: Tracker) -> None:
+        self.projection = projection
+        self.schema = schema
+        self.position = 0
+        self._built: datetime | None = None
+        self._tracker = tracker
+        self._fold: Fold = projection.fold()
+
+    def create(self, conn: psycopg.Connection[Any]) -> None:
+        """Make the tables where there are none, in one transaction; two processes may try at once."""
+        with conn.transaction():
+            conn.execute("select pg_advisory_xact_lock(%s)", (lock_key(f"{self.schema} tables"),))
+            if self._tracker.hold(conn, self.schema).version is not None:
+                return
+            conn.execute(statement("create schema {schema}", self.schema))
+            conn.execute(statement(self.projection.tables, self.schema))
+            conn.execute(
+                statement(
+                    "create table {schema}.failure ("
+                    " only_row boolean primary key default true check (only_row), what text not null)",
+                    self.schema,
+                )
+            )
+            conn.execute(statement("grant usage on schema {schema} to sojourn_reader", self.schema))
+            conn.execute(statement("grant select on all tables in schema {schema} to sojourn_reader", self.schema))
+            conn.execute(
+                "insert into tracking.projections (name, version, rebuilt_at) values (%s, %s, clock_timestamp())",
+                (self.schema, self.projection.version),
+            )
+            conn.execute("insert into tracking.positions values (%s, 0)", (self.schema,))
+
+    def resume(self, conn: psycopg.Connection[Any]) -> None:
+        """Take the position from the database and forget all else. Raises Misconfigured: tables of another version."""
+        with conn.transaction():
+            held = self._tracker.hold(conn, self.schema)
+        self._must_fit(held)
+        self.position, self._built = held.position, held.built
+        self.forget()
+
+    def apply(self, conn: psycopg.Connection[Any], batch: Sequence[Recorded]) -> bool:
+        """Fold a batch in one transaction; False, and nothing written, where the copy has moved beside us."""
+        try:
+            with conn.transaction():
+                held = self._tracker.hold(conn, self.schema)
+                self._must_fit(held)
+                if (held.position, held.built) != (self.position, self._built):
+                    return False
+                self.write(conn, batch)
+        except BaseException:
+            self.forget()
+            raise
+        self.position = batch[-1].position
+        return True
+
+    def write(self, conn: psycopg.Connection[Any], batch: Sequence[Recorded]) -> None:
+        """Rows and position of a batch, in the caller's transaction, which holds the copy."""
+        events = self.projection.events
+        concerned = [recorded for recorded in batch if type(recorded.event) in events]
+        if concerned:
+            with conn.cursor(row_factory=tuple_row) as cursor:
+                self._fold(cursor, self.schema, concerned)
+        # Rows are written, the position is not: a process that ends here leaves neither.
+        faults.point("projector.in-transaction")
+        position = batch[-1].position
+        self._tracker.move(conn, self.schema, position)
+        conn.execute("select pg_notify(%s, %s)", (PROJECTED, f"{self.schema}:{position}"))
+
+    def forget(self) -> None:
+        """Start a fold anew: what the last one remembers may not be what the tables hold."""
+        self._fold = self.projection.fold()
+
+    def note_failure(self, conn: psycopg.Connection[Any], what: str | None) -> None:
+        """Keep, or with None clear, the reason why the fold stopped, for whoever asks for the status."""
+        conn.execute(statement("delete from {schema}.failure", self.schema))
+        if what is not None:
+            conn.execute(statement("insert into {schema}.failure (what) values (%s)", self.schema), (what,))
+
+    def _must_fit(self, held: Held) -> None:
+        declared = self.projection.version
+        if held.version == declared:
+            return
+        if held.version is None or held.version < declared:
+            remedy = f"Run `sojourn project rebuild {self.projection.name}`; the old tables serve until it is done."
+        else:
+            remedy = "A later release wrote them: run that one."
+        raise Misconfigured(
+            f"Read model {self.schema} has version {held.version} in the database, this release declares {declared}.",
+            remedy=remedy,
+        )
+
+
+class BatchRunner:
+    """The projector of one read model. One thread uses it; many processes may run one each, and one is active.
+
+    state: ``starting``, ``standby`` another projector is active, ``live``, ``waiting`` for PostgreSQL to come back,
+    ``failed``, ``stopped``.
+    """
+
+    def __init__(
+        self, projection: Projection, database: Database, log: Readable, *, batch_events_max: int = BATCH_EVENTS_MAX
+    ) -> None:
+        self.projection = projection
+        self.state = "starting"
+        self._database = database
+        self._log = log
+        self._batch_events_max = batch_events_max
+        self._tracker = Tracker(RoleDatastore(database.conninfo(Role.PROJECTOR), schema="tracking"))
+        self._tables = Tables(projection, projection.name, self._tracker)
+        self._backoff_s = _BACKOFF_S[0]
+        self._healthy = False
+
+    @property
+    def position(self) -> int:
+        """Position that this runner last committed or took over at."""
+        return self._tables.position
+
+    def prepare(self) -> None:
+        """Make the read model's tables where there are none. Raises StoreUnavailable, Misconfigured."""
+        with connected(self._database, self.projection.name) as conn, translated():
+            self._tables.create(conn)
+
+    def catch_up(self, *, timeout_s: float | None = None) -> int:
+        """As ``run_to`` the log's head as it is now."""
+        return self.run_to(self._log.head(), timeout_s=timeout_s)
+
+    def run_to(self, position: int, *, timeout_s: float | None = None) -> int:
+        """Return when the read model reflects a position: do it, or see another projector do it.
+
+        Returns the position reached. Raises ProjectionBehind after the timeout, StoreUnavailable, Misconfigured, and
+        whatever the fold raises.
+        """
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        with connected(self._database, self.projection.name) as conn, translated():
+            self._tables.create(conn)
+            conn.execute(sql.SQL("listen {}").format(sql.Identifier(PROJECTED)))
+            while (so_far := reached(conn, self.projection.name)) < position:
+                if try_lock(conn, self.projection.name):
+                    return self._run(conn, position)
+                if deadline is not None and time.monotonic() > deadline:
+                    raise ProjectionBehind(
+                        f"Read model {self.projection.name} has reached position {so_far} of {position}.",
+                        remedy="Ask again in a moment.",
+                    )
+                # Another is at it. Its batches wake us; its end does not, so the lock is tried now and then.
+                for _ in conn.notifies(timeout=0.2, stop_after=1):
+                    pass
+            return so_far
+
+    def follow(self, stop: threading.Event) -> None:
+        """Fold what there is and whatever comes, until told to stop.
+
+        Waits while another projector is active. When PostgreSQL is away, tries again with growing pauses. Raises
+        Misconfigured (tables of another version) and whatever the fold raises; that stops this projector, is kept for
+        ``status``, and is for the caller to show.
+        """
+        try:
+            with Interruption(stop) as interruption:
+                while not stop.is_set():
+                    try:
+                        self._follow(stop, interruption)
+                    except Exception as error:
+                        if stop.is_set():
+                            break
+                        if not _is_passing(error):
+                            raise
+                        self.state, self._healthy = "waiting", False
+                        _log.warning("projector waits for PostgreSQL", projection=self.projection.name, exc_info=error)
+                        stop.wait(self._backoff_s)
+                        self._backoff_s = min(self._backoff_s * 2, _BACKOFF_S[1])
+        except BaseException:
+            self.state = "failed"
+            raise
+        self.state = "stopped"
+
+    def _follow(self, stop: threading.Event, interruption: Interruption) -> None:
+        with connected(self._database, self.projection.name) as conn, interruption.of(conn):
+            self._tables.create(conn)
+            self.state = "standby"
+            wait_for_lock(conn, self.projection.name, stop)
+            # News that arrives during a batch needs no keeping: the log is looked at again after every batch.
+            conn.add_notify_handler(lambda _: None)
+            # From here on this is the one projector. It listens before it looks: see the module's promise.
+            conn.execute(sql.SQL("listen {}").format(sql.Identifier(self._log.channel)))
+            self._tables.resume(conn)
+            self.state = "live"
+            while not stop.is_set():
+                if not self._step(conn):
+                    interruption.wait_for_news(conn)
+
+    def _run(self, conn: psycopg.Connection[Any], position: int) -> int:
+        self._tables.resume(conn)
+        self.state = "live"
+        while self._tables.position < position and self._step(conn):
+            pass
+        if self._tables.position < position:
+            raise ProjectionBehind(
+                f"The log ends at position {self._tables.position}, before {position}.", remedy="Ask for one it has."
+            )
+        self.state = "stopped"
+        return self._tables.position
+
+    def _step(self, conn: psycopg.Connection[Any]) -> bool:
+        """Fold the next batch; False when there is none."""
+        batch = self._log.read(self._tables.position, self._batch_events_max)
+        if not batch:
+            return False
+        name, began = self.projection.name, time.perf_counter()
+        try:
+            applied = self._tables.apply(conn, batch)
+        except Exception as error:
+            if not _is_passing(error):
+                self._keep_failure(conn, batch, error)
+            raise
+        if not applied:
+            self._tables.resume(conn)
+            return True
+        if not self._healthy:
+            # The first batch since the start: whatever stopped the fold before does so no longer.
+            self._tables.note_failure(conn, None)
+            self._healthy, self._backoff_s = True, _BACKOFF_S[0]
+        telemetry.PROJECTION_BATCH_DURATION.labels(name).observe(time.perf_counter() - began)
+        telemetry.PROJECTION_BATCH_EVENTS.labels(name).observe(len(batch))
+        telemetry.PROJECTION_POSITION.labels(name).set(self._tables.position)
+        return True
+
+    def _keep_failure(self, conn: psycopg.Connection[Any], batch: Sequence[Recorded], error: Exception) -> None:
+        first, last = batch[0].position, batch[-1].position
+        with suppress(psycopg.Error):
+            self._tables.note_failure(conn, f"{type(error).__qualname__} in positions {first} to {last}")
+        _log.error("projector stopped", projection=self.projection.name, first=first, last=last, exc_info=error)
+
+
+class Interruption:
+    """Lets a ``threading.Event`` end whatever a projector waits for: a lock, a statement, or silence on its socket.
+
+    A statement is cancelled, which rolls its transaction back: a batch is whole or not at all, so nothing is lost.
+    """
+
+    def __init__(self, stop: threading.Event) -> None:
+        self._stop = stop
+        self._over = threading.Event()
+        self._near, self._far = socket.socketpair()
+        self._conn: psycopg.Connection[Any] | None = None
+        self._watcher = threading.Thread(target=self._watch, name="projector stop", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._watcher.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._near.close()
+        self._far.close()
+
+    @contextmanager
+    def of(self, conn: psycopg.Connection[Any]) -> Iterator[None]:
+        """While this connection is the one in use."""
+        self._conn = conn
+        try:
+            yield
+        finally:
+            self._conn = None
+
+    def wait_for_news(self, conn: psycopg.Connection[Any]) -> None:
+        """Return when a notification has come, or it is time to stop. Raises OperationalError: the server went."""
+        pgconn = conn.pgconn
+        with selectors.DefaultSelector() as selector:
+            selector.register(pgconn.socket, selectors.EVENT_READ)
+            selector.register(self._near, selectors.EVENT_READ)
+            while not self._stop.is_set():
+                pgconn.consume_input()
+                heard = False
+                while pgconn.notifies() is not None:
+                    heard = True
+                if heard:
+                    return
+                selector.select()
+
+    def _watch(self) -> None:
+        while not self._stop.wait(0.5):
+            if self._over.is_set():
+                return
+        with suppress(OSError):
+            self._far.send(b"x")
+        # A cancel that arrives between two statements is lost, so it is repeated until the projector has noticed.
+        while not self._over.wait(0.05):
+            conn = self._conn
+            if conn is not None:
+                with suppress(Exception):
+                    conn.cancel_safe(timeout=1)
+
+
+@contextmanager
+def connected(database: Database, name: str) -> Iterator[psycopg.Connection[Any]]:
+    """A projector's own connection, in autocommit. Raises StoreUnavailable, Misconfigured.
+
+    Commits do not wait for the disk: rows and position come back together or not at all, and what a crash of
+    PostgreSQL takes is folded again.
+    """
+    # A link that died silently is noticed in half a minute, not in the two hours of the system's default.
+    conninfo = make_conninfo(
+        database.conninfo(Role.PROJECTOR, name=f"sojourn projector {name}"),
+        keepalives_idle=10,
+        keepalives_interval=5,
+        keepalives_count=4,
+    )
+    with translated():
+        conn = psycopg.connect(conninfo, autocommit=True)
+    with conn:
+        arrays.register(conn)
+        conn.execute("set synchronous_commit = off")
+        yield conn
+
+
+def try_lock(conn: psycopg.Connection[Any], name: str) -> bool:
+    """Take the lock of a read model until the connection ends, if nobody holds it."""
+    row = conn.execute("select pg_try_advisory_lock(%s)", (lock_key(name),)).fetchone()
+    return bool(row and row[0])
+
+
+def wait_for_lock(conn: psycopg.Connection[Any], name: str, stop: threading.Event) -> None:
+    """Take the lock of a read model until the connection ends; returns as soon as its holder is gone.
+
+    The wait is a statement, whose snapshot would keep VACUUM from old rows for as long as it stands; so it is asked
+    anew twice a minute, which loses no time: a lock that is free is taken at once.
+    """
+    conn.execute("select set_config('lock_timeout', %s, false)", (f"{_STANDBY_MS}ms",))
+    while not stop.is_set():
+        with suppress(pg.LockNotAvailable):
+            conn.execute("select pg_advisory_lock(%s)", (lock_key(name),))
+            break
+    conn.execute("reset lock_timeout")
+
+
+def _is_passing(error: Exception) -> bool:
+    """Whether the error is PostgreSQL's absence, which ends by itself."""
+    if isinstance(error, psycopg.Error):
+        return isinstance(translate(error), StoreUnavailable)
+    return isinstance(error, StoreUnavailable | OperationalError | InterfaceError)

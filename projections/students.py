@@ -1,0 +1,283 @@
+"""Read model ``students``: the consolidated record of every student, and the way from any id ever shown to it.
+
+The one invariant: every id that was minted resolves, for ever. A student whose every record was retracted is still
+found, and shows that and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+import psycopg
+from psycopg.rows import tuple_row
+
+from ledger.errors import LogBroken
+from ledger.events import Recorded
+from ledger.events.record import EVENTS, RecordOpened
+from ledger.store.arrays import byteas, int8s, texts
+from projections.consolidation import SECTIONS, Record, Student, consolidate, record_of, tell
+from projections.projection import Projection, statement
+
+# -- table
+
+TABLES = """
+create table {schema}.records (
+    record           text collate "C" primary key,
+    student_id       text collate "C" not null,
+    state            text collate "C" not null,
+    state_student_id text collate "C" not null,
+    status           text collate "C" not null,
+    body             bytea not null
+) with (toast_tuple_target = 8160);
+comment on table {schema}.records is 'Per record, what its events have said, with who said it: the fold''s own state.';
+comment on column {schema}.records.student_id is 'The student that the record belongs to now.';
+create index records_by_state on {schema}.records (state, state_student_id) include (student_id, status);
+
+create table {schema}.students (
+    student_id text collate "C" primary key,
+    records    text[] not null,
+    status     text collate "C" not null,
+    position   bigint not null,
+    core       bytea not null,
+    contacts   bytea not null,
+    health     bytea not null,
+    provenance bytea not null
+) with (toast_tuple_target = 8160);
+comment on table {schema}.students is 'The consolidated record, in sections of ready JSON.';
+comment on column {schema}.students.position is 'Of the last event that touched the student.';
+
+create table {schema}.ids (
+    minted     text collate "C" primary key,
+    student_id text collate "C" not null
+);
+comment on table {schema}.ids is 'Every student id ever minted, and the student that it shows now.';
+
+alter table {schema}.records alter column state_student_id set statistics 0;
+alter table {schema}.records alter column body set statistics 0;
+alter table {schema}.students alter column core set statistics 0;
+alter table {schema}.students alter column contacts set statistics 0;
+alter table {schema}.students alter column health set statistics 0;
+alter table {schema}.students alter column provenance set statistics 0;
+"""
+# A row stays in its page up to 8 kB: a student is read by one look, and written without squeezing it each time.
+
+
+class StudentRow(NamedTuple):
+    """asked: the id that was asked for; student_id: the one that is shown. position: of the last event that touched
+    the student. sections: name to ready JSON."""
+
+    asked: str
+    student_id: str
+    records: list[str]
+    status: str
+    position: int
+    sections: dict[str, bytes]
+
+
+class ListedRecord(NamedTuple):
+    state: str
+    state_student_id: str
+    student_id: str
+
+
+class Count(NamedTuple):
+    """state: USPS code. status: of the records, ``open`` or ``retracted``."""
+
+    state: str
+    status: str
+    records: int
+
+
+# -- fold
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Record).decode
+_REMEMBERED_STUDENTS_MAX = 2_000
+
+
+class StudentsFold:
+    """Folds a batch: loads the students that it touches and that are not remembered, lets their records hear it,
+    writes each touched record and student once."""
+
+    def __init__(self) -> None:
+        self._members: OrderedDict[str, dict[str, Record]] = OrderedDict()
+        """Student id to the student's records: whole students only."""
+        self._student_of: dict[str, str] = {}
+
+    def __call__(self, cursor: psycopg.Cursor[Any], schema: str, batch: Sequence[Recorded]) -> None:
+        self._load(cursor, schema, {record_of(recorded.stream) for recorded in batch})
+        records, students = self.hear(batch)
+        self._write(cursor, schema, records, students)
+        self._trim()
+
+    def hear(self, batch: Iterable[Recorded]) -> tuple[list[Record], list[Student]]:
+        """The records and students that a batch touched, as they are after it. Everything needed is remembered."""
+        touched: dict[str, Record] = {}
+        students: dict[str, None] = {}
+        for recorded in batch:
+            name = record_of(recorded.stream)
+            student_id = self._student_of.get(name)
+            known = self._members[student_id][name] if student_id is not None else None
+            if known is None and not isinstance(recorded.event, RecordOpened):
+                continue  # the record's opening cannot be opened any more, so there is no record to show
+            record = tell(known, recorded)
+            if known is None:
+                student_id = record.student_id
+                self._student_of[name] = student_id
+                if student_id in self._members:
+                    raise LogBroken(f"Position {recorded.position} mints a student id that was minted before.")
+                self._members[student_id] = {name: record}
+            assert student_id is not None
+            touched[name] = record
+            students[student_id] = None
+        return list(touched.values()), [consolidate(s, list(self._members[s].values())) for s in students]
+
+    def _load(self, cursor: psycopg.Cursor[Any], schema: str, names: set[str]) -> None:
+        wanted = [name for name in names if name not in self._student_of]
+        if not wanted:
+            return
+        rows = cursor.execute(statement(_LOAD, schema), (texts(wanted),), prepare=False, binary=True)
+        for student_id, name, body in rows:
+            self._student_of[name] = student_id
+            self._members.setdefault(student_id, {})[name] = _decode(body)
+
+    def _write(self, cursor: psycopg.Cursor[Any], schema: str, records: list[Record], students: list[Student]) -> None:
+        student_of = [self._student_of[record.record] for record in records]
+        cursor.execute(
+            statement(_WRITE_RECORDS, schema),
+            (
+                texts([record.record for record in records]),
+                texts(student_of),
+                texts([record.state for record in records]),
+                texts([record.state_student_id for record in records]),
+                texts([record.status for record in records]),
+                byteas([_encode(record) for record in records]),
+            ),
+        )
+        cursor.execute(
+            statement(_WRITE_IDS, schema), (texts([record.student_id for record in records]), texts(student_of))
+        )
+        cursor.execute(
+            statement(_WRITE_STUDENTS, schema),
+            (
+                texts([student.student_id for student in students]),
+                texts([" ".join(student.records) for student in students]),
+                texts([student.status for student in students]),
+                int8s([student.position for student in students]),
+                *(byteas([student.sections[name] for student in students]) for name in SECTIONS),
+            ),
+        )
+        for student in students:
+            self._members.move_to_end(student.student_id)
+
+    def _trim(self) -> None:
+        while len(self._members) > _REMEMBERED_STUDENTS_MAX:
+            _, records = self._members.popitem(last=False)
+            for name in records:
+                del self._student_of[name]
+
+
+_LOAD = """
+with touched as materialized (
+    select distinct student_id from {schema}.records where record = any(%s)
+)
+select r.student_id, r.record, r.body
+from touched t
+join {schema}.students s on s.student_id = t.student_id
+join {schema}.records r on r.record = any(s.records)
+"""
+_WRITE_RECORDS = """
+insert into {schema}.records (record, student_id, state, state_student_id, status, body)
+select * from unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bytea[])
+on conflict (record) do update
+set student_id = excluded.student_id, status = excluded.status, body = excluded.body
+"""
+_WRITE_IDS = """
+insert into {schema}.ids (minted, student_id) select * from unnest(%s::text[], %s::text[])
+on conflict (minted) do update set student_id = excluded.student_id where ids.student_id <> excluded.student_id
+"""
+_WRITE_STUDENTS = """
+insert into {schema}.students (student_id, records, status, position, core, contacts, health, provenance)
+select student_id, string_to_array(records, ' '), status, position, core, contacts, health, provenance
+from unnest(%s::text[], %s::text[], %s::text[], %s::bigint[], %s::bytea[], %s::bytea[], %s::bytea[], %s::bytea[])
+    as n (student_id, records, status, position, core, contacts, health, provenance)
+on conflict (student_id) do update
+set records = excluded.records, status = excluded.status, position = excluded.position, core = excluded.core,
+    contacts = excluded.contacts, health = excluded.health, provenance = excluded.provenance
+"""
+
+
+# -- queries
+
+_COLUMNS = "s.student_id, s.records, s.status, s.position, s.core, s.contacts, s.health, s.provenance"
+STUDENT = f"select i.minted, {_COLUMNS} from students.ids i join students.students s using (student_id)"
+ONE = f"{STUDENT} where i.minted = %s"
+MANY = f"{STUDENT} where i.minted = any(%s)"
+LISTING = "select state, state_student_id, student_id from students.records order by state, state_student_id"
+COUNTS = "select state, status, count(*) from students.records group by state, status order by state, status"
+SAMPLE = "select student_id from students.students where status = 'open' order by student_id limit %s"
+RECORDS = "select s.records from students.ids i join students.students s using (student_id) where i.minted = %s"
+
+
+async def student(conn: psycopg.AsyncConnection[Any], student_id: str) -> StudentRow | None:
+    """The student that an id shows now; None where it was never minted."""
+    cursor = conn.cursor(binary=True, row_factory=tuple_row)
+    row = await (await cursor.execute(ONE, (student_id,))).fetchone()
+    return _row(row) if row else None
+
+
+async def students(conn: psycopg.AsyncConnection[Any], ids: Sequence[str]) -> dict[str, StudentRow]:
+    """Many at once: id asked for to student; ids never minted are left out."""
+    cursor = conn.cursor(binary=True, row_factory=tuple_row)
+    rows = await (await cursor.execute(MANY, (list(ids),))).fetchall()
+    return {row[0]: _row(row) for row in rows}
+
+
+async def record_ids(conn: psycopg.AsyncConnection[Any], student_id: str) -> list[str]:
+    """The uuids of the student's records, earliest opened first; empty where the id was never minted."""
+    row = await (await conn.cursor(row_factory=tuple_row).execute(RECORDS, (student_id,))).fetchone()
+    return row[0] if row else []
+
+
+async def counts(conn: psycopg.AsyncConnection[Any]) -> list[Count]:
+    """Records by state and status."""
+    rows = await (await conn.cursor(row_factory=tuple_row).execute(COUNTS)).fetchall()
+    return [Count(*row) for row in rows]
+
+
+async def sample(conn: psycopg.AsyncConnection[Any], limit: int) -> list[str]:
+    """Some students' ids, always the same ones for the same data."""
+    rows = await (await conn.cursor(row_factory=tuple_row).execute(SAMPLE, (limit,))).fetchall()
+    return [row[0] for row in rows]
+
+
+def find(conn: psycopg.Connection[Any], student_id: str) -> StudentRow | None:
+    """As ``student``, for the command line."""
+    row = conn.cursor(binary=True, row_factory=tuple_row).execute(ONE, (student_id,)).fetchone()
+    return _row(row) if row else None
+
+
+def listing(conn: psycopg.Connection[Any]) -> Iterator[ListedRecord]:
+    """Every record, retracted ones too, by state and state student id, as they come from the server."""
+    with conn.transaction(), conn.cursor("listing", row_factory=tuple_row) as cursor:
+        cursor.itersize = 5_000
+        for row in cursor.execute(LISTING):
+            yield ListedRecord(*row)
+
+
+def _row(row: tuple[Any, ...]) -> StudentRow:
+    return StudentRow(row[0], row[1], row[2], row[3], row[4], dict(zip(SECTIONS, row[5:], strict=True)))
+
+
+PROJECTION = Projection(
+    name="students",
+    version=1,
+    log="ledger",
+    events=frozenset(EVENTS),
+    tables=TABLES,
+    keys={"records": "record", "students": "student_id", "ids": "minted"},
+    fold=StudentsFold,
+)
