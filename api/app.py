@@ -83,13 +83,14 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.services = services
     app.state.students = students.reader_over(services)
+    app.state.profiles = records.Profiles(services.ledger)
     for kind in (LedgerError, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, problems.answer)
     # In the order in which requests come most often: the router tries one after the other.
     for router in (records.router, students.router, events.router, health.router, home.router):
         app.router.routes.extend(router.routes)
     schema = _Schema(app)
-    app.openapi = schema.read  # type: ignore[method-assign]
+    app.openapi = schema.read
     app.router.routes.append(Route("/openapi.json", schema.answer))
     return app
 

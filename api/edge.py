@@ -85,8 +85,6 @@ class Edge:
                 log.exception("broken-answer", request=request_id)
                 raise _Broken from None
             response = await answer(Request(scope), error)
-            if isinstance(error, BodyTooLarge) and error.close:
-                response.headers["Connection"] = "close"
             await response(scope, receive, stamped)
         finally:
             telemetry.HTTP_REQUESTS_RUNNING.dec()

@@ -152,8 +152,12 @@ def problem(error: errors.LedgerError, request_id: str | None, headers: Mapping[
     if faults := _faults_of(error):
         body["errors"] = [fault.as_json() for fault in faults]
     sent = dict(headers or {})
+    if error.replayed:
+        sent["Idempotency-Replayed"] = "true"
     if status == 503 or isinstance(error, errors.StillRunning):
         sent.setdefault("Retry-After", str(RETRY_AFTER_S))
+    if isinstance(error, BodyTooLarge) and error.close:
+        sent["Connection"] = "close"
     if status == 401:
         sent.setdefault("WWW-Authenticate", 'Bearer realm="sojourn"')
     return Response(orjson.dumps(body), status, sent, MEDIA_TYPE)

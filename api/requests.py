@@ -51,7 +51,7 @@ class Body(NamedTuple):
     def as_model(self, model: type[Model]) -> Model:
         """Raises Malformed, Invalid."""
         try:
-            return model.__pydantic_validator__.validate_json(self.raw)  # type: ignore[return-value]
+            return model.__pydantic_validator__.validate_json(self.raw)
         except pydantic.ValidationError as error:
             raise malformed(error, _NAMES) from None
 

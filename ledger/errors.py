@@ -44,6 +44,7 @@ class LedgerError(Exception):
         self.remedy = remedy
         self.element = element
         self.row = row
+        self.replayed = False
 
 
 class Refused(LedgerError):
@@ -158,3 +159,21 @@ class LogBroken(IntegrityBroken):
 
 class UnknownEvent(IntegrityBroken):
     code = "unknown-event"
+
+
+def again(code: str, what: str, remedy: str, element: object = None, rule: object = None) -> LedgerError:
+    """An error that was answered before, from what was kept of it; the base class where the code is of no class."""
+    waiting: list[type[LedgerError]] = [LedgerError]
+    while waiting:
+        kind = waiting.pop()
+        waiting.extend(kind.__subclasses__())
+        if kind.code == code and kind is not LedgerError:
+            words: dict[str, str] = {"remedy": remedy}
+            if element is not None and not issubclass(kind, SubmissionRefused):
+                words["element"] = str(element)
+            if issubclass(kind, BadValue | SubmissionRefused):
+                words["rule"] = str(rule)
+            error = kind(what, **words)  # type: ignore[arg-type]
+            error.replayed = True
+            return error
+    return Refused(what, remedy=remedy)

@@ -6,6 +6,8 @@ that a rule refuses never reaches the ledger, and is named by its place and its 
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, Final
@@ -33,7 +35,7 @@ from api.schemas.elements import (
 )
 from api.services import Services, services_of
 from ledger import telemetry
-from ledger.application import Done, RequestKey
+from ledger.application import Done, Ledger, RequestKey
 from ledger.errors import BadValue
 from ledger.events import Meta
 from ledger.facts import RESIDENCY, Row, StudentRows
@@ -99,8 +101,26 @@ async def sender_of(request: Request) -> Sender:
     request.scope["sojourn.principal"] = principal.name
     state: str = request.path_params["state"]
     submitter_for(principal, state)
-    services = services_of(request)
-    return Sender(services, principal.name, state, _ssid(request.path_params["ssid"]), services.ledger.profile(state))
+    profile = await request.app.state.profiles.of(state)
+    return Sender(services_of(request), principal.name, state, _ssid(request.path_params["ssid"]), profile)
+
+
+class Profiles:
+    """Profiles of states for the event loop: read in a thread, and kept for as long as the ledger keeps them."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._kept: dict[str, tuple[float, Profile]] = {}
+
+    async def of(self, state: str) -> Profile:
+        """The state's profile. Raises StoreUnavailable."""
+        kept = self._kept.get(state)
+        now = time.monotonic()
+        if kept is not None and now < kept[0]:
+            return kept[1]
+        profile = await asyncio.to_thread(self._ledger.profile, state)
+        self._kept[state] = (now + Ledger.PROFILE_SECONDS, profile)
+        return profile
 
 
 def _ssid(given: str) -> str:

@@ -36,6 +36,7 @@ _EXAMPLES: Final[dict[str, dict[str, str]]] = {
         "qualifying_arrival_date": "2025-04-18",
         "qualifying_move_from_city": "Madera",
         "qualifying_move_from_state": "CA",
+        "qualifying_move_from_country": "USA",
         "qualifying_move_to_city": "Woodburn",
         "qualifying_move_to_state": "OR",
     },
@@ -112,7 +113,7 @@ def _as_declared(required: list[str], schemas: dict[str, dict[str, Any]], exampl
     return extra
 
 
-def _model(name: str, table: Table, elements: list[Element], *, some: bool = False) -> type[Strict]:
+def _model(name: str, table: Table, elements: list[Element], *, some: bool = False) -> type[BaseModel]:
     """A model of some elements of a table. some: any of them will do, as in a correction; none is required."""
     # A state may number its rows or not: over HTTP the Record ID is an attribute that can stay away.
     required = [e.key for e in elements if e.required and e.key != table.record_id and not some]
@@ -208,10 +209,12 @@ class RetractionBody(Strict):
 
 def _student_body() -> type[BaseModel]:
     lists: dict[str, Any] = {
-        TABLES[letter].key: (list[model], Field(default_factory=list, max_length=RECORD_IDS_MAX))  # type: ignore[valid-type]
+        TABLES[letter].key: (list[model], Field(default_factory=list, max_length=RECORD_IDS_MAX))
         for letter, model in FACTS.items()
     }
-    example = {"student": _EXAMPLES["S"]} | {TABLES[letter].key: [_EXAMPLES[letter]] for letter in "DQE"}
+    example: dict[str, Any] = {"student": _EXAMPLES["S"]} | {
+        TABLES[letter].key: [_EXAMPLES[letter]] for letter in "DQE"
+    }
     return create_model(
         "StudentRows",
         __doc__="One student in the file's shape: the S row with its child rows. Rows not named are left as they are.",

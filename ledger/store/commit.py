@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 import psycopg
 from psycopg.rows import tuple_row
-from psycopg.sql import SQL, Composed, Identifier
+from psycopg.sql import SQL, Composed
 
 from ledger.errors import IdempotencyKeyReused, LedgerError, LogBroken, StaleDecision
 from ledger.store import faults

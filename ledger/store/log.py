@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import threading
-import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -54,10 +52,10 @@ class Log(Application[str]):
         log: str,
         database: Database,
         vault: Vault,
+        ids: Uuid7Source,
         *,
         role: Role = Role.WRITER,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-        ids: Uuid7Source | None = None,
         group_events_max: int = 20_000,
     ) -> None:
         if log not in LOGS:
@@ -65,7 +63,7 @@ class Log(Application[str]):
         self.log_name = log
         self.vault = vault
         self.channel = f"{log}_events"
-        self._ids = ids or Uuid7Source(time.time_ns, os.urandom)
+        self._ids = ids
         self._datastore = RoleDatastore(database.conninfo(role, name=f"sojourn {log}"), schema=log)
         with _available():
             super().__init__({"COMPRESSOR_TOPIC": "", "CIPHER_TOPIC": ""})

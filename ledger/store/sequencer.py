@@ -19,11 +19,11 @@ from typing import Any
 import psycopg
 import structlog
 
+from ledger import telemetry
 from ledger.errors import LedgerError, OutcomeUnknown, StoreUnavailable
 from ledger.store.append import Receipt, SealedAppend
 from ledger.store.commit import commit_group, statements
 from ledger.store.database import translate
-from ledger import telemetry
 
 Outcome = Receipt | LedgerError
 _log = structlog.get_logger(__name__)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from support.sources import ROOT, name_of, tracked
 
 DOCS = ROOT / "docs"
@@ -63,7 +64,9 @@ def test_every_field_of_an_event_is_documented() -> None:
 def test_every_error_is_documented_with_its_status() -> None:
     from api.problems import families
 
-    rows = {line.split("`")[1]: line for line in reference("errors").splitlines() if re.match(r"\| `[a-z-]+` \| \d", line)}
+    rows = {
+        line.split("`")[1]: line for line in reference("errors").splitlines() if re.match(r"\| `[a-z-]+` \| \d", line)
+    }
     found = families()
     compare(set(found), set(rows), "errors")
     for code, (status, error) in found.items():
@@ -100,7 +103,12 @@ def test_every_rule_is_documented() -> None:
 def test_every_element_of_the_layout_is_documented() -> None:
     from ledger.mde import TABLES
 
-    named = {code for line in reference("file-layout").splitlines() if re.match(r"\| \d", line) for code in CODE.findall(line)}
+    named = {
+        code
+        for line in reference("file-layout").splitlines()
+        if re.match(r"\| \d", line)
+        for code in CODE.findall(line)
+    }
     compare({element.key for table in TABLES.values() for element in table.elements}, named, "file-layout")
 
 

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from support.sources import ROOT, name_of, tracked
 
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))

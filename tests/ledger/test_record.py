@@ -6,15 +6,12 @@ from datetime import date
 
 import msgspec
 import pytest
-from hypothesis import given as each
-from hypothesis import strategies as st
 
 from ledger.errors import BadValue, LogBroken, NotEnrolled, NotFound, NotOpen, RecordIsRetracted, Refused
 from ledger.events import Event
 from ledger.events.jurisdiction import ProfileSet
 from ledger.events.record import (
     Changes,
-    DemographicsStated,
     Enrolled,
     FactCorrected,
     FactRetracted,
@@ -26,73 +23,39 @@ from ledger.events.record import (
     Withdrawn,
 )
 from ledger.facts import held_rows
-from ledger.intake.placement import NATURAL_KEYS
-from ledger.jurisdiction import DEFAULT, Profile
+from ledger.jurisdiction import Profile
 from ledger.record import (
-    NO_LAST_DAY,
-    ChangeResidency,
     Command,
-    CorrectFact,
     EnrollmentKey,
-    PlaceFact,
-    PlaceStudent,
-    RecordState,
-    RetractFact,
-    RetractRecord,
     Row,
-    StudentRows,
-    Withdraw,
     decide,
     evolve,
     fold,
 )
-from support.given import Given, given
+from support.commands import (
+    RETRACT_RECORD,
+    change_residency,
+    correct,
+    place,
+    place_fact,
+    reside,
+    retract,
+    withdraw,
+)
+from support.given import given
 from support.rows import (
     MINTED,
     STATE,
     STUDENT,
     alternate_id,
     assessment,
-    child_rows,
     course,
     demographics,
     enrollment,
     immunization,
     move,
     student,
-    students,
 )
-
-
-def place(rows: StudentRows) -> PlaceStudent:
-    return PlaceStudent(state=STATE, state_student_id=STUDENT, student=rows, new_student_id=MINTED)
-
-
-def place_fact(row: Row) -> PlaceFact:
-    return PlaceFact(state=STATE, state_student_id=STUDENT, row=row)
-
-
-def withdraw(day: str, enrollment: int | EnrollmentKey = 2, today: date = NO_LAST_DAY) -> Withdraw:
-    return Withdraw(state=STATE, state_student_id=STUDENT, enrollment=enrollment, withdrawal_date=day, today=today)
-
-
-def correct(fact: int, **elements: str | None) -> CorrectFact:
-    return CorrectFact(state=STATE, state_student_id=STUDENT, fact=fact, elements=elements)
-
-
-def change_residency(**elements: str) -> ChangeResidency:
-    return reside(2, elements)
-
-
-def reside(enrollment: int, elements: dict[str, str]) -> ChangeResidency:
-    return ChangeResidency(state=STATE, state_student_id=STUDENT, enrollment=enrollment, elements=elements)
-
-
-def retract(fact: int) -> RetractFact:
-    return RetractFact(state=STATE, state_student_id=STUDENT, fact=fact)
-
-
-RETRACT_RECORD = RetractRecord(state=STATE, state_student_id=STUDENT)
 
 OPENED = RecordOpened(state=STATE, state_student_id=STUDENT, student_id=MINTED, elements={})
 MOVED = MoveQualified(fact=1, elements=move().elements, record_id="001")
@@ -481,158 +444,6 @@ def test_facts_of_a_retracted_record_wait_until_they_are_sent_again() -> None:
 def test_an_event_that_cannot_follow_breaks_the_log(events: list[Event]) -> None:
     with pytest.raises(LogBroken):
         fold(events)
-
-
-# -- properties
-
-
-def commands() -> st.SearchStrategy[Command]:
-    facts = st.integers(min_value=0, max_value=9)
-    days = st.sampled_from(["2025-01-06", "2025-02-03", "2025-03-03"])
-    return st.one_of(
-        students(actions=st.sampled_from("IIUUUD")).map(place),
-        child_rows().map(place_fact),
-        st.builds(
-            Withdraw, state=st.just(STATE), state_student_id=st.just(STUDENT), enrollment=facts, withdrawal_date=days
-        ),
-        st.builds(
-            ChangeResidency,
-            state=st.just(STATE),
-            state_student_id=st.just(STUDENT),
-            enrollment=facts,
-            elements=st.fixed_dictionaries(
-                {"residency_date": days}, optional={"district_of_residence": st.sampled_from(["4110001", "4110002"])}
-            ),
-        ),
-        st.builds(
-            CorrectFact,
-            state=st.just(STATE),
-            state_student_id=st.just(STUDENT),
-            fact=facts,
-            elements=st.fixed_dictionaries(
-                {},
-                optional={
-                    "enrollment_date": days,
-                    "withdrawal_date": st.one_of(days, st.none()),
-                    "residency_date": st.one_of(days, st.none()),
-                    "qualifying_arrival_date": days,
-                    "state_student_identifier_type": st.sampled_from(["01", None]),
-                },
-            ),
-        ),
-        facts.map(retract),
-        st.just(RETRACT_RECORD),
-    )
-
-
-def histories() -> st.SearchStrategy[list[Event]]:
-    """What the decider itself makes of up to six commands on one record, those refused left out."""
-
-    def run(asked: list[Command]) -> list[Event]:
-        history: Given = given()
-        for command in asked:
-            history = Given([*history.history, *history.when(command).decision.events], DEFAULT)
-        return history.history
-
-    return st.lists(commands(), max_size=6).map(run)
-
-
-@each(histories())
-def test_folding_at_once_equals_folding_one_by_one(events: list[Event]) -> None:
-    state: RecordState | None = None
-    for event in events:
-        state = evolve(state, event)
-    assert state == fold(events)
-
-
-@each(histories(), st.integers(min_value=0, max_value=60))
-def test_folding_on_from_any_state_equals_folding_from_the_start(events: list[Event], at: int) -> None:
-    assert fold(events[at:], fold(events[:at])) == fold(events)
-
-
-@each(histories())
-def test_evolving_and_folding_leave_what_they_are_given_as_it_was(events: list[Event]) -> None:
-    written = [msgspec.json.encode(event) for event in events]
-    state: RecordState | None = None
-    for at, event in enumerate(events):
-        before = msgspec.json.encode(state)
-        after = evolve(state, event)
-        fold(events[at:], state)
-        assert msgspec.json.encode(state) == before
-        state = after
-    assert [msgspec.json.encode(event) for event in events] == written
-
-
-@each(histories(), commands())
-def test_deciding_leaves_the_state_as_it_was_and_again_is_nothing(events: list[Event], command: Command) -> None:
-    state = fold(events)
-    before = msgspec.json.encode(state)
-    asked = given(*events).when(command)
-    assert msgspec.json.encode(state) == before
-    if asked.error is None:
-        again = asked.and_when(command)
-        if type(command) is RetractRecord or again.error is None:
-            again.then()
-
-
-@each(histories())
-def test_fact_ids_are_counted_from_one_and_stated_anew_only_after_a_reinstatement(events: list[Event]) -> None:
-    seen = 0
-    reinstated = False
-    for event in events:
-        reinstated = reinstated or isinstance(event, RecordReinstated)
-        if isinstance(event, MoveQualified | Enrolled | Withdrawn | ResidencyChanged | DemographicsStated):
-            assert event.fact > 0
-            assert event.fact > seen or reinstated
-        seen = max(seen, getattr(event, "fact", 0))
-    state = fold(events)
-    if state is not None:
-        assert list(state.facts) == list(range(1, state.next_fact))
-
-
-def live_rows(events: list[Event]) -> list[tuple[str, list[tuple[str, str]]]]:
-    state = fold(events)
-    assert state is not None
-    return sorted((letter, sorted(row.elements.items())) for letter, rows in held_rows(state).items() for row in rows)
-
-
-def words_of(events: list[Event]) -> list[tuple[str, str]]:
-    """The events, provenance and order apart."""
-    return sorted((event.topic, str(sorted(getattr(event, "elements", {}).items()))) for event in events)
-
-
-@each(students(actions=st.just("U")))
-def test_law_7_facts_one_by_one_say_what_a_file_says(sent: StudentRows) -> None:
-    """Each row has a key and a Record ID of its own, as in any file that tells its rows apart."""
-    by_key = {(row.letter, NATURAL_KEYS[row.letter](row.elements)): row for row in sent.rows}
-    numbered = [
-        msgspec.structs.replace(row, record_id=f"{number:03d}") for number, row in enumerate(by_key.values(), start=1)
-    ]
-    first = next(row for row in numbered if row.letter == "Q")
-    whole = given().when(place(msgspec.structs.replace(sent, rows=numbered)))
-
-    piecemeal = Given(given().when(place(msgspec.structs.replace(sent, rows=[first]))).decision.events, DEFAULT)
-
-    def take(command: Command) -> int | None:
-        nonlocal piecemeal
-        asked = piecemeal.when(command)
-        assert asked.error is None, asked.error
-        piecemeal = Given([*piecemeal.history, *asked.decision.events], DEFAULT)
-        return asked.decision.outcomes[0].fact
-
-    for row in numbered:
-        elements = dict(row.elements)
-        withdrawal = elements.pop("withdrawal_date", None) if row.letter == "E" else None
-        names = ("district_of_residence", "residency_date", "residency_verification_date")
-        residency = {name: elements.pop(name) for name in names if name in elements}
-        fact = take(place_fact(Row(row.letter, elements, row.record_id)))
-        assert fact is not None
-        if withdrawal is not None:
-            take(withdraw(withdrawal, enrollment=fact))
-        if residency:
-            take(reside(fact, residency))
-    assert live_rows(piecemeal.history) == live_rows(whole.decision.events)
-    assert words_of(piecemeal.history) == words_of(whole.decision.events)
 
 
 def test_every_table_can_be_stated_by_a_single_fact() -> None:

@@ -88,8 +88,8 @@ def need(name: str) -> Path:
         return found
     message = f"not run: needs {part.what} ({name}), `make parts`"
     if os.environ.get("CI") == "true":
-        pytest.fail(message)
-    pytest.skip(message)
+        raise pytest.fail.Exception(message, pytrace=False)
+    raise pytest.skip.Exception(message)
 
 
 def missing(names: Iterable[str]) -> list[Part]:
@@ -131,7 +131,10 @@ def _as_root() -> list[str] | None:
     """The words before a command that make it run as root; None where that needs a password."""
     if os.geteuid() == 0:
         return []
-    if shutil.which("sudo") and subprocess.run(["sudo", "-n", "true"], capture_output=True, check=False).returncode == 0:
+    if (
+        shutil.which("sudo")
+        and subprocess.run(["sudo", "-n", "true"], capture_output=True, check=False).returncode == 0
+    ):
         return ["sudo", "-n"]
     return None
 

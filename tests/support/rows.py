@@ -65,74 +65,16 @@ def student(*rows: Row, action: str = "U", number: int | None = None, **elements
 
 
 _NUMBERS = st.sampled_from(["001", "002", "003", None])
-_DISTRICTS = st.sampled_from([None, "4110001", "4110002"])
 
 
-def _rows_of(letter: str, numbers: st.SearchStrategy[str | None], **elements: st.SearchStrategy[str | None]):
-    return st.builds(row, st.just(letter), numbers, **elements)
+def rows_of(letter: str, numbers: st.SearchStrategy[str | None] = _NUMBERS) -> st.SearchStrategy[Row]:
+    """Any row of one child table that ``rules.check_row`` would let pass."""
+    return st.builds(row, st.just(letter), numbers, **{name: st.sampled_from(v) for name, v in _VALUES[letter].items()})
 
 
 def child_rows(numbers: st.SearchStrategy[str | None] = _NUMBERS) -> st.SearchStrategy[Row]:
-    """Any child row that ``rules.check_row`` would let pass."""
-    one_of = st.sampled_from
-    return st.one_of(
-        _rows_of("D", numbers, first_name=one_of(["Ana", "Inés"]), last_name_2=one_of([None, "Ruiz"])),
-        _rows_of(
-            "K",
-            numbers,
-            alternate_state_student_id=one_of(["OR1", "OR2"]),
-            alternate_state_student_id_type=one_of([None, "01"]),
-        ),
-        moves(numbers),
-        enrollments(numbers),
-        _rows_of(
-            "C",
-            numbers,
-            course_title=one_of(["Algebra", "History"]),
-            term_type=one_of([None, "0827"]),
-            final_grade=one_of([None, "A", "B"]),
-        ),
-        _rows_of(
-            "A",
-            numbers,
-            assessment_title=one_of(["State", "Local"]),
-            assessment_type=one_of([None, "01"]),
-            score_results=one_of([None, "1", "2"]),
-        ),
-        _rows_of(
-            "I",
-            numbers,
-            cvx_code=one_of(["115", "003"]),
-            administration_date=one_of(["2024-01-01", "2024-02-01"]),
-            information_source=one_of([None, "00", "01"]),
-        ),
-    )
-
-
-def moves(numbers: st.SearchStrategy[str | None] = _NUMBERS) -> st.SearchStrategy[Row]:
-    return _rows_of(
-        "Q",
-        numbers,
-        qualifying_arrival_date=st.sampled_from(["2025-03-01", "2025-04-01"]),
-        qualifying_move_to_city=st.sampled_from([None, "Woodburn", "Madera"]),
-    )
-
-
-def enrollments(numbers: st.SearchStrategy[str | None] = _NUMBERS) -> st.SearchStrategy[Row]:
-    one_of = st.sampled_from
-    return _rows_of(
-        "E",
-        numbers,
-        enrollment_date=one_of(["2025-01-06", "2025-02-03"]),
-        enrollment_type=one_of(["01", "03"]),
-        school_or_project_name=one_of([None, "Valor"]),
-        school_identification_code=one_of([None, "411377000999"]),
-        grade_level=one_of([None, "05"]),
-        withdrawal_date=one_of([None, "2025-03-03", "2025-04-04"]),
-        district_of_residence=_DISTRICTS,
-        residency_date=one_of([None, "2025-01-02", "2025-02-02"]),
-        residency_verification_date=one_of([None, "2025-02-20"]),
-    )
+    """Any row of any child table."""
+    return st.sampled_from(sorted(_VALUES)).flatmap(lambda letter: rows_of(letter, numbers))
 
 
 def students(
@@ -146,7 +88,7 @@ def students(
             "state_student_identifier_type": st.sampled_from(["01", "02"]),
         },
     )
-    drawn = st.tuples(moves(), st.lists(child_rows() if rows is None else rows, max_size=10))
+    drawn = st.tuples(rows_of("Q"), st.lists(child_rows() if rows is None else rows, max_size=10))
     shuffled = drawn.flatmap(lambda both: st.permutations([both[0], *both[1]]))
     return st.builds(
         lambda action, elements, rows: student(*rows, action=action, **elements),
@@ -154,3 +96,41 @@ def students(
         identity,
         shuffled,
     )
+
+
+_VALUES: dict[str, dict[str, list[str | None]]] = {
+    "D": {"first_name": ["Ana", "Inés"], "last_name_1": ["Pablo"], "last_name_2": [None, "Ruiz"]},
+    "K": {"alternate_state_student_id": ["OR1", "OR2"], "alternate_state_student_id_type": [None, "01"]},
+    "Q": {
+        "qualifying_arrival_date": ["2025-03-01", "2025-04-01"],
+        "qualifying_move_from_country": ["GTM"],
+        "qualifying_move_to_city": [None, "Woodburn", "Madera"],
+    },
+    "E": {
+        "enrollment_date": ["2025-01-06", "2025-02-03"],
+        "enrollment_type": ["01", "03"],
+        "school_or_project_name": [None, "Valor"],
+        "school_identification_code": [None, "411377000999"],
+        "grade_level": [None, "05"],
+        "withdrawal_date": [None, "2025-03-03", "2025-04-04"],
+        "district_of_residence": [None, "4110001", "4110002"],
+        "residency_date": [None, "2025-01-02", "2025-02-02"],
+        "residency_verification_date": [None, "2025-02-20"],
+    },
+    "C": {
+        "course_title": ["Algebra", "History"],
+        "term_type": [None, "0827"],
+        "final_grade": [None, "A", "B"],
+    },
+    "A": {
+        "assessment_title": ["State", "Local"],
+        "assessment_type": [None, "01"],
+        "score_results": [None, "1", "2"],
+    },
+    "I": {
+        "cvx_code": ["115", "003"],
+        "administration_date": ["2024-01-01", "2024-02-01"],
+        "information_source": [None, "00", "01"],
+    },
+}
+"""Values of each table; None leaves the element out."""

@@ -112,9 +112,7 @@ def elements_of(draw: st.DrawFn, letter: str) -> Elements:
     values = STATED[letter][1]
     always = _ALWAYS.get(letter, (next(iter(values)),))
     return {
-        key: draw(st.sampled_from(choice))
-        for key, choice in values.items()
-        if key in always or draw(st.booleans())
+        key: draw(st.sampled_from(choice)) for key, choice in values.items() if key in always or draw(st.booleans())
     }
 
 

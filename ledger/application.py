@@ -1,0 +1,431 @@
+"""The ledger as its callers see it: one path for every command, and the two logs to read.
+
+Load what the command names, decide (pure), seal, append, and decide anew where somebody was faster. A record's folded
+state is kept in memory, and a decision made on what was kept counts only because the sequencer compares its version
+in the transaction that writes; "nothing to do" and "refused" are never answered from memory alone.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from asyncio import to_thread
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+import msgspec
+from psycopg.rows import tuple_row
+
+from ledger import errors
+from ledger.errors import Conflict, LedgerError, NotFound, Refused, StaleDecision, StillRunning, UnknownState
+from ledger.events import Event, Meta
+from ledger.events.record import RecordOpened
+from ledger.ids import Uuid7Source, student_id
+from ledger.intake.student import Decision, Outcome
+from ledger.jurisdiction import Jurisdiction, Profile, SetCalendar, SetProfile, default_jurisdiction
+from ledger.jurisdiction import decide as decide_jurisdiction
+from ledger.jurisdiction import fold as fold_jurisdiction
+from ledger.mde import STATES
+from ledger.record import Command, PlaceStudent, RecordState, RetractRecord, decide, fold, packed_rows
+from ledger.store.append import Answer, Append, Opening, Part, Receipt, SealedAppend
+from ledger.store.database import Database
+from ledger.store.log import Log
+from ledger.store.vault import LEDGER, Vault
+
+ATTEMPTS_MAX = 20
+"""How often a command is decided anew before its caller is told that others are faster."""
+
+
+class RequestKey(msgspec.Struct, frozen=True, kw_only=True):
+    """An ``Idempotency-Key``: who sent it, the key, and a keyed hash of what it was sent with."""
+
+    scope: str
+    key: str
+    body_hash: bytes
+
+
+class Done(msgspec.Struct, frozen=True, kw_only=True):
+    """What a command did. events: how many were written. status: of HTTP, 201 where something new came to be."""
+
+    position: int
+    record_id: str
+    student_id: str
+    facts: list[int]
+    outcomes: list[Outcome]
+    events: int
+    status: int
+    replayed: bool = False
+
+
+class _Known(msgspec.Struct, frozen=True):
+    """A record as this process last saw it. record: 16 bytes. position: of its last event."""
+
+    record: uuid.UUID
+    version: int
+    position: int
+    state: RecordState
+
+
+class _Prepared(msgspec.Struct):
+    """A command decided and sealed, and what will be known of the record once it is written."""
+
+    known: _Known | None
+    record: uuid.UUID
+    decision: Decision
+    state: RecordState | None
+    append: Append
+    sealed: SealedAppend | None
+    refusal: LedgerError | None = None
+
+
+class Ledger:
+    """Commands on records and jurisdictions. Safe for threads and for one event loop; close it.
+
+    clock: now, UTC. ids: of events and records, uuid7.
+    """
+
+    KEPT_RECORDS_MAX = 100_000
+    STUDENT_NUMBERS_DRAWN = 64
+    PROFILE_SECONDS = 5.0
+
+    def __init__(
+        self,
+        database: Database,
+        vault: Vault,
+        ids: Uuid7Source,
+        *,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        group_events_max: int = 20_000,
+    ) -> None:
+        self.database = database
+        self.vault = vault
+        self.clock = clock
+        self.ids = ids
+        self.log = Log("ledger", database, vault, ids, clock=clock, group_events_max=group_events_max)
+        self.access = Log("access", database, vault, ids, clock=clock, group_events_max=group_events_max)
+        self._kept: OrderedDict[tuple[str, str], _Known] = OrderedDict()
+        self._lock = threading.Lock()
+        self._numbers: list[int] = []
+        self._profiles: dict[str, tuple[float, Jurisdiction]] = {}
+        self._running: set[tuple[str, str]] = set()
+        self._row_key: bytes | None = None
+
+    # -- commands
+
+    def execute(self, command: Command, meta: Meta, request: RequestKey | None = None) -> Done:
+        """Decide a command and wait until it is durable; nothing is written where it brings nothing.
+
+        Raises what ``ledger.record.decide`` raises, UnknownState, IdempotencyKeyReused, StillRunning, StaleDecision
+        (others were faster twenty times), StoreUnavailable, OutcomeUnknown.
+        """
+        self._enter(request)
+        try:
+            fresh = False
+            for _ in range(ATTEMPTS_MAX):
+                prepared = self._prepare(command, meta, request, fresh=fresh)
+                try:
+                    receipt = self._nothing(prepared)
+                    if receipt is None:
+                        assert prepared.sealed is not None
+                        receipt = self.log.sequencer.submit(prepared.sealed).result()
+                except StaleDecision:
+                    fresh = True
+                    continue
+                return self._done(command, prepared, receipt)
+            raise _overtaken()
+        finally:
+            self._leave(request)
+
+    async def execute_async(self, command: Command, meta: Meta, request: RequestKey | None = None) -> Done:
+        """As ``execute``, for the event loop: what needs the database is done in a thread, the rest here."""
+        self._enter(request)
+        try:
+            prepared = self._prepare_kept(command, meta, request)
+            if prepared is None:
+                prepared = await to_thread(self._prepare, command, meta, request, fresh=False)
+            for _ in range(ATTEMPTS_MAX):
+                try:
+                    receipt = self._nothing(prepared)
+                    if receipt is None:
+                        assert prepared.sealed is not None
+                        receipt = await self.log.sequencer.submit_async(prepared.sealed)
+                except StaleDecision:
+                    prepared = await to_thread(self._prepare, command, meta, request, fresh=True)
+                    continue
+                return self._done(command, prepared, receipt)
+            raise _overtaken()
+        finally:
+            self._leave(request)
+
+    def record_of(self, state: str, state_student_id: str) -> str | None:
+        """The uuid of the record of a state's student, or None."""
+        found = self._find(state, state_student_id)
+        return None if found is None else str(found)
+
+    # -- jurisdictions
+
+    def profile(self, state: str) -> Profile:
+        """The profile of a state, at most five seconds old. Raises UnknownState, StoreUnavailable."""
+        return self.jurisdiction(state).profile
+
+    def jurisdiction(self, state: str) -> Jurisdiction:
+        """Profile and declared days of a state, at most five seconds old. Raises UnknownState, StoreUnavailable."""
+        _must_be_known(state)
+        kept = self._profiles.get(state)
+        if kept is not None and time.monotonic() - kept[0] < self.PROFILE_SECONDS:
+            return kept[1]
+        recorded = self.log.read_stream(f"jurisdiction/{state}")
+        jurisdiction = fold_jurisdiction((r.event for r in recorded), default_jurisdiction(state))
+        self._profiles[state] = (time.monotonic(), jurisdiction)
+        return jurisdiction
+
+    def set_jurisdiction(self, state: str, command: SetProfile | SetCalendar, meta: Meta) -> Receipt:
+        """Set a state's profile or calendar. Raises UnknownState, BadValue, StaleDecision, StoreUnavailable."""
+        _must_be_known(state)
+        stream = f"jurisdiction/{state}"
+        recorded = self.log.read_stream(stream)
+        before = fold_jurisdiction((r.event for r in recorded), default_jurisdiction(state))
+        events = decide_jurisdiction(command, before)
+        if not events:
+            return Receipt(position=self.log.head(), versions={stream: len(recorded)})
+        part = Part(stream=stream, subject=LEDGER[0], expected=len(recorded), events=events)
+        receipt = self.log.append(Append(parts=[part], meta=meta))
+        self._profiles.pop(state, None)
+        return receipt
+
+    # -- parts that the intake shares
+
+    def row_key(self) -> bytes:
+        """The key of row hashes: derived from the ledger's key, so that a hash tells nobody what a row says."""
+        if self._row_key is None:
+            with self.log.connection() as conn:
+                key = self.vault.load(conn, [LEDGER])[LEDGER]
+            self._row_key = key.body_key(b"row hashes")
+        return self._row_key
+
+    def new_student_id(self) -> str:
+        """A student id never given before; drawn ahead, so gaps mean nothing."""
+        with self._lock:
+            if not self._numbers:
+                with self.log.connection() as conn, conn.cursor(row_factory=tuple_row) as cursor:
+                    cursor.execute(
+                        "select nextval('ledger.student_numbers') from generate_series(1, %s)",
+                        (self.STUDENT_NUMBERS_DRAWN,),
+                    )
+                    self._numbers = [row[0] for row in cursor.fetchall()][::-1]
+            return student_id(self._numbers.pop())
+
+    def close(self) -> None:
+        """Write what waits, then close both logs."""
+        self.log.close()
+        self.access.close()
+
+    # -- load
+
+    def _load(self, state: str, state_student_id: str, *, fresh: bool) -> _Known | None:
+        """The record as kept, brought up to date where ``fresh`` is asked for or nothing is kept."""
+        kept = self._kept.get((state, state_student_id))
+        if kept is not None and not fresh:
+            return kept
+        record = kept.record if kept is not None else self._find(state, state_student_id)
+        if record is None:
+            return None
+        after = 0 if kept is None else kept.version
+        recorded = self.log.read_stream(f"record/{record}", after)
+        if kept is not None and not recorded:
+            return kept
+        folded = fold((r.event for r in recorded), None if kept is None else kept.state)
+        assert folded is not None
+        known = _Known(record, recorded[-1].version, recorded[-1].position, folded)
+        self._keep(state, state_student_id, known)
+        return known
+
+    def _find(self, state: str, state_student_id: str) -> uuid.UUID | None:
+        kept = self._kept.get((state, state_student_id))
+        if kept is not None:
+            return kept.record
+        with self.log.connection() as conn, conn.cursor(row_factory=tuple_row) as cursor:
+            cursor.execute(
+                "select record_id from ledger.records where state = %s and state_student_id = %s",
+                (state, state_student_id),
+            )
+            row = cursor.fetchone()
+        return None if row is None else row[0]
+
+    def _keep(self, state: str, state_student_id: str, known: _Known) -> None:
+        with self._lock:
+            before = self._kept.get((state, state_student_id))
+            if before is None or before.version < known.version:
+                self._kept[state, state_student_id] = known
+                self._kept.move_to_end((state, state_student_id))
+            while len(self._kept) > self.KEPT_RECORDS_MAX:
+                self._kept.popitem(last=False)
+
+    # -- decide and seal
+
+    def _prepare(self, command: Command, meta: Meta, request: RequestKey | None, *, fresh: bool) -> _Prepared:
+        _must_be_known(command.state)
+        profile = self.profile(command.state)
+        known = self._load(command.state, command.state_student_id, fresh=fresh)
+        prepared = self._decide(command, known, profile, meta, request)
+        if known is not None and not fresh and (prepared.refusal is not None or not prepared.decision.events):
+            # Decided on memory alone: see whether the record has moved before saying "no" or "nothing to do".
+            now = self._load(command.state, command.state_student_id, fresh=True)
+            if now is not known:
+                prepared = self._decide(command, now, profile, meta, request)
+        if prepared.refusal is not None and request is None:
+            raise prepared.refusal
+        prepared.sealed = self.log.seal(prepared.append)
+        return prepared
+
+    def _prepare_kept(self, command: Command, meta: Meta, request: RequestKey | None) -> _Prepared | None:
+        """As ``_prepare`` from memory only; None where that is not enough."""
+        known = self._kept.get((command.state, command.state_student_id))
+        kept = self._profiles.get(command.state)
+        if known is None or kept is None or self._row_key is None:
+            return None
+        prepared = self._decide(command, known, kept[1].profile, meta, request)
+        if prepared.refusal is not None or not prepared.decision.events:
+            return None
+        prepared.sealed = self.log.seal_cached(prepared.append)
+        return prepared if prepared.sealed is not None else None
+
+    def _decide(
+        self, command: Command, known: _Known | None, profile: Profile, meta: Meta, request: RequestKey | None
+    ) -> _Prepared:
+        if known is None and isinstance(command, PlaceStudent):
+            command = msgspec.structs.replace(command, new_student_id=self.new_student_id())
+        before = None if known is None else known.state
+        record = known.record if known is not None else uuid.UUID(bytes=self.ids.next())
+        try:
+            decision = decide(command, before, profile)
+        except (Refused, NotFound, Conflict) as refusal:
+            append = Append(parts=[], meta=meta, answer=_refused_answer(request, refusal))
+            return _Prepared(known, record, Decision(events=[], outcomes=[]), before, append, None, refusal)
+        events = decision.events
+        state = fold(events, before) if events else before
+        answer = None
+        if request is not None:
+            answer = Answer(
+                scope=request.scope,
+                key=request.key,
+                request_hash=request.body_hash,
+                status=_status(command, events),
+                ids={
+                    "record_id": str(record) if state is not None else "",
+                    "student_id": "" if state is None else state.student_id,
+                    "facts": _facts(decision),
+                },
+            )
+        parts = []
+        opened: list[Opening] = []
+        rows = {}
+        if events:
+            assert state is not None
+            expected = 0 if known is None else known.version
+            parts = [Part(stream=f"record/{record}", subject=str(record), expected=expected, events=events)]
+            rows = {record.bytes: packed_rows(state, self.row_key())}
+            if isinstance(events[0], RecordOpened):
+                opened = [Opening(state.state, state.state_student_id, record.bytes, state.student_id)]
+        append = Append(parts=parts, meta=meta, answer=answer, opened=opened, rows=rows)
+        return _Prepared(known, record, decision, state, append, None)
+
+    # -- answer
+
+    def _nothing(self, prepared: _Prepared) -> Receipt | None:
+        """A receipt where there is nothing to write: no event, and no key to remember an answer for."""
+        if prepared.append.parts or prepared.append.answer is not None:
+            return None
+        position = prepared.known.position if prepared.known is not None else 0
+        return Receipt(position=position, versions={})
+
+    def _done(self, command: Command, prepared: _Prepared, receipt: Receipt) -> Done:
+        if receipt.replayed:
+            assert receipt.answer is not None
+            return _replayed(receipt.answer, receipt.position)
+        if prepared.refusal is not None:
+            raise prepared.refusal
+        decision, state = prepared.decision, prepared.state
+        if decision.events:
+            assert state is not None
+            version = receipt.versions[f"record/{prepared.record}"]
+            known = _Known(prepared.record, version, receipt.position, state)
+            self._keep(command.state, command.state_student_id, known)
+        return Done(
+            position=receipt.position,
+            record_id="" if state is None else str(prepared.record),
+            student_id="" if state is None else state.student_id,
+            facts=_facts(decision),
+            outcomes=decision.outcomes,
+            events=len(decision.events),
+            status=_status(command, decision.events),
+        )
+
+    def _enter(self, request: RequestKey | None) -> None:
+        if request is None:
+            return
+        with self._lock:
+            if (request.scope, request.key) in self._running:
+                raise StillRunning(
+                    "The first request with this Idempotency-Key is not answered yet.", remedy="Send it again later."
+                )
+            self._running.add((request.scope, request.key))
+
+    def _leave(self, request: RequestKey | None) -> None:
+        if request is not None:
+            with self._lock:
+                self._running.discard((request.scope, request.key))
+
+
+def _must_be_known(state: str) -> None:
+    if state not in STATES:
+        raise UnknownState("This is no USPS state code.", remedy="Use two capital letters, such as OR.")
+
+
+def _facts(decision: Decision) -> list[int]:
+    return sorted({o.fact for o in decision.outcomes if o.fact})
+
+
+def _status(command: Command, events: Sequence[Event]) -> int:
+    """201 where something came to be: a record by PUT, a fact by POST."""
+    if not events or isinstance(command, RetractRecord):
+        return 200
+    return 200 if isinstance(command, PlaceStudent) and not isinstance(events[0], RecordOpened) else 201
+
+
+def _refused_answer(request: RequestKey | None, refusal: LedgerError) -> Answer | None:
+    """A refusal is an answer too. It is kept as our own words about it, which hold nothing of a child."""
+    if request is None:
+        return None
+    ids: dict[str, object] = {
+        "refused": refusal.code,
+        "what": refusal.what,
+        "remedy": refusal.remedy,
+        "element": refusal.element,
+        "rule": getattr(refusal, "rule", None),
+    }
+    return Answer(scope=request.scope, key=request.key, request_hash=request.body_hash, status=0, ids=ids)
+
+
+def _replayed(answer: Answer, position: int) -> Done:
+    ids = answer.ids
+    if "refused" in ids:
+        raise errors.again(
+            str(ids["refused"]), str(ids["what"]), str(ids["remedy"]), ids.get("element"), ids.get("rule")
+        )
+    return Done(
+        position=position,
+        record_id=str(ids["record_id"]),
+        student_id=str(ids["student_id"]),
+        facts=list(ids["facts"]),  # type: ignore[call-overload]
+        outcomes=[],
+        events=0,
+        status=answer.status,
+        replayed=True,
+    )
+
+
+def _overtaken() -> StaleDecision:
+    return StaleDecision("Others changed this record faster than it could be decided upon.", remedy="Send it again.")

@@ -1,0 +1,393 @@
+"""The text layout: header, totals, and students with their rows."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import unicodedata
+from contextlib import suppress
+from datetime import date
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ledger.errors import SubmissionRefused
+from ledger.intake import lines
+from ledger.intake.layout import FoundRow, RawStudent, check_received, read_header, scan, students
+from ledger.rulebook import RULES
+
+EXAMPLE = """\
+H|OR|20250902020000000|2|7|20250801000000000|20250902000000000
+S|0000001||OR|OR5540012|02|I
+D|0000001|001|María Guadalupe||Reyes|Ordóñez||Female|20120314
+Q|0000001|001|20250418|Madera|CA||Woodburn|OR|20280417
+S|0000002||OR|OR5540013|02|U
+D|0000002|001|Wilber|Isaí|Pablo|Ramírez||Male|20081102
+Q|0000002|001|20250602|Huehuetenango||GTM|Hood River|OR
+E|0000002|001|20250623|03|Columbia Gorge Summer Program
+"""
+BODY = EXAMPLE.splitlines()[1:]
+
+
+def file(text: str | bytes) -> io.BytesIO:
+    return io.BytesIO(text if isinstance(text, bytes) else text.encode())
+
+
+def submission(rows: list[str], count: int | None = None, *, end: str = "\n") -> io.BytesIO:
+    found = sum(row.startswith("S|") for row in rows) if count is None else count
+    total = sum(1 for row in rows if row.strip())
+    header = f"H|OR|20250902020000000|{found}|{total}|20250801000000000|20250902000000000"
+    return file(end.join([header, *rows, ""]))
+
+
+def refused(source: io.BytesIO) -> tuple[str, int | None]:
+    with pytest.raises(SubmissionRefused) as caught:
+        list(students(source))
+    assert caught.value.rule in RULES
+    assert caught.value.remedy
+    return caught.value.rule, caught.value.row
+
+
+def applied(read: list[RawStudent]) -> dict[str, list[tuple[str, str | None]]]:
+    return {
+        one.student.state_student_id: [(row.letter, row.record_id) for row in one.student.rows]
+        for one in read
+        if one.student is not None
+    }
+
+
+def rules(read: list[RawStudent]) -> list[tuple[int, str, list[str]]]:
+    return [(row.number, row.letter, [one.rule for one in row.findings]) for one in read for row in one.found]
+
+
+def test_the_header_is_read_alone() -> None:
+    header = read_header(file(EXAMPLE))
+    assert (header.state, header.students, header.rows, header.delimiter) == ("OR", 2, 7, "|")
+    assert header.submission_date == "2025-09-02T02:00:00.000"
+    assert header.submitted_on == date(2025, 9, 2)
+
+
+def test_pass_one_counts_and_hashes_the_file() -> None:
+    known = scan(file(EXAMPLE))
+    assert (known.students, known.rows) == (2, 7)
+    assert known.content_hash == hashlib.sha256(EXAMPLE.encode()).hexdigest()
+    assert len(known.apart) == 0
+
+
+def test_pass_two_gives_each_student_with_its_rows() -> None:
+    first, second = students(file(EXAMPLE))
+    assert first.student is not None
+    assert second.student is not None
+    assert (first.ordinal, first.number, first.student_record_id, first.row_count) == (0, 2, "0000001", 3)
+    assert (second.ordinal, second.number, second.row_count) == (1, 5, 4)
+    assert first.student.action == "I"
+    assert first.student.elements == {"state_student_identifier_type": "02"}
+    assert [(row.letter, row.number, row.record_id) for row in second.student.rows] == [
+        ("D", 6, "001"),
+        ("Q", 7, "001"),
+        ("E", 8, "001"),
+    ]
+    assert second.student.rows[0].elements == {
+        "first_name": "Wilber",
+        "middle_name": "Isaí",
+        "last_name_1": "Pablo",
+        "last_name_2": "Ramírez",
+        "sex": "Male",
+        "birth_date": "2008-11-02",
+    }
+    assert first.found == []
+
+
+def test_a_path_is_read_as_well_as_an_open_file(tmp_path: Path) -> None:
+    path = tmp_path / "OR-20250902.txt"
+    path.write_text(EXAMPLE, encoding="utf-8")
+    assert read_header(path) == read_header(file(EXAMPLE))
+    assert list(students(path)) == list(students(file(EXAMPLE)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        EXAMPLE.replace("\n", "\r\n"),
+        "\ufeff" + EXAMPLE,
+        EXAMPLE.removesuffix("\n"),
+        EXAMPLE.replace("|", "\t"),
+        EXAMPLE.replace("|", ","),
+        EXAMPLE.replace("\n", "\n\n", 3) + "\n \n",
+        EXAMPLE.replace("H|", '"H",').replace("|", ",").replace("Reyes", '"Reyes"'),
+    ],
+    ids=["crlf", "bom", "no last line feed", "tab", "comma", "blank lines", "quoted"],
+)
+def test_the_same_file_in_another_dress_says_the_same(text: str) -> None:
+    wanted, read = list(students(file(EXAMPLE))), list(students(file(text)))
+    assert applied(read) == applied(wanted)
+    assert [one.found for one in read] == [[], []]
+    for one, other in zip(read, wanted, strict=True):
+        assert one.student is not None
+        assert other.student is not None
+        assert [row.elements for row in one.student.rows] == [row.elements for row in other.student.rows]
+
+
+def test_quoted_fields_hold_delimiters_and_quotes() -> None:
+    rows = [
+        "H,OR,20250902020000000,1,2,20250801000000000,20250902000000000",
+        "S,0000001,,OR,OR1,02,I",
+        'D,0000001,001,"María, ""Lupe""",,Reyes,,,,20120314',
+    ]
+    (one,) = students(file("\n".join(rows)))
+    assert one.student is not None
+    assert one.student.rows[0].elements["first_name"] == 'María, "Lupe"'
+
+
+def test_a_line_break_inside_quotes_does_not_end_the_row() -> None:
+    rows = [
+        "H,OR,20250902020000000,1,3,20250801000000000,20250902000000000",
+        "S,0000001,,OR,OR1,02,I",
+        'D,0000001,001,"María\nLupe",,Reyes,,,,20120314',
+        "Q,0000001,001,20250418,,CA",
+    ]
+    (one,) = students(file("\n".join(rows)))
+    assert rules([one]) == [(3, "D", ["control-character"])]
+    assert one.student is not None
+    assert [row.number for row in one.student.rows] == [4]
+
+
+def test_child_rows_may_stand_anywhere_behind_their_student() -> None:
+    apart = sorted(BODY, key=lambda row: "SKDQECAI".index(row[0]))
+    read = list(students(submission(apart)))
+    assert applied(read) == applied(list(students(file(EXAMPLE))))
+    assert [one.found for one in read] == [[], []]
+    assert len(scan(submission(apart)).apart) == 2  # the rows of the last student stand right behind its S row
+
+
+def test_child_rows_that_stand_apart_are_found_in_quoted_files_too() -> None:
+    apart = [row.replace("|", ",") for row in sorted(BODY, key=lambda row: "SKDQECAI".index(row[0]))]
+    apart[2] = apart[2].replace("María Guadalupe", '"María\u2028 ""G,"""')
+    header = "H,OR,20250902020000000,2,7,20250801000000000,20250902000000000"
+    read = list(students(file("\n".join([header, *apart, ""]))))
+    assert rules(read) == [(4, "D", ["control-character"])]
+    assert sum(one.row_count for one in read) == 7
+
+
+def test_a_student_record_id_is_a_number_however_it_is_padded() -> None:
+    rows = [row.replace("D|0000001|", "D|1|").replace("Q|0000001|", "Q| 01 |") for row in BODY]
+    assert applied(list(students(submission(rows)))) == applied(list(students(file(EXAMPLE))))
+
+
+def test_students_already_done_are_skipped() -> None:
+    every = list(students(file(EXAMPLE)))
+    assert list(students(file(EXAMPLE), skip=1)) == every[1:]
+    assert list(students(file(EXAMPLE), skip=2)) == []
+
+
+def test_a_row_that_belongs_to_nobody_is_refused() -> None:
+    rows = [BODY[1], BODY[0], BODY[2], "E|0000009|001|20250623|03", *BODY[3:]]
+    read = list(students(submission(rows)))
+    assert rules(read) == [(2, "D", ["orphan"]), (5, "E", ["orphan"])]
+    assert read[0].found[0].student_record_id == "0000001"
+    assert sum(one.row_count for one in read) == len(rows)
+
+
+def test_a_child_row_before_its_student_is_refused() -> None:
+    rows = [*BODY[:3], BODY[4], BODY[3], *BODY[5:]]
+    read = list(students(submission(rows)))
+    assert rules(read) == [(5, "D", ["orphan"])]
+    assert [one.found != [] for one in read] == [True, False]
+
+
+def test_rows_without_any_student_are_refused_all_the_same() -> None:
+    (one,) = students(submission([BODY[1], BODY[2]]))
+    assert one.student is None
+    assert one.number is None
+    assert rules([one]) == [(2, "D", ["orphan"]), (3, "Q", ["orphan"])]
+    assert one.row_count == 2
+
+
+def test_a_file_without_rows_has_no_students() -> None:
+    assert list(students(submission([]))) == []
+
+
+@pytest.mark.parametrize("row", ["X|0000001|001", "s|0000001|001", "garbage", "|||", "SS|0000001"])
+def test_a_row_of_an_unknown_letter_is_refused_and_counted(row: str) -> None:
+    read = list(students(submission([BODY[0], row, *BODY[1:]])))
+    assert rules(read) == [(3, "?", ["unknown-letter"])]
+    assert sum(one.row_count for one in read) == 8
+
+
+def test_a_row_with_too_many_fields_is_refused() -> None:
+    rows = [BODY[0], BODY[1] + "|" * 14 + "x", *BODY[2:]]
+    assert rules(list(students(submission(rows)))) == [(3, "D", ["too-many-fields"])]
+
+
+def test_empty_fields_behind_the_last_element_do_not_matter() -> None:
+    assert rules(list(students(submission([row + "|" * 40 for row in BODY])))) == []
+
+
+def test_a_refused_s_row_refuses_its_child_rows_each_by_name() -> None:
+    rows = [BODY[0].replace("|I", "|X"), *BODY[1:]]
+    read = list(students(submission(rows)))
+    assert rules(read) == [(2, "S", ["code"]), (3, "D", ["student-refused"]), (4, "Q", ["student-refused"])]
+    assert read[0].student is None
+    assert read[0].row_count == 3
+    assert read[0].found[0].values == {"action_code": "X"}
+
+
+def test_a_state_submits_only_its_own_records() -> None:
+    rows = [BODY[0].replace("|OR|", "|CA|"), *BODY[1:]]
+    assert rules(list(students(submission(rows))))[0] == (2, "S", ["V22"])
+
+
+def test_students_that_share_a_student_record_id_are_refused_with_all_rows_of_that_id() -> None:
+    rows = [row.replace("0000002", "0000001") for row in BODY]
+    read = list(students(submission(rows)))
+    assert [one.student for one in read] == [None, None]
+    assert {rule for _, _, found in rules(read) for rule in found} == {"duplicate-student-record-id"}
+    assert sorted(number for number, _, _ in rules(read)) == list(range(2, 9))
+
+
+def test_shared_student_record_ids_are_named_once_though_rows_stand_apart() -> None:
+    rows = sorted((row.replace("0000002", "1") for row in BODY), key=lambda row: "SKDQECAI".index(row[0]))
+    read = list(students(submission(rows)))
+    assert sorted(number for number, _, _ in rules(read)) == list(range(2, 9))
+
+
+def test_the_same_student_twice_in_a_file_counts_once() -> None:
+    rows = [row.replace("OR5540013", "OR5540012") for row in BODY]
+    read = list(students(submission(rows)))
+    assert read[0].student is not None
+    assert rules(read)[0] == (5, "S", ["duplicate-student"])
+    assert read[1].student is None
+
+
+def test_a_row_with_a_warning_stands_and_tells_what_was_sent() -> None:
+    rows = [BODY[0], BODY[1].replace("Female", "F"), *BODY[2:]]
+    (found,) = next(students(submission(rows))).found
+    assert isinstance(found, FoundRow)
+    assert not found.refused
+    assert found.values == {"sex": "F"}
+
+
+def test_the_raw_value_stands_beside_a_repair() -> None:
+    one = next(students(submission([BODY[0], BODY[1].replace("Female", "FEMALE"), *BODY[2:]])))
+    assert one.student is not None
+    assert one.student.rows[0].raw == {"sex": "FEMALE"}
+
+
+def test_a_row_with_nothing_but_its_record_id_is_handed_on() -> None:
+    one = next(students(submission([*BODY[:3], "E|0000001|004", *BODY[3:]])))
+    assert one.student is not None
+    assert one.student.rows[-1].elements == {}
+    assert one.student.rows[-1].record_id == "004"
+
+
+def test_the_future_begins_after_the_submission_date_unless_a_day_is_given() -> None:
+    assert rules(list(students(file(EXAMPLE)))) == []
+    assert {found[0] for _, _, found in rules(list(students(file(EXAMPLE), date(2025, 1, 1))))} == {"future"}
+
+
+@pytest.mark.parametrize(
+    ("text", "rule", "row"),
+    [
+        ("", "empty", None),
+        ("\ufeff \r\n\n", "empty", None),
+        (EXAMPLE.partition("\n")[2], "no-header", 1),
+        ("\n" + EXAMPLE, "no-header", 1),
+        ("h" + EXAMPLE[1:], "no-header", 1),
+        (EXAMPLE.replace("|", ";"), "delimiter", 1),
+        ("H\n", "delimiter", 1),
+        (EXAMPLE.replace("\n", "\r"), "line-end", 1),
+        (EXAMPLE.replace("|OR|2025", "|ZZ|2025"), "header", 1),
+        (EXAMPLE.replace("20250902020000000", ""), "header", 1),
+        (EXAMPLE.replace("20250902020000000", "20250230020000000"), "header", 1),
+        (EXAMPLE.replace("|2|7|", "|two|7|"), "header", 1),
+        (EXAMPLE.replace("20250902000000000\n", "20250902000000000|x\n"), "too-many-fields", 1),
+        (EXAMPLE.replace("20250801000000000", "20250902000000000"), "V24", 1),
+        (EXAMPLE.replace("|2|7|", "|3|7|"), "V24", 1),
+        (EXAMPLE.replace("|2|7|", "|2|8|"), "V24", 1),
+        (EXAMPLE + EXAMPLE, "second-header", 9),
+        (EXAMPLE.replace("Wilber", "Wil\x00ber"), "nul", 6),
+        ("H|OR\x00|", "nul", 1),
+        (EXAMPLE.replace("|", ",").replace("Wilber", '"Wilber'), "quoting", 6),
+        (EXAMPLE.replace("|", ",").replace("Wilber", '"Wil"ber'), "quoting", 6),
+        (EXAMPLE.replace("|", ",").replace("Wilber", '"' + "x" * 200_000 + '"'), "line-too-long", 6),
+        (EXAMPLE.replace("Wilber", "x" * 1_000_001), "line-too-long", 6),
+        (EXAMPLE.replace("Wilber", "x" * 3_000_000), "line-too-long", 6),
+        ("H|" + "x" * 1_000_001, "line-too-long", 1),
+    ],
+)
+def test_a_file_that_cannot_be_trusted_is_refused_whole(text: str, rule: str, row: int | None) -> None:
+    assert refused(file(text)) == (rule, row)
+
+
+@pytest.mark.parametrize(
+    ("content", "row"),
+    [
+        (EXAMPLE.encode("latin-1"), 3),
+        (EXAMPLE.encode("utf-16"), 1),
+        (EXAMPLE.encode() + b"\xc3", 9),
+        (b"H|OR\xff|", 1),
+    ],
+)
+def test_a_file_that_is_not_utf_8_is_refused_with_the_row(content: bytes, row: int) -> None:
+    assert refused(file(content)) == ("encoding", row)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 64])
+def test_what_is_found_does_not_hang_on_where_a_block_ends(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = list(students(file(EXAMPLE)))
+    monkeypatch.setattr(lines, "_BLOCK_BYTES", size)
+    assert list(students(file(EXAMPLE))) == wanted
+    assert refused(file(EXAMPLE.encode("latin-1"))) == ("encoding", 3)
+    assert refused(file(EXAMPLE.encode() + b"\xc3")) == ("encoding", 9)
+    assert refused(file(EXAMPLE.replace("Wilber", "Wil\x00ber"))) == ("nul", 6)
+
+
+def test_more_students_than_the_layout_allows_refuse_the_file() -> None:
+    rows = [f"S|{number}||OR|{number}|02|I" for number in range(1, 40_002)]
+    assert refused(submission(rows)) == ("too-many-students", 40_002)
+
+
+def test_a_submission_date_may_be_a_day_ahead_of_receipt_and_no_more() -> None:
+    header = read_header(file(EXAMPLE))
+    check_received(header, date(2025, 9, 1))
+    with pytest.raises(SubmissionRefused) as caught:
+        check_received(header, date(2025, 8, 31))
+    assert caught.value.rule == "submission-date"
+
+
+@given(st.permutations(BODY), st.sampled_from(["\n", "\r\n"]))
+def test_every_row_is_accounted_for_once_whatever_the_order(rows: list[str], end: str) -> None:
+    read = list(students(submission(rows, end=end)))
+    numbers: list[int] = []
+    for one in read:
+        numbers += [row.number for row in one.found]
+        if one.student is not None:
+            numbers.append(one.student.number or 0)
+            numbers += [row.number or 0 for row in one.student.rows]
+    assert sorted(numbers) == list(range(2, 9))
+    assert sum(one.row_count for one in read) == 7
+
+
+@given(st.binary(max_size=200) | st.text(max_size=200).map(lambda text: (EXAMPLE + text).encode("utf-8", "replace")))
+def test_any_bytes_at_all_are_read_or_refused(content: bytes) -> None:
+    with suppress(SubmissionRefused):
+        for one in students(file(content)):
+            assert {found.rule for row in one.found for found in row.findings} <= RULES.keys()
+
+
+words = st.text(st.characters(categories=["L", "N"], include_characters=' ,"|'), min_size=1, max_size=20)
+
+
+@given(st.lists(words, min_size=1, max_size=6))
+def test_what_is_written_with_quotes_is_read_back(names: list[str]) -> None:
+    def quoted(text: str) -> str:
+        return '"' + text.replace('"', '""') + '"'
+
+    rows = [f"H,OR,20250902020000000,1,{len(names) + 1},20250801000000000,20250902000000000", "S,1,,OR,OR1,02,I"]
+    rows += [f"K,1,{number:03d},{quoted('x' + name[:13])},01" for number, name in enumerate(names, 1)]
+    (one,) = students(file("\n".join(rows)))
+    assert one.student is not None
+    read = [row.elements["alternate_state_student_id"] for row in one.student.rows]
+    assert read == [unicodedata.normalize("NFC", "x" + name[:13]).strip() for name in names]
