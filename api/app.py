@@ -17,11 +17,10 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from api import problems
 from api.edge import Edge
-from api.openapi import document
+from api.openapi import Direct, document
 from api.routes import events, health, home, records, students
 from api.schemas.elements import (
     FACTS,
@@ -91,7 +90,7 @@ def create_app(services: Services) -> FastAPI:
         app.router.routes.extend(router.routes)
     schema = _Schema(app)
     app.openapi = schema.read
-    app.router.routes.append(Route("/openapi.json", schema.answer))
+    app.router.routes.append(Direct("/openapi.json", schema.answer, include_in_schema=False))
     return app
 
 

@@ -107,7 +107,7 @@ class Ledger:
         self.access = Log("access", database, vault, ids, clock=clock, group_events_max=group_events_max)
         self._kept: OrderedDict[tuple[str, str], _Known] = OrderedDict()
         self._lock = threading.Lock()
-        self._numbers: list[int] = []
+        self._numbers: list[str] = []
         self._profiles: dict[str, tuple[float, Jurisdiction]] = {}
         self._running: set[tuple[str, str]] = set()
         self._row_key: bytes | None = None
@@ -208,14 +208,20 @@ class Ledger:
     def new_student_id(self) -> str:
         """A student id never given before; drawn ahead, so gaps mean nothing."""
         with self._lock:
-            if not self._numbers:
-                with self.log.connection() as conn, conn.cursor(row_factory=tuple_row) as cursor:
-                    cursor.execute(
-                        "select nextval('ledger.student_numbers') from generate_series(1, %s)",
-                        (self.STUDENT_NUMBERS_DRAWN,),
-                    )
-                    self._numbers = [row[0] for row in cursor.fetchall()][::-1]
-            return student_id(self._numbers.pop())
+            if self._numbers:
+                return self._numbers.pop()
+        drawn = self.new_student_ids(self.STUDENT_NUMBERS_DRAWN)
+        with self._lock:
+            self._numbers += drawn[1:]
+        return drawn[0]
+
+    def new_student_ids(self, count: int) -> list[str]:
+        """As many student ids, in one query."""
+        if not count:
+            return []
+        with self.log.connection() as conn, conn.cursor(row_factory=tuple_row) as cursor:
+            cursor.execute("select nextval('ledger.student_numbers') from generate_series(1, %s)", (count,))
+            return [student_id(row[0]) for row in cursor.fetchall()]
 
     def close(self) -> None:
         """Write what waits, then close both logs."""

@@ -37,8 +37,8 @@ def server() -> Iterator[EmbeddedServer]:
 @pytest.fixture(scope="session")
 def server15() -> Iterator[EmbeddedServer]:
     """The oldest PostgreSQL that we take, from Debian."""
-    need("postgresql-15")
-    with running_server(FAST, binaries=Path("/usr/lib/postgresql/15/bin")) as running:
+    binaries = need("pg15")
+    with running_server(FAST, binaries=binaries) as running:
         yield running
 
 

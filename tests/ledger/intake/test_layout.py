@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import unicodedata
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
@@ -35,7 +36,7 @@ def file(text: str | bytes) -> io.BytesIO:
     return io.BytesIO(text if isinstance(text, bytes) else text.encode())
 
 
-def submission(rows: list[str], count: int | None = None, *, end: str = "\n") -> io.BytesIO:
+def submission(rows: Sequence[str], count: int | None = None, *, end: str = "\n") -> io.BytesIO:
     found = sum(row.startswith("S|") for row in rows) if count is None else count
     total = sum(1 for row in rows if row.strip())
     header = f"H|OR|20250902020000000|{found}|{total}|20250801000000000|20250902000000000"

@@ -206,9 +206,9 @@ def test_a_rule_that_a_state_turns_off_is_silent() -> None:
 def test_every_finding_has_words() -> None:
     for rule in RULES:
         one = finding(rule, "E", "enrollment_date")
+        assert isinstance(one, Finding)
         assert one.message
         assert one.remedy
-    assert isinstance(one, Finding)
 
 
 @given(

@@ -1,0 +1,190 @@
+"""The one composition root: from settings to an open store, and from a store to the services of the app.
+
+Nothing else reads settings to build parts, and no part builds another.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import secrets
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import migrations
+from ledger.application import Ledger
+from ledger.errors import LedgerError, Misconfigured
+from ledger.ids import Uuid7Source
+from ledger.settings import Settings, decode_secret, read_secret
+from ledger.store import faults
+from ledger.store.data_folder import claim, default_data_dir
+from ledger.store.database import Database, Role
+from ledger.store.embedded import EmbeddedServer
+from ledger.store.log import Log
+from ledger.store.vault import MasterKey, Vault
+
+if TYPE_CHECKING:
+    from api.services import Services
+
+MASTER_KEY_FILE = "master.key"
+
+
+@dataclass(frozen=True)
+class Store:
+    """An open database with its keys. server: the embedded one, if it is."""
+
+    settings: Settings
+    database: Database
+    vault: Vault
+    ids: Uuid7Source
+    server: EmbeddedServer | None = None
+
+    @contextmanager
+    def ledger(self) -> Iterator[Ledger]:
+        """A ledger on it, for as long as the block runs."""
+        ledger = Ledger(
+            self.database, self.vault, self.ids, clock=now, group_events_max=self.settings.group_events_max
+        )
+        try:
+            yield ledger
+        finally:
+            ledger.close()
+
+    @contextmanager
+    def logs(self, role: Role = Role.PROJECTOR) -> Iterator[Mapping[str, Log]]:
+        """Both logs for reading as a role that may, the projector unless told otherwise."""
+        with ExitStack() as stack:
+            logs = {}
+            for name in ("ledger", "access"):
+                logs[name] = Log(name, self.database, self.vault, self.ids, role=role, clock=now)
+                stack.callback(logs[name].close)
+            yield logs
+
+
+def now() -> datetime:
+    """The clock of this process: UTC."""
+    return datetime.now(UTC)
+
+
+def actor(settings: Settings, given: str | None = None) -> str:
+    """Who acts on the command line: ``--as``, ``SOJOURN_ACTOR``, or the user of the system."""
+    return given or settings.actor or getpass.getuser()
+
+
+@contextmanager
+def open_store(settings: Settings, *, check: bool = True) -> Iterator[Store]:
+    """The database that the settings name, or the embedded one, migrated if it is ours to migrate.
+
+    Raises Misconfigured, StoreUnavailable.
+    """
+    faults.arm(settings.fault)
+    ids = Uuid7Source(time.time_ns, os.urandom)
+    if settings.database_url is not None:
+        masters = [MasterKey.of(secret) for secret in settings.master_secrets()]
+        if not masters:
+            raise Misconfigured(
+                "SOJOURN_MASTER_KEY is not set, and the database of SOJOURN_DATABASE_URL cannot be read without it.",
+                remedy="Set it (or _FILE) to the key that the database was begun with; for a new one,"
+                " make it with `openssl rand -base64 32` and keep it apart from the database.",
+            )
+        database = Database(settings.database_url)
+        if check:
+            migrations.check(database)
+        yield Store(settings, database, Vault(masters), ids)
+        return
+    data = settings.data or default_data_dir(os.environ.get("XDG_DATA_HOME", ""))
+    claim(data)
+    with EmbeddedServer(data, binaries=settings.pg_bin) as server:
+        server.ensure_database("sojourn")
+        database = Database(server.conninfo("sojourn"), log_in=True)
+        try:
+            migrations.check(database)
+        except LedgerError:
+            # Embedded: any command creates and migrates. A database newer than this release is refused there too.
+            migrations.upgrade(database)
+        yield Store(settings, database, Vault(_embedded_masters(settings, data)), ids, server)
+
+
+def embedded_key_file(settings: Settings) -> Path:
+    """Where the embedded server's master key lies."""
+    return (settings.data or default_data_dir(os.environ.get("XDG_DATA_HOME", ""))) / MASTER_KEY_FILE
+
+
+def _embedded_masters(settings: Settings, data: Path) -> list[MasterKey]:
+    given = settings.master_secrets()
+    if given:
+        return [MasterKey.of(secret) for secret in given]
+    file = data / MASTER_KEY_FILE
+    if not file.exists():
+        # Written whole under another name first: a crash leaves no half a key, and two first starts agree on one.
+        draft = data / f".{MASTER_KEY_FILE}.{os.getpid()}"
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_hex(32) + "\n")
+        try:
+            os.link(draft, file)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    lines = read_secret(file, f"{file}").split()
+    return [MasterKey.of(decode_secret(line, str(file))) for line in lines]
+
+
+def services(store: Store, ledger: Ledger, *, practice: bool = False) -> Services:
+    """What the app is made of."""
+    from psycopg_pool import AsyncConnectionPool
+
+    from api.announcements import Announcements
+    from api.services import Check, Services
+    from ledger.store.tokens import Tokens
+    from ledger.store.vault import LEDGER
+
+    def pool(database: Database, role: Role, size: int) -> AsyncConnectionPool:
+        return AsyncConnectionPool(
+            database.conninfo(role, name="sojourn api"),
+            min_size=1,
+            max_size=size,
+            open=False,
+            kwargs={"autocommit": True},
+            timeout=5.0,
+            check=AsyncConnectionPool.check_connection,
+        )
+
+    replica = Database(store.settings.read_url) if store.settings.read_url else store.database
+    reads = pool(replica, Role.READER, 8)
+    feed = pool(store.database, Role.PROJECTOR, 8)
+    writer = pool(store.database, Role.WRITER, 2)
+    with ledger.log.connection() as conn:
+        body_key = store.vault.load(conn, [LEDGER])[LEDGER].body_key(b"request bodies")
+    ledger.row_key()
+
+    def fits() -> str | None:
+        try:
+            migrations.check(store.database)
+        except LedgerError as e:
+            return str(e)
+        return None
+
+    def writes() -> str | None:
+        if ledger.log.sequencer.alive and ledger.access.sequencer.alive:
+            return None
+        return "The writer of this process has ended. Restart it."
+
+    return Services(
+        ledger=ledger,
+        reads=reads,
+        feed=feed,
+        tokens=Tokens(writer),
+        pools=(reads, feed, writer),
+        announcements=Announcements(store.database.conninfo(Role.PROJECTOR, name="sojourn announcements")),
+        body_key=body_key,
+        organisation=store.settings.organisation,
+        practice=practice,
+        checks=(Check("schema", fits), Check("writer", writes)),
+        clock=now,
+    )

@@ -1,0 +1,431 @@
+"""One state's file for one night, applied: received, then whole students in chunks, then completed.
+
+Pass one reads the whole file and applies nothing. Pass two takes whole students in file order, a few thousand rows a
+chunk: a student whose every row is one that the guard holds is passed by; of the others the records are folded, each
+is decided as a single command would be, and the chunk is one append together with the submission's own event. So a
+crash at any instant leaves whole chunks, and the next run goes on at the first one that has not committed.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import msgspec
+from psycopg.rows import tuple_row
+
+from ledger.application import ATTEMPTS_MAX, Ledger
+from ledger.errors import StaleDecision, SubmissionDateReused, SubmissionLate, SubmissionRefused
+from ledger.events import Event, Meta
+from ledger.events import submission as said
+from ledger.intake.layout import FoundRow, Header, RawStudent, Scan, check_received, read_header, scan, students
+from ledger.intake.rules import Finding
+from ledger.intake.student import Outcome, action_finding, place_student
+from ledger.jurisdiction import Profile
+from ledger.record import RecordState, all_unchanged, fold, packed_rows
+from ledger.store import faults
+from ledger.store.append import Append, Opening, Part
+from ledger.store.database import Role, translated
+from ledger.store.vault import LEDGER
+
+CHUNK_ROWS = 4_000
+"""Rows in one transaction: large enough for COPY to pay, small enough to redo."""
+
+Progress = Callable[[int, int], None]
+"""Called with (rows done, rows in all)."""
+
+
+class RowAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one row. values: as sent, of the elements that findings name; a child's data."""
+
+    row: int
+    letter: str
+    student_record_id: str
+    state_student_id: str
+    outcome: str
+    findings: list[Finding]
+    values: dict[str, str]
+    student_id: str
+
+
+class Report(msgspec.Struct, kw_only=True):
+    """What a submission did, as ``sojourn submit --json`` prints it. seconds: of this run."""
+
+    submission: str
+    state: str
+    rows: int = 0
+    accepted: int = 0
+    unchanged: int = 0
+    refused: int = 0
+    warned: int = 0
+    events: int = 0
+    students_new: int = 0
+    students_linked: int = 0
+    near_matches: int = 0
+    position: int = 0
+    seconds: float = 0.0
+
+
+class _Applied(msgspec.Struct):
+    """A submission's stream, folded."""
+
+    version: int = 0
+    position: int = 0
+    content_hash: str | None = None
+    students: int = 0
+    chunks: int = 0
+    completed: bool = False
+    counts: said.SubmissionCompleted | None = None
+    so_far: dict[str, int] = msgspec.field(default_factory=lambda: dict.fromkeys(_COUNTS, 0))
+
+
+_COUNTS = ("accepted", "unchanged", "refused", "warned", "events", "students_new")
+
+
+def submission_id(header: Header) -> str:
+    """``OR-20250902020000000``: state and Submission Date."""
+    return f"{header.state}-{''.join(c for c in header.submission_date if c.isdigit())}"
+
+
+def stream_of(submission: str) -> str:
+    """The submission's stream."""
+    state, _, instant = submission.partition("-")
+    return f"submission/{state}/{instant}"
+
+
+def submit(
+    ledger: Ledger,
+    path: Path,
+    actor: str,
+    *,
+    answer: Callable[[RowAnswer], None] | None = None,
+    progress: Progress | None = None,
+    chunk_rows: int = CHUNK_ROWS,
+) -> Report:
+    """Apply one file; the same file again appends nothing and gives the first counts.
+
+    answer: called for each row of the chunks that this run applied, in input order within a student.
+    Raises SubmissionRefused (the whole file, nothing applied), SubmissionDateReused, SubmissionLate, UnknownState,
+    StoreUnavailable, OSError where the file cannot be read.
+    """
+    started = time.perf_counter()
+    header = read_header(path)
+    profile = ledger.profile(header.state)
+    check_received(header, ledger.clock().astimezone(ZoneInfo(profile.time_zone)).date())
+    submission = submission_id(header)
+    meta = Meta(actor=actor, submission=submission)
+    with _one_at_a_time(ledger, header.state):
+        applied = _applied(ledger, stream_of(submission))
+        try:
+            scanned = scan(path)
+        except SubmissionRefused as refusal:
+            _record_refusal(ledger, header, applied, refusal, meta)
+            raise
+        _must_be_next(ledger, header.state, submission, scanned, applied)
+        run = _Run(ledger, scanned, profile, submission, meta, applied, answer)
+        if not applied.completed:
+            run.receive()
+            done_rows = sum(applied.so_far[k] for k in ("accepted", "unchanged", "refused"))
+            for chunk in _chunks(students(path, skip=applied.students, scanned=scanned, levels=profile.rule_levels), chunk_rows):
+                done_rows += run.apply(chunk)
+                if progress is not None:
+                    progress(done_rows, scanned.rows)
+                # This chunk is durable, with the number of students done; the next one is not begun.
+                faults.point("intake.between-chunks")
+            run.complete()
+        return run.report(time.perf_counter() - started)
+
+
+class _Run:
+    """One run over one file."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        scanned: Scan,
+        profile: Profile,
+        submission: str,
+        meta: Meta,
+        applied: _Applied,
+        answer: Callable[[RowAnswer], None] | None,
+    ) -> None:
+        self.ledger = ledger
+        self.scanned = scanned
+        self.profile = profile
+        self.submission = submission
+        self.stream = stream_of(submission)
+        self.meta = meta
+        self.applied = applied
+        self.answer = answer
+        self.row_key = ledger.row_key()
+
+    def receive(self) -> None:
+        """Write that the file is here, unless an interrupted run did."""
+        if self.applied.content_hash is not None:
+            return
+        header = self.scanned.header
+        self._append_own(
+            said.SubmissionReceived(
+                state=header.state,
+                submission_date=header.submission_date,
+                content_hash=self.scanned.content_hash,
+                students=self.scanned.students,
+                rows=self.scanned.rows,
+                beginning=header.beginning,
+                ending=header.ending,
+            )
+        )
+        self.applied.content_hash = self.scanned.content_hash
+
+    def apply(self, chunk: Sequence[RawStudent]) -> int:
+        """Apply whole students in one append; decided anew as long as somebody else is faster. Returns its rows."""
+        for _ in range(ATTEMPTS_MAX):
+            decided = _Chunk(self, chunk)
+            try:
+                receipt = self.ledger.log.append(decided.append())
+            except StaleDecision:
+                self.applied.version = _applied(self.ledger, self.stream).version
+                continue
+            self.applied.version = receipt.versions[self.stream]
+            self.applied.position = receipt.position
+            self.applied.students += len([s for s in chunk if s.number is not None])
+            self.applied.chunks += 1
+            for name in _COUNTS:
+                self.applied.so_far[name] += decided.counts[name]
+            if self.answer is not None:
+                for row in decided.answers:
+                    self.answer(row)
+            return sum(decided.counts[k] for k in ("accepted", "unchanged", "refused"))
+        raise StaleDecision("Others change these records faster than the file.", remedy="Send it again later.")
+
+    def complete(self) -> None:
+        """Write that every student was applied."""
+        completed = said.SubmissionCompleted(rows=self.scanned.rows, **self.applied.so_far)
+        self._append_own(completed)
+        self.applied.counts = completed
+
+    def report(self, seconds: float) -> Report:
+        """The counts of the whole submission, whoever applied its chunks."""
+        counts = self.applied.counts
+        assert counts is not None
+        return Report(
+            submission=self.submission,
+            state=self.scanned.header.state,
+            position=self.applied.position,
+            seconds=round(seconds, 3),
+            **msgspec.structs.asdict(counts),
+        )
+
+    def _append_own(self, event: Event) -> None:
+        part = Part(stream=self.stream, subject=LEDGER[0], expected=self.applied.version, events=[event])
+        receipt = self.ledger.log.append(Append(parts=[part], meta=self.meta))
+        self.applied.version = receipt.versions[self.stream]
+        self.applied.position = receipt.position
+
+
+class _Known(msgspec.Struct):
+    record: uuid.UUID
+    student_id: str
+    rows: bytes
+    version: int = 0
+    state: RecordState | None = None
+
+
+class _Chunk:
+    """Whole students decided together: events, guard rows, counts, answers."""
+
+    def __init__(self, run: _Run, chunk: Sequence[RawStudent]) -> None:
+        self.run = run
+        self.raw = chunk
+        self.counts = dict.fromkeys(_COUNTS, 0)
+        self.answers: list[RowAnswer] = []
+        self.findings: list[said.Finding] = []
+        self.parts: list[Part] = []
+        self.opened: list[Opening] = []
+        self.rows: dict[bytes, bytes] = {}
+        known = self._known([s.student.state_student_id for s in chunk if s.student is not None])
+        new_ids = iter(run.ledger.new_student_ids(sum(1 for s in chunk if s.student and s.student.state_student_id not in known)))
+        for raw in chunk:
+            self._student(raw, known, new_ids)
+
+    def append(self) -> Append:
+        run = self.run
+        done = run.applied.students + len([s for s in self.raw if s.number is not None])
+        own: list[Event] = [said.ChunkApplied(chunk=run.applied.chunks + 1, students=done, **self.counts)]
+        if self.findings:
+            own.append(said.FindingsRecorded(chunk=run.applied.chunks + 1, findings=self.findings))
+        part = Part(stream=run.stream, subject=LEDGER[0], expected=run.applied.version, events=own)
+        return Append(parts=[*self.parts, part], meta=run.meta, opened=self.opened, rows=self.rows)
+
+    def _student(self, raw: RawStudent, known: dict[str, _Known], new_ids: Iterator[str]) -> None:
+        student = raw.student
+        if student is None:
+            self._answer(raw, [], "", "")
+            return
+        held = known.get(student.state_student_id)
+        if held is not None and held.state is None:
+            # Every row is one that the guard holds: nothing to decide.
+            outcomes = [Outcome(letter="S", outcome="unchanged", row=student.number, fact=0, findings=[])]
+            if warning := action_finding(student.action, known=True):
+                outcomes[0].findings.append(warning)
+            outcomes += [Outcome(letter=r.letter, outcome="unchanged", row=r.number) for r in student.rows]
+            self._answer(raw, outcomes, student.state_student_id, held.student_id)
+            return
+        before = None if held is None else held.state
+        decision = place_student(student, before, "" if held else next(new_ids), self.run.profile)
+        state = before
+        if decision.events:
+            state = fold(decision.events, before)
+            assert state is not None
+            record = held.record if held is not None else uuid.UUID(bytes=self.run.ledger.ids.next())
+            version = 0 if held is None else held.version
+            self.parts.append(
+                Part(stream=f"record/{record}", subject=str(record), expected=version, events=decision.events)
+            )
+            packed = packed_rows(state, self.run.row_key)
+            self.rows[record.bytes] = packed
+            if held is None:
+                self.opened.append(Opening(state.state, state.state_student_id, record.bytes, state.student_id))
+                self.counts["students_new"] += 1
+            # A student who comes twice in one file meets what her first rows left.
+            after = _Known(record, state.student_id, packed, version + len(decision.events), state)
+            known[student.state_student_id] = after
+            self.counts["events"] += len(decision.events)
+        self._answer(raw, decision.outcomes, student.state_student_id, "" if state is None else state.student_id)
+
+    def _answer(self, raw: RawStudent, outcomes: Sequence[Outcome], ssid: str, student_id: str) -> None:
+        found = {row.number: row for row in raw.found}
+        answered: list[tuple[int, str, str, list[Finding], FoundRow | None]] = []
+        for outcome in outcomes:
+            assert outcome.row is not None
+            row = found.pop(outcome.row, None)
+            answered.append(
+                (outcome.row, outcome.letter, outcome.outcome, [*(row.findings if row else ()), *outcome.findings], row)
+            )
+        answered += [(row.number, row.letter, "refused", row.findings, row) for row in found.values()]
+        answered.sort(key=lambda a: a[0])
+        for number, letter, outcome, findings, row in answered:
+            self.counts[outcome] += 1
+            if any(f.level == "warned" for f in findings):
+                self.counts["warned"] += 1
+            self.findings += [
+                said.Finding(row=number, letter=letter, rule=f.rule, element=f.element, level=f.level) for f in findings
+            ]
+            if self.run.answer is not None:
+                self.answers.append(
+                    RowAnswer(
+                        row=number,
+                        letter=letter,
+                        student_record_id=row.student_record_id if row else raw.student_record_id,
+                        state_student_id=ssid,
+                        outcome=outcome,
+                        findings=findings,
+                        values=row.values if row else {},
+                        student_id=student_id if outcome != "refused" else "",
+                    )
+                )
+
+    def _known(self, ssids: Sequence[str]) -> dict[str, _Known]:
+        """The records of these students; folded only where a row differs from what the guard holds."""
+        run = self.run
+        state = run.scanned.header.state
+        with run.ledger.log.connection() as conn, conn.cursor(row_factory=tuple_row, binary=True) as cursor:
+            cursor.execute(
+                "select state_student_id, record_id, student_id, rows from ledger.records"
+                " where state = %s and state_student_id = any(%s)",
+                (state, list(ssids)),
+            )
+            known = {ssid: _Known(record, student, rows) for ssid, record, student, rows in cursor.fetchall()}
+        differing = set()
+        for raw in self.raw:
+            student = raw.student
+            if student is not None and student.state_student_id in known:
+                held = known[student.state_student_id]
+                if not all_unchanged(held.rows, student, run.row_key):
+                    differing.add(student.state_student_id)
+        streams = {f"record/{known[ssid].record}": known[ssid] for ssid in differing}
+        if streams:
+            events: dict[str, list[Event]] = {}
+            for recorded in run.ledger.log.read_streams(list(streams)):
+                events.setdefault(recorded.stream, []).append(recorded.event)
+                streams[recorded.stream].version = recorded.version
+            for stream, held in streams.items():
+                held.state = fold(events[stream])
+        return known
+
+
+def _chunks(raw: Iterable[RawStudent], chunk_rows: int) -> Iterator[list[RawStudent]]:
+    chunk: list[RawStudent] = []
+    rows = 0
+    for student in raw:
+        chunk.append(student)
+        rows += student.row_count
+        if rows >= chunk_rows:
+            yield chunk
+            chunk, rows = [], 0
+    if chunk:
+        yield chunk
+
+
+@contextmanager
+def _one_at_a_time(ledger: Ledger, state: str) -> Iterator[None]:
+    """One state's files apply one after another, whichever process takes them; the others wait here."""
+    with translated(), ledger.database.connect(Role.WRITER, name="sojourn submission") as conn:
+        conn.execute("select pg_advisory_lock(hashtextextended(%s, 0))", (f"submission/{state}",))
+        yield
+
+
+def _applied(ledger: Ledger, stream: str) -> _Applied:
+    applied = _Applied()
+    for recorded in ledger.log.read_stream(stream):
+        applied.version, applied.position = recorded.version, recorded.position
+        event = recorded.event
+        if isinstance(event, said.SubmissionReceived):
+            applied.content_hash = event.content_hash
+        elif isinstance(event, said.ChunkApplied):
+            applied.students, applied.chunks = event.students, event.chunk
+            for name in _COUNTS:
+                applied.so_far[name] += getattr(event, name)
+        elif isinstance(event, said.SubmissionCompleted):
+            applied.completed, applied.counts = True, event
+    return applied
+
+
+def _must_be_next(ledger: Ledger, state: str, submission: str, scanned: Scan, applied: _Applied) -> None:
+    """Raises SubmissionDateReused for another file under a date that is taken, SubmissionLate behind a later one."""
+    if applied.content_hash is not None:
+        if applied.content_hash != scanned.content_hash:
+            raise SubmissionDateReused(
+                f"Another file of {state} came under this Submission Date.",
+                remedy="Give the new file a Submission Date of its own.",
+            )
+        return
+    with ledger.log.connection() as conn, conn.cursor(row_factory=tuple_row) as cursor:
+        cursor.execute(
+            "select stream from ledger.heads where stream > %s and stream < %s order by stream",
+            (stream_of(submission), f"submission/{state}/:"),
+        )
+        later = [row[0] for row in cursor.fetchall()]
+    if any(_applied(ledger, stream).content_hash is not None for stream in later):
+        raise SubmissionLate(
+            f"A later file of {state} was applied already.",
+            remedy="Send the newest file; an older one must not put its values over newer ones.",
+        )
+
+
+def _record_refusal(
+    ledger: Ledger, header: Header, applied: _Applied, refusal: SubmissionRefused, meta: Meta
+) -> None:
+    """Keep that a file was refused whole, unless the submission was applied before under the same date."""
+    if applied.content_hash is not None:
+        return
+    stream = stream_of(submission_id(header))
+    event = said.SubmissionRefused(
+        state=header.state, submission_date=header.submission_date, content_hash="", rule=refusal.rule
+    )
+    part = Part(stream=stream, subject=LEDGER[0], expected=applied.version, events=[event])
+    ledger.log.append(Append(parts=[part], meta=meta))

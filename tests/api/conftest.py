@@ -1,0 +1,110 @@
+"""An API over a real ledger: projectors run, tokens are made, a client asks."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from psycopg_pool import AsyncConnectionPool
+from starlette.testclient import TestClient
+
+from api.announcements import Announcements
+from api.app import create_app
+from api.services import Services
+from ledger.application import Ledger
+from ledger.store.database import Database, Role
+from ledger.store.tokens import Tokens, create
+from projections import disclosures, students
+from projections.projectors import Projectors
+
+NOW = datetime(2025, 9, 2, 18, 0, tzinfo=UTC)
+"""Noon in Oregon: late enough for every date of the examples."""
+
+MakeToken = Callable[..., str]
+Ask = Callable[..., Any]
+
+
+class Clock:
+    """A clock that a test sets."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def _pool(database: Database, role: Role) -> AsyncConnectionPool:
+    return AsyncConnectionPool(
+        database.conninfo(role), min_size=1, max_size=4, open=False, timeout=5, kwargs={"autocommit": True}
+    )
+
+
+@pytest.fixture
+def services(database: Database, ledger: Ledger, clock: Clock) -> Services:
+    reads, feed, writer = (_pool(database, role) for role in (Role.READER, Role.PROJECTOR, Role.WRITER))
+    return Services(
+        ledger=ledger,
+        reads=reads,
+        feed=feed,
+        tokens=Tokens(writer, ttl_s=0),
+        pools=[reads, feed, writer],
+        announcements=Announcements(database.conninfo(Role.PROJECTOR)),
+        body_key=b"k" * 32,
+        organisation="Sojourn",
+        clock=clock,
+    )
+
+
+@pytest.fixture
+def projectors(database: Database, ledger: Ledger) -> Iterator[Projectors]:
+    """Both read models follow their logs while the test runs."""
+    with database.connect() as c:  # TMPGRANT
+        c.execute(f"grant create on database {c.info.dbname} to sojourn_projector")  # TMPGRANT
+    running = Projectors(
+        [students.PROJECTION, disclosures.PROJECTION], database, {"ledger": ledger.log, "access": ledger.access}
+    )
+    running.start()
+    yield running
+    running.stop()
+    assert not running.failures()
+
+
+@pytest.fixture
+def client(services: Services, projectors: Projectors) -> Iterator[TestClient]:
+    with TestClient(create_app(services), raise_server_exceptions=True) as client:
+        yield client
+
+
+@pytest.fixture
+def make_token(database: Database) -> MakeToken:
+    """Makes a token; returns its secret."""
+
+    def make(role: str = "state_batch_submitter", state: str | None = "OR", **more: Any) -> str:
+        with database.connect(Role.WRITER) as connection:
+            return create(connection, name=more.pop("name", f"{role} {uuid.uuid4()}"), role=role, state=state, **more)
+
+    return make
+
+
+@pytest.fixture
+def oregon(client: TestClient, make_token: MakeToken) -> TestClient:
+    """The client with the token of Oregon's submitter."""
+    client.headers["Authorization"] = f"Bearer {make_token(name='oregon nightly')}"
+    return client
+
+
+@pytest.fixture
+def stop() -> Iterator[threading.Event]:
+    event = threading.Event()
+    yield event
+    event.set()
