@@ -23,7 +23,7 @@ test: $(INSTALLED) ## run every test but the long ones
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: $(INSTALLED) ## format, lint, types, walls and the tests that need no database: seconds
-	@$(BIN)/ruff format --check --quiet . || { echo "Not in shape; run: make format"; exit 1; }
+	@$(BIN)/ruff format --check --quiet --output-format concise . || { echo "Not in shape; run: make format"; exit 1; }
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/pyright --pythonpath $(BIN)/python
 	@$(BIN)/python -m pytest -q -m "not database and not torture" $(ARGS)

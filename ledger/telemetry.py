@@ -104,20 +104,6 @@ PROJECTION_BATCH_EVENTS = Histogram(
     buckets=_COUNTS,
     registry=REGISTRY,
 )
-REACTOR_LAG = Gauge("reactor_lag_events", "Events that a reactor has not passed yet.", ("reactor",), registry=REGISTRY)
-
-SUBMISSION_ROWS = Counter(
-    "submission_rows_total",
-    "Rows of submissions, by outcome: accepted, unchanged, refused.",
-    ("outcome",),
-    registry=REGISTRY,
-)
-SUBMISSION_DURATION = Histogram(
-    "submission_duration_seconds",
-    "Seconds that a submission took from its first byte to its completion.",
-    buckets=(*_SLOW, 300.0, 900.0, 3600.0),
-    registry=REGISTRY,
-)
 
 
 def places(error: BaseException) -> list[str]:

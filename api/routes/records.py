@@ -40,6 +40,7 @@ from ledger.errors import BadValue
 from ledger.events import Meta
 from ledger.facts import RESIDENCY, Row, StudentRows
 from ledger.intake.rules import CheckedRow, Finding, check_row
+from ledger.intake.student import finding
 from ledger.jurisdiction import Profile
 from ledger.mde import CHILD_LETTERS, TABLES, Element, canonical
 from ledger.record import (
@@ -248,8 +249,8 @@ async def put_student(request: Request) -> Response:
         new_student_id="",
     )
     done = await execute(request, sender, command, body)
-    if not done.outcomes:
-        return answer(done, [])
+    if done.replayed:
+        return _student_again(done)
     first, *others = done.outcomes
     if first.outcome == "refused":
         raise _row_refused([*_faults("/student", first.findings), *_refusals(places, others)])
@@ -259,6 +260,15 @@ async def put_student(request: Request) -> Response:
     for index, outcome in refused:
         told.insert(index, outcome)
     return answer(done, [_outcome("/student", first, findings), *told])
+
+
+def _student_again(done: Done) -> Response:
+    """The first answer to a PUT, from what is kept of it: ids and status, no rows. Raises RowRefused."""
+    if done.status >= 400 or not done.record_id:
+        error = _row_refused(_faults("/student", [finding("V9", "S", level="refused")]))
+        error.replayed = True
+        raise error
+    return answer(done, [])
 
 
 _KEYS_OF_RECORD: Final = frozenset({"reporting_state_code", "state_student_identifier", "action_code"})

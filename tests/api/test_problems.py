@@ -140,9 +140,9 @@ def test_what_is_no_json_in_utf_8_is_malformed(body: bytes) -> None:
     ("body", "place"),
     [
         ('{"first_name": 5}', "/first_name"),
-        ('{"first_name": ["%s"]}' % SECRET, "/first_name"),
-        ('{"%s": "x"}' % SECRET, ""),
-        ('"%s"' % SECRET, ""),
+        (f'{{"first_name": ["{SECRET}"]}}', "/first_name"),
+        (f'{{"{SECRET}": "x"}}', ""),
+        (f'"{SECRET}"', ""),
     ],
 )
 def test_a_body_in_another_shape_is_pointed_at_and_never_quoted(body: str, place: str) -> None:
@@ -165,6 +165,6 @@ def test_places_in_lists_are_told() -> None:
 
 
 def test_a_thousand_faults_are_told_as_a_hundred() -> None:
-    error = _refused(STUDENT_ROWS, '{"demographics": [%s]}' % ",".join(['{"first_name": 5}'] * 900))
+    error = _refused(STUDENT_ROWS, '{{"demographics": [{}]}}'.format(",".join(['{"first_name": 5}'] * 900)))
     assert isinstance(error, Invalid)
     assert len(error.faults) == 100

@@ -30,8 +30,15 @@ FORBIDDEN_IN_CORE = {"socket", "subprocess", "threading", "asyncio", "logging", 
 
 MAY_IMPORT = {
     "eventsourcing": ("ledger.store", "ledger.reactors", "projections.runner", "projections.rebuild"),
-    # The application reads guard rows over the log's own connection; what writes stands in the store.
-    "psycopg": ("ledger.store", "ledger.reactors", "ledger.application", "projections", "api"),
+    # The application and the submission read guard rows over the log's connections; what writes stands in the store.
+    "psycopg": (
+        "ledger.store",
+        "ledger.reactors",
+        "ledger.application",
+        "ledger.intake.submission",
+        "projections",
+        "api",
+    ),
     "psycopg_pool": ("ledger.store", "ledger.reactors", "projections", "api"),
     "fastapi": ("api",),
     "starlette": ("api",),

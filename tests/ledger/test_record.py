@@ -320,9 +320,8 @@ def test_a_withdrawal_without_its_date_is_retracted() -> None:
 
 
 def test_an_earlier_residency_can_be_corrected_by_its_id_and_stays_earlier() -> None:
-    later = ResidencyChanged(
-        fact=5, enrollment=2, elements={"district_of_residence": "4110002", "residency_date": "2025-06-20"}
-    )
+    moved = {"district_of_residence": "4110002", "residency_date": "2025-06-20"}
+    later = ResidencyChanged(fact=5, enrollment=2, elements={**moved, "residency_verification_date": "2025-06-21"})
     history = given(*OPEN, WITHDRAWN, HOUSED, later)
     asked = history.when(correct(4, residency_date="2025-06-02"))
     asked.then(FactCorrected(fact=4, letter="E", elements={"residency_date": ("2025-06-01", "2025-06-02")}))

@@ -69,6 +69,7 @@ PARTS: dict[str, Part] = {
         Part("pg15", "Debian's PostgreSQL server, 15 or newer", _oldest_server, apt=("postgresql",)),
         Part("strace", "strace, which makes the disk fail", _program("strace"), apt=("strace",)),
         Part("psql", "psql", _program("psql"), apt=("postgresql-client",)),
+        Part("make", "make", _program("make"), apt=("make",)),
         Part("git", "git", _program("git"), apt=("git",)),
         Part("npm", "npm", _program("npm"), apt=("npm",)),
         Part("message-db", "message-db's SQL, a peer in the benchmarks", _message_db, npm=True),

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
-from support.bodies import CHILD, ENROLLMENT, MOVE, VALUES, student
 
 from ledger.application import Ledger
+from support.bodies import CHILD, ENROLLMENT, MOVE, VALUES, student
 
 RECORD = "/v1/records/OR/OR5540012"
 

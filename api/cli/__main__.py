@@ -1,0 +1,5 @@
+"""``python -m api.cli``: as ``sojourn``."""
+
+from api.cli import main
+
+main()

@@ -1,0 +1,82 @@
+"""``sojourn project``: read models, their positions, lag and digests."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from api.cli.talk import Json, opened, print_json, progress, say
+from ledger.errors import Refused
+
+app = typer.Typer(help="Read models.", no_args_is_help=True)
+
+
+@app.callback()
+def _project() -> None:
+    """Read models."""
+
+
+@app.command()
+def status(
+    as_json: Json = False,
+    digests: Annotated[bool, typer.Option("--digests", help="Also compute what each holds, as a digest.")] = False,
+) -> None:
+    """Print position, lag and state of each read model."""
+    from msgspec.structs import asdict
+
+    from ledger.store.database import Role
+    from projections import PROJECTIONS
+    from projections.projection import digest
+    from projections.projection import status as look
+
+    with opened() as store, store.logs() as logs, store.database.connect(Role.PROJECTOR) as conn:
+        heads = {name: log.head() for name, log in logs.items()}
+        rows = []
+        for found, projection in zip(look(conn, PROJECTIONS, heads), PROJECTIONS, strict=True):
+            row = asdict(found)
+            if digests and found.stored_version is not None:
+                row["digest"] = digest(conn, projection).sha256
+            rows.append(row)
+    if as_json:
+        print_json(rows)
+        return
+    for row in rows:
+        print(f"{row['name']}: {row['state']}, position {row['position']:,} of {row['head']:,}, {row['lag_events']:,} behind")
+        if row.get("digest"):
+            print(f"  digest {row['digest']}")
+        if row["failure"]:
+            print(f"  stopped: {row['failure']}")
+
+
+@app.command()
+def run() -> None:
+    """Bring every read model to the head, then end."""
+    from projections import PROJECTIONS
+    from projections.projectors import bring_to_head
+
+    with opened() as store, store.logs() as logs:
+        bring_to_head(PROJECTIONS, store.database, logs, timeout_s=None)
+
+
+@app.command()
+def rebuild(
+    names: Annotated[list[str] | None, typer.Argument(metavar="NAME...", help="Read models to rebuild.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Rebuild every read model.")] = False,
+) -> None:
+    """Rebuild read models beside the live ones, while writes go on, and swap them in."""
+    from projections import PROJECTIONS
+    from projections.rebuild import Rebuild
+
+    known = {p.name: p for p in PROJECTIONS}
+    wanted = list(known) if every else list(names or ())
+    if not wanted:
+        raise typer.BadParameter("name a read model, or say --all")
+    for name in wanted:
+        if name not in known:
+            raise Refused(f"There is no read model {name}.", remedy=f"There are: {', '.join(known)}.")
+    with opened() as store, store.logs() as logs:
+        for name in wanted:
+            with progress(name) as bar:
+                rebuilt = Rebuild(known[name], store.database, logs[known[name].log], progress=bar).run()
+            say(f"{name}: rebuilt to position {rebuilt.position:,}, {rebuilt.events:,} events in {rebuilt.seconds:.1f} s")

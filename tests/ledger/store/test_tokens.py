@@ -1,0 +1,104 @@
+"""Tokens: shown once, kept as a digest, and gone within a second of their end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+import pytest
+from psycopg_pool import AsyncConnectionPool
+
+from ledger.errors import Conflict
+from ledger.store.database import Database, Role
+from ledger.store.tokens import PREFIX, Token, Tokens, create
+
+T = TypeVar("T")
+
+
+def make(database: Database, name: str = "nightly", **more: datetime) -> str:
+    with database.connect(Role.WRITER) as connection:
+        return create(connection, name=name, role="state_batch_submitter", state="OR", **more)
+
+
+def ask(database: Database, story: Callable[[Tokens], Awaitable[T]], ttl_s: float = 60) -> T:
+    async def run() -> T:
+        pool = AsyncConnectionPool(database.conninfo(Role.WRITER), min_size=1, open=False)
+        async with pool:
+            return await story(Tokens(pool, ttl_s=ttl_s))
+
+    return asyncio.run(run())
+
+
+def revoke(database: Database) -> None:
+    with database.connect() as connection:
+        connection.execute("update ledger.tokens set revoked_at = now()")
+
+
+def test_a_secret_opens_and_is_kept_nowhere(database: Database) -> None:
+    secret = make(database)
+    assert secret.startswith(PREFIX)
+    assert len(secret) == len(PREFIX) + 43, "32 bytes of chance"
+    token = ask(database, lambda tokens: tokens.lookup(secret))
+    assert token is not None
+    assert (token.name, token.role, token.state) == ("nightly", "state_batch_submitter", "OR")
+    with database.connect() as connection:
+        rows = connection.execute("select t::text from ledger.tokens t").fetchall()
+    assert secret not in str(rows)
+    assert secret.removeprefix(PREFIX) not in str(rows)
+
+
+def test_two_tokens_have_two_names(database: Database) -> None:
+    make(database)
+    with pytest.raises(Conflict):
+        make(database)
+
+
+@pytest.mark.parametrize("secret", ["", "x", "soj_", f"{PREFIX}{'A' * 43}", f"{PREFIX}é", "x" * 5000])
+def test_what_was_never_given_opens_nothing(database: Database, secret: str) -> None:
+    assert ask(database, lambda tokens: tokens.lookup(secret)) is None
+
+
+def test_a_token_ends_by_itself(database: Database) -> None:
+    now = datetime.now(UTC)
+    assert ask(database, lambda tokens: tokens.lookup(make(database, expires=now - timedelta(seconds=1)))) is None
+
+
+def test_a_cached_token_that_ends_is_not_honoured_for_the_rest_of_the_second(database: Database) -> None:
+    soon = Token("n", "r", None, None, None, datetime(2025, 1, 1, 12, tzinfo=UTC), None)
+    assert soon.holds(datetime(2025, 1, 1, 11, 59, 59, tzinfo=UTC))
+    assert not soon.holds(datetime(2025, 1, 1, 12, tzinfo=UTC))
+
+
+def test_a_revoked_token_holds_for_no_longer_than_the_cache(database: Database) -> None:
+    secret = make(database)
+
+    async def story(tokens: Tokens) -> tuple[bool, bool, bool]:
+        before = await tokens.lookup(secret)
+        revoke(database)
+        cached = await tokens.lookup(secret)
+        tokens._cached.clear()
+        return before is not None, cached is not None, await tokens.lookup(secret) is not None
+
+    assert ask(database, story) == (True, True, False)
+
+
+def test_requests_that_come_together_ask_once(database: Database) -> None:
+    secret = make(database)
+
+    async def story(tokens: Tokens) -> int:
+        asked = 0
+        ask_database = tokens._ask
+
+        async def counted(one: str) -> Token | None:
+            nonlocal asked
+            asked += 1
+            return await ask_database(one)
+
+        tokens._ask = counted  # type: ignore[method-assign]
+        found = await asyncio.gather(*(tokens.lookup(secret) for _ in range(50)))
+        assert all(found)
+        return asked
+
+    assert ask(database, story) == 1

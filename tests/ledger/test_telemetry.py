@@ -1,0 +1,72 @@
+"""Metrics are said in words and units; log lines hold places and never what a library quotes."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Iterator
+
+import orjson
+import psycopg
+import pytest
+import structlog
+
+from ledger import telemetry
+from support.sources import python_files
+
+UNITS = ("_seconds", "_total", "_requests", "_streams", "_students", "_position", "_events", "_appends", "_rows")
+SECRET = "Marisol"
+
+
+@pytest.fixture
+def lines() -> Iterator[io.StringIO]:
+    stream = io.StringIO()
+    before = structlog.get_config()
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    telemetry.configure_logs(to=stream)
+    structlog.configure(cache_logger_on_first_use=False)
+    yield stream
+    structlog.configure(**before)
+    root.handlers, root.level = handlers, level
+
+
+def read(stream: io.StringIO) -> list[dict[str, object]]:
+    return [orjson.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_every_metric_has_a_sentence_and_a_unit() -> None:
+    for metric in telemetry.REGISTRY.collect():
+        name = metric.name + ("_total" if metric.type == "counter" else "")
+        assert name.endswith(UNITS), name
+        assert metric.documentation.endswith("."), name
+        assert len(metric.documentation.split()) > 4, name
+
+
+def test_every_metric_is_written_somewhere() -> None:
+    sources = "\n".join(file.read_text() for file in python_files() if file.name != "telemetry.py")
+    declared = [name for name in vars(telemetry) if name.isupper() and not name.startswith("_") and name != "REGISTRY"]
+    assert not [name for name in declared if name not in sources]
+
+
+def test_an_exception_is_told_by_its_class_and_places(lines: io.StringIO) -> None:
+    try:
+        raise psycopg.errors.UniqueViolation(f"Key (name)=({SECRET}) already exists.")
+    except psycopg.Error:
+        structlog.get_logger().exception("broke")
+    [line] = read(lines)
+    assert line["error"] == "UniqueViolation"
+    assert str(line["places"]).count("test_an_exception_is_told_by_its_class_and_places") == 1
+    assert SECRET not in lines.getvalue()
+
+
+def test_lines_of_libraries_lose_their_arguments(lines: io.StringIO) -> None:
+    logging.getLogger("psycopg.pool").warning("error connecting in %r: %s", "pool-1", SECRET)
+    [line] = read(lines)
+    assert line["template"] == "error connecting in %r: %s"
+    assert SECRET not in lines.getvalue()
+
+
+def test_uvicorn_tells_no_path(lines: io.StringIO) -> None:
+    logging.getLogger("uvicorn.access").warning("GET /v1/students/310890258979")
+    assert lines.getvalue() == ""
