@@ -47,9 +47,7 @@ class Store:
     @contextmanager
     def ledger(self) -> Iterator[Ledger]:
         """A ledger on it, for as long as the block runs."""
-        ledger = Ledger(
-            self.database, self.vault, self.ids, clock=now, group_events_max=self.settings.group_events_max
-        )
+        ledger = Ledger(self.database, self.vault, self.ids, clock=now, group_events_max=self.settings.group_events_max)
         try:
             yield ledger
         finally:

@@ -40,7 +40,9 @@ class Fault(NamedTuple):
     remedy: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        return {key: value for key, value in self._asdict().items() if value not in (None, "")}
+        """The pointer "" is the whole body (RFC 6901)."""
+        said = {key: value for key, value in self._asdict().items() if value}
+        return {**said, "pointer": self.pointer}
 
 
 class Unsent(errors.LedgerError):

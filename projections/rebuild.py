@@ -124,14 +124,15 @@ class Rebuild:
         """Fold a batch into the shadow; False when that was the last there is."""
         batch = self._log.read(self._shadow.position, self._batch_events_max)
         if batch:
+            self._events += len(batch)
             if apply:
-                self._shadow.apply(conn, batch)
+                if not self._shadow.apply(conn, batch):
+                    self._shadow.resume(conn)
+                if self._progress:
+                    self._progress(self._shadow.position, max(self._log.head(), self._shadow.position))
             else:
                 self._shadow.write(conn, batch)
                 self._shadow.position = batch[-1].position
-            self._events += len(batch)
-            if self._progress:
-                self._progress(self._shadow.position, max(self._log.head(), self._shadow.position))
         return len(batch) == self._batch_events_max
 
     def _swap(self, conn: psycopg.Connection[Any]) -> None:

@@ -10,7 +10,8 @@ import sys
 import typer
 
 from api.cli import keys, project, serve, store, students, submit, token
-#B from api.cli.bench import bench
+
+# B from api.cli.bench import bench
 from ledger.errors import LedgerError
 
 app = typer.Typer(
@@ -29,7 +30,7 @@ app.command()(submit.sample)
 app.command()(submit.submit)
 app.command()(students.student)
 app.command()(students.students)
-#B app.command()(bench)
+# B app.command()(bench)
 app.add_typer(project.app, name="project")
 app.add_typer(token.app, name="token")
 app.add_typer(keys.app, name="keys")

@@ -42,7 +42,8 @@ def rotate() -> None:
         return
     if len(settings.master_secrets()) < 2:
         raise Misconfigured(
-            "There is one master key only.", remedy='Set SOJOURN_MASTER_KEY to "NEW,OLD" and restart the services first.'
+            "There is one master key only.",
+            remedy='Set SOJOURN_MASTER_KEY to "NEW,OLD" and restart the services first.',
         )
     with opened() as store, store.database.connect(Role.OWNER) as conn:
         count = store.vault.rewrap(conn)

@@ -42,7 +42,9 @@ def status(
         print_json(rows)
         return
     for row in rows:
-        print(f"{row['name']}: {row['state']}, position {row['position']:,} of {row['head']:,}, {row['lag_events']:,} behind")
+        print(
+            f"{row['name']}: {row['state']}, position {row['position']:,} of {row['head']:,}, {row['lag_events']:,} behind"
+        )
         if row.get("digest"):
             print(f"  digest {row['digest']}")
         if row["failure"]:
@@ -79,4 +81,6 @@ def rebuild(
         for name in wanted:
             with progress(name) as bar:
                 rebuilt = Rebuild(known[name], store.database, logs[known[name].log], progress=bar).run()
-            say(f"{name}: rebuilt to position {rebuilt.position:,}, {rebuilt.events:,} events in {rebuilt.seconds:.1f} s")
+            say(
+                f"{name}: rebuilt to position {rebuilt.position:,}, {rebuilt.events:,} events in {rebuilt.seconds:.1f} s"
+            )

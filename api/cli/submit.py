@@ -12,8 +12,8 @@ import typer
 from api.cli.talk import As, Json, opened, print_json, progress, say
 from ledger.errors import LedgerError, Refused
 
-_COLUMNS = (
-    "row,letter,student_record_id,state_student_id,outcome,element,value,rule,message,remedy,student_id".split(",")
+_COLUMNS = "row,letter,student_record_id,state_student_id,outcome,element,value,rule,message,remedy,student_id".split(
+    ","
 )
 
 
@@ -39,7 +39,9 @@ def sample(
 
 def submit(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files in the national layout.")],
-    response: Annotated[Path | None, typer.Option("--response", help="Write the answer to each row here (CSV).")] = None,
+    response: Annotated[
+        Path | None, typer.Option("--response", help="Write the answer to each row here (CSV).")
+    ] = None,
     as_json: Json = False,
     as_name: As = None,
 ) -> None:

@@ -37,7 +37,9 @@ def quiet_logs(settings: Settings) -> None:
 
     from ledger.telemetry import configure_logs
 
-    level = logging.getLevelNamesMapping()[settings.log_level.upper()] if settings.log_level != "info" else logging.WARNING
+    level = (
+        logging.getLevelNamesMapping()[settings.log_level.upper()] if settings.log_level != "info" else logging.WARNING
+    )
     configure_logs(lines=settings.log_format != "text", level=level)
 
 
@@ -63,7 +65,14 @@ def say(text: str) -> None:
 def progress(what: str) -> Iterator[Callable[[int, int], None]]:
     """A bar on stderr with rate and time left; nothing where stderr is no terminal."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
     console = Console(stderr=True)
     if not console.is_terminal:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from typing import Any
 
 from psycopg import Connection
+from psycopg.abc import AdaptContext
 from psycopg.adapt import Dumper
 from psycopg.pq import Format
 
@@ -76,21 +78,37 @@ def _sized(oid: int, values: Sequence[bytes]) -> bytes:
     return b"".join(parts)
 
 
-def _dumper(array_oid: int) -> type[Dumper]:
-    class ArrayDumper(Dumper):
-        format = Format.BINARY
-        oid = array_oid
+class _ArrayDumper(Dumper):
+    """Passes the bytes on. The type is the instance's: a dumper whose class names it would take every list too."""
 
-        def dump(self, obj: Array) -> bytes:
-            return obj
+    format = Format.BINARY
+    array_oid = 0
 
-    return ArrayDumper
+    def __init__(self, cls: type, context: AdaptContext | None = None) -> None:
+        super().__init__(cls, context)
+        self.oid = self.array_oid
+
+    def dump(self, obj: Array) -> bytes:
+        return obj
 
 
-_DUMPERS = ((Int8Array, 1016), (Int2Array, 1005), (TextArray, 1009), (ByteaArray, 1001), (UuidArray, 2951))
+def _dumper(oid: int) -> type[Dumper]:
+    return type("ArrayDumper", (_ArrayDumper,), {"array_oid": oid})
 
 
-def register(conn: Connection) -> None:
-    """Let a connection take these arrays as parameters."""
-    for kind, oid in _DUMPERS:
-        conn.adapters.register_dumper(kind, _dumper(oid))
+_DUMPERS = {
+    kind: _dumper(oid)
+    for kind, oid in (
+        (Int8Array, 1016),
+        (Int2Array, 1005),
+        (TextArray, 1009),
+        (ByteaArray, 1001),
+        (UuidArray, 2951),
+    )
+}
+
+
+def register(conn: Connection[Any]) -> None:
+    """Let a connection take these arrays as parameters; once a connection."""
+    for kind, dumper in _DUMPERS.items():
+        conn.adapters.register_dumper(kind, dumper)

@@ -20,7 +20,7 @@ from psycopg.sql import SQL, Composed
 from ledger.errors import IdempotencyKeyReused, LedgerError, LogBroken, StaleDecision
 from ledger.store import faults
 from ledger.store.append import Answer, Receipt, SealedAppend
-from ledger.store.arrays import byteas, int2s, int8s, register, texts, uuids
+from ledger.store.arrays import byteas, int2s, int8s, texts, uuids
 from ledger.store.canonical import entry, leaf
 from ledger.store.mapper import SealedEvent
 
@@ -45,12 +45,12 @@ def microseconds(instant: datetime) -> int:
 def commit_group(
     conn: psycopg.Connection[Any], log: str, group: Sequence[SealedAppend], now: datetime
 ) -> list[Receipt | LedgerError]:
-    """Commit a group of appends to a log in one transaction of this connection (autocommit, as writer).
+    """Commit a group of appends to a log in one transaction of this connection (autocommit, as writer,
+    with ``arrays.register``).
 
     Per append its receipt, or the error for which it alone was left out: StaleDecision, IdempotencyKeyReused.
     Any exception means that nothing was committed, unless the connection is closed: then only a look at the log tells.
     """
-    register(conn)
     # Nothing is locked or written yet.
     faults.point("sequencer.before-lock")
     transaction = _Transaction(conn, log, now)

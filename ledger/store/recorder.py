@@ -18,6 +18,7 @@ from psycopg.rows import tuple_row
 from psycopg.sql import SQL, Identifier
 
 from ledger.errors import Conflict, LedgerError
+from ledger.store import arrays
 from ledger.store.append import SealedAppend, SealedPart
 from ledger.store.commit import commit_group
 from ledger.store.mapper import SealedEvent, SealedNotification
@@ -128,6 +129,7 @@ class LedgerRecorder(PostgresApplicationRecorder):
             parts.setdefault(str(event.originator_id), []).append(event)
         append = SealedAppend(parts=[SealedPart(s, es[0].originator_version - 1, es) for s, es in parts.items()])
         with self.datastore.get_connection() as conn:
+            arrays.register(conn)
             (outcome,) = commit_group(conn, self.log_name, [append], datetime.now(UTC))
         if isinstance(outcome, Conflict):
             raise IntegrityError(str(outcome))

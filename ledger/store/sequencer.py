@@ -21,6 +21,7 @@ import structlog
 
 from ledger import telemetry
 from ledger.errors import LedgerError, OutcomeUnknown, StoreUnavailable
+from ledger.store import arrays
 from ledger.store.append import Receipt, SealedAppend
 from ledger.store.commit import commit_group, statements
 from ledger.store.database import translate
@@ -214,6 +215,7 @@ class Sequencer:
     def _connection(self) -> psycopg.Connection[Any]:
         if self._conn is None or self._conn.closed:
             self._conn = self._connect()
+            arrays.register(self._conn)
         return self._conn
 
     def _drop(self) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import psycopg
@@ -17,60 +15,17 @@ from ledger.store import faults
 from ledger.store.database import Database, Role
 from projections.projection import Projection, reached, status
 from projections.projectors import Projectors
-from projections.runner import BatchRunner, Readable, connected, try_lock
-from support import counting
-from support.counting import seen
-from support.logs import append, reading
-from support.telling import opened, record_uuid
-
-PROMPT_S = 2.0
-
-
-def tell(ledger: Ledger, *numbers: int) -> int:
-    """Open records; the last position."""
-    return [append(ledger.log, f"record/{record_uuid(n)}", opened(n)) for n in numbers][-1]
-
-
-def until(condition: Callable[[], bool], timeout_s: float = 10.0) -> None:
-    """Return as soon as it holds."""
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.005)
-
-
-@contextmanager
-def following(projection: Projection, database: Database, log: Readable) -> Iterator[BatchRunner]:
-    """A projector in a thread, told to stop at the end of the block, which it must do promptly."""
-    runner = BatchRunner(projection, database, log, batch_events_max=3)
-    stop = threading.Event()
-    thread = threading.Thread(target=runner.follow, args=(stop,))
-    thread.start()
-    try:
-        yield runner
-    finally:
-        stop.set()
-        thread.join(PROMPT_S)
-        assert not thread.is_alive(), "it did not stop promptly"
-
-
-def end_connections(database: Database, application: str) -> int:
-    """As if the network, or the process, had gone."""
-    with database.connect() as admin:
-        rows = admin.execute(
-            "select pg_terminate_backend(pid) from pg_stat_activity where application_name = %s"
-            " and datname = current_database()",
-            (application,),
-        )
-        return len(rows.fetchall())
-
+from projections.runner import BatchRunner, connected, try_lock
+from support import projecting
+from support.projecting import PROMPT_S, counting, end_connections, following, seen, tell, until
+from support.logs import reading
 
 # -- catching up
 
 
 def test_catching_up_folds_every_event_once_and_says_how_far_it_came(database: Database, ledger: Ledger) -> None:
     tell(ledger, *range(1, 11))
-    runner = BatchRunner(counting.counting(), database, ledger.log, batch_events_max=3)
+    runner = BatchRunner(counting(), database, ledger.log, batch_events_max=3)
     assert runner.catch_up() == 10
     assert runner.catch_up() == 10
     with reading(database) as conn:
@@ -79,7 +34,7 @@ def test_catching_up_folds_every_event_once_and_says_how_far_it_came(database: D
 
 
 def test_an_empty_log_makes_empty_tables(database: Database, ledger: Ledger) -> None:
-    assert BatchRunner(counting.counting(), database, ledger.log).catch_up() == 0
+    assert BatchRunner(counting(), database, ledger.log).catch_up() == 0
     with reading(database) as conn:
         assert seen(conn) == []
 
@@ -87,7 +42,7 @@ def test_an_empty_log_makes_empty_tables(database: Database, ledger: Ledger) -> 
 def test_a_position_that_the_log_has_not_reached_is_refused(database: Database, ledger: Ledger) -> None:
     tell(ledger, 1)
     with pytest.raises(ProjectionBehind):
-        BatchRunner(counting.counting(), database, ledger.log).run_to(2)
+        BatchRunner(counting(), database, ledger.log).run_to(2)
 
 
 def test_events_that_a_read_model_does_not_fold_move_its_position_all_the_same(
@@ -117,7 +72,7 @@ def test_a_batch_that_ends_half_way_leaves_neither_rows_nor_position(
     database: Database, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tell(ledger, 1, 2)
-    runner = BatchRunner(counting.counting(), database, ledger.log)
+    runner = BatchRunner(counting(), database, ledger.log)
 
     def die(name: str) -> None:
         raise KeyboardInterrupt(name)
@@ -136,14 +91,14 @@ def test_a_fold_that_fails_stops_its_projector_and_is_shown_without_any_value(
     database: Database, ledger: Ledger
 ) -> None:
     def fail(cursor: psycopg.Cursor[Any], schema: str, batch: Sequence[Recorded]) -> None:
-        counting.fold(cursor, schema, batch)
+        projecting.fold(cursor, schema, batch)
         raise ValueError("Inés")
 
     tell(ledger, 1, 2)
     with pytest.raises(ValueError, match="Inés"):
-        BatchRunner(counting.counting(fold=fail), database, ledger.log).follow(threading.Event())
+        BatchRunner(counting(fold=fail), database, ledger.log).follow(threading.Event())
     with reading(database) as conn:
-        (shown,) = status(conn, [counting.counting()], {"ledger": 2})
+        (shown,) = status(conn, [counting()], {"ledger": 2})
         assert (shown.state, shown.failure) == ("failed", "ValueError in positions 1 to 2")
         assert (shown.position, shown.lag_events) == (0, 2)
         assert seen(conn) == []
@@ -152,16 +107,16 @@ def test_a_fold_that_fails_stops_its_projector_and_is_shown_without_any_value(
 def test_a_mended_fold_goes_on_where_the_failed_one_stopped(database: Database, ledger: Ledger) -> None:
     tell(ledger, 1, 2)
     with pytest.raises(AssertionError):
-        BatchRunner(counting.counting(fold=_never), database, ledger.log).catch_up()
-    BatchRunner(counting.counting(), database, ledger.log).catch_up()
+        BatchRunner(counting(fold=_never), database, ledger.log).catch_up()
+    BatchRunner(counting(), database, ledger.log).catch_up()
     with reading(database) as conn:
-        assert status(conn, [counting.counting()], {"ledger": 2})[0].state == "idle"
+        assert status(conn, [counting()], {"ledger": 2})[0].state == "idle"
         assert seen(conn) == [1, 2]
 
 
 def test_a_failure_of_one_read_model_does_not_stop_another(database: Database, ledger: Ledger) -> None:
     tell(ledger, 1)
-    good = counting.counting()
+    good = counting()
     bad = Projection(
         name="bad", version=1, log="ledger", events=good.events, tables="", keys={}, fold=lambda: _never
     )
@@ -182,17 +137,17 @@ def test_a_failure_of_one_read_model_does_not_stop_another(database: Database, l
 
 def test_a_follower_sees_what_was_there_and_what_comes(database: Database, ledger: Ledger) -> None:
     tell(ledger, *range(1, 8))
-    with following(counting.counting(), database, ledger.log), reading(database) as conn:
-        BatchRunner(counting.counting(), database, ledger.log).run_to(7, timeout_s=10)
+    with following(counting(), database, ledger.log), reading(database) as conn:
+        BatchRunner(counting(), database, ledger.log).run_to(7, timeout_s=10)
         for number in range(8, 12):
-            BatchRunner(counting.counting(), database, ledger.log).run_to(tell(ledger, number), timeout_s=10)
+            BatchRunner(counting(), database, ledger.log).run_to(tell(ledger, number), timeout_s=10)
         assert seen(conn) == list(range(1, 12))
 
 
 def test_every_batch_is_announced_when_it_can_be_read(database: Database, ledger: Ledger) -> None:
     with reading(database) as conn:
         conn.execute("listen projected")
-        with following(counting.counting(), database, ledger.log):
+        with following(counting(), database, ledger.log):
             position = tell(ledger, 1)
             news = next(conn.notifies(timeout=10, stop_after=1))
         assert news.payload == f"counting:{position}"
@@ -200,7 +155,7 @@ def test_every_batch_is_announced_when_it_can_be_read(database: Database, ledger
 
 
 def test_an_idle_follower_stops_promptly(database: Database, ledger: Ledger) -> None:
-    with following(counting.counting(), database, ledger.log) as runner:
+    with following(counting(), database, ledger.log) as runner:
         until(lambda: runner.state == "live")
     assert runner.state == "stopped"
 
@@ -208,7 +163,7 @@ def test_an_idle_follower_stops_promptly(database: Database, ledger: Ledger) -> 
 def test_a_follower_that_waits_for_its_turn_stops_promptly(database: Database, ledger: Ledger) -> None:
     with connected(database, "counting") as holder:
         assert try_lock(holder, "counting")
-        with following(counting.counting(), database, ledger.log) as runner:
+        with following(counting(), database, ledger.log) as runner:
             until(lambda: runner.state == "standby")
         assert runner.state == "stopped"
 
@@ -219,19 +174,19 @@ def test_a_follower_that_is_deep_in_a_batch_stops_promptly_and_leaves_nothing_ha
     started = threading.Event()
 
     def slow(cursor: psycopg.Cursor[Any], schema: str, batch: Sequence[Recorded]) -> None:
-        counting.fold(cursor, schema, batch)
+        projecting.fold(cursor, schema, batch)
         started.set()
         cursor.execute("select pg_sleep(60)")
 
     tell(ledger, 1)
-    with following(counting.counting(fold=slow), database, ledger.log):
+    with following(counting(fold=slow), database, ledger.log):
         assert started.wait(10)
     with reading(database) as conn:
         assert seen(conn) == []
 
 
 def test_a_follower_comes_back_when_its_connection_was_cut(database: Database, ledger: Ledger) -> None:
-    with following(counting.counting(), database, ledger.log) as runner, reading(database) as conn:
+    with following(counting(), database, ledger.log) as runner, reading(database) as conn:
         until(lambda: runner.state == "live")
         assert end_connections(database, "sojourn projector counting") == 1
         tell(ledger, 1, 2)
@@ -244,10 +199,10 @@ def test_a_follower_comes_back_when_its_connection_was_cut(database: Database, l
 def test_a_second_projector_waits_and_takes_over_in_the_moment_the_first_is_gone(
     database: Database, ledger: Ledger
 ) -> None:
-    with following(counting.counting(), database, ledger.log) as first:
+    with following(counting(), database, ledger.log) as first:
         until(lambda: first.state == "live")
         tell(ledger, 1, 2)
-        with following(counting.counting(), database, ledger.log) as second, reading(database) as conn:
+        with following(counting(), database, ledger.log) as second, reading(database) as conn:
             until(lambda: second.state == "standby")
             until(lambda: seen(conn) == [1, 2])
             # The first is out for its pause; the second has the lock at once.
@@ -264,9 +219,9 @@ def test_a_second_projector_waits_and_takes_over_in_the_moment_the_first_is_gone
 
 def test_many_projectors_at_once_fold_every_event_once(database: Database, ledger: Ledger) -> None:
     with (
-        following(counting.counting(), database, ledger.log),
-        following(counting.counting(), database, ledger.log),
-        following(counting.counting(), database, ledger.log),
+        following(counting(), database, ledger.log),
+        following(counting(), database, ledger.log),
+        following(counting(), database, ledger.log),
         reading(database) as conn,
     ):
         for number in range(1, 31):
@@ -277,9 +232,9 @@ def test_many_projectors_at_once_fold_every_event_once(database: Database, ledge
 
 
 def test_who_needs_a_position_waits_for_the_projector_that_is_at_it(database: Database, ledger: Ledger) -> None:
-    with following(counting.counting(), database, ledger.log) as runner:
+    with following(counting(), database, ledger.log) as runner:
         until(lambda: runner.state == "live")
-        assert BatchRunner(counting.counting(), database, ledger.log).run_to(tell(ledger, 1), timeout_s=10) == 1
+        assert BatchRunner(counting(), database, ledger.log).run_to(tell(ledger, 1), timeout_s=10) == 1
         assert runner.state == "live"
 
 
@@ -288,7 +243,7 @@ def test_who_waits_for_a_projector_that_does_not_move_is_told_so_in_time(databas
     with connected(database, "counting") as holder:
         assert try_lock(holder, "counting")
         with pytest.raises(ProjectionBehind):
-            BatchRunner(counting.counting(), database, ledger.log).run_to(position, timeout_s=0.1)
+            BatchRunner(counting(), database, ledger.log).run_to(position, timeout_s=0.1)
 
 
 # -- versions and privileges
@@ -299,10 +254,10 @@ def test_tables_of_another_version_are_not_written(
     database: Database, ledger: Ledger, declared: int, remedy: str
 ) -> None:
     tell(ledger, 1)
-    BatchRunner(counting.counting(version=2), database, ledger.log).catch_up()
+    BatchRunner(counting(version=2), database, ledger.log).catch_up()
     tell(ledger, 2)
     with pytest.raises(Misconfigured, match=remedy):
-        BatchRunner(counting.counting(version=declared), database, ledger.log).catch_up()
+        BatchRunner(counting(version=declared), database, ledger.log).catch_up()
     with reading(database) as conn:
         assert seen(conn) == [1]
 
@@ -310,19 +265,19 @@ def test_tables_of_another_version_are_not_written(
 def test_the_status_names_what_is_absent_idle_live_outdated_and_newer(database: Database, ledger: Ledger) -> None:
     def state(version: int = 2) -> str:
         with reading(database) as conn:
-            return status(conn, [counting.counting(version=version)], {"ledger": 1})[0].state
+            return status(conn, [counting(version=version)], {"ledger": 1})[0].state
 
     assert state() == "absent"
     tell(ledger, 1)
-    BatchRunner(counting.counting(version=2), database, ledger.log).catch_up()
+    BatchRunner(counting(version=2), database, ledger.log).catch_up()
     assert (state(), state(1), state(3)) == ("idle", "newer", "outdated")
-    with following(counting.counting(version=2), database, ledger.log) as runner:
+    with following(counting(version=2), database, ledger.log) as runner:
         until(lambda: runner.state == "live")
         assert state() == "live"
 
 
 def test_the_reader_may_read_a_read_model_and_not_write_it(database: Database, ledger: Ledger) -> None:
-    BatchRunner(counting.counting(), database, ledger.log).catch_up()
+    BatchRunner(counting(), database, ledger.log).catch_up()
     with reading(database) as conn, pytest.raises(psycopg.errors.InsufficientPrivilege):
         conn.execute("insert into counting.seen values (1)")
     with database.connect(Role.WRITER) as conn, pytest.raises(psycopg.errors.InsufficientPrivilege):

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import socket
-import threading
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import httpx2
 import orjson
 import pytest
-import uvicorn
 from starlette.testclient import TestClient
 
 from api.app import create_app
 from api.services import Services
 from ledger.application import Ledger
 from support.bodies import ENROLLMENT, VALUES, student
+from support.serving import served
 
 RECORD = "/v1/records/OR/OR5540012"
 
@@ -79,25 +75,6 @@ def test_the_feed_needs_a_token(client: TestClient) -> None:
 # -- server-sent events: over a real connection, since a stream has no end
 
 
-@contextmanager
-def _served(services: Services) -> Iterator[str]:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(create_app(services), log_config=None, timeout_graceful_shutdown=1)
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        try:
-            while not server.started:
-                assert thread.is_alive()
-                time.sleep(0.01)
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join(10)
-            assert not thread.is_alive()
-
-
 def _positions(lines: Iterator[str], count: int) -> list[int]:
     """Positions of the next events of a stream; the id and the body must agree."""
     found: list[int] = []
@@ -117,7 +94,7 @@ def _positions(lines: Iterator[str], count: int) -> list[int]:
 def test_a_stream_gives_what_is_there_and_then_what_comes(services: Services, make_token) -> None:
     headers = {"Authorization": f"Bearer {make_token()}"}
     follow = {**headers, "Accept": "text/event-stream"}
-    with _served(services) as base, httpx2.Client(base_url=base, headers=headers, timeout=10) as client:
+    with served(create_app(services)) as base, httpx2.Client(base_url=base, headers=headers, timeout=10) as client:
         client.put(RECORD, json=student()).raise_for_status()
         with client.stream("GET", "/v1/events?after=1", headers=follow) as stream:
             assert stream.headers["Content-Type"].startswith("text/event-stream")

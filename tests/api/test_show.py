@@ -1,0 +1,172 @@
+"""The one door: nothing is rendered, and nothing leaves, before the entry is durable."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+
+from api.principals import Principal
+from api.show import BASES, SCHOOL_OFFICIAL, Found, Shown, basis_of, day_of, show
+from ledger.errors import NotFound, StoreUnavailable
+from ledger.events.disclosure import Disclosed
+from ledger.store.append import Append, Receipt
+
+NOW = datetime(2025, 9, 2, 18, tzinfo=UTC)
+REGISTRAR = Principal("ana@school", "secondary_user", "OR", None, None, "OR")
+
+
+class Access:
+    """A log that keeps what is appended and lets a test decide when it is durable. known: keys are at hand."""
+
+    def __init__(self, *, known: bool = True) -> None:
+        self.sequencer = self
+        self.appended: list[Append] = []
+        self.waiting: list[asyncio.Future[Receipt]] = []
+        self.known = known
+        self.asked_vault = 0
+        self.asked = asyncio.Event()
+
+    def seal_cached(self, append: Append) -> Append | None:
+        return append if self.known else None
+
+    def seal(self, append: Append) -> Append:
+        self.asked_vault += 1
+        return append
+
+    def submit_async(self, append: Append) -> asyncio.Future[Receipt]:
+        self.appended.append(append)
+        self.waiting.append(asyncio.get_running_loop().create_future())
+        self.asked.set()
+        return self.waiting[-1]
+
+
+class Student:
+    """A view of one student with two records."""
+
+    name = "student"
+    sections: Sequence[str] = ("core", "health")
+
+    def __init__(self, found: Found | None = Found("310890258979", ["r1", "r2"], 7, "7", ["CA", "OR"])) -> None:  # noqa: B008 - immutable
+        self.found = found
+        self.rendered = 0
+
+    async def read(self, student_id: str) -> Found | None:
+        return self.found
+
+    def render(self, sections: Sequence[str], day: date) -> bytes:
+        self.rendered += 1
+        return f"{','.join(sections)} {day}".encode()
+
+
+def ask(access: Access, view: Student, principal: Principal = REGISTRAR, known: str = "") -> Any:
+    return show(
+        principal,
+        "enrollment",
+        basis_of(principal),
+        view,
+        "310890258979",
+        access=access,  # type: ignore[arg-type]
+        request_id="request-1",
+        now=NOW,
+        known=known,
+    )
+
+
+async def answered(access: Access, view: Student, **more: Any) -> Shown:
+    asking = asyncio.create_task(ask(access, view, **more))
+    await access.asked.wait()
+    access.waiting[0].set_result(Receipt(position=3, versions={}))
+    return await asking
+
+
+def test_nothing_is_rendered_before_the_entry_is_durable() -> None:
+    async def story() -> None:
+        access, view = Access(), Student()
+        asking = asyncio.create_task(ask(access, view))
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert access.appended
+        assert not asking.done()
+        assert view.rendered == 0
+        access.waiting[0].set_result(Receipt(position=3, versions={}))
+        assert (await asking).body == b"core,health 2025-09-02"
+
+    asyncio.run(story())
+
+
+def test_an_entry_that_fails_shows_nothing() -> None:
+    async def story() -> None:
+        access, view = Access(), Student()
+        asking = asyncio.create_task(ask(access, view))
+        await access.asked.wait()
+        access.waiting[0].set_exception(StoreUnavailable("away"))
+        with pytest.raises(StoreUnavailable):
+            await asking
+        assert view.rendered == 0
+
+    asyncio.run(story())
+
+
+def test_each_record_gets_an_entry_of_its_own_and_all_share_the_request() -> None:
+    async def story() -> None:
+        access = Access()
+        await answered(access, Student())
+        [append] = access.appended
+        assert [(part.stream, part.subject, part.expected) for part in append.parts] == [
+            ("disclosure/r1", "r1", None),
+            ("disclosure/r2", "r2", None),
+        ]
+        assert append.meta.actor == "ana@school"
+        assert append.meta.request == "request-1"
+        assert {type(event) for part in append.parts for event in part.events} == {Disclosed}
+
+    asyncio.run(story())
+
+
+def test_what_has_not_changed_is_disclosed_and_not_rendered() -> None:
+    async def story() -> None:
+        etag = (await answered(Access(), Student())).etag
+        access, view = Access(), Student()
+        assert (await answered(access, view, known=etag)).body is None
+        assert view.rendered == 0
+        [part, _] = access.appended[0].parts
+        assert isinstance(part.events[0], Disclosed)
+        assert part.events[0].not_modified
+
+    asyncio.run(story())
+
+
+def test_a_student_nobody_knows_leaves_no_entry() -> None:
+    async def story() -> None:
+        access = Access()
+        with pytest.raises(NotFound):
+            await ask(access, Student(None))
+        assert access.appended == []
+
+    asyncio.run(story())
+
+
+def test_a_record_s_first_entry_asks_the_vault() -> None:
+    async def story() -> None:
+        access = Access(known=False)
+        await answered(access, Student())
+        assert access.asked_vault == 1
+
+    asyncio.run(story())
+
+
+def test_the_day_is_the_reader_s_own() -> None:
+    midnight = datetime(2025, 9, 3, 5, 30, tzinfo=UTC)
+    stateless = Principal("p", "auditor", None, None, None, "Sojourn")
+    assert day_of(REGISTRAR, ["FL"], midnight) == date(2025, 9, 2), "half past ten in the evening in Oregon"
+    assert day_of(stateless, ["FL"], midnight) == date(2025, 9, 3), "half past one in the morning in Florida"
+    assert day_of(stateless, [], midnight) == date(2025, 9, 3)
+
+
+def test_every_role_has_a_ground() -> None:
+    assert basis_of(REGISTRAR) == SCHOOL_OFFICIAL
+    assert all(ground.startswith("34 CFR 99.") for ground in BASES.values())

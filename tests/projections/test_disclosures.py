@@ -1,0 +1,97 @@
+"""The read model ``disclosures``: given what the access log holds, then this is who saw what."""
+
+from __future__ import annotations
+
+import asyncio
+
+import psycopg
+from ledger.application import Ledger
+from ledger.events.disclosure import BulkDisclosed, Disclosed, DisclosureRefused
+from ledger.store.database import Database, Role
+from projections import disclosures
+from projections.disclosures import Disclosure, rows_of
+from projections.projection import digest
+from projections.rebuild import Rebuild
+from projections.runner import BatchRunner
+from support.logs import append, reading
+from support.telling import Teller, record_uuid
+
+ONE, TWO = record_uuid(1), record_uuid(2)
+GROUND = {"role": "secondary_user", "organisation": "Valor Middle", "purpose": "enrolling", "basis": "99.31(a)(1)"}
+SHOWN = Disclosed(student_id="100", view="student", sections=["core", "health"], position=7, **GROUND)
+REFUSED = DisclosureRefused(student_id="100", view="student", rule="other-state", **GROUND)
+BULK = BulkDisclosed(view="students", records=[ONE, TWO, ONE], filters=["state"], position=9, **GROUND)
+
+
+def test_a_record_that_was_shown_has_a_row_that_says_who_what_and_why() -> None:
+    (row,) = rows_of(Teller().tell(f"disclosure/{ONE}", SHOWN, actor="amy")[0])
+    assert (row.record, row.actor, row.outcome, row.student_id) == (ONE, "amy", "shown", "100")
+    assert (row.sections, row.purpose, row.basis) == (["core", "health"], "enrolling", "99.31(a)(1)")
+    assert (row.position, row.ledger_position) == (1, 7)
+
+
+def test_an_answer_that_nothing_changed_is_a_showing_of_its_own_kind() -> None:
+    event = Disclosed(student_id="100", view="student", sections=[], position=7, not_modified=True, **GROUND)
+    assert rows_of(Teller().tell(f"disclosure/{ONE}", event)[0])[0].outcome == "not-modified"
+
+
+def test_an_entry_that_names_many_records_is_spread_over_them_once_each() -> None:
+    rows = rows_of(Teller().tell("request/1", BULK)[0])
+    assert [(row.record, row.outcome, row.ledger_position) for row in rows] == [(ONE, "shown", 9), (TWO, "shown", 9)]
+
+
+def test_a_refusal_says_which_rule_refused() -> None:
+    known, unknown = (rows_of(Teller().tell(stream, REFUSED)[0])[0] for stream in (f"disclosure/{ONE}", "request/1"))
+    assert (known.record, known.outcome, known.rule) == (ONE, "refused", "other-state")
+    assert unknown.record == ""
+
+
+def _told(database: Database, ledger: Ledger) -> None:
+    append(ledger.access, f"disclosure/{ONE}", SHOWN, actor="amy", request="r1")
+    append(ledger.access, "request/2", BULK, actor="bea", request="r2")
+    append(ledger.access, f"disclosure/{TWO}", SHOWN, actor="cid", request="r3")
+    append(ledger.access, f"disclosure/{ONE}", REFUSED, actor="dan", request="r4")
+    append(ledger.access, "request/5", REFUSED, actor="eve", request="r5")
+    BatchRunner(disclosures.PROJECTION, database, ledger.access).catch_up()
+
+
+def _seen(rows: list[Disclosure]) -> list[tuple[str, str, str]]:
+    return [(row.actor, row.record, row.outcome) for row in rows]
+
+
+def test_who_saw_a_record_is_told_newest_first(database: Database, ledger: Ledger) -> None:
+    _told(database, ledger)
+    with reading(database) as conn:
+        assert _seen(disclosures.find(conn, [ONE])) == [
+            ("dan", ONE, "refused"),
+            ("bea", ONE, "shown"),
+            ("amy", ONE, "shown"),
+        ]
+
+
+def test_pages_of_all_records_of_a_student_join_without_gap_or_repetition(database: Database, ledger: Ledger) -> None:
+    _told(database, ledger)
+
+    async def ask() -> list[Disclosure]:
+        async with await psycopg.AsyncConnection.connect(database.conninfo(Role.READER), autocommit=True) as conn:
+            pages: list[Disclosure] = []
+            before = None
+            while page := await disclosures.of_records(conn, [ONE, TWO], before=before, limit=2):
+                pages += page
+                before = page[-1].cursor
+            return pages
+
+    pages = asyncio.run(ask())
+    with reading(database) as conn:
+        assert pages == disclosures.find(conn, [ONE, TWO])
+    assert len(pages) == 5
+    assert pages == sorted(pages, key=lambda row: row.cursor, reverse=True)
+
+
+def test_disclosures_rebuilt_equal_the_live_ones(database: Database, ledger: Ledger) -> None:
+    _told(database, ledger)
+    with reading(database) as conn:
+        live = digest(conn, disclosures.PROJECTION)
+        assert live.position == 5
+        Rebuild(disclosures.PROJECTION, database, ledger.access, batch_events_max=2).run()
+        assert digest(conn, disclosures.PROJECTION) == live
