@@ -84,8 +84,10 @@ def _refuse_newer(conn: psycopg.Connection) -> None:
 
 
 def _has_event_trigger(conn: psycopg.Connection) -> bool:
-    row = conn.execute("select count(*) from pg_event_trigger where evtname like 'sojourn_refuse_%'").fetchone()
-    return row is not None and row[0] == 2
+    row = conn.execute(
+        "select count(*) from pg_event_trigger where evtname like 'sojourn_refuse_%' and evtenabled in ('O', 'A')"
+    ).fetchone()
+    return row is not None and row[0] == 3
 
 
 def _revisions() -> list[str]:

@@ -217,7 +217,7 @@ _COLUMNS = "s.student_id, s.records, s.status, s.position, s.core, s.contacts, s
 STUDENT = f"select i.minted, {_COLUMNS} from students.ids i join students.students s using (student_id)"
 ONE = f"{STUDENT} where i.minted = %s"
 MANY = f"{STUDENT} where i.minted = any(%s)"
-LISTING = "select state, state_student_id, student_id, record::text from students.records order by state, state_student_id"
+LISTING = "select state, state_student_id, student_id, record from students.records order by state, state_student_id"
 COUNTS = "select state, status, count(*) from students.records group by state, status order by state, status"
 SAMPLE = "select student_id from students.students where status = 'open' order by student_id limit %s"
 RECORDS = "select s.records from students.ids i join students.students s using (student_id) where i.minted = %s"

@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 import orjson
+import psycopg
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
@@ -61,7 +62,15 @@ def reader_over(services: Services) -> Reader:
         async with services.reads.connection() as connection:
             return await students.students(connection, ids)
 
-    return Batches(read)
+    async def read_patiently(ids: Sequence[str]) -> dict[str, StudentRow]:
+        try:
+            return await read(ids)
+        except psycopg.OperationalError:
+            # Likely a connection that died while it lay in the pool: the pool drops it now, and a read harms nothing
+            # when it is done twice. Asking each connection before use would cost every read what this costs one.
+            return await read(ids)
+
+    return Batches(read_patiently)
 
 
 # -- views

@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 import psycopg
+from psycopg.errors import LockNotAvailable
 from psycopg.rows import tuple_row
 from psycopg.sql import SQL, Composed
 
@@ -69,6 +70,34 @@ def commit_group(
     return outcomes
 
 
+def partition_ahead(conn: psycopg.Connection[Any], log: str) -> int:
+    """Make the next partition where the head has passed the middle of the last one. conn: as ``commit_group``.
+
+    A new partition locks the whole table for a moment. Behind a long reader that lock, and everybody who queues up
+    after it, would wait; so it waits for a tenth of a second and is given up, to be tried again a little further on.
+    Returns the position from which on it is worth asking again. Raises psycopg.Error.
+    """
+    sql = statements(log)
+    head, end, rows = _fetch(conn, sql["partitions"])
+    if head >= end - rows // 2:
+        try:
+            with conn.transaction():
+                conn.execute("set local lock_timeout = '100ms'")
+                # Under the lock, since another process may have been faster.
+                head, end, rows = _fetch(conn, sql["partitions_locked"])
+                if head >= end - rows // 2:
+                    (end,) = _fetch(conn, sql["add_partition"])
+        except LockNotAvailable:
+            return head + max(1, rows // 64)
+    return end - rows // 2
+
+
+def _fetch(conn: psycopg.Connection[Any], query: Composed) -> tuple[Any, ...]:
+    row = conn.cursor(row_factory=tuple_row).execute(query).fetchone()
+    assert row is not None
+    return row
+
+
 class _Transaction:
     """The state of one group while it is written."""
 
@@ -93,6 +122,7 @@ class _Transaction:
             self.conn.execute("rollback")
             return outcomes
         last = self.position
+        # Made ahead as a rule (``partition_ahead``); a group that is longer than what is left makes them here.
         while last >= partitions_end:
             partitions_end = self._one("add_partition")[0]
         leaves = self._insert_events(last - len(self.rows) + 1)
@@ -102,29 +132,27 @@ class _Transaction:
     # -- lock and read: after the lock nobody else gives positions, so what is read now holds until we commit
 
     def _lock_and_read(self, group: Sequence[SealedAppend]) -> int:
-        streams = {part.stream for append in group for part in append.parts}
+        streams = list({part.stream for append in group for part in append.parts})
         keys = [(a.answer.scope, a.answer.key) for a in group if a.answer is not None]
         openings = [(o.state, o.state_student_id) for a in group for o in a.opened]
-        with self.conn.pipeline() as pipeline:
+        params = (
+            texts(streams),
+            texts([k[0] for k in keys]),
+            texts([k[1] for k in keys]),
+            texts([o[0] for o in openings]),
+            texts([o[1] for o in openings]),
+        )
+        with self.conn.pipeline():
             self.conn.execute("begin")
-            head = self._execute("lock")
-            heads = self._execute("heads", texts(list(streams)))
-            answers = self._execute("answers", texts([k[0] for k in keys]), texts([k[1] for k in keys])) if keys else None
-            records = (
-                self._execute("records", texts([o[0] for o in openings]), texts([o[1] for o in openings]))
-                if openings
-                else None
-            )
-            pipeline.sync()
-            row = head.fetchone()
-            if row is None:
-                raise LogBroken(f"Log {self.log} has no head row.", remedy="Run `sojourn doctor`.")
-            self.position, recorded_us, partitions_end = row
-            self.versions = {stream: version for stream, version in heads}
-            for scope, key, request_hash, status, position, ids in answers or ():
-                first = Answer(scope=scope, key=key, request_hash=request_hash, status=status, ids=ids)
-                self.answered[scope, key] = (position, first)
-            self.opened = {(state, ssid) for state, ssid in records or ()}
+            row = self._execute("begin_append", *params).fetchone()
+        if row is None or row[0] is None:
+            raise LogBroken(f"Log {self.log} has no head row.", remedy="Run `sojourn doctor`.")
+        self.position, recorded_us, partitions_end, _, versions, answers, opened = row
+        self.versions = dict(zip(streams, versions, strict=True))
+        for scope, key, request_hash, status, position, ids in answers or ():
+            first = Answer(scope=scope, key=key, request_hash=bytes.fromhex(request_hash), status=status, ids=ids)
+            self.answered[scope, key] = (position, first)
+        self.opened = {opening for opening, there in zip(openings, opened or (), strict=True) if there}
         if recorded_us is not None:
             # A clock that steps back does not take the ledger with it.
             self.now_us = max(self.now_us, recorded_us)
@@ -222,76 +250,85 @@ class _Transaction:
             copy.write(b"".join(parts[len(parts) // 2 :]))
 
     def _finish(self, last: int, leaves: list[bytes]) -> None:
+        """Write guards, answers and the head, and small groups' events, in one statement, and commit."""
         first = last - len(self.rows) + 1
+        written: list[tuple[str, tuple[object, ...]]] = [("head", (last, self.now_us))]
+        if 0 < len(self.rows) < COPY_FROM_EVENTS:
+            written.append(("events", self._event_arrays(first, leaves)))
+        if self.rows:
+            written.append(("heads", self._head_arrays(first, leaves)))
+        written += self._guards()
+        if self.new_answers:
+            written.append(("answers", self._answer_arrays()))
+        query = _write_statement(self.log, tuple(name for name, _ in written))
+        params = [param for _, given in written for param in given]
+        with self.conn.pipeline() as pipeline:
+            self.conn.cursor(binary=True).execute(query, [*params, str(last)], prepare=True)
+            if faults.armed("sequencer.before-commit"):
+                pipeline.sync()
+                # Everything is with the server and checked, save what is checked at commit; nothing is durable.
+                faults.point("sequencer.before-commit")
+            # An error of the statement skips this; the pipeline raises it and the caller rolls back.
+            self.conn.execute("commit")
+
+    def _event_arrays(self, first: int, leaves: list[bytes]) -> tuple[object, ...]:
+        events = [event for event, _ in self.rows]
+        return (
+            self.now_us,
+            int8s(range(first, first + len(events))),
+            texts([e.originator_id for e in events]),  # type: ignore[misc]
+            int8s([version for _, version in self.rows]),
+            texts([e.topic for e in events]),
+            uuids([e.event_id for e in events]),
+            uuids([e.key_id for e in events]),
+            byteas([e.key_check for e in events]),
+            byteas([e.state for e in events]),
+            byteas(leaves),
+        )
+
+    def _head_arrays(self, first: int, leaves: list[bytes]) -> tuple[object, ...]:
         streams: dict[str, tuple[int, int, bytes]] = {}
         for index, (event, version) in enumerate(self.rows):
             streams[event.originator_id] = (version, first + index, leaves[index])  # type: ignore[index]
-        with self.conn.pipeline() as pipeline:
-            if 0 < len(self.rows) < COPY_FROM_EVENTS:
-                events = [event for event, _ in self.rows]
-                self._execute(
-                    "insert",
-                    self.now_us,
-                    int8s(range(first, last + 1)),
-                    texts([e.originator_id for e in events]),  # type: ignore[misc]
-                    int8s([version for _, version in self.rows]),
-                    texts([e.topic for e in events]),
-                    uuids([e.event_id for e in events]),
-                    uuids([e.key_id for e in events]),
-                    byteas([e.key_check for e in events]),
-                    byteas([e.state for e in events]),
-                    byteas(leaves),
-                )
-            if streams:
-                self._execute(
-                    "set_heads",
-                    texts(list(streams)),
-                    int8s([v[0] for v in streams.values()]),
-                    int8s([v[1] for v in streams.values()]),
-                    byteas([v[2] for v in streams.values()]),
-                )
-            self._guards()
-            if self.new_answers:
-                answers = [answer for answer, _ in self.new_answers]
-                self._execute(
-                    "set_answers",
-                    self.now_us,
-                    texts([a.scope for a in answers]),
-                    texts([a.key for a in answers]),
-                    byteas([a.request_hash for a in answers]),
-                    int2s([a.status for a in answers]),
-                    int8s([position for _, position in self.new_answers]),
-                    texts([orjson.dumps(a.ids).decode() for a in answers]),
-                )
-            self._execute("set_head", last, self.now_us)
-            if self.rows:
-                self._execute("notify", str(last))
-            pipeline.sync()
-            # Everything is with the server and checked, save what is checked at commit; nothing is durable.
-            faults.point("sequencer.before-commit")
-            self.conn.execute("commit")
-            pipeline.sync()
+        return (
+            texts(list(streams)),
+            int8s([v[0] for v in streams.values()]),
+            int8s([v[1] for v in streams.values()]),
+            byteas([v[2] for v in streams.values()]),
+        )
 
-    def _guards(self) -> None:
+    def _answer_arrays(self) -> tuple[object, ...]:
+        answers = [answer for answer, _ in self.new_answers]
+        return (
+            self.now_us,
+            texts([a.scope for a in answers]),
+            texts([a.key for a in answers]),
+            byteas([a.request_hash for a in answers]),
+            int2s([a.status for a in answers]),
+            int8s([position for _, position in self.new_answers]),
+            texts([orjson.dumps(a.ids).decode() for a in answers]),
+        )
+
+    def _guards(self) -> list[tuple[str, tuple[object, ...]]]:
+        written: list[tuple[str, tuple[object, ...]]] = []
         opened = [o for a in self.written for o in a.opened]
         rows: dict[bytes, bytes] = {}
         for append in self.written:
             rows.update(append.rows)
         if opened:
-            self._execute(
-                "open_records",
+            arrays = (
                 uuids([o.record_id for o in opened]),
                 texts([o.state for o in opened]),
                 texts([o.state_student_id for o in opened]),
                 texts([o.student_id for o in opened]),
                 byteas([rows.pop(o.record_id, b"") for o in opened]),
             )
+            written.append(("records", arrays))
         if rows:
-            self._execute("set_rows", uuids(list(rows)), byteas(list(rows.values())))
+            written.append(("rows", (uuids(list(rows)), byteas(list(rows.values())))))
         keys = [k for a in self.written for k in a.new_keys]
         if keys:
-            self._execute(
-                "insert_keys",
+            arrays = (
                 self.now_us,
                 uuids([k.key.key_id for k in keys]),
                 texts([k.subject[0] for k in keys]),
@@ -299,6 +336,8 @@ class _Transaction:
                 byteas([k.wrapped for k in keys]),
                 byteas([k.wrapped_by for k in keys]),
             )
+            written.append(("keys", arrays))
+        return written
 
     def _execute(self, name: str, *params: object) -> psycopg.Cursor[Any]:
         cursor = self.conn.cursor(binary=True, row_factory=tuple_row)
@@ -312,36 +351,32 @@ class _Transaction:
 
 _US = "timestamptz 'epoch' + %s * interval '1 microsecond'"
 _STATEMENTS = {
-    "lock": "select position, case when isfinite(recorded_at)"
-    " then (extract(epoch from recorded_at) * 1000000)::bigint end, partitions_end from {log}.head for update",
-    "heads": "select stream, version from {log}.heads where stream = any(%s)",
-    "answers": "select scope, key, request_hash, status, position, ids from ledger.answers"
-    " where (scope, key) in (select * from unnest(%s::text[], %s::text[]))",
-    "records": "select state, state_student_id from ledger.records"
-    " where (state, state_student_id) in (select * from unnest(%s::text[], %s::text[]))",
+    "begin_append": "select * from {log}.begin_append(%s, %s, %s, %s, %s)",
+    "lock": "select position from {log}.head for update",
     "add_partition": "select {log}.add_partition()",
     "copy": "copy {log}.events (position, stream, version, topic, event_id, recorded_at, key_id, key_check, body, leaf)"
     " from stdin (format binary)",
-    "insert": "insert into {log}.events"
+}
+_WRITES = {
+    "head": f"update {{log}}.head set position = %s, recorded_at = {_US} returning 1",
+    "events": "insert into {log}.events"
     " (position, stream, version, topic, event_id, recorded_at, key_id, key_check, body, leaf)"
     f" select p, s, v, t, e, {_US}, k, c, b, l from unnest(%s::bigint[], %s::text[], %s::bigint[], %s::text[],"
     " %s::uuid[], %s::uuid[], %s::bytea[], %s::bytea[], %s::bytea[]) as n(p, s, v, t, e, k, c, b, l)",
-    "set_heads": "insert into {log}.heads (stream, version, position, leaf)"
+    "heads": "insert into {log}.heads (stream, version, position, leaf)"
     " select * from unnest(%s::text[], %s::bigint[], %s::bigint[], %s::bytea[])"
     " on conflict (stream) do update"
     " set version = excluded.version, position = excluded.position, leaf = excluded.leaf",
-    "open_records": "insert into ledger.records (record_id, state, state_student_id, student_id, rows)"
+    "records": "insert into ledger.records (record_id, state, state_student_id, student_id, rows)"
     " select * from unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::bytea[])",
-    "set_rows": "update ledger.records r set rows = n.rows"
+    "rows": "update ledger.records r set rows = n.rows"
     " from unnest(%s::uuid[], %s::bytea[]) as n(record_id, rows) where r.record_id = n.record_id",
-    "insert_keys": "insert into vault.keys (key_id, subject, class, wrapped, wrapped_by, created_at)"
+    "keys": "insert into vault.keys (key_id, subject, class, wrapped, wrapped_by, created_at)"
     f" select k, s, c, w, b, {_US} from unnest(%s::uuid[], %s::text[], %s::text[], %s::bytea[], %s::bytea[])"
     " as n(k, s, c, w, b)",
-    "set_answers": "insert into ledger.answers (scope, key, request_hash, status, position, ids, answered_at)"
-    f" select s, k, h, t, p, i::jsonb, {_US}"
-    " from unnest(%s::text[], %s::text[], %s::bytea[], %s::smallint[], %s::bigint[], %s::text[]) as n(s, k, h, t, p, i)",
-    "set_head": f"update {{log}}.head set position = %s, recorded_at = {_US}",
-    "notify": "select pg_notify('{log}_events', %s)",
+    "answers": "insert into ledger.answers (scope, key, request_hash, status, position, ids, answered_at)"
+    f" select s, k, h, t, p, i::jsonb, {_US} from unnest(%s::text[], %s::text[], %s::bytea[], %s::smallint[],"
+    " %s::bigint[], %s::text[]) as n(s, k, h, t, p, i)",
 }
 
 
@@ -350,3 +385,11 @@ def statements(log: str) -> dict[str, Composed]:
     """The statements of one log."""
     assert log.isidentifier()
     return {name: SQL(text.replace("{log}", log)).format() for name, text in _STATEMENTS.items()}  # type: ignore[arg-type]
+
+
+@lru_cache
+def _write_statement(log: str, names: tuple[str, ...]) -> Composed:
+    """One statement that makes these writes and announces the head: one plan, one round trip."""
+    writes = ", ".join(f"{name}_ as ({_WRITES[name]})" for name in names)
+    text = f"with {writes} select pg_notify('{{log}}_events', %s)".replace("{log}", log)
+    return SQL(text).format()  # type: ignore[arg-type]

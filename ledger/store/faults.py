@@ -35,6 +35,11 @@ def arm(setting: str | None) -> None:
     _armed, _left = name, int(count or 1)
 
 
+def armed(name: str) -> bool:
+    """Whether this point would do something: asked where standing at it costs a round trip."""
+    return _armed == name
+
+
 def point(name: str) -> None:
     """Pass a named point; here the process may end."""
     global _left

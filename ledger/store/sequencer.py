@@ -2,6 +2,9 @@
 
 Callers hand over sealed appends and wait for a receipt. No timer anywhere: the writer sleeps until something waits,
 then takes all that waits, up to a bound. While one group is with the disk, the next one gathers.
+
+Whoever handed over an append is answered, whatever happens: what the database refuses, what the connection took with
+it, a defect of ours, the end of the thread.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from datetime import datetime
 from queue import SimpleQueue
@@ -23,7 +26,7 @@ from ledger import telemetry
 from ledger.errors import LedgerError, OutcomeUnknown, StoreUnavailable
 from ledger.store import arrays
 from ledger.store.append import Receipt, SealedAppend
-from ledger.store.commit import commit_group, statements
+from ledger.store.commit import commit_group, partition_ahead, statements
 from ledger.store.database import translate
 
 Outcome = Receipt | LedgerError
@@ -32,11 +35,23 @@ _log = structlog.get_logger(__name__)
 RECONNECT_SECONDS = 15.0
 """How long a group whose connection went is looked after before its callers are told that the outcome is unknown."""
 
+COMMIT_ATTEMPTS = 3
+"""How often a group whose connection went, and that is certainly not in the log, is sent again."""
+
+_SESSION = (
+    # A lock that nobody lets go of becomes an error that callers hear, instead of a silence.
+    "select set_config('lock_timeout', '30s', false),"
+    # A process that is stopped in the middle of a group must not hold the head against all others.
+    " set_config('idle_in_transaction_session_timeout', '60s', false)"
+)
+_LOOK_AGAIN_EVENTS = 100_000
+"""After how many events partitions are looked at again where the look itself failed."""
+
 
 class _Waiting:
     """An append and whoever waits for it: a thread by ``future``, a coroutine by ``loop`` and ``awaited``."""
 
-    __slots__ = ("append", "awaited", "future", "loop")
+    __slots__ = ("append", "awaited", "future", "loop", "size")
 
     def __init__(
         self,
@@ -46,6 +61,7 @@ class _Waiting:
         awaited: asyncio.Future[Receipt] | None = None,
     ) -> None:
         self.append = append
+        self.size = append.size()
         self.future = future
         self.loop = loop
         self.awaited = awaited
@@ -74,12 +90,16 @@ class Sequencer:
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
         self._closed = False
+        self._partition_look = 0
         self._seconds = telemetry.APPEND_SECONDS.labels(log)
         self._appends = telemetry.GROUP_APPENDS.labels(log)
         self._events = telemetry.APPENDED_EVENTS.labels(log)
 
     def submit(self, append: SealedAppend) -> Future[Receipt]:
-        """Hand over an append; the future raises what commit_group left it out for, StoreUnavailable, OutcomeUnknown."""
+        """Hand over an append; the future raises what commit_group left it out for, StoreUnavailable, OutcomeUnknown.
+
+        A future that is cancelled before its turn is not written.
+        """
         future: Future[Receipt] = Future()
         self._put(_Waiting(append, future))
         return future
@@ -101,95 +121,115 @@ class Sequencer:
         with self._starting:
             self._closed = True
             thread = self._thread
+            if thread is not None:
+                self._queue.put(None)
         if thread is not None:
-            self._queue.put(None)
             thread.join()
         self._drop()
 
     # -- inside
 
     def _put(self, waiting: _Waiting) -> None:
-        if self._thread is None:
-            with self._starting:
-                if self._thread is None and not self._closed:
-                    thread = threading.Thread(target=self._run, name=f"sequencer-{self.log}", daemon=True)
-                    thread.start()
-                    self._thread = thread
-        if self._closed:
-            raise StoreUnavailable("The ledger is closing.", remedy="Send it again to a running service.")
-        self._queue.put(waiting)
+        # Under the lock: what is put is put before the end mark, so the writer sees it.
+        with self._starting:
+            if self._closed:
+                raise _closing()
+            if self._thread is None:
+                thread = threading.Thread(target=self._run, name=f"sequencer-{self.log}", daemon=True)
+                thread.start()
+                self._thread = thread
+            self._queue.put(waiting)
 
     def _run(self) -> None:
-        last = False
-        while not last:
-            first = self._queue.get()
-            if first is None:
-                return
-            group, size = [first], first.append.size()
-            while size < self._group_events_max and not self._queue.empty():
-                more = self._queue.get()
-                if more is None:
-                    last = True
-                    break
-                group.append(more)
-                size += more.append.size()
-            started = time.perf_counter()
+        try:
+            last = False
+            while not last:
+                group, last = self._gather()
+                if group:
+                    self._serve(group)
+        finally:
+            with self._starting:
+                self._closed = True
+                left = []
+                while not self._queue.empty():
+                    left.append(self._queue.get())
+            left = [waiting for waiting in left if waiting is not None]
+            _resolve(left, [_closing()] * len(left))
+
+    def _gather(self) -> tuple[list[_Waiting], bool]:
+        """All that waits, up to the bound; and whether it is the last. What its caller took back is left out."""
+        group: list[_Waiting] = []
+        size = 0
+        while not group or (size < self._group_events_max and not self._queue.empty()):
+            waiting = self._queue.get()
+            if waiting is None:
+                return group, True
+            if waiting.future is None or waiting.future.set_running_or_notify_cancel():
+                group.append(waiting)
+                size += waiting.size
+        return group, False
+
+    def _serve(self, group: list[_Waiting]) -> None:
+        started = time.perf_counter()
+        outcomes: list[Outcome] = []
+        try:
             outcomes = self._write([waiting.append for waiting in group])
-            _resolve(group, outcomes)
-            self._seconds.observe(time.perf_counter() - started)
-            self._appends.observe(len(group))
-            self._events.inc(sum(w.append.size() for w, o in zip(group, outcomes, strict=True) if _wrote(o)))
+        finally:
+            _resolve(group, outcomes or [_closing()] * len(group))
+        self._seconds.observe(time.perf_counter() - started)
+        self._appends.observe(len(group))
+        self._events.inc(sum(w.size for w, o in zip(group, outcomes, strict=True) if _wrote(o)))
+        self._look_at_partitions(max((o.position for o in outcomes if isinstance(o, Receipt)), default=0))
 
     def _write(self, group: Sequence[SealedAppend]) -> list[Outcome]:
-        """Commit a group; when the database refuses the whole of it, one by one."""
+        """Commit a group; when the database, or a defect, refuses the whole of it, one by one."""
         try:
             return self._commit(group)
         except LedgerError as e:
             return [e] * len(group)
-        except psycopg.Error as e:
-            refused = translate(e) or e
+        except Exception as e:  # the writer thread must outlive a defect: its caller gets it, the next one is served
+            refused = translate(e) if isinstance(e, psycopg.Error) else None
             if len(group) > 1 and not isinstance(refused, StoreUnavailable):
                 _log.warning("group refused, committing one by one", log=self.log, error=type(e).__name__)
                 return [outcome for append in group for outcome in self._write([append])]
-            _log.error("append refused by the database", log=self.log, error=type(e).__name__)
-            return [refused if isinstance(refused, LedgerError) else _defect(e)] * len(group)
-        except Exception as e:  # the writer thread must outlive a defect: its caller gets it, the next one is served
-            _log.exception("append failed", log=self.log)
-            return [_defect(e)] * len(group)
+            if isinstance(e, psycopg.Error):
+                _log.error("append refused by the database", log=self.log, error=type(e).__name__)
+            else:
+                _log.exception("append failed", log=self.log)
+            return [refused or _defect(e)] * len(group)
 
     def _commit(self, group: Sequence[SealedAppend]) -> list[Outcome]:
-        conn = self._connection()
-        try:
-            return commit_group(conn, self.log, group, self._clock())
-        except psycopg.Error:
-            if not conn.closed:
-                raise
-            self._drop()
-        # The connection went. Perhaps COMMIT had reached the server: only the log can tell, once whatever is left of
-        # that transaction has let go of the head row.
-        committed = self._find_out(group)
-        if committed is not None:
-            return committed
-        return commit_group(self._connection(), self.log, group, self._clock())
+        for _ in range(COMMIT_ATTEMPTS):
+            conn = self._connection()
+            try:
+                return commit_group(conn, self.log, group, self._clock())
+            except psycopg.Error:
+                if not conn.closed:
+                    raise
+                self._drop()
+            # The connection went. Perhaps COMMIT had reached the server: only the log can tell, once whatever is left
+            # of that transaction has let go of the head row.
+            receipts = self._find_out(group)
+            if receipts:
+                # It was committed. What is not there was left out of it for a reason of its own; that is asked anew.
+                left = [append for index, append in enumerate(group) if index not in receipts]
+                others = iter(self._write(left) if left else ())
+                return [receipts[index] if index in receipts else next(others) for index in range(len(group))]
+        raise StoreUnavailable(
+            f"PostgreSQL went away {COMMIT_ATTEMPTS} times while this was written; nothing was written.",
+            remedy="See PostgreSQL's log; then send it again.",
+        )
 
-    def _find_out(self, group: Sequence[SealedAppend]) -> list[Outcome] | None:
-        """Receipts if the group is in the log after all, None if it is certainly not. Raises OutcomeUnknown."""
-        first = next((e for append in group for part in append.parts for e in part.events), None)
+    def _find_out(self, group: Sequence[SealedAppend]) -> dict[int, Receipt]:
+        """Receipts of those that are in the log after all, by index; none if none is. Raises OutcomeUnknown."""
         deadline = time.monotonic() + RECONNECT_SECONDS
         while True:
             try:
                 conn = self._connection()
                 with conn.transaction():
                     conn.execute(statements(self.log)["lock"])
-                    if first is None:
-                        return None
-                    found = conn.execute(
-                        f"select position from {self.log}.events where stream = %s and event_id = encode(%s, 'hex')::uuid",  # type: ignore[arg-type]  # noqa: S608
-                        (first.originator_id, first.event_id),
-                    ).fetchone()
-                    if found is None:
-                        return None
-                    return [self._receipt(conn, append) for append in group]
+                    found = {index: self._receipt(conn, append) for index, append in enumerate(group)}
+                return {index: receipt for index, receipt in found.items() if receipt is not None}
             except (psycopg.Error, LedgerError) as e:
                 self._drop()
                 if time.monotonic() > deadline:
@@ -199,23 +239,34 @@ class Sequencer:
                     ) from e
                 time.sleep(0.1)
 
-    def _receipt(self, conn: psycopg.Connection[Any], append: SealedAppend) -> Outcome:
-        events = [e for part in append.parts for e in part.events]
+    def _receipt(self, conn: psycopg.Connection[Any], append: SealedAppend) -> Receipt | None:
+        """Of an append that is in the log, else None; also None for one without events, which leaves no trace there."""
         rows = conn.execute(
-            f"select position, stream, version from {self.log}.events"  # type: ignore[arg-type]  # noqa: S608
+            f"select position, stream, version from {self.log}.events"  # type: ignore[arg-type]
             " where stream = any(%s) and event_id = any(%s::uuid[]) order by position",
-            ([part.stream for part in append.parts], [e.event_id.hex() for e in events]),
+            ([part.stream for part in append.parts], [e.event_id.hex() for part in append.parts for e in part.events]),
         ).fetchall()
-        if len(rows) != len(events):
-            return StoreUnavailable("It was left out of its group.", remedy="Send it again.")
-        return Receipt(
-            position=rows[-1][0] if rows else 0, versions={row[1]: row[2] for row in rows}, answer=append.answer
-        )
+        if not rows:
+            return None
+        return Receipt(position=rows[-1][0], versions={row[1]: row[2] for row in rows}, answer=append.answer)
+
+    def _look_at_partitions(self, position: int) -> None:
+        """Have the next partition ready in time. Nobody waits for this, and its failure is told to the log only."""
+        if position < self._partition_look or self._conn is None or self._conn.closed:
+            return
+        self._partition_look = position + _LOOK_AGAIN_EVENTS
+        try:
+            self._partition_look = partition_ahead(self._conn, self.log)
+        except Exception as e:  # a commit makes the partition itself where none is ready
+            _log.warning("no partition made ahead", log=self.log, error=type(e).__name__)
+            self._drop()
 
     def _connection(self) -> psycopg.Connection[Any]:
         if self._conn is None or self._conn.closed:
-            self._conn = self._connect()
-            arrays.register(self._conn)
+            conn = self._connect()
+            arrays.register(conn)
+            conn.execute(_SESSION)
+            self._conn = conn
         return self._conn
 
     def _drop(self) -> None:
@@ -227,6 +278,10 @@ class Sequencer:
 
 def _wrote(outcome: Outcome) -> bool:
     return isinstance(outcome, Receipt) and not outcome.replayed
+
+
+def _closing() -> StoreUnavailable:
+    return StoreUnavailable("The ledger is closing.", remedy="Send it again to a running service.")
 
 
 def _defect(error: Exception) -> LedgerError:
@@ -242,10 +297,11 @@ def _resolve(group: Sequence[_Waiting], outcomes: Sequence[Outcome]) -> None:
         if waiting.loop is not None and waiting.awaited is not None:
             by_loop.setdefault(waiting.loop, []).append((waiting.awaited, outcome))
         elif waiting.future is not None:
-            if isinstance(outcome, Receipt):
-                waiting.future.set_result(outcome)
-            else:
-                waiting.future.set_exception(outcome)
+            with suppress(InvalidStateError):  # answered before: the others must still be
+                if isinstance(outcome, Receipt):
+                    waiting.future.set_result(outcome)
+                else:
+                    waiting.future.set_exception(outcome)
     for loop, answered in by_loop.items():
         with suppress(RuntimeError):  # the loop has closed: nobody is left to hear
             loop.call_soon_threadsafe(_answer, answered)

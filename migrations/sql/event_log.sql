@@ -66,7 +66,8 @@ begin
     partition_name := 'events_from_' || first_position;
     execute format('create table {log}.%I partition of {log}.events for values from (%s) to (%s)',
                    partition_name, first_position, beyond);
-    execute format('create trigger events_are_never_truncated before truncate on {log}.%I '
+    -- Where the event trigger stands it has made this trigger already; elsewhere it is made here.
+    execute format('create or replace trigger events_are_never_truncated before truncate on {log}.%I '
                    'for each statement execute function {log}.refuse_change()', partition_name);
     update {log}.head set partitions_end = beyond;
     return beyond;

@@ -2,6 +2,8 @@
 do $roles$
 declare
     role_name text;
+    -- From 16 on, who makes a role is a member who may pass it on, and may act as it only once he is granted that too.
+    membership text := case when current_setting('server_version_num')::int >= 160000 then 'set' else 'member' end;
 begin
     foreach role_name in array
         array['sojourn_owner', 'sojourn_writer', 'sojourn_projector', 'sojourn_reader', 'sojourn_disposer']
@@ -14,7 +16,7 @@ begin
             null; -- another migration of the same cluster was faster
         end;
         if not (select rolsuper from pg_catalog.pg_roles where rolname = current_user)
-           and not pg_catalog.pg_has_role(current_user, role_name, 'member') then
+           and not pg_catalog.pg_has_role(current_user, role_name, membership) then
             execute format('grant %I to current_user', role_name);
         end if;
     end loop;

@@ -19,5 +19,7 @@ def upgrade() -> None:
         sql("event_log", log="ledger"),
         sql("event_log", log="access"),
         sql("guards"),
+        sql("begin_append", log="ledger"),
+        sql("begin_append", log="access"),
     ):
         connection.execute(text)

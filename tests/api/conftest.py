@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from psycopg import sql
 from psycopg_pool import AsyncConnectionPool
 from starlette.testclient import TestClient
 
@@ -25,7 +25,6 @@ NOW = datetime(2025, 9, 2, 18, 0, tzinfo=UTC)
 """Noon in Oregon: late enough for every date of the examples."""
 
 MakeToken = Callable[..., str]
-Ask = Callable[..., Any]
 
 
 class Clock:
@@ -68,8 +67,10 @@ def services(database: Database, ledger: Ledger, clock: Clock) -> Services:
 @pytest.fixture
 def projectors(database: Database, ledger: Ledger) -> Iterator[Projectors]:
     """Both read models follow their logs while the test runs."""
-    with database.connect() as c:  # TMPGRANT
-        c.execute(f"grant create on database {c.info.dbname} to sojourn_projector")  # TMPGRANT
+    with database.connect() as connection:
+        # A database made from a template has what is in the template, but not the grants on it.
+        name = sql.Identifier(connection.info.dbname)
+        connection.execute(sql.SQL("grant create on database {} to sojourn_projector").format(name))
     running = Projectors(
         [students.PROJECTION, disclosures.PROJECTION], database, {"ledger": ledger.log, "access": ledger.access}
     )
@@ -101,10 +102,3 @@ def oregon(client: TestClient, make_token: MakeToken) -> TestClient:
     """The client with the token of Oregon's submitter."""
     client.headers["Authorization"] = f"Bearer {make_token(name='oregon nightly')}"
     return client
-
-
-@pytest.fixture
-def stop() -> Iterator[threading.Event]:
-    event = threading.Event()
-    yield event
-    event.set()

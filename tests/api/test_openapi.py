@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import httpx2
@@ -9,6 +10,7 @@ import hypothesis
 import pytest
 import schemathesis
 from jsonschema_rs import Draft202012Validator
+from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 from starlette.testclient import TestClient
 
@@ -30,7 +32,7 @@ SETTINGS = hypothesis.settings(
     deadline=None,
     database=None,
     derandomize=True,
-    suppress_health_check=list(hypothesis.HealthCheck),
+    suppress_health_check=hypothesis.HealthCheck.all(),
 )
 
 
@@ -62,7 +64,8 @@ def test_examples_fit_their_schemas(schema: dict[str, Any]) -> None:
     for name, model in schema["components"]["schemas"].items():
         for example in model.get("examples", ()):
             whole = {**model, "components": schema["components"]}
-            Draft202012Validator(whole).validate(example), name
+            errors = list(Draft202012Validator(whole).iter_errors(example))
+            assert not errors, (name, errors)
 
 
 def test_every_operation_has_a_name_a_summary_and_problems(schema: dict[str, Any]) -> None:
@@ -96,8 +99,18 @@ def test_nothing_that_is_sent_breaks_it(services: Services, projectors: Projecto
     headers = {"Authorization": f"Bearer {make_token()}"}
     with served(app) as base:
         httpx2.put(f"{base}/v1/records/OR/OR1", json=student(), headers=headers).raise_for_status()
-        for found in schemathesis.openapi.from_dict(app.openapi()).get_all_operations():
+        for found in schemathesis.openapi.from_dict(_without_waiting(app.openapi())).get_all_operations():
+            assert isinstance(found, Ok), found
             _try(found.ok(), base, headers)
+
+
+def _without_waiting(schema: dict[str, Any]) -> dict[str, Any]:
+    """A position that is not reached is a 503 after two seconds, on purpose (test_students.py)."""
+    asked = copy.deepcopy(schema)
+    for item in asked["paths"].values():
+        for operation in item.values():
+            operation["parameters"] = [p for p in operation.get("parameters", ()) if p["name"] != "at_least"]
+    return asked
 
 
 def _try(operation: Any, base: str, headers: dict[str, str]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 from hypothesis import given
+
 from ledger.errors import LogBroken
 from ledger.events.record import (
     CourseReported,

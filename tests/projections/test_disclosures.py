@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import psycopg
+
 from ledger.application import Ledger
 from ledger.events.disclosure import BulkDisclosed, Disclosed, DisclosureRefused
 from ledger.store.database import Database, Role
@@ -17,7 +19,12 @@ from support.logs import append, reading
 from support.telling import Teller, record_uuid
 
 ONE, TWO = record_uuid(1), record_uuid(2)
-GROUND = {"role": "secondary_user", "organisation": "Valor Middle", "purpose": "enrolling", "basis": "99.31(a)(1)"}
+GROUND: dict[str, Any] = {
+    "role": "secondary_user",
+    "organisation": "Valor Middle",
+    "purpose": "enrolling",
+    "basis": "99.31(a)(1)",
+}
 SHOWN = Disclosed(student_id="100", view="student", sections=["core", "health"], position=7, **GROUND)
 REFUSED = DisclosureRefused(student_id="100", view="student", rule="other-state", **GROUND)
 BULK = BulkDisclosed(view="students", records=[ONE, TWO, ONE], filters=["state"], position=9, **GROUND)

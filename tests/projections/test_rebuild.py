@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
+
 from ledger.application import Ledger
 from ledger.errors import Conflict, Misconfigured
 from ledger.events import Recorded
@@ -62,15 +63,11 @@ def test_a_rebuild_leaves_nothing_of_shadow_or_old_tables(database: Database, le
 def test_progress_is_told_after_every_batch(database: Database, ledger: Ledger) -> None:
     tell(ledger, *range(1, 6))
     told: list[tuple[int, int]] = []
-    Rebuild(
-        counting(), database, ledger.log, progress=lambda *at: told.append(at), batch_events_max=2
-    ).run()
+    Rebuild(counting(), database, ledger.log, progress=lambda *at: told.append(at), batch_events_max=2).run()
     assert told == [(2, 5), (4, 5), (5, 5)]
 
 
-def test_the_live_tables_serve_and_are_written_until_the_swap_and_after_it(
-    database: Database, ledger: Ledger
-) -> None:
+def test_the_live_tables_serve_and_are_written_until_the_swap_and_after_it(database: Database, ledger: Ledger) -> None:
     tell(ledger, *range(1, 6))
     numbers = iter(range(6, 100))
     during: list[list[int]] = []
@@ -134,9 +131,7 @@ def test_a_rebuild_that_was_stopped_goes_on_where_it_was(database: Database, led
 def test_a_shadow_of_another_version_is_begun_anew(database: Database, ledger: Ledger) -> None:
     tell(ledger, *range(1, 8))
     stop = threading.Event()
-    Rebuild(
-        counting(), database, ledger.log, progress=lambda *_: stop.set(), stop=stop, batch_events_max=3
-    ).run()
+    Rebuild(counting(), database, ledger.log, progress=lambda *_: stop.set(), stop=stop, batch_events_max=3).run()
     assert Rebuild(counting(version=2), database, ledger.log).run().events == 7
 
 
@@ -236,9 +231,7 @@ def test_a_follower_of_old_code_does_not_write_into_the_tables_of_the_new(databa
         assert seen(conn) == [1, 2, 3]
 
 
-def test_nothing_is_rebuilt_where_the_version_fits_or_there_are_no_tables(
-    database: Database, ledger: Ledger
-) -> None:
+def test_nothing_is_rebuilt_where_the_version_fits_or_there_are_no_tables(database: Database, ledger: Ledger) -> None:
     assert not Rebuild(counting(), database, ledger.log).run_if_outdated().swapped
     caught_up(database, ledger)
     assert not Rebuild(counting(), database, ledger.log).run_if_outdated().swapped

@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
+
 from ledger.application import Ledger
 from ledger.errors import Misconfigured, ProjectionBehind
 from ledger.events import Recorded
@@ -17,8 +18,8 @@ from projections.projection import Projection, reached, status
 from projections.projectors import Projectors
 from projections.runner import BatchRunner, connected, try_lock
 from support import projecting
-from support.projecting import PROMPT_S, counting, end_connections, following, seen, tell, until
 from support.logs import reading
+from support.projecting import PROMPT_S, counting, end_connections, following, seen, tell, until
 
 # -- catching up
 
@@ -117,9 +118,7 @@ def test_a_mended_fold_goes_on_where_the_failed_one_stopped(database: Database, 
 def test_a_failure_of_one_read_model_does_not_stop_another(database: Database, ledger: Ledger) -> None:
     tell(ledger, 1)
     good = counting()
-    bad = Projection(
-        name="bad", version=1, log="ledger", events=good.events, tables="", keys={}, fold=lambda: _never
-    )
+    bad = Projection(name="bad", version=1, log="ledger", events=good.events, tables="", keys={}, fold=lambda: _never)
     projectors = Projectors([bad, good], database, {"ledger": ledger.log})
     projectors.start()
     try:

@@ -11,6 +11,7 @@ import msgspec
 import psycopg
 from hypothesis import given
 from hypothesis import strategies as st
+
 from ledger.application import Ledger
 from ledger.events import Recorded
 from ledger.events.record import (
@@ -186,9 +187,9 @@ def test_every_record_is_listed_with_its_student(database: Database, ledger: Led
     _told(database, ledger)
     with reading(database) as conn:
         assert [tuple(listed) for listed in students.listing(conn)] == [
-            ("CA", "CA0000003", opened(3).student_id),
-            ("OR", "OR0000001", opened(1).student_id),
-            ("OR", "OR0000002", opened(2).student_id),
+            ("CA", "CA0000003", opened(3).student_id, record_uuid(3)),
+            ("OR", "OR0000001", opened(1).student_id, record_uuid(1)),
+            ("OR", "OR0000002", opened(2).student_id, record_uuid(2)),
         ]
 
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import psycopg
 
+from ledger.application import Ledger
 from ledger.events import Recorded
 from ledger.events.record import EVENTS
-from ledger.application import Ledger
 from ledger.store.database import Database
 from projections.projection import Projection, statement
 from projections.runner import BatchRunner, Readable

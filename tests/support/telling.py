@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import strategies as st
+
 from ledger.events import Event, Meta, Recorded
 from ledger.events.record import (
     AlternateIdStated,

@@ -17,14 +17,14 @@ from ledger.store.tokens import PREFIX, Token, Tokens, create
 T = TypeVar("T")
 
 
-def make(database: Database, name: str = "nightly", **more: datetime) -> str:
+def make(database: Database, *, expires: datetime | None = None) -> str:
     with database.connect(Role.WRITER) as connection:
-        return create(connection, name=name, role="state_batch_submitter", state="OR", **more)
+        return create(connection, name="nightly", role="state_batch_submitter", state="OR", expires=expires)
 
 
 def ask(database: Database, story: Callable[[Tokens], Awaitable[T]], ttl_s: float = 60) -> T:
     async def run() -> T:
-        pool = AsyncConnectionPool(database.conninfo(Role.WRITER), min_size=1, open=False)
+        pool: AsyncConnectionPool = AsyncConnectionPool(database.conninfo(Role.WRITER), min_size=1, open=False)
         async with pool:
             return await story(Tokens(pool, ttl_s=ttl_s))
 

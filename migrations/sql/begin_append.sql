@@ -1,0 +1,31 @@
+-- The first half of a commit in one round trip: take the lock on the head, then read what is to be checked under it.
+-- Each statement of a function sees what was committed before it began, so what is read here is what holds until we
+-- commit. A single query would read as of before it waited.
+create function {log}.begin_append(
+    wanted text[], scopes text[], keys text[], states text[], state_student_ids text[],
+    out head bigint, out recorded_us bigint, out partitions_end bigint, out partition_rows bigint,
+    out versions bigint[], out answers jsonb, out opened boolean[]
+) language plpgsql set search_path = pg_catalog as $$
+begin
+    select h.position, case when isfinite(h.recorded_at) then (extract(epoch from h.recorded_at) * 1000000)::bigint end,
+           h.partitions_end, h.partition_rows
+      into head, recorded_us, partitions_end, partition_rows
+      from {log}.head h for update;
+    versions := array(
+        select coalesce(h.version, 0) from unnest(wanted) with ordinality as w(stream, n)
+          left join {log}.heads h on h.stream = w.stream order by w.n);
+    if cardinality(scopes) > 0 then
+        select jsonb_agg(jsonb_build_array(a.scope, a.key, encode(a.request_hash, 'hex'), a.status, a.position, a.ids))
+          into answers
+          from ledger.answers a
+         where (a.scope, a.key) in (select * from unnest(scopes, begin_append.keys));
+    end if;
+    if cardinality(states) > 0 then
+        opened := array(
+            select r.record_id is not null
+              from unnest(states, state_student_ids) with ordinality as w(state, ssid, n)
+              left join ledger.records r on r.state = w.state and r.state_student_id = w.ssid order by w.n);
+    end if;
+end $$;
+revoke all on function {log}.begin_append(text[], text[], text[], text[], text[]) from public;
+grant execute on function {log}.begin_append(text[], text[], text[], text[], text[]) to sojourn_writer, sojourn_disposer;

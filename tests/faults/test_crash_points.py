@@ -1,0 +1,138 @@
+"""At every named point the service, or PostgreSQL, is killed: nothing acknowledged is lost, nothing is doubled.
+
+Whoever is killed, a fresh process begins the same work again, with the same idempotency keys, until it is done.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+from random import Random
+
+import psycopg
+import pytest
+
+from ledger.store import faults
+from ledger.store.embedded import EmbeddedServer
+from ledger.store.postgres_process import processes_of
+from support.crash_scenarios import SCENARIOS, Requests, Scenario
+from support.service_processes import ServiceProcess
+
+HITS_MIN = 5
+HITS_LONG = 25
+SERVER_HITS_LONG = 5
+
+Hits = dict[tuple[str, str], int]
+
+
+def test_every_named_point_has_a_scenario() -> None:
+    assert set(SCENARIOS) == set(faults.POINTS)
+
+
+@pytest.mark.parametrize("point", faults.POINTS)
+@pytest.mark.parametrize("kills", [HITS_MIN, pytest.param(HITS_LONG, marks=pytest.mark.torture)])
+def test_killing_the_service_loses_and_doubles_nothing(
+    point: str, kills: int, durable: dict[str, str], durable_server: EmbeddedServer, tmp_path: Path, hits: Hits
+) -> None:
+    scenario = SCENARIOS[point](durable, durable_server, tmp_path)
+    chance = Random(point)
+    before = hits[point, "service"]
+    for _ in range(kills):
+        armed = {**durable, "fault": f"{point}:{chance.randint(1, _passings_max(point))}"}
+        with ServiceProcess(scenario.work, *scenario.arguments, settings=armed) as process:
+            for word in process.said():
+                scenario.heard(word)
+            assert process.was_killed, f"the work was done before it passed {point}"
+        hits[point, "service"] += 1
+        scenario.after_kill()
+    _finish(scenario)
+    assert hits[point, "service"] - before >= HITS_MIN
+    if point == "sequencer.after-commit":
+        assert isinstance(scenario, Requests)
+        assert scenario.durable_unheard >= kills, "each kill left an answer that nobody had heard"
+
+
+@pytest.mark.parametrize(
+    ("point", "victim"),
+    [
+        pytest.param(point, victim, marks=() if short else pytest.mark.torture)
+        for place, point in enumerate(faults.POINTS)
+        for victim, short in (("postmaster", place % 2 == 0), ("backends", place % 2 == 1))
+    ],
+)
+def test_killing_postgresql_loses_and_doubles_nothing(
+    point: str,
+    victim: str,
+    durable: dict[str, str],
+    durable_server: EmbeddedServer,
+    tmp_path: Path,
+    hits: Hits,
+    request: pytest.FixtureRequest,
+) -> None:
+    """The service outlives it and goes on by itself."""
+    scenario = SCENARIOS[point](durable, durable_server, tmp_path)
+    kills = SERVER_HITS_LONG if request.node.get_closest_marker("torture") else 1
+    for kill in range(kills):
+        with ServiceProcess(
+            scenario.work, *scenario.arguments, settings=durable, pause_at=f"{point}:{kill + 1}"
+        ) as process:
+            for word in process.said():
+                scenario.heard(word)
+            assert process.alive, f"the work was done before it passed {point}"
+            _kill(durable_server, victim)
+            hits[point, victim] += 1
+            process.go_on()
+            _revive(durable_server)
+            scenario.after_kill()
+            for word in process.said():
+                scenario.heard(word)
+            assert not process.was_killed
+    _finish(scenario)
+
+
+def _passings_max(point: str) -> int:
+    """So that kills come at different places, and the work is not done before the last of them."""
+    return {"rebuild.in-swap": 1, "intake.between-chunks": 2, "sequencer.in-copy": 1}.get(point, 3)
+
+
+def _finish(scenario: Scenario) -> None:
+    with ServiceProcess(scenario.work, *scenario.arguments, settings=scenario.settings) as process:
+        for word in process.said():
+            scenario.heard(word)
+        assert not process.was_killed
+    scenario.done()
+
+
+def _kill(server: EmbeddedServer, victim: str) -> None:
+    """postmaster: the server and all that belongs to it at once. backends: of the service; the server goes on."""
+    postmaster = server.pid()
+    assert postmaster is not None
+    if victim == "postmaster":
+        processes = [postmaster, *processes_of(server.pgdata)]
+    else:
+        with psycopg.connect(server.conninfo("postgres"), autocommit=True) as admin:
+            rows = admin.execute("select pid from pg_stat_activity where application_name like 'sojourn %'").fetchall()
+        processes = [pid for (pid,) in rows]
+    assert processes
+    for pid in processes:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue  # went with the one before
+
+
+def _revive(server: EmbeddedServer) -> None:
+    """What systemd, or the next process that uses the embedded server, does."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            server.start()
+            with psycopg.connect(server.conninfo("postgres"), autocommit=True) as conn:
+                conn.execute("select")
+        except psycopg.OperationalError:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        else:
+            return
