@@ -9,6 +9,7 @@ import httpx2
 import hypothesis
 import pytest
 import schemathesis
+from hypothesis import HealthCheck
 from jsonschema_rs import Draft202012Validator
 from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
@@ -32,7 +33,7 @@ SETTINGS = hypothesis.settings(
     deadline=None,
     database=None,
     derandomize=True,
-    suppress_health_check=hypothesis.HealthCheck.all(),
+    suppress_health_check=(HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large),
 )
 
 

@@ -1,0 +1,77 @@
+"""P4: one command at a time in process, durable, 64 callers: enrollments on records that there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+from api.bootstrap import open_store
+from api.cli.bench import message_db
+from api.cli.bench.callers import together
+from api.cli.bench.facts import ACTOR, Enrollments, load, state_student_ids
+from api.cli.bench.ground import Ground
+from api.cli.bench.library import Library
+from api.cli.bench.message_db import MessageDb
+from api.cli.bench.report import Goal, Row, Run, Size
+from ledger.application import Ledger
+from ledger.events import Meta
+from ledger.record import PlaceFact
+
+CALLERS = 64
+RECORDS = 2_000
+COMMANDS = 12_000
+PEER_EVENTS = 3_000
+PEER_THREADS = 8
+
+
+def measure(ground: Ground, size: Size) -> Iterator[Run]:
+    """Each run has a ledger of its own, that knows nothing yet: first one command to each record (``first_touch``,
+    which reads the record), then the commands that are counted, by when records and keys are in memory."""
+    settings = ground.new_store()
+    with open_store(settings) as store, store.ledger() as ledger:
+        load(ledger, ground.folder, size.of(RECORDS, CALLERS))
+        records = state_student_ids(store)
+    enrollments = Enrollments(records)
+    library = Library(ground.new_database())
+    folder = message_db.find()
+    messages = MessageDb(ground.new_database(), folder) if folder else None
+    commands = size.of(COMMANDS, CALLERS)
+    peer_events = size.of(PEER_EVENTS, PEER_THREADS)
+    library.one_by_one(1, 10)
+    while True:
+        ground.settle()
+        against = {
+            "library_8_threads": library.one_by_one(PEER_THREADS, peer_events),
+            "library_one_by_one": library.one_by_one(1, peer_events // 2),
+            "message_db_8_connections": messages.one_by_one(PEER_THREADS, peer_events) if messages else None,
+            "message_db_one_by_one": messages.one_by_one(1, peer_events // 2) if messages else None,
+        }
+        with open_store(settings) as store, store.ledger() as ledger:
+            ground.settle()
+            first_touch = _rate(ledger, enrollments.commands(len(records)))
+            ground.settle()
+            rate = _rate(ledger, enrollments.commands(commands))
+        yield Run(rate, against, {"first_touch": first_touch})
+
+
+def _rate(ledger: Ledger, commands: Sequence[PlaceFact]) -> float:
+    """Commands a second, by 64 callers, each waiting for its own before it gives the next."""
+    before = ledger.log.head()
+    seconds = together([partial(_execute, ledger, commands[caller::CALLERS]) for caller in range(CALLERS)])
+    assert ledger.log.head() - before == len(commands), "each command is one event"
+    return len(commands) / seconds
+
+
+def _execute(ledger: Ledger, commands: Sequence[PlaceFact]) -> None:
+    meta = Meta(actor=ACTOR)
+    for command in commands:
+        ledger.execute(command, meta)
+
+
+ROW = Row(
+    id="P4",
+    work="one command at a time in process, durable, 64 callers",
+    unit="commands/s",
+    goals=(Goal(of="library_8_threads", must=5, stretch=8),),
+    measure=measure,
+)
