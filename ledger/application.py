@@ -29,6 +29,7 @@ from ledger.jurisdiction import decide as decide_jurisdiction
 from ledger.jurisdiction import fold as fold_jurisdiction
 from ledger.mde import STATES
 from ledger.record import Command, PlaceStudent, RecordState, RetractRecord, decide, fold, packed_rows
+from ledger.row_hash import Hashed
 from ledger.store.append import Answer, Append, Opening, Part, Receipt, SealedAppend
 from ledger.store.database import Database
 from ledger.store.log import Log
@@ -60,12 +61,13 @@ class Done(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Known(msgspec.Struct, frozen=True):
-    """A record as this process last saw it. record: 16 bytes. position: of its last event."""
+    """A record as this process last saw it. position: of its last event. hashed: its rows' hashes so far."""
 
     record: uuid.UUID
     version: int
     position: int
     state: RecordState
+    hashed: Hashed
 
 
 class _Prepared(msgspec.Struct):
@@ -244,7 +246,8 @@ class Ledger:
             return kept
         folded = fold((r.event for r in recorded), None if kept is None else kept.state)
         assert folded is not None
-        known = _Known(record, recorded[-1].version, recorded[-1].position, folded)
+        hashed = {} if kept is None else kept.hashed
+        known = _Known(record, recorded[-1].version, recorded[-1].position, folded, hashed)
         self._keep(state, state_student_id, known)
         return known
 
@@ -332,7 +335,7 @@ class Ledger:
             assert state is not None
             expected = 0 if known is None else known.version
             parts = [Part(stream=f"record/{record}", subject=str(record), expected=expected, events=events)]
-            rows = {record.bytes: packed_rows(state, self.row_key())}
+            rows = {record.bytes: packed_rows(state, self.row_key(), None if known is None else known.hashed)}
             if isinstance(events[0], RecordOpened):
                 opened = [Opening(state.state, state.state_student_id, record.bytes, state.student_id)]
         append = Append(parts=parts, meta=meta, answer=answer, opened=opened, rows=rows)
@@ -357,7 +360,8 @@ class Ledger:
         if decision.events:
             assert state is not None
             version = receipt.versions[f"record/{prepared.record}"]
-            known = _Known(prepared.record, version, receipt.position, state)
+            hashed = {} if prepared.known is None else prepared.known.hashed
+            known = _Known(prepared.record, version, receipt.position, state, hashed)
             self._keep(command.state, command.state_student_id, known)
         return Done(
             position=receipt.position,

@@ -13,6 +13,7 @@ from hashlib import blake2b
 
 import msgspec
 
+from ledger.events.record import Elements
 from ledger.facts import MSIX_NUMBER, RecordState, StudentRows, held_rows
 
 ENTRY = struct.Struct(">IH16s")
@@ -33,8 +34,14 @@ def row_hash(key: bytes, letter: str, elements: dict[str, str]) -> bytes:
     return hashed.digest()
 
 
-def packed_rows(state: RecordState, key: bytes) -> bytes:
+Hashed = dict[int, tuple[Elements, bytes]]
+"""Fact id to a row and its hash, kept by a caller who packs the same record again and again."""
+
+
+def packed_rows(state: RecordState, key: bytes, hashed: Hashed | None = None) -> bytes:
     """One entry per live row, in order of fact id; an enrollment's entry hashes the whole row.
+
+    hashed: what earlier calls for this record and key have hashed; rows that are still the same are not hashed again.
 
     Fact 0 is the S row. It has two entries where the state has said no MSIX number: as it stands, and with the
     record's own student id, which says the same. A record that is retracted, or holds no qualifying move, has no entry
@@ -49,8 +56,15 @@ def packed_rows(state: RecordState, key: bytes) -> bytes:
             entries.append(ENTRY.pack(0, 0, row_hash(key, "S", own)))
     rows = sorted((row for rows in held.values() for row in rows), key=lambda row: row.fact.id)
     for row in rows:
-        fact = row.fact
-        entries.append(ENTRY.pack(fact.id, int(fact.record_id or 0), row_hash(key, fact.letter, row.elements)))
+        fact, elements = row.fact, row.elements
+        before = None if hashed is None else hashed.get(fact.id)
+        if before is not None and (before[0] is elements or before[0] == elements):
+            digest = before[1]
+        else:
+            digest = row_hash(key, fact.letter, elements)
+            if hashed is not None:
+                hashed[fact.id] = (elements, digest)
+        entries.append(ENTRY.pack(fact.id, int(fact.record_id or 0), digest))
     return b"".join(entries)
 
 

@@ -5,21 +5,35 @@ from __future__ import annotations
 import base64
 import binascii
 from pathlib import Path
+from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ledger.errors import Misconfigured
 
 
 class Settings(BaseSettings):
-    """What an operator may set. Every name is prefixed ``SOJOURN_``; ``_FILE`` names a file that holds the value."""
+    """What an operator may set. Every name is prefixed ``SOJOURN_``; ``_FILE`` names a file that holds the value.
 
-    model_config = SettingsConfigDict(env_prefix="SOJOURN_", frozen=True, extra="ignore", hide_input_in_errors=True)
+    A variable that is empty counts as absent, as compose files leave them.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="SOJOURN_",
+        env_ignore_empty=True,
+        frozen=True,
+        extra="ignore",
+        hide_input_in_errors=True,
+        populate_by_name=True,
+    )
 
     database_url: str | None = Field(None, description="Any PostgreSQL 15 or newer. Absent: the embedded server.")
     read_url: str | None = Field(None, description="A replica for reads. Absent: reads go to the primary.")
     data: Path | None = Field(None, description="Folder of the embedded server and its keys.")
+    xdg_data_home: str = Field(
+        "", validation_alias="XDG_DATA_HOME", description="Where the user's data folders are, by the XDG specification."
+    )
     pg_bin: Path | None = Field(None, description="Folder of PostgreSQL's programs for the embedded server.")
     master_key: str | None = Field(
         None, description="32 bytes, base64 or hexadecimal, that wrap every key. Several, by comma: the first wraps."
@@ -31,20 +45,30 @@ class Settings(BaseSettings):
     oidc_issuer: str | None = Field(None, description="Address of the OpenID provider.")
     oidc_audience: str | None = Field(None, description="Audience that tokens of the provider must name.")
     organisation: str = Field("Sojourn", description="Name under which disclosures of this service are recorded.")
-    log_level: str = Field("info", description="debug, info, warning or error.")
-    log_format: str = Field("auto", description="json, text, or auto: text on a terminal, json elsewhere.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
+    log_format: Literal["json", "text", "auto"] = Field(
+        "auto", description="auto: text on a terminal, json elsewhere."
+    )
     group_events_max: int = Field(20_000, ge=1, description="Most events in one commit of the sequencer.")
     fault: str | None = Field(None, description="Tests only: NAME[:N], a named point at which the process dies.")
 
+    @field_validator("log_level", "log_format", mode="before")
+    @classmethod
+    def _any_case(cls, value: Any) -> Any:
+        return value.lower() if isinstance(value, str) else value
+
     @classmethod
     def load(cls, **given: object) -> Settings:
-        """Read the environment. Raises Misconfigured naming the key, never a secret."""
+        """Read the environment; what is given wins. Raises Misconfigured naming the key, never a secret."""
         try:
-            return cls(**given)  # type: ignore[arg-type]
+            return cls(**given)  # pyright: ignore[reportArgumentType] - pydantic checks them
         except ValidationError as e:
-            first = e.errors(include_url=False, include_input=False)[0]
+            first = e.errors(include_url=False, include_context=False)[0]
             key = "SOJOURN_" + "_".join(str(part) for part in first["loc"]).upper()
-            raise Misconfigured(f"{key}: {first['msg']}.", remedy=f"Set {key} right, or unset it.") from None
+            value = "" if "KEY" in key or "URL" in key else f", not {first['input']!r}"
+            raise Misconfigured(
+                f"{key}: {first['msg'].removesuffix('.')}{value}.", remedy=f"Set {key} right, or unset it."
+            ) from None
 
     def master_secrets(self) -> list[bytes]:
         """The master keys given, the wrapping one first; empty when none is set. Raises Misconfigured."""
@@ -53,15 +77,21 @@ class Settings(BaseSettings):
         if text is None and self.master_key_file is not None:
             name = "SOJOURN_MASTER_KEY_FILE"
             text = read_secret(self.master_key_file, name)
-        return [] if text is None else [decode_secret(part, name) for part in text.replace("\n", ",").split(",") if part.strip()]
+        return decode_secrets(text or "", name)
 
 
 def read_secret(path: Path, name: str) -> str:
     """The text of a secret's file. Raises Misconfigured."""
     try:
         return path.read_text().strip()
-    except OSError as e:
-        raise Misconfigured(f"{name}: {path} cannot be read ({e.strerror}).", remedy="Give a readable file.") from None
+    except (OSError, UnicodeDecodeError) as e:
+        why = e.strerror if isinstance(e, OSError) else "it is not text"
+        raise Misconfigured(f"{name}: {path} cannot be read ({why}).", remedy="Give a readable file.") from None
+
+
+def decode_secrets(text: str, name: str) -> list[bytes]:
+    """Secrets by comma or one a line. Raises Misconfigured."""
+    return [decode_secret(part, name) for part in text.replace(",", " ").split()]
 
 
 def decode_secret(text: str, name: str) -> bytes:

@@ -53,6 +53,6 @@ comment on table ledger.tokens is 'Machine users: SHA-256 of a random token, and
 
 grant usage on sequence ledger.student_numbers to sojourn_writer, sojourn_disposer;
 grant select, insert, update on ledger.records, ledger.answers to sojourn_writer, sojourn_disposer;
-grant select, insert, update on ledger.tokens to sojourn_writer;
-grant execute on function ledger.forget_answers(timestamptz) to sojourn_writer;
+grant select, insert, update on ledger.tokens to sojourn_writer, sojourn_disposer;
+grant execute on function ledger.forget_answers(timestamptz) to sojourn_writer, sojourn_disposer;
 grant select on ledger.records to sojourn_projector;
