@@ -86,7 +86,7 @@ def create_app(services: Services) -> FastAPI:
     for kind in (LedgerError, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, problems.answer)
     # In the order in which requests come most often: the router tries one after the other.
-    for router in (records.router, students.router, events.router, health.router, home.router):
+    for router in (students.router, records.router, events.router, health.router, home.router):
         app.router.routes.extend(router.routes)
     schema = _Schema(app)
     app.openapi = schema.read

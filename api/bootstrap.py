@@ -16,11 +16,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
 import migrations
 from ledger.application import Ledger
 from ledger.errors import LedgerError, Misconfigured
 from ledger.ids import Uuid7Source
-from ledger.settings import Settings, decode_secret, read_secret
+from ledger.settings import Settings, decode_secrets, read_secret
 from ledger.store import faults
 from ledger.store.data_folder import claim, default_data_dir
 from ledger.store.database import Database, Role
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
     from api.services import Services
 
 MASTER_KEY_FILE = "master.key"
+PRACTICE_FILE = "practice"
+"""Stands in the data folder of a practice space, whose every child is invented."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,11 @@ class Store:
     vault: Vault
     ids: Uuid7Source
     server: EmbeddedServer | None = None
+
+    @property
+    def practice(self) -> bool:
+        """Whether this is practice space: ``sojourn demo`` made it, and every page says so."""
+        return self.server is not None and (self.server.data / PRACTICE_FILE).exists()
 
     @contextmanager
     def ledger(self) -> Iterator[Ledger]:
@@ -71,7 +81,12 @@ def now() -> datetime:
 
 def actor(settings: Settings, given: str | None = None) -> str:
     """Who acts on the command line: ``--as``, ``SOJOURN_ACTOR``, or the user of the system."""
-    return given or settings.actor or getpass.getuser()
+    if given or settings.actor:
+        return given or settings.actor or ""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"user {os.getuid()}"  # a container may run as a user without a name
 
 
 @contextmanager
@@ -80,7 +95,10 @@ def open_store(settings: Settings, *, check: bool = True) -> Iterator[Store]:
 
     Raises Misconfigured, StoreUnavailable.
     """
-    faults.arm(settings.fault)
+    try:
+        faults.arm(settings.fault)
+    except ValueError as e:
+        raise Misconfigured(f"SOJOURN_FAULT: {e}.", remedy="It is for tests; unset it.") from None
     ids = Uuid7Source(time.time_ns, os.urandom)
     if settings.database_url is not None:
         masters = [MasterKey.of(secret) for secret in settings.master_secrets()]
@@ -90,12 +108,12 @@ def open_store(settings: Settings, *, check: bool = True) -> Iterator[Store]:
                 remedy="Set it (or _FILE) to the key that the database was begun with; for a new one,"
                 " make it with `openssl rand -base64 32` and keep it apart from the database.",
             )
-        database = Database(settings.database_url)
+        database = _by_url(settings.database_url, "SOJOURN_DATABASE_URL")
         if check:
             migrations.check(database)
         yield Store(settings, database, Vault(masters), ids)
         return
-    data = settings.data or default_data_dir(os.environ.get("XDG_DATA_HOME", ""))
+    data = data_folder(settings)
     claim(data)
     with EmbeddedServer(data, binaries=settings.pg_bin) as server:
         server.ensure_database("sojourn")
@@ -108,9 +126,21 @@ def open_store(settings: Settings, *, check: bool = True) -> Iterator[Store]:
         yield Store(settings, database, Vault(_embedded_masters(settings, data)), ids, server)
 
 
-def embedded_key_file(settings: Settings) -> Path:
-    """Where the embedded server's master key lies."""
-    return (settings.data or default_data_dir(os.environ.get("XDG_DATA_HOME", ""))) / MASTER_KEY_FILE
+def data_folder(settings: Settings) -> Path:
+    """Where the embedded server and its master key lie. Raises Misconfigured for a user without a home."""
+    return settings.data or default_data_dir(settings.xdg_data_home)
+
+
+def _by_url(url: str, name: str) -> Database:
+    """Raises Misconfigured for what libpq cannot read; its own words may hold the password, so they are not told."""
+    try:
+        conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        raise Misconfigured(
+            f"{name} is no connection URL of PostgreSQL.",
+            remedy="Write postgresql://USER:PASSWORD@HOST:PORT/DATABASE, with % signs in the password as %25.",
+        ) from None
+    return Database(url)
 
 
 def _embedded_masters(settings: Settings, data: Path) -> list[MasterKey]:
@@ -129,11 +159,13 @@ def _embedded_masters(settings: Settings, data: Path) -> list[MasterKey]:
             pass
         finally:
             draft.unlink()
-    lines = read_secret(file, f"{file}").split()
-    return [MasterKey.of(decode_secret(line, str(file))) for line in lines]
+    secrets_in_file = decode_secrets(read_secret(file, str(file)), str(file))
+    if not secrets_in_file:
+        raise Misconfigured(f"{file} is empty.", remedy="Put back the key that was in it: without it nothing opens.")
+    return [MasterKey.of(secret) for secret in secrets_in_file]
 
 
-def services(store: Store, ledger: Ledger, *, practice: bool = False) -> Services:
+def services(store: Store, ledger: Ledger) -> Services:
     """What the app is made of."""
     from psycopg_pool import AsyncConnectionPool
 
@@ -153,7 +185,8 @@ def services(store: Store, ledger: Ledger, *, practice: bool = False) -> Service
             check=AsyncConnectionPool.check_connection,
         )
 
-    replica = Database(store.settings.read_url) if store.settings.read_url else store.database
+    read_url = store.settings.read_url
+    replica = _by_url(read_url, "SOJOURN_READ_URL") if read_url else store.database
     reads = pool(replica, Role.READER, 8)
     feed = pool(store.database, Role.PROJECTOR, 8)
     writer = pool(store.database, Role.WRITER, 2)
@@ -182,7 +215,7 @@ def services(store: Store, ledger: Ledger, *, practice: bool = False) -> Service
         announcements=Announcements(store.database.conninfo(Role.PROJECTOR, name="sojourn announcements")),
         body_key=body_key,
         organisation=store.settings.organisation,
-        practice=practice,
+        practice=store.practice,
         checks=(Check("schema", fits), Check("writer", writes)),
         clock=now,
     )

@@ -114,6 +114,11 @@ class Ledger:
         self._running: set[tuple[str, str]] = set()
         self._row_key: bytes | None = None
 
+    @property
+    def logs(self) -> dict[str, Log]:
+        """Both logs by name."""
+        return {self.log.log_name: self.log, self.access.log_name: self.access}
+
     # -- commands
 
     def execute(self, command: Command, meta: Meta, request: RequestKey | None = None) -> Done:
@@ -295,6 +300,8 @@ class Ledger:
         kept = self._profiles.get(command.state)
         if known is None or kept is None or self._row_key is None:
             return None
+        if time.monotonic() - kept[0] >= self.PROFILE_SECONDS:
+            return None
         prepared = self._decide(command, known, kept[1].profile, meta, request)
         if prepared.refusal is not None or not prepared.decision.events:
             return None
@@ -321,7 +328,7 @@ class Ledger:
                 scope=request.scope,
                 key=request.key,
                 request_hash=request.body_hash,
-                status=_status(command, events),
+                status=_status(command, decision),
                 ids={
                     "record_id": str(record) if state is not None else "",
                     "student_id": "" if state is None else state.student_id,
@@ -370,7 +377,7 @@ class Ledger:
             facts=_facts(decision),
             outcomes=decision.outcomes,
             events=len(decision.events),
-            status=_status(command, decision.events),
+            status=_status(command, decision),
         )
 
     def _enter(self, request: RequestKey | None) -> None:
@@ -398,11 +405,13 @@ def _facts(decision: Decision) -> list[int]:
     return sorted({o.fact for o in decision.outcomes if o.fact})
 
 
-def _status(command: Command, events: Sequence[Event]) -> int:
-    """201 where something came to be: a record by PUT, a fact by POST."""
-    if not events or isinstance(command, RetractRecord):
-        return 200
-    return 200 if isinstance(command, PlaceStudent) and not isinstance(events[0], RecordOpened) else 201
+def _status(command: Command, decision: Decision) -> int:
+    """201 where something came to be: a record by PUT, a fact by POST; 422 where a whole student was refused."""
+    if isinstance(command, PlaceStudent):
+        if decision.outcomes and decision.outcomes[0].outcome == "refused":
+            return 422
+        return 201 if decision.events and isinstance(decision.events[0], RecordOpened) else 200
+    return 201 if decision.events and not isinstance(command, RetractRecord) else 200
 
 
 def _refused_answer(request: RequestKey | None, refusal: LedgerError) -> Answer | None:
@@ -429,7 +438,7 @@ def _replayed(answer: Answer, position: int) -> Done:
         position=position,
         record_id=str(ids["record_id"]),
         student_id=str(ids["student_id"]),
-        facts=list(ids["facts"]),  # type: ignore[call-overload]
+        facts=msgspec.convert(ids["facts"], list[int]),
         outcomes=[],
         events=0,
         status=answer.status,

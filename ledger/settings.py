@@ -46,9 +46,7 @@ class Settings(BaseSettings):
     oidc_audience: str | None = Field(None, description="Audience that tokens of the provider must name.")
     organisation: str = Field("Sojourn", description="Name under which disclosures of this service are recorded.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
-    log_format: Literal["json", "text", "auto"] = Field(
-        "auto", description="auto: text on a terminal, json elsewhere."
-    )
+    log_format: Literal["json", "text", "auto"] = Field("auto", description="auto: text on a terminal, json elsewhere.")
     group_events_max: int = Field(20_000, ge=1, description="Most events in one commit of the sequencer.")
     fault: str | None = Field(None, description="Tests only: NAME[:N], a named point at which the process dies.")
 

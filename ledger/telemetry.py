@@ -104,6 +104,7 @@ PROJECTION_BATCH_EVENTS = Histogram(
     buckets=_COUNTS,
     registry=REGISTRY,
 )
+REACTOR_LAG = Gauge("reactor_lag_events", "Events that a reactor has not passed yet.", ("reactor",), registry=REGISTRY)
 
 
 def places(error: BaseException) -> list[str]:

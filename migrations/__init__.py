@@ -19,12 +19,12 @@ _LOCK = 0x50_4A_4F_55
 """Advisory lock held while migrating, so that the second process waits and then finds nothing to do."""
 
 
-def sql(name: str, **replace: str) -> str:
+def sql(name: str, **replace: str) -> bytes:
     """The text of ``migrations/sql/<name>.sql`` with ``{word}`` replaced."""
     text = resources.files(__name__).joinpath("sql", f"{name}.sql").read_text("utf-8")
     for word, value in replace.items():
         text = text.replace("{" + word + "}", value)
-    return text
+    return text.encode()
 
 
 def upgrade(database: Database) -> bool:

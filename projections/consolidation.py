@@ -58,7 +58,7 @@ HEALTH = frozenset({"iep_indicator", "med_alert_indicator", "immunization_record
 # -- state
 
 
-class Word(msgspec.Struct, frozen=True, array_like=True):
+class Word(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One time that a state spoke of a fact.
 
     act: ``restated`` after its record was reinstated. submission: of the file, None through the API. row: of the
@@ -73,7 +73,7 @@ class Word(msgspec.Struct, frozen=True, array_like=True):
     superseded: dict[str, str | None] = {}
 
 
-class Fact(msgspec.Struct, array_like=True):
+class Fact(msgspec.Struct, array_like=True, gc=False):
     """One thing that a state says, as it stands, and every word that led there, first to last.
 
     Fact 0, letter S, is the record's own row. enrollment: of a withdrawal or a residency, the fact it belongs to.
@@ -89,7 +89,7 @@ class Fact(msgspec.Struct, array_like=True):
     words: list[Word]
 
 
-class Record(msgspec.Struct, array_like=True):
+class Record(msgspec.Struct, array_like=True, gc=False):
     """What one state knows about one child. position: of the last event. facts: in the order they were first stated."""
 
     record: str

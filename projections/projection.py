@@ -22,6 +22,7 @@ from psycopg import sql
 from psycopg.rows import tuple_row
 
 from ledger.events import Event, Recorded
+from ledger.store.following import lock_key
 
 
 class Fold(Protocol):
@@ -96,11 +97,6 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 def statement(text: LiteralString, schema: str) -> sql.Composed:
     """A statement about the tables of a schema: ``{schema}`` filled in, quoted."""
     return sql.SQL(text).format(schema=sql.Identifier(schema))
-
-
-def lock_key(name: str) -> int:
-    """The advisory lock of a read model: a signed 64-bit number that is the same in every process and release."""
-    return int.from_bytes(hashlib.blake2b(f"projection {name}".encode(), digest_size=8).digest(), signed=True)
 
 
 REACHED = "select notification_id from tracking.positions where application_name = %s"

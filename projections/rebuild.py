@@ -10,29 +10,22 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Self
 
 import msgspec
 import psycopg
 from psycopg import sql
 
 from ledger.errors import Conflict
+from ledger.events import Recorded
 from ledger.store import faults
 from ledger.store.database import Database, Role, translated
 from ledger.store.datastore import RoleDatastore
+from ledger.store.following import Interruption, connected, try_lock, wait_for_lock
 from projections.projection import Projection, statement
-from projections.runner import (
-    BATCH_EVENTS_MAX,
-    PROJECTED,
-    Interruption,
-    Readable,
-    Tables,
-    Tracker,
-    connected,
-    try_lock,
-    wait_for_lock,
-)
+from projections.runner import BATCH_EVENTS_MAX, PROJECTED, Readable, Tables, Tracker, releasing
 
 Progress = Callable[[int, int], None]
 """Called after every batch with the position reached and the head of the log."""
@@ -73,7 +66,7 @@ class Rebuild:
 
     def run(self) -> Rebuilt:
         """Rebuild now. Raises Conflict when another rebuild of it runs, StoreUnavailable, and what the fold raises."""
-        with connected(self._database, self._projection.next) as conn, translated():
+        with connected(self._database, self._projection.next) as conn, translated(), releasing(conn):
             if not try_lock(conn, self._projection.next):
                 raise Conflict(
                     f"Read model {self._projection.name} is being rebuilt by another process.",
@@ -89,6 +82,7 @@ class Rebuild:
             connected(self._database, self._projection.next) as conn,
             interruption.of(conn),
             translated(),
+            releasing(conn),
         ):
             if self._is_outdated(conn):
                 wait_for_lock(conn, self._projection.next, self._stop)
@@ -99,12 +93,17 @@ class Rebuild:
     def _rebuild(self, conn: psycopg.Connection[Any]) -> Rebuilt:
         began = time.monotonic()
         self._open_shadow(conn)
-        while not self._stop.is_set():
-            if not self._fold_next(conn, apply=True):
-                self._swap(conn)
-                self._drop(conn, self._projection.old)
-                break
-        swapped = not self._stop.is_set()
+        swapped = False
+        with _ReadAhead(self._log, self._batch_events_max) as ahead:
+            while not self._stop.is_set() and not swapped:
+                batch = ahead.read(self._shadow.position)
+                if batch:
+                    self._fold(conn, batch)
+                if len(batch) < self._batch_events_max:
+                    self._swap(conn)
+                    swapped = True
+        if swapped:
+            self._drop(conn, self._projection.old)
         return Rebuilt(
             position=self._shadow.position, events=self._events, seconds=time.monotonic() - began, swapped=swapped
         )
@@ -120,20 +119,13 @@ class Rebuild:
         self._shadow.create(conn)
         self._shadow.resume(conn)
 
-    def _fold_next(self, conn: psycopg.Connection[Any], *, apply: bool) -> bool:
-        """Fold a batch into the shadow; False when that was the last there is."""
-        batch = self._log.read(self._shadow.position, self._batch_events_max)
-        if batch:
+    def _fold(self, conn: psycopg.Connection[Any], batch: Sequence[Recorded]) -> None:
+        if self._shadow.apply(conn, batch):
             self._events += len(batch)
-            if apply:
-                if not self._shadow.apply(conn, batch):
-                    self._shadow.resume(conn)
-                if self._progress:
-                    self._progress(self._shadow.position, max(self._log.head(), self._shadow.position))
-            else:
-                self._shadow.write(conn, batch)
-                self._shadow.position = batch[-1].position
-        return len(batch) == self._batch_events_max
+        else:
+            self._shadow.resume(conn)
+        if self._progress:
+            self._progress(self._shadow.position, max(self._log.head(), self._shadow.position))
 
     def _swap(self, conn: psycopg.Connection[Any]) -> None:
         """Put the shadow in the place of the live tables.
@@ -148,7 +140,10 @@ class Rebuild:
                 held = self._tracker.hold(conn, live)
                 self._tracker.hold(conn, shadow)
                 while self._shadow.position < held.position:
-                    self._fold_next(conn, apply=False)
+                    batch = self._log.read(self._shadow.position, self._batch_events_max)
+                    self._shadow.write(conn, batch)
+                    self._shadow.position = batch[-1].position
+                    self._events += len(batch)
                 _rename(conn, live, old)
                 _rename(conn, shadow, live)
                 # Nothing is visible yet: a process that ends here leaves live tables and shadow as they were.
@@ -179,6 +174,38 @@ class Rebuild:
         with conn.transaction():
             version = self._tracker.hold(conn, self._projection.name).version
         return version is not None and version < self._projection.version
+
+
+class _ReadAhead:
+    """Reads the next batch while the last one is folded: half of folding is waiting for PostgreSQL.
+
+    What it read ahead may be short of the head by now; the swap looks again.
+    """
+
+    def __init__(self, log: Readable, batch_events_max: int) -> None:
+        self._log = log
+        self._batch_events_max = batch_events_max
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="rebuild reads")
+        self._after = 0
+        self._ahead: Future[Sequence[Recorded]] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._reader.shutdown(cancel_futures=True)
+
+    def read(self, after: int) -> Sequence[Recorded]:
+        """The events after a position. Raises what the log raises."""
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None and self._after == after:
+            batch = ahead.result()
+        else:
+            batch = self._log.read(after, self._batch_events_max)
+        if len(batch) == self._batch_events_max:
+            self._after = batch[-1].position
+            self._ahead = self._reader.submit(self._log.read, self._after, self._batch_events_max)
+        return batch
 
 
 def _rename(conn: psycopg.Connection[Any], schema: str, to: str) -> None:

@@ -10,37 +10,33 @@ that the look did not find announces itself afterwards.
 
 from __future__ import annotations
 
-import selectors
-import socket
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol, Self
+from typing import Any, NamedTuple, Protocol
 
 import psycopg
 import structlog
-from eventsourcing.persistence import InterfaceError, OperationalError, Tracking
+from eventsourcing.persistence import Tracking
 from eventsourcing.postgres import PostgresDatastore, PostgresTrackingRecorder
-from psycopg import errors as pg
 from psycopg import sql
-from psycopg.conninfo import make_conninfo
 from psycopg.rows import dict_row, tuple_row
 
 from ledger import telemetry
-from ledger.errors import Misconfigured, ProjectionBehind, StoreUnavailable
+from ledger.errors import Misconfigured, ProjectionBehind
 from ledger.events import Recorded
-from ledger.store import arrays, faults
-from ledger.store.database import Database, Role, translate, translated
+from ledger.store import faults
+from ledger.store.database import Database, Role, translated
 from ledger.store.datastore import RoleDatastore
-from projections.projection import Fold, Projection, lock_key, reached, statement
+from ledger.store.following import Interruption, connected, is_passing, lock_key, try_lock, wait_for_lock
+from projections.projection import Fold, Projection, reached, statement
 
 BATCH_EVENTS_MAX = 5_000
 PROJECTED = "projected"
 """Channel on which every batch is announced, as ``NAME:POSITION``, when it is committed."""
 
-_STANDBY_MS = 30_000
 _BACKOFF_S = (0.1, 5.0)
 _log = structlog.get_logger()
 
@@ -227,7 +223,7 @@ class BatchRunner:
         whatever the fold raises.
         """
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        with connected(self._database, self.projection.name) as conn, translated():
+        with connected(self._database, self.projection.name) as conn, translated(), releasing(conn):
             self._tables.create(conn)
             conn.execute(sql.SQL("listen {}").format(sql.Identifier(PROJECTED)))
             while (so_far := reached(conn, self.projection.name)) < position:
@@ -258,7 +254,7 @@ class BatchRunner:
                     except Exception as error:
                         if stop.is_set():
                             break
-                        if not _is_passing(error):
+                        if not is_passing(error):
                             raise
                         self.state, self._healthy = "waiting", False
                         _log.warning("projector waits for PostgreSQL", projection=self.projection.name, exc_info=error)
@@ -305,7 +301,7 @@ class BatchRunner:
         try:
             applied = self._tables.apply(conn, batch)
         except Exception as error:
-            if not _is_passing(error):
+            if not is_passing(error):
                 self._keep_failure(conn, batch, error)
             raise
         if not applied:
@@ -327,110 +323,12 @@ class BatchRunner:
         _log.error("projector stopped", projection=self.projection.name, first=first, last=last, exc_info=error)
 
 
-class Interruption:
-    """Lets a ``threading.Event`` end whatever a projector waits for: a lock, a statement, or silence on its socket.
-
-    A statement is cancelled, which rolls its transaction back: a batch is whole or not at all, so nothing is lost.
-    """
-
-    def __init__(self, stop: threading.Event) -> None:
-        self._stop = stop
-        self._over = threading.Event()
-        self._near, self._far = socket.socketpair()
-        self._conn: psycopg.Connection[Any] | None = None
-        self._watcher = threading.Thread(target=self._watch, name="projector stop", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._watcher.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._near.close()
-        self._far.close()
-
-    @contextmanager
-    def of(self, conn: psycopg.Connection[Any]) -> Iterator[None]:
-        """While this connection is the one in use."""
-        self._conn = conn
-        try:
-            yield
-        finally:
-            self._conn = None
-
-    def wait_for_news(self, conn: psycopg.Connection[Any]) -> None:
-        """Return when a notification has come, or it is time to stop. Raises OperationalError: the server went."""
-        pgconn = conn.pgconn
-        with selectors.DefaultSelector() as selector:
-            selector.register(pgconn.socket, selectors.EVENT_READ)
-            selector.register(self._near, selectors.EVENT_READ)
-            while not self._stop.is_set():
-                pgconn.consume_input()
-                heard = False
-                while pgconn.notifies() is not None:
-                    heard = True
-                if heard:
-                    return
-                selector.select()
-
-    def _watch(self) -> None:
-        while not self._stop.wait(0.5):
-            if self._over.is_set():
-                return
-        with suppress(OSError):
-            self._far.send(b"x")
-        # A cancel that arrives between two statements is lost, so it is repeated until the projector has noticed.
-        while not self._over.wait(0.05):
-            conn = self._conn
-            if conn is not None:
-                with suppress(Exception):
-                    conn.cancel_safe(timeout=1)
-
-
 @contextmanager
-def connected(database: Database, name: str) -> Iterator[psycopg.Connection[Any]]:
-    """A projector's own connection, in autocommit. Raises StoreUnavailable, Misconfigured.
-
-    Commits do not wait for the disk: rows and position come back together or not at all, and what a crash of
-    PostgreSQL takes is folded again.
-    """
-    # A link that died silently is noticed in half a minute, not in the two hours of the system's default.
-    conninfo = make_conninfo(
-        database.conninfo(Role.PROJECTOR, name=f"sojourn projector {name}"),
-        keepalives_idle=10,
-        keepalives_interval=5,
-        keepalives_count=4,
-    )
-    with translated():
-        conn = psycopg.connect(conninfo, autocommit=True)
-    with conn:
-        arrays.register(conn)
-        conn.execute("set synchronous_commit = off")
-        yield conn
-
-
-def try_lock(conn: psycopg.Connection[Any], name: str) -> bool:
-    """Take the lock of a read model until the connection ends, if nobody holds it."""
-    row = conn.execute("select pg_try_advisory_lock(%s)", (lock_key(name),)).fetchone()
-    return bool(row and row[0])
-
-
-def wait_for_lock(conn: psycopg.Connection[Any], name: str, stop: threading.Event) -> None:
-    """Take the lock of a read model until the connection ends; returns as soon as its holder is gone.
-
-    The wait is a statement, whose snapshot would keep VACUUM from old rows for as long as it stands; so it is asked
-    anew twice a minute, which loses no time: a lock that is free is taken at once.
-    """
-    conn.execute("select set_config('lock_timeout', %s, false)", (f"{_STANDBY_MS}ms",))
-    while not stop.is_set():
-        with suppress(pg.LockNotAvailable):
-            conn.execute("select pg_advisory_lock(%s)", (lock_key(name),))
-            break
-    conn.execute("reset lock_timeout")
-
-
-def _is_passing(error: Exception) -> bool:
-    """Whether the error is PostgreSQL's absence, which ends by itself."""
-    if isinstance(error, psycopg.Error):
-        return isinstance(translate(error), StoreUnavailable)
-    return isinstance(error, StoreUnavailable | OperationalError | InterfaceError)
+def releasing(conn: psycopg.Connection[Any]) -> Iterator[None]:
+    """Let go of every lock at the end of the block. A closed connection lets go of them too, but only when the server
+    gets to it, and whoever comes next would find them held."""
+    try:
+        yield
+    finally:
+        with suppress(psycopg.Error):
+            conn.execute("select pg_advisory_unlock_all()")

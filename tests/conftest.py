@@ -102,6 +102,9 @@ def _databases(server: EmbeddedServer) -> Iterator[Callable[[], Database]]:
                 sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(_TEMPLATE))
             )
         made.append(name)
+        with psycopg.connect(server.conninfo(name), autocommit=True) as admin:
+            # A copy of a database has its tables and their grants, and not the grants on the database itself.
+            admin.execute(migrations.sql("roles"))
         return Database(server.conninfo(name), log_in=True)
 
     yield make

@@ -20,9 +20,9 @@ def _project() -> None:
 @app.command()
 def status(
     as_json: Json = False,
-    digests: Annotated[bool, typer.Option("--digests", help="Also compute what each holds, as a digest.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Leave out the digests, which read every row.")] = False,
 ) -> None:
-    """Print position, lag and state of each read model."""
+    """Print position, lag, state and digest of each read model."""
     from msgspec.structs import asdict
 
     from ledger.store.database import Role
@@ -34,18 +34,17 @@ def status(
         heads = {name: log.head() for name, log in logs.items()}
         rows = []
         for found, projection in zip(look(conn, PROJECTIONS, heads), PROJECTIONS, strict=True):
-            row = asdict(found)
-            if digests and found.stored_version is not None:
+            row = {**asdict(found), "digest": None}
+            if not quick and found.stored_version is not None:
                 row["digest"] = digest(conn, projection).sha256
             rows.append(row)
     if as_json:
         print_json(rows)
         return
     for row in rows:
-        print(
-            f"{row['name']}: {row['state']}, position {row['position']:,} of {row['head']:,}, {row['lag_events']:,} behind"
-        )
-        if row.get("digest"):
+        place = f"position {row['position']:,} of {row['head']:,}, {row['lag_events']:,} behind"
+        print(f"{row['name']}: version {row['version']}, {row['state']}, {place}")
+        if row["digest"]:
             print(f"  digest {row['digest']}")
         if row["failure"]:
             print(f"  stopped: {row['failure']}")
@@ -59,6 +58,7 @@ def run() -> None:
 
     with opened() as store, store.logs() as logs:
         bring_to_head(PROJECTIONS, store.database, logs, timeout_s=None)
+    say(f"{', '.join(p.name for p in PROJECTIONS)}: at the head")
 
 
 @app.command()
@@ -67,20 +67,29 @@ def rebuild(
     every: Annotated[bool, typer.Option("--all", help="Rebuild every read model.")] = False,
 ) -> None:
     """Rebuild read models beside the live ones, while writes go on, and swap them in."""
+    from ledger.store.database import Role
     from projections import PROJECTIONS
+    from projections.projection import digest
+    from projections.projection import status as look
     from projections.rebuild import Rebuild
 
     known = {p.name: p for p in PROJECTIONS}
     wanted = list(known) if every else list(names or ())
     if not wanted:
-        raise typer.BadParameter("name a read model, or say --all")
+        raise typer.BadParameter("name a read model, or say --all", param_hint="NAME...")
     for name in wanted:
         if name not in known:
             raise Refused(f"There is no read model {name}.", remedy=f"There are: {', '.join(known)}.")
-    with opened() as store, store.logs() as logs:
+    with opened() as store, store.logs() as logs, store.database.connect(Role.PROJECTOR) as conn:
+        heads = {name: log.head() for name, log in logs.items()}
+        there = {found.name for found in look(conn, PROJECTIONS, heads) if found.stored_version is not None}
         for name in wanted:
+            before = digest(conn, known[name]) if name in there else None
             with progress(name) as bar:
                 rebuilt = Rebuild(known[name], store.database, logs[known[name].log], progress=bar).run()
-            say(
-                f"{name}: rebuilt to position {rebuilt.position:,}, {rebuilt.events:,} events in {rebuilt.seconds:.1f} s"
-            )
+            took = f"{rebuilt.events:,} events in {rebuilt.seconds:.1f} s"
+            say(f"{name}: rebuilt to position {rebuilt.position:,}, {took}")
+            if before is not None:
+                say(f"  digest before, at position {before.position:,}: {before.sha256}")
+            after = digest(conn, known[name])
+            say(f"  digest now, at position {after.position:,}: {after.sha256}")

@@ -6,53 +6,77 @@ of an answer. The folding process ends when the one that started it is gone, how
 
 from __future__ import annotations
 
+import errno
+import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli.talk import say
-from ledger.errors import Misconfigured
-from ledger.settings import Settings
+from api.cli.talk import progress, say, service_logs
+from ledger.errors import Misconfigured, StoreUnavailable, SubmissionDateReused
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from api.bootstrap import Store
+    from ledger.application import Ledger
 
 RESTART_SECONDS = 1.0
-Host = Annotated[str, typer.Option("--host", help="Address to listen on.")]
-Port = Annotated[int, typer.Option("--port", help="Port to listen on.")]
+DEMO_DAY = date(2025, 9, 1)
+"""The night before that of the example in the documentation, so that the example can follow."""
+
+Host = Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Address to listen on.")]
+Port = Annotated[int, typer.Option("--port", metavar="N", min=1, max=65535, help="Port to listen on.")]
 
 
 def serve(
     host: Host = "127.0.0.1",
     port: Port = 8000,
-    workers: Annotated[int, typer.Option("--workers", min=1, help="Processes that answer.")] = 1,
+    workers: Annotated[int, typer.Option("--workers", metavar="N", min=1, help="Processes that answer.")] = 1,
 ) -> None:
     """Serve API and pages, and keep the read models up."""
     import uvicorn
 
-    from api.bootstrap import open_store
+    from api.app import create_app
+    from api.bootstrap import open_store, services
+    from ledger.settings import Settings
 
     settings = Settings.load()
-    _logs(settings)
-    with open_store(settings), _follower():
-        say(f"http://{host}:{port}/")
-        uvicorn.run("api.cli.serve:worker", factory=True, workers=workers, **_server(host, port))
+    service_logs(settings)
+    _end_in_order()
+    _must_be_free(host, port)
+    with open_store(settings) as store:
+        if workers == 1:
+            with store.ledger() as ledger:
+                app = create_app(services(store, ledger))
+                with _follower():
+                    say(f"http://{host}:{port}/")
+                    _run(app, host, port)
+            return
+        with _follower():
+            say(f"http://{host}:{port}/")
+            uvicorn.run("api.cli.serve:worker", factory=True, workers=workers, **_server(host, port))
 
 
 def worker() -> Any:
-    """The app of one worker process; its parts live as long as the process."""
+    """The app of one worker process of several; its parts live as long as the process."""
     from contextlib import ExitStack
 
     from api.app import create_app
     from api.bootstrap import open_store, services
+    from ledger.settings import Settings
 
     settings = Settings.load()
-    _logs(settings)
+    service_logs(settings)
     stack = ExitStack()
     store = stack.enter_context(open_store(settings))
     ledger = stack.enter_context(store.ledger())
@@ -61,78 +85,102 @@ def worker() -> Any:
     return app
 
 
-def follow() -> None:
+def follow(
+    data: Annotated[Path | None, typer.Option("--data", help="Data folder of an embedded server.")] = None,
+) -> None:
     """Fold until standard input ends: the other half of ``serve``."""
     from api.bootstrap import open_store
+    from ledger.settings import Settings
     from projections import PROJECTIONS
     from projections.projectors import Projectors
 
-    settings = Settings.load()
-    _logs(settings)
+    settings = Settings.load() if data is None else Settings.load(database_url=None, read_url=None, data=data)
+    service_logs(settings)
     with open_store(settings) as store, store.logs() as logs:
         projectors = Projectors(PROJECTIONS, store.database, logs)
         projectors.start()
-        try:
-            sys.stdin.buffer.read()
-        except KeyboardInterrupt:
-            pass  # the terminal's interrupt reaches every process of the group
+        sys.stdin.buffer.read()
         projectors.stop()
 
 
 def demo(
     port: Port = 8000,
-    children: Annotated[int, typer.Option("--children", min=1, max=40_000, help="Children in each state.")] = 2_000,
+    children: Annotated[
+        int, typer.Option("--children", metavar="N", min=1, max=40_000, help="Children in each state.")
+    ] = 2_000,
     serve_it: Annotated[bool, typer.Option("--serve/--no-serve", help="Serve when all is loaded.")] = True,
 ) -> None:
     """Load three states' invented children into a practice space of its own and serve it."""
-    import uvicorn
-
     from api.app import create_app
-    from api.bootstrap import open_store, services
-    from ledger.intake.sample import write_samples
-    from ledger.intake.submission import submit
+    from api.bootstrap import data_folder, open_store, services
+    from ledger.settings import Settings
     from projections import PROJECTIONS
     from projections.projectors import bring_to_head
 
-    settings = Settings.load(database_url=None, read_url=None, data=_practice_folder())
-    _logs(settings)
+    given = Settings.load()
+    usual = data_folder(given)
+    data = usual if given.data is not None else usual.with_name(f"{usual.name}-practice")
+    settings = Settings.load(database_url=None, read_url=None, data=data)
+    service_logs(settings)
+    _end_in_order()
+    if serve_it:
+        _must_be_free("127.0.0.1", port)
     started = time.perf_counter()
-    with open_store(settings) as store, store.ledger() as ledger, store.logs() as logs:
-        assert store.server is not None
-        folder = store.server.data / "samples"
-        folder.mkdir(exist_ok=True)
-        for path in write_samples(folder, ["OR", "CA", "TX"], children, 1, date(2025, 9, 2)):
-            report = submit(ledger, path, "practice submitter")
-            say(f"{path.name}: {report.rows:,} rows, {report.events:,} events, {report.refused:,} refused")
-        bring_to_head(PROJECTIONS, store.database, logs, timeout_s=None)
+    with open_store(settings) as store, store.ledger() as ledger:
+        _practice_only(store, ledger)
+        _load(store, ledger, children)
+        bring_to_head(PROJECTIONS, store.database, ledger.logs, timeout_s=None)
         reader, sender = _tokens(store)
         say(f"\nLoaded in {time.perf_counter() - started:.1f} s. This is practice space: every child is invented.\n")
         say(f"  Pages          http://127.0.0.1:{port}/")
         say(f"  Read a student curl -H 'Authorization: Bearer {reader}' http://127.0.0.1:{port}/v1/students/ID")
         say(f"  Send for OR    token {sender}")
-        say(f"  Command line   SOJOURN_DATA={store.server.data} .venv/bin/sojourn student ID\n")
+        say(f"  Command line   export SOJOURN_DATA={data}; .venv/bin/sojourn student ID\n")
         if not serve_it:
             return
-        with _follower(SOJOURN_DATA=str(store.server.data), SOJOURN_DATABASE_URL=None):
-            uvicorn.run(create_app(services(store, ledger, practice=True)), **_server("127.0.0.1", port))
+        app = create_app(services(store, ledger))
+        with _follower("--data", str(data)):
+            _run(app, "127.0.0.1", port)
 
 
-def _practice_folder() -> Path:
-    from ledger.store.data_folder import default_data_dir
+def _practice_only(store: Store, ledger: Ledger) -> None:
+    """Mark an empty ledger as practice space. Raises Misconfigured for one that holds something else."""
+    from api.bootstrap import PRACTICE_FILE
 
-    given = Settings.load().data
-    if given is not None:
-        return given
-    usual = default_data_dir()
-    return usual.with_name(f"{usual.name}-practice")
+    assert store.server is not None
+    if store.practice:
+        return
+    if ledger.log.head():
+        raise Misconfigured(
+            f"{store.server.data} holds a ledger that is no practice space; invented children do not belong there.",
+            remedy="Unset SOJOURN_DATA, or set it to a folder that does not exist yet.",
+        )
+    (store.server.data / PRACTICE_FILE).touch()
 
 
-def _tokens(store: Any) -> tuple[str, str]:
+def _load(store: Store, ledger: Ledger, children: int) -> None:
+    from ledger.intake.sample import write_samples
+    from ledger.intake.submission import submit
+
+    assert store.server is not None
+    folder = store.server.data / "samples"
+    folder.mkdir(exist_ok=True)
+    for path in write_samples(folder, ["OR", "CA", "TX"], children, 1, DEMO_DAY):
+        try:
+            with progress(path.name) as bar:
+                report = submit(ledger, path, "practice submitter", progress=bar)
+        except SubmissionDateReused:
+            say(f"{path.name}: other children were loaded before; they stay")
+            continue
+        say(f"{path.name}: {report.rows:,} rows, {report.events:,} events, {report.refused:,} refused")
+
+
+def _tokens(store: Store) -> tuple[str, str]:
     """A reader's and a submitter's token; new ones each time, since a secret is shown once."""
     from ledger.store.database import Role
     from ledger.store.tokens import create
 
-    stamp = time.strftime("%Y%m%d%H%M%S")
+    stamp = store.ids.next().hex()[-8:]
     with store.database.connect(Role.WRITER) as conn:
         return (
             create(conn, name=f"practice registrar {stamp}", role="secondary_user"),
@@ -141,19 +189,20 @@ def _tokens(store: Any) -> tuple[str, str]:
 
 
 @contextmanager
-def _follower(**environment: str | None) -> Iterator[None]:
+def _follower(*options: str) -> Iterator[None]:
     """The folding process, started again if it ends; it ends with us, since its standard input does."""
-    import os
-
     import structlog
 
     log = structlog.get_logger(__name__)
-    given = {key: value for key, value in (dict(os.environ) | environment).items() if value is not None}
     ending = threading.Event()
     running: list[subprocess.Popen[bytes]] = []
 
     def start() -> subprocess.Popen[bytes]:
-        child = subprocess.Popen([sys.executable, "-m", "api.cli", "follow"], stdin=subprocess.PIPE, env=given)
+        # A session of its own: the terminal's interrupt is for us, who then end it. -P: no module of the folder we
+        # happen to be in takes the place of ours.
+        child = subprocess.Popen(  # noqa: S603 - our own program
+            [sys.executable, "-P", "-m", "api.cli", "follow", *options], stdin=subprocess.PIPE, start_new_session=True
+        )
         running[:] = [child]
         return child
 
@@ -182,9 +231,18 @@ def _follower(**environment: str | None) -> Iterator[None]:
         watcher.join(5)
 
 
+def _run(app: FastAPI, host: str, port: int) -> None:
+    """Answer until told to stop."""
+    import uvicorn
+
+    server = uvicorn.Server(uvicorn.Config(app, **_server(host, port)))
+    with suppress(KeyboardInterrupt):
+        server.run()
+    if not server.started:
+        raise StoreUnavailable("The service did not start.", remedy="What it logged above says why.")
+
+
 def _server(host: str, port: int) -> dict[str, Any]:
-    if not 0 < port < 65536:
-        raise Misconfigured(f"There is no port {port}.", remedy="Take one from 1 to 65535.")
     return {
         "host": host,
         "port": port,
@@ -198,10 +256,28 @@ def _server(host: str, port: int) -> dict[str, Any]:
     }
 
 
-def _logs(settings: Settings) -> None:
-    import logging
+def _must_be_free(host: str, port: int) -> None:
+    """Raises Misconfigured where nobody can listen: told before anything is loaded."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as e:
+        taken = e.errno == errno.EADDRINUSE
+        raise Misconfigured(
+            f"Nobody can listen on {host}, port {port}: {'it is taken' if taken else e.strerror}.",
+            remedy="Give another with --port, or end what listens there." if taken else "Give others, --host and --port.",
+        ) from None
 
-    from ledger.telemetry import configure_logs
 
-    lines = settings.log_format == "json" or (settings.log_format == "auto" and not sys.stderr.isatty())
-    configure_logs(lines=lines, level=logging.getLevelNamesMapping()[settings.log_level.upper()])
+def _end_in_order() -> None:
+    """Let SIGTERM unwind like an interrupt does, so that the server is stopped by its last user.
+
+    uvicorn takes the signal while it serves, and raises it again when its answers are out.
+    """
+
+    def end(*_: object) -> None:
+        sys.exit(0)
+
+    signal.signal(signal.SIGTERM, end)

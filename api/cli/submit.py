@@ -2,45 +2,61 @@
 
 from __future__ import annotations
 
-import csv
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from api.cli.talk import As, Json, opened, print_json, progress, say
-from ledger.errors import LedgerError, Refused
+from ledger.errors import BadValue, LedgerError, Refused, SubmissionRefused
 
-_COLUMNS = "row,letter,student_record_id,state_student_id,outcome,element,value,rule,message,remedy,student_id".split(
-    ","
-)
+if TYPE_CHECKING:
+    from ledger.intake.response import ResponseSheet, RowAnswer
+    from ledger.intake.submission import Report
+
+SAMPLE_DAY = date(2025, 9, 2)
+NAMED_STUDENTS_MAX = 5
+"""Of so many students at most, the command that shows each is printed; a night's file has thousands."""
 
 
 def sample(
-    out: Annotated[Path, typer.Option("--out", help="Folder to write to; made if missing.")],
-    states: Annotated[str, typer.Option("--states", help="USPS codes, by comma.")] = "OR,CA,TX",
-    children: Annotated[int, typer.Option("--children", min=1, max=40_000, help="Children in each state.")] = 100,
-    seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same children.")] = 1,
-    day: Annotated[datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="Submission Date.")] = None,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write to; made if missing.")],
+    states: Annotated[str, typer.Option("--states", metavar="CODES", help="USPS codes, by comma.")] = "OR,CA,TX",
+    children: Annotated[
+        int, typer.Option("--children", metavar="N", min=1, max=40_000, help="Children in each state.")
+    ] = 100,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="The same seed gives the same children.")] = 1,
+    day: Annotated[
+        datetime | None, typer.Option("--date", metavar="DATE", formats=["%Y-%m-%d"], help="Submission Date.")
+    ] = None,
+    as_json: Json = False,
 ) -> None:
-    """Write one realistic file per state, with invented children, and a truth file."""
+    """Write one realistic file per state, with invented children, and a truth file. Prints their paths."""
     from ledger.intake.sample import write_samples
     from ledger.mde import STATES
 
     wanted = [state.strip() for state in states.split(",") if state.strip()]
+    if not wanted:
+        raise typer.BadParameter("name a state", param_hint="--states")
     for state in wanted:
         if state not in STATES:
             raise Refused(f"{state} is no USPS state code.", remedy="Use two capital letters, such as OR.")
     out.mkdir(parents=True, exist_ok=True)
-    for path in write_samples(out, wanted, children, seed, day.date() if day else date(2025, 9, 2)):
+    paths = [str(path) for path in write_samples(out, wanted, children, seed, day.date() if day else SAMPLE_DAY)]
+    if as_json:
+        print_json(paths)
+        return
+    for path in paths:
         print(path)
 
 
 def submit(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files in the national layout.")],
     response: Annotated[
-        Path | None, typer.Option("--response", help="Write the answer to each row here (CSV).")
+        Path | None, typer.Option("--response", metavar="FILE", help="Write the answer to each row here (CSV).")
     ] = None,
     as_json: Json = False,
     as_name: As = None,
@@ -49,63 +65,115 @@ def submit(
     from msgspec.structs import asdict
 
     from api.bootstrap import actor
-    from ledger.intake.submission import RowAnswer
     from ledger.intake.submission import submit as apply
+    from projections import PROJECTIONS
+    from projections.projectors import bring_to_head
 
-    reports = []
-    failed = False
-    with opened() as store, store.ledger() as ledger:
-        sheet = None
-        lines = response.open("w", newline="", encoding="utf-8") if response is not None else None
-        if lines is not None:
-            sheet = csv.writer(lines)
-            sheet.writerow(_COLUMNS)
-
-        def answered(row: RowAnswer) -> None:
-            assert sheet is not None
-            head = [row.row, row.letter, row.student_record_id, row.state_student_id]
-            for index, finding in enumerate(row.findings or [None]):
-                outcome = row.outcome if index == 0 else ""
-                said = ["", "", "", "", ""]
-                if finding is not None:
-                    element = finding.element or ""
-                    said = [element, row.values.get(element, ""), finding.rule, finding.message, finding.remedy]
-                sheet.writerow([*head, outcome, *said, row.student_id])
-
-        try:
-            for path in paths:
-                try:
-                    with progress(path.name) as bar:
-                        report = apply(
-                            ledger,
-                            path,
-                            actor(store.settings, as_name),
-                            answer=answered if sheet is not None else None,
-                            progress=bar,
-                        )
-                except OSError as e:
-                    failed = True
-                    say(f"{path}: cannot be read ({e.strerror}). Give a readable file.")
-                    continue
-                except LedgerError as e:
-                    failed = True
-                    row = f", row {e.row}" if e.row else ""
-                    rule = f" [{e.rule}]" if hasattr(e, "rule") else ""  # type: ignore[attr-defined]
-                    say(f"{path}{row}{rule}: {e.what}\n  {e.remedy}")
-                    continue
-                reports.append(asdict(report))
-                if not as_json:
-                    print(
-                        f"{path.name}: {report.rows:,} rows: {report.accepted:,} accepted, {report.unchanged:,} unchanged,"
-                        f" {report.refused:,} refused, {report.warned:,} with warnings; {report.students_new:,} new"
-                        f" students, {report.events:,} events, position {report.position:,}, {report.seconds:.1f} s"
-                    )
-        finally:
-            if lines is not None:
-                lines.close()
-    if as_json and reports:
-        print_json(reports if len(paths) > 1 else reports[0])
-    if failed:
+    reports: list[Report] = []
+    with opened() as store, store.ledger() as ledger, _answers(response) as answers:
+        name = actor(store.settings, as_name)
+        for path in paths:
+            answers.begin()
+            try:
+                with progress(path.name) as bar:
+                    report = apply(ledger, path, name, answer=answers.add, progress=bar)
+            except OSError as e:
+                say(f"{path}: cannot be read ({e.strerror}). Give a readable file.")
+                continue
+            except LedgerError as e:
+                say(f"{path}{_place(e)}: {e.what}\n  {e.remedy}")
+                continue
+            reports.append(report)
+            if not as_json:
+                print(_told(path, report))
+            answers.end(report)
+        if as_json and reports:
+            told = [asdict(report) for report in reports]
+            print_json(told if len(paths) > 1 else told[0])
+        if reports:
+            # What was submitted can be read when this command has returned.
+            bring_to_head(PROJECTIONS, store.database, ledger.logs, timeout_s=None)
+    if len(reports) < len(paths):
         raise typer.Exit(1)
-    if any(report["refused"] for report in reports):
+    if any(report.refused for report in reports):
         raise typer.Exit(3)
+
+
+def _told(path: Path, report: Report) -> str:
+    return (
+        f"{path.name}: {report.rows:,} rows: {report.accepted:,} accepted, {report.unchanged:,} unchanged,"
+        f" {report.refused:,} refused, {report.warned:,} with warnings; {report.students_new:,} new students,"
+        f" {report.events:,} events, position {report.position:,}, {report.seconds:.1f} s"
+    )
+
+
+def _place(error: LedgerError) -> str:
+    """Row and rule, where the error names them."""
+    row = f", row {error.row}" if error.row else ""
+    return f"{row} [{error.rule}]" if isinstance(error, BadValue | SubmissionRefused) else row
+
+
+class _Answers:
+    """Rows' answers as they come: to the response file, if one is asked for, and the first students to a reader."""
+
+    def __init__(self, file: Path | None) -> None:
+        self._file = file
+        # Opened now, so that a file that cannot be written is told before anything is applied. What an earlier run
+        # wrote stays until this one has an answer of its own.
+        self._lines = None if file is None else file.open("a", newline="", encoding="utf-8")
+        self._sheet: ResponseSheet | None = None
+        self._rows = 0
+        self._students: list[str] = []
+
+    def begin(self) -> None:
+        """A file's rows are about to come; those of one that failed are all that will come of it."""
+        if self._sheet is not None:
+            self._sheet.finish()
+        self._rows = 0
+        self._students = []
+
+    def add(self, answer: RowAnswer) -> None:
+        self._rows += 1
+        if answer.letter == "S" and answer.student_id and len(self._students) <= NAMED_STUDENTS_MAX:
+            self._students.append(answer.student_id)
+        if self._lines is not None:
+            if self._sheet is None:
+                self._lines.truncate(0)
+                self._sheet = self._new_sheet()
+            self._sheet.add(answer)
+
+    def end(self, report: Report) -> None:
+        """A file's rows have come."""
+        if self._sheet is not None:
+            self._sheet.finish()
+        if self._file is not None and self._rows < report.rows:
+            say(
+                f"  {report.rows - self._rows:,} of its rows were applied by an earlier run, and their answers are written"
+                " by the run that applies them only."
+            )
+        if len(self._students) <= NAMED_STUDENTS_MAX:
+            for student in self._students:
+                say(f"  sojourn student {student}")
+
+    def close(self) -> None:
+        if self._lines is not None:
+            if self._sheet is not None:
+                self._sheet.finish()
+            elif self._lines.tell() == 0:
+                self._new_sheet()
+            self._lines.close()
+
+    def _new_sheet(self) -> ResponseSheet:
+        from ledger.intake.response import ResponseSheet
+
+        assert self._lines is not None
+        return ResponseSheet(self._lines)
+
+
+@contextmanager
+def _answers(file: Path | None) -> Iterator[_Answers]:
+    answers = _Answers(file)
+    try:
+        yield answers
+    finally:
+        answers.close()

@@ -7,14 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
-import orjson
 import typer
-
-from ledger.settings import Settings
 
 if TYPE_CHECKING:
     from api.bootstrap import Store
     from api.principals import Principal
+    from ledger.settings import Settings
 
 Json = Annotated[bool, typer.Option("--json", help="Print the data as JSON.")]
 As = Annotated[str | None, typer.Option("--as", metavar="NAME", help="Act under this name.")]
@@ -24,6 +22,7 @@ As = Annotated[str | None, typer.Option("--as", metavar="NAME", help="Act under 
 def opened(*, check: bool = True) -> Iterator[Store]:
     """The store of the environment's settings. Logs go to stderr."""
     from api.bootstrap import open_store
+    from ledger.settings import Settings
 
     settings = Settings.load()
     quiet_logs(settings)
@@ -32,15 +31,19 @@ def opened(*, check: bool = True) -> Iterator[Store]:
 
 
 def quiet_logs(settings: Settings) -> None:
-    """Set up logs for a command: warnings and worse."""
+    """Logs of a command that ends: warnings and worse, unless the level is set."""
+    service_logs(settings, usual="warning")
+
+
+def service_logs(settings: Settings, *, usual: str = "info") -> None:
+    """Logs on stderr, text on a terminal. usual: the level where none is set."""
     import logging
 
     from ledger.telemetry import configure_logs
 
-    level = (
-        logging.getLevelNamesMapping()[settings.log_level.upper()] if settings.log_level != "info" else logging.WARNING
-    )
-    configure_logs(lines=settings.log_format != "text", level=level)
+    level = settings.log_level if "log_level" in settings.model_fields_set else usual
+    lines = settings.log_format == "json" or (settings.log_format == "auto" and not sys.stderr.isatty())
+    configure_logs(lines=lines, level=logging.getLevelNamesMapping()[level.upper()])
 
 
 def operator(store: Store, given: str | None) -> Principal:
@@ -53,6 +56,8 @@ def operator(store: Store, given: str | None) -> Principal:
 
 def print_json(data: Any) -> None:
     """One document on stdout."""
+    import orjson
+
     sys.stdout.write(orjson.dumps(data, option=orjson.OPT_INDENT_2).decode() + "\n")
 
 
@@ -64,6 +69,9 @@ def say(text: str) -> None:
 @contextmanager
 def progress(what: str) -> Iterator[Callable[[int, int], None]]:
     """A bar on stderr with rate and time left; nothing where stderr is no terminal."""
+    if not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -74,10 +82,6 @@ def progress(what: str) -> Iterator[Callable[[int, int], None]]:
         TimeRemainingColumn,
     )
 
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda done, total: None
-        return
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -85,6 +89,6 @@ def progress(what: str) -> Iterator[Callable[[int, int], None]]:
         TaskProgressColumn(show_speed=True),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, transient=True) as bar:
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)

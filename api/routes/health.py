@@ -7,6 +7,8 @@ ready. Nobody signs in here, and nothing here is about a child.
 from __future__ import annotations
 
 import asyncio
+import math
+from collections.abc import Mapping
 from typing import Final
 
 import orjson
@@ -21,12 +23,13 @@ from api.schemas.answers import Health
 from api.services import Check, Services, services_of
 from ledger import telemetry
 from ledger.errors import LedgerError
+from projections import PROJECTIONS
 
 router = APIRouter(tags=["operations"], generate_unique_id_function=operation_id)
 
 CHECK_TIMEOUT_S: Final = 5.0
-ACCESS_LOG_MODELS: Final = frozenset({"disclosures"})
-"""Read models that follow the access log."""
+LOGS: Final = {projection.name: projection.log for projection in PROJECTIONS}
+"""Read model to the log that it follows."""
 
 
 @router.get("/livez", summary="The process runs", response_class=PlainTextResponse)
@@ -67,14 +70,13 @@ async def readyz(request: Request) -> Response:
 async def metrics(request: Request) -> Response:
     """Heads and lags are asked of the database for this very answer: a projector that died cannot report itself."""
     lags = await lag(services_of(request))
-    if isinstance(lags, str):
-        for gauge in (telemetry.LEDGER_HEAD, telemetry.PROJECTION_LAG):
-            gauge.clear()
-    else:
-        for name, numbers in lags.items():
-            telemetry.PROJECTION_POSITION.labels(name).set(numbers["position"])
-            telemetry.PROJECTION_LAG.labels(name).set(numbers["lag_events"])
-            telemetry.LEDGER_HEAD.labels(_log_of(name)).set(numbers["head"])
+    known = {} if isinstance(lags, str) else lags
+    for name, log in LOGS.items():
+        # What cannot be known is not a number: an old figure would look like a healthy one.
+        numbers: Mapping[str, float] = known.get(name, _UNKNOWN)
+        telemetry.PROJECTION_POSITION.labels(name).set(numbers["position"])
+        telemetry.PROJECTION_LAG.labels(name).set(numbers["lag_events"])
+        telemetry.LEDGER_HEAD.labels(log).set(numbers["head"])
     return Response(generate_latest(telemetry.REGISTRY), media_type=CONTENT_TYPE_LATEST)
 
 
@@ -85,10 +87,7 @@ async def lag(services: Services) -> dict[str, dict[str, int]] | str:
     """
     try:
         async with asyncio.timeout(CHECK_TIMEOUT_S), services.feed.connection() as connection:
-            cursor = await connection.execute(
-                "select application_name, notification_id from tracking.positions"
-                " where application_name in (select name from tracking.projections)"
-            )
+            cursor = await connection.execute("select application_name, notification_id from tracking.positions")
             positions = dict(await cursor.fetchall())
             cursor = await connection.execute(
                 "select 'ledger', position from ledger.head union all select 'access', position from access.head"
@@ -99,14 +98,13 @@ async def lag(services: Services) -> dict[str, dict[str, int]] | str:
     except (psycopg.Error, PoolTimeout, TimeoutError) as error:
         return f"PostgreSQL does not answer ({type(error).__name__}). See that it runs and has connections free."
     return {
-        name: {"position": position, "head": head, "lag_events": max(0, head - position)}
-        for name, position in sorted(positions.items())
-        if (head := heads[_log_of(name)]) is not None
+        name: {"position": position, "head": heads[log], "lag_events": max(0, heads[log] - position)}
+        for name, log in LOGS.items()
+        if (position := positions.get(name)) is not None
     }
 
 
-def _log_of(projection: str) -> str:
-    return "access" if projection.partition("__")[0] in ACCESS_LOG_MODELS else "ledger"
+_UNKNOWN: Final = {"position": math.nan, "head": math.nan, "lag_events": math.nan}
 
 
 async def _run(check: Check) -> str | None:

@@ -141,7 +141,7 @@ async def execute(request: Request, sender: Sender, command: Command, body: Body
     key = idempotency_key(request)
     request_key = None
     if key is not None:
-        hashed = (body or Body(b"")).hash(sender.services.body_key, request.method, request.url.path)
+        hashed = (body or Body(b"")).hash(sender.services.body_key, request.method, request.scope["path"])
         request_key = RequestKey(scope=sender.principal, key=key, body_hash=hashed)
     meta = Meta(actor=sender.principal, request=request_id_of(request))
     return await sender.services.ledger.execute_async(command, meta, request_key)

@@ -13,8 +13,6 @@ from ledger.events.base import Erased, Event, KeyClass, Meta, Recorded
 __all__ = ["EVENTS", "Erased", "Event", "KeyClass", "Meta", "Recorded"]
 
 EVENTS: dict[str, type[Event]] = {
-    event.topic: event
-    for page in (record, submission, jurisdiction, disclosure)
-    for event in page.EVENTS
+    event.topic: event for page in (record, submission, jurisdiction, disclosure) for event in page.EVENTS
 }
 """Topic to class: the whole vocabulary. A topic that is not here stops the reader, who would guess otherwise."""

@@ -8,6 +8,7 @@ crash at any instant leaves whole chunks, and the next run goes on at the first 
 
 from __future__ import annotations
 
+import hashlib
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -23,6 +24,7 @@ from ledger.errors import StaleDecision, SubmissionDateReused, SubmissionLate, S
 from ledger.events import Event, Meta
 from ledger.events import submission as said
 from ledger.intake.layout import FoundRow, Header, RawStudent, Scan, check_received, read_header, scan, students
+from ledger.intake.response import RowAnswer
 from ledger.intake.rules import Finding
 from ledger.intake.student import Outcome, action_finding, place_student
 from ledger.jurisdiction import Profile
@@ -39,21 +41,11 @@ Progress = Callable[[int, int], None]
 """Called with (rows done, rows in all)."""
 
 
-class RowAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one row. values: as sent, of the elements that findings name; a child's data."""
-
-    row: int
-    letter: str
-    student_record_id: str
-    state_student_id: str
-    outcome: str
-    findings: list[Finding]
-    values: dict[str, str]
-    student_id: str
-
-
 class Report(msgspec.Struct, kw_only=True):
-    """What a submission did, as ``sojourn submit --json`` prints it. seconds: of this run."""
+    """What a submission did, as ``sojourn submit --json`` prints it. position: of its last event. seconds: of this run.
+
+    students_linked and near_matches stay 0 while no matcher decides.
+    """
 
     submission: str
     state: str
@@ -70,20 +62,28 @@ class Report(msgspec.Struct, kw_only=True):
     seconds: float = 0.0
 
 
+_COUNTS: tuple[str, ...] = ("accepted", "unchanged", "refused", "warned", "events", "students_new")
+
+
 class _Applied(msgspec.Struct):
-    """A submission's stream, folded."""
+    """A submission's stream, folded. content_hash: of the file that is being applied, None before one was received.
+
+    refused_hash: of the last file that was refused whole. students, chunks: done. completed: the final counts.
+    """
 
     version: int = 0
     position: int = 0
     content_hash: str | None = None
+    refused_hash: str | None = None
     students: int = 0
     chunks: int = 0
-    completed: bool = False
-    counts: said.SubmissionCompleted | None = None
+    completed: said.SubmissionCompleted | None = None
     so_far: dict[str, int] = msgspec.field(default_factory=lambda: dict.fromkeys(_COUNTS, 0))
 
-
-_COUNTS = ("accepted", "unchanged", "refused", "warned", "events", "students_new")
+    @property
+    def rows(self) -> int:
+        """Rows done."""
+        return sum(self.so_far[name] for name in ("accepted", "unchanged", "refused"))
 
 
 def submission_id(header: Header) -> str:
@@ -123,17 +123,16 @@ def submit(
         try:
             scanned = scan(path)
         except SubmissionRefused as refusal:
-            _record_refusal(ledger, header, applied, refusal, meta)
+            _record_refusal(ledger, path, header, applied, refusal, meta)
             raise
         _must_be_next(ledger, header.state, submission, scanned, applied)
         run = _Run(ledger, scanned, profile, submission, meta, applied, answer)
-        if not applied.completed:
+        if applied.completed is None:
             run.receive()
-            done_rows = sum(applied.so_far[k] for k in ("accepted", "unchanged", "refused"))
-            for chunk in _chunks(students(path, skip=applied.students, scanned=scanned, levels=profile.rule_levels), chunk_rows):
-                done_rows += run.apply(chunk)
+            for chunk in _chunks(run.left(path), chunk_rows):
+                run.apply(chunk)
                 if progress is not None:
-                    progress(done_rows, scanned.rows)
+                    progress(applied.rows, scanned.rows)
                 # This chunk is durable, with the number of students done; the next one is not begun.
                 faults.point("intake.between-chunks")
             run.complete()
@@ -181,36 +180,45 @@ class _Run:
         )
         self.applied.content_hash = self.scanned.content_hash
 
-    def apply(self, chunk: Sequence[RawStudent]) -> int:
-        """Apply whole students in one append; decided anew as long as somebody else is faster. Returns its rows."""
+    def left(self, path: Path) -> Iterator[RawStudent]:
+        """The students that no earlier run has applied."""
+        if self.applied.chunks and self.applied.students == self.scanned.students:
+            return iter(())  # also of a file without any student, whose rows make one chunk
+        return students(path, skip=self.applied.students, scanned=self.scanned, levels=self.profile.rule_levels)
+
+    def apply(self, chunk: Sequence[RawStudent]) -> None:
+        """Apply whole students in one append; decided anew as long as somebody else is faster with one of them."""
+        applied = self.applied
         for _ in range(ATTEMPTS_MAX):
             decided = _Chunk(self, chunk)
             try:
                 receipt = self.ledger.log.append(decided.append())
             except StaleDecision:
-                self.applied.version = _applied(self.ledger, self.stream).version
+                if _applied(self.ledger, self.stream).version != applied.version:
+                    # The lock went with its connection, and another process goes on where this one was.
+                    raise
                 continue
-            self.applied.version = receipt.versions[self.stream]
-            self.applied.position = receipt.position
-            self.applied.students += len([s for s in chunk if s.number is not None])
-            self.applied.chunks += 1
+            applied.version = receipt.versions[self.stream]
+            applied.position = receipt.position
+            applied.students = decided.students_done
+            applied.chunks += 1
             for name in _COUNTS:
-                self.applied.so_far[name] += decided.counts[name]
+                applied.so_far[name] += decided.counts[name]
             if self.answer is not None:
                 for row in decided.answers:
                     self.answer(row)
-            return sum(decided.counts[k] for k in ("accepted", "unchanged", "refused"))
+            return
         raise StaleDecision("Others change these records faster than the file.", remedy="Send it again later.")
 
     def complete(self) -> None:
         """Write that every student was applied."""
         completed = said.SubmissionCompleted(rows=self.scanned.rows, **self.applied.so_far)
         self._append_own(completed)
-        self.applied.counts = completed
+        self.applied.completed = completed
 
     def report(self, seconds: float) -> Report:
         """The counts of the whole submission, whoever applied its chunks."""
-        counts = self.applied.counts
+        counts = self.applied.completed
         assert counts is not None
         return Report(
             submission=self.submission,
@@ -241,23 +249,26 @@ class _Chunk:
     def __init__(self, run: _Run, chunk: Sequence[RawStudent]) -> None:
         self.run = run
         self.raw = chunk
-        self.counts = dict.fromkeys(_COUNTS, 0)
+        self.counts: dict[str, int] = dict.fromkeys(_COUNTS, 0)
+        self.students_done = run.applied.students + sum(1 for s in chunk if s.number is not None)
         self.answers: list[RowAnswer] = []
         self.findings: list[said.Finding] = []
         self.parts: list[Part] = []
         self.opened: list[Opening] = []
         self.rows: dict[bytes, bytes] = {}
         known = self._known([s.student.state_student_id for s in chunk if s.student is not None])
-        new_ids = iter(run.ledger.new_student_ids(sum(1 for s in chunk if s.student and s.student.state_student_id not in known)))
+        unknown = sum(1 for s in chunk if s.student is not None and s.student.state_student_id not in known)
+        new_ids = iter(run.ledger.new_student_ids(unknown))
         for raw in chunk:
             self._student(raw, known, new_ids)
 
     def append(self) -> Append:
+        """The chunk's events and guard rows, with the submission's own event: durable together or not at all."""
         run = self.run
-        done = run.applied.students + len([s for s in self.raw if s.number is not None])
-        own: list[Event] = [said.ChunkApplied(chunk=run.applied.chunks + 1, students=done, **self.counts)]
+        number = run.applied.chunks + 1
+        own: list[Event] = [said.ChunkApplied(chunk=number, students=self.students_done, **self.counts)]
         if self.findings:
-            own.append(said.FindingsRecorded(chunk=run.applied.chunks + 1, findings=self.findings))
+            own.append(said.FindingsRecorded(chunk=number, findings=self.findings))
         part = Part(stream=run.stream, subject=LEDGER[0], expected=run.applied.version, events=own)
         return Append(parts=[*self.parts, part], meta=run.meta, opened=self.opened, rows=self.rows)
 
@@ -286,14 +297,10 @@ class _Chunk:
             self.parts.append(
                 Part(stream=f"record/{record}", subject=str(record), expected=version, events=decision.events)
             )
-            packed = packed_rows(state, self.run.row_key)
-            self.rows[record.bytes] = packed
+            self.rows[record.bytes] = packed_rows(state, self.run.row_key)
             if held is None:
                 self.opened.append(Opening(state.state, state.state_student_id, record.bytes, state.student_id))
                 self.counts["students_new"] += 1
-            # A student who comes twice in one file meets what her first rows left.
-            after = _Known(record, state.student_id, packed, version + len(decision.events), state)
-            known[student.state_student_id] = after
             self.counts["events"] += len(decision.events)
         self._answer(raw, decision.outcomes, student.state_student_id, "" if state is None else state.student_id)
 
@@ -324,7 +331,7 @@ class _Chunk:
                         state_student_id=ssid,
                         outcome=outcome,
                         findings=findings,
-                        values=row.values if row else {},
+                        values=_values(raw, number, findings, row),
                         student_id=student_id if outcome != "refused" else "",
                     )
                 )
@@ -391,23 +398,29 @@ def _applied(ledger: Ledger, stream: str) -> _Applied:
             for name in _COUNTS:
                 applied.so_far[name] += getattr(event, name)
         elif isinstance(event, said.SubmissionCompleted):
-            applied.completed, applied.counts = True, event
+            applied.completed = event
+        elif isinstance(event, said.SubmissionRefused):
+            applied.refused_hash = event.content_hash
     return applied
 
 
 def _must_be_next(ledger: Ledger, state: str, submission: str, scanned: Scan, applied: _Applied) -> None:
-    """Raises SubmissionDateReused for another file under a date that is taken, SubmissionLate behind a later one."""
-    if applied.content_hash is not None:
-        if applied.content_hash != scanned.content_hash:
-            raise SubmissionDateReused(
-                f"Another file of {state} came under this Submission Date.",
-                remedy="Give the new file a Submission Date of its own.",
-            )
+    """Raises SubmissionDateReused for another file under a date that is taken, SubmissionLate behind a later one.
+
+    A file that was interrupted is late too once a later one was received: what is left of it is older than what is
+    there.
+    """
+    if applied.content_hash is not None and applied.content_hash != scanned.content_hash:
+        raise SubmissionDateReused(
+            f"Another file of {state} came under this Submission Date.",
+            remedy="Give the new file a Submission Date of its own.",
+        )
+    if applied.completed is not None:
         return
     with ledger.log.connection() as conn, conn.cursor(row_factory=tuple_row) as cursor:
         cursor.execute(
-            "select stream from ledger.heads where stream > %s and stream < %s order by stream",
-            (stream_of(submission), f"submission/{state}/:"),
+            'select stream from ledger.heads where stream collate "C" > %s and stream collate "C" < %s',
+            (stream_of(submission), f"submission/{state}/:"),  # ":" comes after the digits
         )
         later = [row[0] for row in cursor.fetchall()]
     if any(_applied(ledger, stream).content_hash is not None for stream in later):
@@ -418,14 +431,28 @@ def _must_be_next(ledger: Ledger, state: str, submission: str, scanned: Scan, ap
 
 
 def _record_refusal(
-    ledger: Ledger, header: Header, applied: _Applied, refusal: SubmissionRefused, meta: Meta
+    ledger: Ledger, path: Path, header: Header, applied: _Applied, refusal: SubmissionRefused, meta: Meta
 ) -> None:
-    """Keep that a file was refused whole, unless the submission was applied before under the same date."""
-    if applied.content_hash is not None:
+    """Keep that a file was refused whole, once; nothing where another file was applied under this date."""
+    with path.open("rb") as file:
+        content_hash = hashlib.file_digest(file, "sha256").hexdigest()
+    if applied.content_hash is not None or applied.refused_hash == content_hash:
         return
     stream = stream_of(submission_id(header))
     event = said.SubmissionRefused(
-        state=header.state, submission_date=header.submission_date, content_hash="", rule=refusal.rule
+        state=header.state, submission_date=header.submission_date, content_hash=content_hash, rule=refusal.rule
     )
     part = Part(stream=stream, subject=LEDGER[0], expected=applied.version, events=[event])
     ledger.log.append(Append(parts=[part], meta=meta))
+
+
+def _values(raw: RawStudent, number: int, findings: Sequence[Finding], found: FoundRow | None) -> dict[str, str]:
+    """The values that findings name, as sent: from the row's own check, or from a row that only the record refused."""
+    values = dict(found.values) if found is not None else {}
+    named = {f.element for f in findings if f.element is not None} - values.keys()
+    if named and raw.student is not None:
+        for row in raw.student.rows:
+            if row.number == number:
+                sent = {**row.elements, **(row.raw or {})}
+                values.update({element: sent[element] for element in named if element in sent})
+    return values

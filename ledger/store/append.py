@@ -33,6 +33,13 @@ class Opening(msgspec.Struct, frozen=True):
     student_id: str
 
 
+class Moved(msgspec.Struct, frozen=True):
+    """How far a reactor has come once the append is durable."""
+
+    name: str
+    position: int
+
+
 class Part(msgspec.Struct, frozen=True, kw_only=True):
     """Events for one stream. subject: of the keys that seal them (a record's uuid, ``ledger``).
 
@@ -46,13 +53,17 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Append(msgspec.Struct, frozen=True, kw_only=True):
-    """What is written together or not at all. opened, rows: guard rows that go with it (record id: 16 bytes)."""
+    """What is written together or not at all. opened, rows: guard rows that go with it (record id: 16 bytes).
+
+    moved: the position of the reactor whose answer this is.
+    """
 
     parts: Sequence[Part]
     meta: Meta
     answer: Answer | None = None
     opened: Sequence[Opening] = ()
     rows: dict[bytes, bytes] = {}
+    moved: Moved | None = None
 
 
 class SealedPart(msgspec.Struct, frozen=True):
@@ -70,6 +81,7 @@ class SealedAppend(msgspec.Struct, frozen=True, kw_only=True):
     answer: Answer | None = None
     opened: Sequence[Opening] = ()
     rows: dict[bytes, bytes] = {}
+    moved: Moved | None = None
     new_keys: Sequence[NewKey] = ()
 
     def size(self) -> int:

@@ -16,7 +16,6 @@ import orjson
 import psycopg
 from psycopg.errors import LockNotAvailable
 from psycopg.rows import tuple_row
-from psycopg.sql import SQL, Composed
 
 from ledger.errors import IdempotencyKeyReused, LedgerError, LogBroken, StaleDecision
 from ledger.store import faults
@@ -92,7 +91,7 @@ def partition_ahead(conn: psycopg.Connection[Any], log: str) -> int:
     return end - rows // 2
 
 
-def _fetch(conn: psycopg.Connection[Any], query: Composed) -> tuple[Any, ...]:
+def _fetch(conn: psycopg.Connection[Any], query: bytes) -> tuple[Any, ...]:
     row = conn.cursor(row_factory=tuple_row).execute(query).fetchone()
     assert row is not None
     return row
@@ -201,7 +200,7 @@ class _Transaction:
                 leaf(
                     entry(
                         position,
-                        event.originator_id,  # type: ignore[arg-type]
+                        event.originator_id,
                         version,
                         event.topic,
                         event.event_id,
@@ -222,7 +221,7 @@ class _Transaction:
         recorded = _INT8(8, self.now_us - _PG_EPOCH_US)
         position = first
         for (event, version), leaf_hash in zip(self.rows, leaves, strict=True):
-            stream, topic = event.originator_id.encode(), event.topic.encode()  # type: ignore[union-attr]
+            stream, topic = event.originator_id.encode(), event.topic.encode()
             parts += (
                 _ROW_START(10, 8, position, len(stream)),
                 stream,
@@ -260,6 +259,9 @@ class _Transaction:
         written += self._guards()
         if self.new_answers:
             written.append(("answers", self._answer_arrays()))
+        moved = {a.moved.name: a.moved.position for a in self.written if a.moved is not None}
+        if moved:
+            written.append(("positions", (texts(list(moved)), int8s(list(moved.values())))))
         query = _write_statement(self.log, tuple(name for name, _ in written))
         params = [param for _, given in written for param in given]
         with self.conn.pipeline() as pipeline:
@@ -276,7 +278,7 @@ class _Transaction:
         return (
             self.now_us,
             int8s(range(first, first + len(events))),
-            texts([e.originator_id for e in events]),  # type: ignore[misc]
+            texts([e.originator_id for e in events]),
             int8s([version for _, version in self.rows]),
             texts([e.topic for e in events]),
             uuids([e.event_id for e in events]),
@@ -289,7 +291,7 @@ class _Transaction:
     def _head_arrays(self, first: int, leaves: list[bytes]) -> tuple[object, ...]:
         streams: dict[str, tuple[int, int, bytes]] = {}
         for index, (event, version) in enumerate(self.rows):
-            streams[event.originator_id] = (version, first + index, leaves[index])  # type: ignore[index]
+            streams[event.originator_id] = (version, first + index, leaves[index])
         return (
             texts(list(streams)),
             int8s([v[0] for v in streams.values()]),
@@ -353,6 +355,8 @@ _US = "timestamptz 'epoch' + %s * interval '1 microsecond'"
 _STATEMENTS = {
     "begin_append": "select * from {log}.begin_append(%s, %s, %s, %s, %s)",
     "lock": "select position from {log}.head for update",
+    "partitions": "select position, partitions_end, partition_rows from {log}.head",
+    "partitions_locked": "select position, partitions_end, partition_rows from {log}.head for update",
     "add_partition": "select {log}.add_partition()",
     "copy": "copy {log}.events (position, stream, version, topic, event_id, recorded_at, key_id, key_check, body, leaf)"
     " from stdin (format binary)",
@@ -374,6 +378,10 @@ _WRITES = {
     "keys": "insert into vault.keys (key_id, subject, class, wrapped, wrapped_by, created_at)"
     f" select k, s, c, w, b, {_US} from unnest(%s::uuid[], %s::text[], %s::text[], %s::bytea[], %s::bytea[])"
     " as n(k, s, c, w, b)",
+    "positions": "insert into tracking.positions (application_name, notification_id)"
+    " select * from unnest(%s::text[], %s::bigint[]) on conflict (application_name) do update"
+    " set notification_id = excluded.notification_id"
+    " where tracking.positions.notification_id < excluded.notification_id",
     "answers": "insert into ledger.answers (scope, key, request_hash, status, position, ids, answered_at)"
     f" select s, k, h, t, p, i::jsonb, {_US} from unnest(%s::text[], %s::text[], %s::bytea[], %s::smallint[],"
     " %s::bigint[], %s::text[]) as n(s, k, h, t, p, i)",
@@ -381,15 +389,14 @@ _WRITES = {
 
 
 @lru_cache
-def statements(log: str) -> dict[str, Composed]:
+def statements(log: str) -> dict[str, bytes]:
     """The statements of one log."""
     assert log.isidentifier()
-    return {name: SQL(text.replace("{log}", log)).format() for name, text in _STATEMENTS.items()}  # type: ignore[arg-type]
+    return {name: text.replace("{log}", log).encode() for name, text in _STATEMENTS.items()}
 
 
 @lru_cache
-def _write_statement(log: str, names: tuple[str, ...]) -> Composed:
+def _write_statement(log: str, names: tuple[str, ...]) -> bytes:
     """One statement that makes these writes and announces the head: one plan, one round trip."""
     writes = ", ".join(f"{name}_ as ({_WRITES[name]})" for name in names)
-    text = f"with {writes} select pg_notify('{{log}}_events', %s)".replace("{log}", log)
-    return SQL(text).format()  # type: ignore[arg-type]
+    return f"with {writes} select pg_notify('{{log}}_events', %s)".replace("{log}", log).encode()

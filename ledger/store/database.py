@@ -51,7 +51,9 @@ class Database:
             given["options"] = f"{given.get('options') or ''} -c role={role.value}".strip()
         return make_conninfo("", **given)
 
-    def connect(self, role: Role | None = None, *, name: str = "sojourn", autocommit: bool = True) -> psycopg.Connection:
+    def connect(
+        self, role: Role | None = None, *, name: str = "sojourn", autocommit: bool = True
+    ) -> psycopg.Connection:
         """A connection. Raises StoreUnavailable, Misconfigured."""
         with translated():
             return psycopg.connect(self.conninfo(role, name=name), autocommit=autocommit)
@@ -60,7 +62,11 @@ class Database:
 _REMEDIES: tuple[tuple[type[Exception], str, str], ...] = (
     (pg.DiskFull, "PostgreSQL has no room left on its disk; nothing was written.", "Make room, then send it again."),
     (pg.TooManyConnections, "PostgreSQL takes no more connections.", "Wait, or raise max_connections."),
-    (pg.ReadOnlySqlTransaction, "PostgreSQL here is read-only (a replica).", "Point SOJOURN_DATABASE_URL at the primary."),
+    (
+        pg.ReadOnlySqlTransaction,
+        "PostgreSQL here is read-only (a replica).",
+        "Point SOJOURN_DATABASE_URL at the primary.",
+    ),
     (pg.AdminShutdown, "PostgreSQL is being shut down.", "Send it again when it is back."),
     (pg.CannotConnectNow, "PostgreSQL is starting or recovering.", "Send it again in a moment."),
     (pg.LockNotAvailable, "Another process holds the lock too long.", "Send it again."),
@@ -88,13 +94,18 @@ def translate(error: psycopg.Error) -> LedgerError | None:
         if 'role "sojourn_' in text:
             return Misconfigured("The database has not the roles of Sojourn.", remedy="Run `sojourn migrate`.")
         if "does not exist" in text and "database" in text:
-            return Misconfigured("The database of SOJOURN_DATABASE_URL does not exist.", remedy="Create it, then migrate.")
+            return Misconfigured(
+                "The database of SOJOURN_DATABASE_URL does not exist.", remedy="Create it, then migrate."
+            )
         if "authentication failed" in text:
-            return Misconfigured("PostgreSQL refuses the user of SOJOURN_DATABASE_URL.", remedy="Check user and password.")
+            return Misconfigured(
+                "PostgreSQL refuses the user of SOJOURN_DATABASE_URL.", remedy="Check user and password."
+            )
         if "too many clients" in text or "remaining connection slots" in text:
             return StoreUnavailable("PostgreSQL takes no more connections.", remedy="Wait, or raise max_connections.")
         return StoreUnavailable(
-            "PostgreSQL cannot be reached, or went away.", remedy="See that it runs; then send it again with the same key."
+            "PostgreSQL cannot be reached, or went away.",
+            remedy="See that it runs; then send it again with the same key.",
         )
     return None
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 import psycopg
 from eventsourcing.application import Application
 from eventsourcing.persistence import InfrastructureFactory, Mapper, PersistenceError
-from eventsourcing.postgres import PostgresFactory
+from eventsourcing.postgres import BasePostgresFactory, PostgresFactory
 from eventsourcing.utils import Environment
 
 from ledger.errors import StoreUnavailable
@@ -35,7 +35,7 @@ class _Factory(PostgresFactory):
     application_recorder_class = LedgerRecorder
 
     def __init__(self, env: Environment, datastore: RoleDatastore) -> None:
-        InfrastructureFactory.__init__(self, env)
+        super(BasePostgresFactory, self).__init__(env)  # its own would make a datastore from the environment
         self.datastore = datastore
 
 
@@ -165,13 +165,11 @@ class Log(Application[str]):
                 events.append(to_stored(Draft(part.stream, 0, event, append.meta, next_id(), key)))
             parts.append(SealedPart(part.stream, part.expected, events))
         return SealedAppend(
-            parts=parts, answer=append.answer, opened=append.opened, rows=append.rows, new_keys=new_keys
+            parts=parts, answer=append.answer, opened=append.opened, rows=append.rows, moved=append.moved, new_keys=new_keys
         )
 
-    def _keys(
-        self, subjects: Iterable[Subject], opened: set[bytes]
-    ) -> tuple[dict[Subject, SubjectKey], list[NewKey]]:
-        """Keys of existing subjects are durable before they seal; those of a record that this append opens go with it."""
+    def _keys(self, subjects: Iterable[Subject], opened: set[bytes]) -> tuple[dict[Subject, SubjectKey], list[NewKey]]:
+        """Keys of existing subjects are durable before they seal; those of a record opened here go with the append."""
         fresh = {str(uuid.UUID(bytes=record_id)) for record_id in opened}
         made = [self.vault.make(subject) for subject in subjects if subject[0] in fresh]
         keys = {new.subject: new.key for new in made}

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from typing import Any, ClassVar
+from typing import Any
 
 import msgspec
 from cryptography.exceptions import InvalidTag
@@ -56,6 +56,7 @@ class Draft:
 class SealedEvent(StoredEvent):
     """A stored event with our clear columns. ``state`` is the ciphertext. Position and leaf come with the commit."""
 
+    originator_id: str
     event_id: bytes
     key_id: bytes
     key_check: bytes
@@ -70,10 +71,11 @@ class SealedNotification(SealedEvent):
     leaf: bytes
 
 
+_encode = msgspec.json.Encoder().encode
+
+
 class LedgerMapper(Mapper[str]):
     """Seals and opens. Asks for no transcoder, compressor or cipher of the library: it has one key per application."""
-
-    _encode: ClassVar[Callable[[Any], bytes]] = msgspec.json.Encoder().encode
 
     def __init__(self, events: dict[str, type[Event]] = EVENTS, upcasters: dict[str, Upcaster] = UPCASTERS) -> None:
         self._upcasters = upcasters
@@ -83,7 +85,7 @@ class LedgerMapper(Mapper[str]):
     def to_stored_event(self, domain_event: Draft) -> SealedEvent:  # type: ignore[override]
         """Seal a draft."""
         event, meta = domain_event.event, domain_event.meta
-        body = self._encode(Body(meta.actor, event, meta.reason, meta.request, meta.submission, meta.cause))
+        body = _encode(Body(meta.actor, event, meta.reason, meta.request, meta.submission, meta.cause))
         stream, topic, event_id, key = domain_event.originator_id, event.topic, domain_event.event_id, domain_event.key
         body_key = key.body_key(event_id)
         return SealedEvent(
@@ -96,7 +98,7 @@ class LedgerMapper(Mapper[str]):
             sha256(body_key).digest(),
         )
 
-    def to_domain_event(self, stored_event: StoredEvent) -> Any:
+    def to_domain_event(self, stored_event: StoredEvent) -> Any:  # noqa: ARG002 - the library's signature
         """Refused: a body opens with its key only; use ``open``."""
         raise TypeError("a sealed event opens with its key: LedgerMapper.open(notification, key)")
 
@@ -109,7 +111,7 @@ class LedgerMapper(Mapper[str]):
         if key is None:
             return Recorded(
                 position=sealed.id,
-                stream=sealed.originator_id,  # type: ignore[arg-type]
+                stream=sealed.originator_id,
                 version=sealed.originator_version,
                 recorded_at=sealed.recorded_at,
                 event_id=sealed.event_id.hex(),
@@ -121,13 +123,13 @@ class LedgerMapper(Mapper[str]):
         if sha256(body_key).digest() != sealed.key_check:
             raise LogBroken(f"Position {sealed.id}: the key check does not fit the key.", remedy=_REMEDY)
         try:
-            body = unseal(body_key, sealed.state, canonical.bound(stream, topic, sealed.event_id))  # type: ignore[arg-type]
+            body = unseal(body_key, sealed.state, canonical.bound(stream, topic, sealed.event_id))
         except InvalidTag:
             raise LogBroken(f"Position {sealed.id}: the body does not open in its place.", remedy=_REMEDY) from None
         opened = self._read(sealed.id, topic, body)
         return Recorded(
             position=sealed.id,
-            stream=stream,  # type: ignore[arg-type]
+            stream=stream,
             version=sealed.originator_version,
             recorded_at=sealed.recorded_at,
             event_id=sealed.event_id.hex(),
@@ -145,18 +147,17 @@ class LedgerMapper(Mapper[str]):
         decoder = self._decoders.get(topic)
         if decoder is not None:
             return decoder.decode(body)
-        if topic not in self._upcasters:
-            raise UnknownEvent(
-                f"Position {position}: event {topic!r} is not known to this release.",
-                remedy="Run the release that wrote it, or a later one.",
-            )
         raw = msgspec.json.decode(body, type=Body)
         event = raw.event
         while topic in self._upcasters:
             topic, event = self._upcasters[topic](event)
-        return Body(
-            raw.actor, msgspec.convert(event, self._events[topic]), raw.reason, raw.request, raw.submission, raw.cause
-        )
+        current = self._events.get(topic)
+        if current is None:
+            raise UnknownEvent(
+                f"Position {position}: event {topic!r} is not known to this release.",
+                remedy="Run the release that wrote it, or a later one.",
+            )
+        return Body(raw.actor, msgspec.convert(event, current), raw.reason, raw.request, raw.submission, raw.cause)
 
 
 _REMEDY = "Stop writing, keep the database as it is, and run `sojourn doctor`."

@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 from eventsourcing.persistence import IntegrityError, StoredEvent
@@ -120,7 +120,11 @@ class LedgerRecorder(PostgresApplicationRecorder):
 
     # -- writing
 
-    def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
+    def insert_events(
+        self,
+        stored_events: Sequence[StoredEvent],
+        **kwargs: Any,  # noqa: ARG002 - the library's signature
+    ) -> Sequence[int] | None:
         """The library's way in. Raises IntegrityError where a version is taken, TypeError for unsealed events."""
         parts: dict[str, list[SealedEvent]] = {}
         for event in stored_events:
@@ -139,7 +143,7 @@ class LedgerRecorder(PostgresApplicationRecorder):
 
 
 _COLUMNS = "position, stream, version, topic, event_id, recorded_at, key_id, key_check, body, leaf"
-_STATEMENTS = {
+_STATEMENTS: dict[str, LiteralString] = {
     "page": f"select {_COLUMNS} from {{schema}}.events where position between %s and %s order by position limit %s",
     "page_of_topics": f"select {_COLUMNS} from {{schema}}.events where position between %s and %s"
     " and topic = any(%s) order by position limit %s",

@@ -242,8 +242,10 @@ class Sequencer:
     def _receipt(self, conn: psycopg.Connection[Any], append: SealedAppend) -> Receipt | None:
         """Of an append that is in the log, else None; also None for one without events, which leaves no trace there."""
         rows = conn.execute(
-            f"select position, stream, version from {self.log}.events"  # type: ignore[arg-type]
-            " where stream = any(%s) and event_id = any(%s::uuid[]) order by position",
+            (
+                f"select position, stream, version from {self.log}.events"
+                " where stream = any(%s) and event_id = any(%s::uuid[]) order by position"
+            ).encode(),
             ([part.stream for part in append.parts], [e.event_id.hex() for part in append.parts for e in part.events]),
         ).fetchall()
         if not rows:

@@ -33,7 +33,7 @@ comment on column {log}.events.body is 'AES-256-GCM ciphertext.';
 comment on column {log}.events.leaf is 'SHA-256(0x00 | entry), RFC 6962 2.1.';
 
 create table {log}.heads (
-    stream   text primary key,
+    stream   text collate "C" primary key,
     version  bigint not null,
     position bigint not null,
     leaf     bytea not null

@@ -14,6 +14,7 @@ def upgrade() -> None:
     """Make everything; one transaction, so a failure leaves nothing."""
     # Straight to psycopg: SQLAlchemy would read the percent signs of our functions as parameters.
     connection = op.get_bind().connection.driver_connection
+    assert connection is not None
     for text in (
         sql("vault_and_tracking"),
         sql("event_log", log="ledger"),

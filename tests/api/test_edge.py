@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterator
 from typing import Any
 
+import httpx2
 import orjson
 import pytest
 import structlog
@@ -22,6 +23,7 @@ from api import problems
 from api.edge import Edge
 from ledger import telemetry
 from ledger.errors import LedgerError, StoreUnavailable
+from support.serving import served
 
 SECRET = "Marisol"
 
@@ -49,8 +51,8 @@ def lines() -> Iterator[io.StringIO]:
 
 
 @pytest.fixture
-def client(lines: io.StringIO) -> TestClient:
-    app = Starlette(
+def app(lines: io.StringIO) -> Starlette:
+    return Starlette(
         routes=[
             Route("/bodies/{id}", _size, methods=["POST"]),
             Route("/broken/{id}", _break),
@@ -59,6 +61,10 @@ def client(lines: io.StringIO) -> TestClient:
         middleware=[Middleware(Edge, body_bytes_max=1000)],
         exception_handlers={LedgerError: problems.answer, HTTPException: problems.answer},
     )
+
+
+@pytest.fixture
+def client(app: Starlette) -> TestClient:
     return TestClient(app)
 
 
@@ -145,3 +151,12 @@ def test_what_is_away_is_told_in_the_log_with_its_remedy(client: TestClient, lin
 
 def _lines(stream: io.StringIO) -> list[dict[str, Any]]:
     return [orjson.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_over_a_real_connection_fifty_megabytes_are_refused_and_the_answer_arrives(app: Starlette) -> None:
+    with served(app) as base:
+        told = httpx2.post(f"{base}/bodies/1", content=b"x" * 50_000_000)
+        assert told.status_code == 413
+        counted = httpx2.post(f"{base}/bodies/1", content=iter([b"x" * 1_000_000] * 50))
+        assert counted.status_code == 413
+        assert httpx2.post(f"{base}/bodies/1", content=b"x").text == "1", "and it serves on"

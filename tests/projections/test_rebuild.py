@@ -15,11 +15,12 @@ from ledger.errors import Conflict, Misconfigured
 from ledger.events import Recorded
 from ledger.store import faults
 from ledger.store.database import Database
+from ledger.store.following import connected, try_lock
 from projections import students
 from projections.projection import digest, reached, status
 from projections.projectors import Projectors, bring_to_head
 from projections.rebuild import Rebuild
-from projections.runner import BatchRunner, connected, try_lock
+from projections.runner import BatchRunner
 from support.logs import append, reading
 from support.projecting import counting, following, seen, tell, until
 from support.telling import histories

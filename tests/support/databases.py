@@ -31,7 +31,7 @@ def migrated_database(server: EmbeddedServer) -> Iterator[dict[str, str]]:
             sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(_TEMPLATE))
         )
     with psycopg.connect(server.conninfo(name), autocommit=True) as admin:
-        admin.execute(migrations.sql("roles").encode())  # a template's privileges on the database do not come along
+        admin.execute(migrations.sql("roles"))  # a template's privileges on the database do not come along
     yield {"database_url": server.conninfo(name), "master_key": MASTER_KEY}
     with psycopg.connect(server.conninfo("postgres"), autocommit=True) as admin:
         admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))

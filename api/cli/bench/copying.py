@@ -73,7 +73,10 @@ def copy_in(conninfo: str, events: Sequence[Plain]) -> float:
     with psycopg.connect(conninfo, autocommit=True) as conn:
         conn.execute(_TABLE.format(name="copied").encode())
         started = time.perf_counter()
-        with conn.cursor() as cursor, cursor.copy(f"copy copied ({_COLUMNS}) from stdin (format binary)".encode()) as copy:
+        with (
+            conn.cursor() as cursor,
+            cursor.copy(f"copy copied ({_COLUMNS}) from stdin (format binary)".encode()) as copy,
+        ):
             for chunk in chunks:
                 copy.write(chunk)
         return time.perf_counter() - started
@@ -83,9 +86,12 @@ def copy_out(conninfo: str) -> float:
     """COPY BINARY out of what ``copy_in`` wrote, the state of each row decoded as JSON; seconds."""
     with psycopg.connect(conninfo, autocommit=True) as conn:
         started = time.perf_counter()
-        with conn.cursor() as cursor, cursor.copy(
-            f"copy (select notification_id, {_COLUMNS} from copied) to stdout (format binary)".encode()
-        ) as copy:
+        with (
+            conn.cursor() as cursor,
+            cursor.copy(
+                f"copy (select notification_id, {_COLUMNS} from copied) to stdout (format binary)".encode()
+            ) as copy,
+        ):
             copy.set_types(("int8", "text", "int8", "text", "bytea"))
             loads = orjson.loads
             for row in copy.rows():

@@ -22,7 +22,7 @@ from typing import Any
 import psycopg
 from psycopg import errors as pg
 from psycopg import sql
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 import migrations
 from ledger.settings import Settings
@@ -54,11 +54,13 @@ class Ground:
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     _master_key: str = field(default_factory=lambda: secrets.token_hex(32))
 
-    def new_database(self) -> str:
-        """Make an empty database; its conninfo, as administrator."""
+    def new_database(self, template: str = "template1") -> str:
+        """Make a database, empty unless made after another; its conninfo, as administrator."""
         name = f"sojourn_bench_{os.getpid()}_{next(self._numbers)}"
         with psycopg.connect(self.admin, autocommit=True) as conn:
-            conn.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+            conn.execute(
+                sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(template))
+            )
         self._made.append(name)
         return make_conninfo(self.admin, dbname=name, options=f"-c statement_timeout={STATEMENT_TIMEOUT_S}s")
 
@@ -69,6 +71,20 @@ class Ground:
         return Settings.load(
             database_url=conninfo, read_url=None, master_key=self._master_key, master_key_file=None, fault=None
         )
+
+    @contextmanager
+    def copy(self, settings: Settings) -> Iterator[Settings]:
+        """A copy of a store that nobody has open, for one run: so no run meets what the one before it wrote."""
+        assert settings.database_url is not None
+        of = conninfo_to_dict(settings.database_url)["dbname"]
+        conninfo = make_conninfo(self.new_database(template=str(of)), options="")
+        name = self._made[-1]
+        migrations.upgrade(Database(conninfo))  # who may do what in a database is not copied with it
+        try:
+            yield settings.model_copy(update={"database_url": conninfo})
+        finally:
+            self._made.remove(name)
+            self._drop(name)
 
     def settle(self) -> None:
         """Have what was written so far on its way to the disk, so that no run pays for the one before it."""
@@ -92,10 +108,12 @@ class Ground:
 
     def drop_databases(self) -> None:
         """Drop every database made."""
+        while self._made:
+            self._drop(self._made.pop())
+
+    def _drop(self, name: str) -> None:
         with psycopg.connect(self.admin, autocommit=True) as conn:
-            while self._made:
-                name = sql.Identifier(self._made.pop())
-                conn.execute(sql.SQL("drop database if exists {} with (force)").format(name))
+            conn.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
 
 
 @contextmanager

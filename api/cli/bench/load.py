@@ -12,6 +12,7 @@ import itertools
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from typing import cast
 
 import msgspec
 import uvloop
@@ -73,8 +74,7 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's own class, of the same shape
 
     def send_next(self) -> None:
         """Send the next request, or be done where there is none."""

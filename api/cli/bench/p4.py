@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from functools import partial
 
 from api.bootstrap import open_store
@@ -18,20 +18,20 @@ from ledger.events import Meta
 from ledger.record import PlaceFact
 
 CALLERS = 64
-RECORDS = 2_000
+RECORDS = 4_000
 COMMANDS = 12_000
 PEER_EVENTS = 3_000
 PEER_THREADS = 8
 
 
-def measure(ground: Ground, size: Size) -> Iterator[Run]:
-    """Each run has a ledger of its own, that knows nothing yet: first one command to each record (``first_touch``,
-    which reads the record), then the commands that are counted, by when records and keys are in memory."""
+def measure(ground: Ground, size: Size) -> Generator[Run, None, None]:
+    """Each run has a copy of the records and a ledger that knows none of them yet: first one command to each record
+    (``first_touch``, which reads the record), then the commands that are counted, by when records and keys are in
+    memory."""
     settings = ground.new_store()
     with open_store(settings) as store, store.ledger() as ledger:
         load(ledger, ground.folder, size.of(RECORDS, CALLERS))
         records = state_student_ids(store)
-    enrollments = Enrollments(records)
     library = Library(ground.new_database())
     folder = message_db.find()
     messages = MessageDb(ground.new_database(), folder) if folder else None
@@ -46,7 +46,8 @@ def measure(ground: Ground, size: Size) -> Iterator[Run]:
             "message_db_8_connections": messages.one_by_one(PEER_THREADS, peer_events) if messages else None,
             "message_db_one_by_one": messages.one_by_one(1, peer_events // 2) if messages else None,
         }
-        with open_store(settings) as store, store.ledger() as ledger:
+        enrollments = Enrollments(records)
+        with ground.copy(settings) as own, open_store(own) as store, store.ledger() as ledger:
             ground.settle()
             first_touch = _rate(ledger, enrollments.commands(len(records)))
             ground.settle()

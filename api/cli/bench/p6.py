@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from random import Random
 
 import psycopg
@@ -25,7 +25,7 @@ CATCH_UP_S = 300
 SEED = 6
 
 
-def measure(ground: Ground, size: Size) -> Iterator[Run]:
+def measure(ground: Ground, size: Size) -> Generator[Run, None, None]:
     """Each run has a service of its own. The bare read and the static answer come first, while nothing else is going
     on; then one read of each student (``first_touch``, which asks the vault for the key of each record's entries);
     then the reads that are counted. The bare read finds rows of the same sizes by the same keys."""

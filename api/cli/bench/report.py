@@ -6,15 +6,19 @@ medians. What was not measured is None and said to be missing; it is not left ou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from api.cli.bench.ground import Ground
+
+WIDTH = 100
+"""Columns of the table where it goes to a file."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +72,7 @@ class Row:
     work: str
     unit: str
     goals: Sequence[Goal]
-    measure: Callable[[Ground, Size], Iterator[Run]]
+    measure: Callable[[Ground, Size], Generator[Run, None, None]]
 
 
 @dataclass(frozen=True)
@@ -169,45 +173,59 @@ class Report:
     def print_table(self) -> None:
         """The report on stdout, for people."""
         console = Console()
+        if not console.is_terminal:
+            console = Console(width=max(console.width, WIDTH))
         postgresql = self.machine["postgresql"]
         console.print(
             f"{self.machine['cores']} cores ({self.machine['processor']}), {self.machine['memory_gib']} GiB,"
             f" Python {self.machine['python']}, PostgreSQL {postgresql['server_version']}"
             f" (fsync {postgresql['fsync']}, checksums {postgresql['data_checksums']}), {self.machine['measured_at']}"
         )
-        table = Table(show_lines=True)
-        for heading in ("row", "rate", "limits and peers", "goal", "reached", "must", "stretch", "met"):
-            table.add_column(heading, justify="left" if heading in ("row", "limits and peers", "goal") else "right")
         for measured in self.rows:
-            table.add_row(*_cells(measured))
-        console.print(table)
+            console.print(_table(measured))
         if self.scale < 1:
             console.print(f"Scale {self.scale:g}: a look at whether it runs, no figures.")
 
 
-def _cells(measured: Measured) -> list[str]:
+def _table(measured: Measured) -> Table:
+    """One row: what was measured, each limit and peer with the ratio to it, the other figures."""
     data, row = measured.data(), measured.row
-    low, high = data["spread"]["rate"]
-    peers = [f"{name} {'missing' if rate is None else f'{rate:,.0f}'}" for name, rate in data["against"].items()]
-    peers += [f"({name} {value:,.10g})" for name, value in data["more"].items()]
-    spread = data["spread"]["ratio"]
-    reached = [_shown(goal["value"]) for goal in data["goals"]]
-    if spread is not None:
-        reached[0] += f" [{_shown(spread[0])}..{_shown(spread[1])}]"
-    return [
-        f"{row.id} {row.work}",
-        f"{data['rate']:,.0f} {row.unit}\n[{low:,.0f}..{high:,.0f}]",
-        "\n".join(peers),
-        "\n".join(f"{goal.of} at most" if goal.at_most else f"ratio to {goal.of}" for goal in row.goals),
-        "\n".join(reached),
-        "\n".join(_shown(goal.must) for goal in row.goals),
-        "\n".join(_shown(goal.stretch) for goal in row.goals),
-        {True: "yes", False: "NO", None: "?"}[data["met"]],
-    ]
+    goals = {goal["of"]: goal for goal in data["goals"]}
+    spread = data["spread"]
+    met = {True: "yes", False: "NO", None: "?"}
+    table = Table(
+        title=f"{row.id} {row.work}: median of {len(measured.runs)}", title_justify="left", box=box.SIMPLE_HEAD
+    )
+    table.add_column(row.unit, no_wrap=True)
+    for heading in ("", "from..to", "ratio", "must", "stretch", "met"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_row("[bold]Sojourn[/]", f"[bold]{_shown(data['rate'])}[/]", _between(spread["rate"]))
+    for name, value in (data["against"] | data["more"]).items():
+        cells = [name, "missing" if value is None else _shown(value)]
+        goal = goals.get(name)
+        if goal is not None:
+            is_first = name == data["measured_against"]
+            # Where there is no must, it is the stretch that is said to be met or not.
+            kept = met[goal["met"]] if goal["must"] is not None else f"({met[goal['stretch_met']]})"
+            cells += [
+                _between(spread["ratio"]) if is_first else "",
+                "" if goal["kind"] == "at most" else _shown(goal["value"]),
+                _shown(goal["must"]),
+                _shown(goal["stretch"]),
+                kept,
+            ]
+        table.add_row(*cells)
+    return table
+
+
+def _between(spread: Sequence[float] | None) -> str:
+    return "" if spread is None else "..".join(map(_shown, spread))
 
 
 def _shown(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3g}"
+    if value is None:
+        return "-"
+    return f"{value:,.0f}" if value >= 1_000 else f"{value:.3g}"
 
 
 def _round(value: float | None) -> float | None:
@@ -215,7 +233,7 @@ def _round(value: float | None) -> float | None:
     return None if value is None else float(f"{value:.4g}")
 
 
-def _all(kept: Iterator[bool | None]) -> bool | None:
+def _all(kept: Iterable[bool | None]) -> bool | None:
     found = list(kept)
     if False in found:
         return False

@@ -15,6 +15,7 @@ from contextlib import ExitStack
 import msgspec
 import uvicorn
 from fastapi import FastAPI, Request
+from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -107,7 +108,7 @@ def main_serve() -> None:
     with ExitStack() as stack:
         store = stack.enter_context(open_store(config.settings()))
         ledger = stack.enter_context(store.ledger())
-        rows = AsyncConnectionPool(
+        rows: AsyncConnectionPool[AsyncConnection] = AsyncConnectionPool(
             config.rows or config.database_url, min_size=1, max_size=POOL_SIZE, open=False, kwargs={"autocommit": True}
         )
         listening = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=2048))

@@ -24,9 +24,10 @@ LOG_TAIL_CHARS = 2_000
 
 @dataclass(frozen=True)
 class Service:
-    """A service that answers. port: on 127.0.0.1."""
+    """A service that answers. port: on 127.0.0.1. log: its words."""
 
     port: int
+    log: Path
 
     def send(
         self, requests: Sequence[bytes], *, connections: int, expect: int, times: int = 1, timeout_s: float = 120
@@ -40,7 +41,7 @@ class Service:
             expect=expect,
             timeout_s=timeout_s,
         )
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: S603 - this Python, our own module
             _python(load.__name__, "main"),
             input=msgspec.msgpack.encode(plan),
             stdout=subprocess.PIPE,
@@ -50,7 +51,7 @@ class Service:
         )
         outcome = msgspec.msgpack.decode(done.stdout, type=load.Outcome)
         if outcome.error:
-            raise StoreUnavailable(f"The load could not be sent: {outcome.error}.", remedy="See the service's log.")
+            raise StoreUnavailable(f"The load could not be sent: {outcome.error}.", remedy=_tail(self.log))
         return outcome
 
 
@@ -66,8 +67,8 @@ def serving(ground: Ground, settings: Settings, *, follow: bool = True) -> Itera
     with ExitStack() as stack:
         if follow:
             stack.enter_context(_process("main_follow", config, ground.folder / "follow.log"))
-        port = stack.enter_context(_process("main_serve", config, ground.folder / "serve.log"))
-        service = Service(port)
+        log = ground.folder / "serve.log"
+        service = Service(stack.enter_context(_process("main_serve", config, log)), log)
         # The first answer comes when the app has started.
         service.send([get(server.STATIC)], connections=1, expect=200, timeout_s=START_TIMEOUT_S)
         yield service
@@ -77,7 +78,7 @@ def serving(ground: Ground, settings: Settings, *, follow: bool = True) -> Itera
 def _process(main: str, config: server.Config, log: Path) -> Iterator[int]:
     """A process of the service; the number that it says once it has started. It ends with its standard input."""
     with log.open("ab") as stderr:
-        child = subprocess.Popen(
+        child = subprocess.Popen(  # noqa: S603 - this Python, our own module
             _python(server.__name__, main),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -93,8 +94,7 @@ def _process(main: str, config: server.Config, log: Path) -> Iterator[int]:
             ready, _, _ = select.select([child.stdout], [], [], START_TIMEOUT_S)
             said = child.stdout.readline() if ready else b""
             if not said:
-                tail = log.read_text(errors="replace")[-LOG_TAIL_CHARS:]
-                raise StoreUnavailable(f"The service to be measured did not start: {tail}", remedy="See its words.")
+                raise StoreUnavailable("The service to be measured did not start.", remedy=_tail(log))
             yield int(said)
         finally:
             child.stdin.close()
@@ -102,6 +102,11 @@ def _process(main: str, config: server.Config, log: Path) -> Iterator[int]:
                 child.wait(STOP_TIMEOUT_S)
             except subprocess.TimeoutExpired:
                 child.kill()
+
+
+def _tail(log: Path) -> str:
+    """The end of a log, which goes when the run ends."""
+    return f"The end of its log: {log.read_text(errors='replace')[-LOG_TAIL_CHARS:]}"
 
 
 def get(path: str, *headers: str) -> bytes:

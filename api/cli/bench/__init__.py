@@ -1,0 +1,70 @@
+"""``sojourn bench``: the product's own code path, its physical limits and its peers, side by side in one run.
+
+Invariant: what is timed is what the product runs, never a copy of it; everything of a run meets the same PostgreSQL
+with the product's settings (fsync on, data checksums on). One module for each row of the table of numbers; the limits
+and peers are ``copying``, ``library`` and ``message_db``, and two routes of ``server``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from itertools import islice
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from api.cli.talk import Json, print_json, quiet_logs, say
+from ledger.errors import Refused
+from ledger.settings import Settings
+
+if TYPE_CHECKING:
+    from api.cli.bench.report import Report
+
+RUNS = 3
+"""Fewer runs give no median."""
+
+
+def run(ids: Sequence[str] = (), *, settings: Settings | None = None, runs: int = RUNS, scale: float = 1.0) -> Report:
+    """Measure rows, all of them where none is named, in the order of the table.
+
+    settings: whose URL names the server to measure on; without one, an embedded server of its own. scale: share of
+    the usual counts. Raises Refused where there is no such row, and what the rows raise.
+    """
+    from api.cli.bench import p1, p4, p5, p6, p7
+    from api.cli.bench.ground import ground
+    from api.cli.bench.report import Measured, Report, Size
+
+    rows = {row.id: row for row in (p1.ROW, p4.ROW, p5.ROW, p6.ROW, p7.ROW)}
+    wanted = {given.upper() for given in ids} or set(rows)
+    if unknown := sorted(wanted - set(rows)):
+        raise Refused(f"There is no row {', '.join(unknown)}.", remedy=f"There are: {', '.join(rows)}.")
+    measured = []
+    with ground(settings or Settings.load()) as place:
+        machine = place.machine()
+        for row in (row for row in rows.values() if row.id in wanted):
+            made = []
+            with closing(row.measure(place, Size(scale))) as steps:
+                for done in islice(steps, runs):
+                    made.append(done)
+                    say(f"{row.id} run {len(made)} of {runs}: {done.rate:,.0f} {row.unit}")
+            measured.append(Measured(row, made))
+    return Report(machine=machine, rows=measured, scale=scale)
+
+
+def bench(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="NAMES...", help="Rows, such as P4; all if none.")
+    ] = None,
+    as_json: Json = False,
+    runs: Annotated[int, typer.Option("--runs", min=1, help="Runs of each row; three give a median.")] = RUNS,
+    scale: Annotated[float, typer.Option("--scale", min=0.001, help="Share of the usual counts, for a look.")] = 1.0,
+) -> None:
+    """Measure, beside limits and peers, on an embedded server of its own or on that of SOJOURN_DATABASE_URL."""
+    settings = Settings.load()
+    quiet_logs(settings)
+    report = run(names or (), settings=settings, runs=runs, scale=scale)
+    if as_json:
+        print_json(report.data())
+    else:
+        report.print_table()
