@@ -9,8 +9,8 @@ import getpass
 import os
 import secrets
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +25,7 @@ from ledger.errors import LedgerError, Misconfigured
 from ledger.ids import Uuid7Source
 from ledger.settings import Settings, decode_secrets, read_secret
 from ledger.store import faults
-from ledger.store.data_folder import claim, default_data_dir
+from ledger.store.data_folder import claim, default_data_dir, sync
 from ledger.store.database import Database, Role
 from ledger.store.embedded import EmbeddedServer
 from ledger.store.log import Log
@@ -150,19 +150,33 @@ def _embedded_masters(settings: Settings, data: Path) -> list[MasterKey]:
     file = data / MASTER_KEY_FILE
     if not file.exists():
         # Written whole under another name first: a crash leaves no half a key, and two first starts agree on one.
-        draft = data / f".{MASTER_KEY_FILE}.{os.getpid()}"
-        draft.touch(mode=0o600)
-        draft.write_text(secrets.token_hex(32) + "\n")
-        try:
+        draft = _written(file, [secrets.token_hex(32)])
+        with suppress(FileExistsError):
             os.link(draft, file)
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
+        draft.unlink()
+        sync(data)
     secrets_in_file = decode_secrets(read_secret(file, str(file)), str(file))
     if not secrets_in_file:
         raise Misconfigured(f"{file} is empty.", remedy="Put back the key that was in it: without it nothing opens.")
     return [MasterKey.of(secret) for secret in secrets_in_file]
+
+
+def replace_secrets(file: Path, lines: Sequence[str]) -> None:
+    """Put other lines in the place of a key file's, whole or not at all, also through a power cut."""
+    _written(file, lines).replace(file)
+    sync(file.parent)
+
+
+def _written(file: Path, lines: Sequence[str]) -> Path:
+    """A draft beside a file, on the disk: without a key nothing opens any more."""
+    draft = file.with_name(f".{file.name}.{os.getpid()}")
+    draft.unlink(missing_ok=True)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "w") as out:
+        out.write("\n".join(lines) + "\n")
+        out.flush()
+        os.fsync(out.fileno())
+    return draft
 
 
 def services(store: Store, ledger: Ledger) -> Services:

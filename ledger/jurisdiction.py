@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from ledger.calendar import Calendar
 from ledger.errors import BadValue, LogBroken, UnknownState
 from ledger.events.base import Event
 from ledger.events.jurisdiction import CalendarSet, ProfileSet
@@ -83,6 +84,11 @@ class SetCalendar(msgspec.Struct, frozen=True, kw_only=True):
 def default_profile(state: str) -> Profile:
     """The profile of a state that has set none: the default, on the clock of most of its people."""
     return msgspec.structs.replace(DEFAULT, time_zone=_TIME_ZONES.get(state, DEFAULT.time_zone))
+
+
+def calendar_of(jurisdiction: Jurisdiction) -> Calendar:
+    """The state's days, in its own zone, ready to be counted."""
+    return Calendar.from_event(jurisdiction.calendar, jurisdiction.profile.time_zone)
 
 
 def default_jurisdiction(state: str) -> Jurisdiction:

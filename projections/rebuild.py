@@ -25,7 +25,7 @@ from ledger.store.database import Database, Role, translated
 from ledger.store.datastore import RoleDatastore
 from ledger.store.following import Interruption, connected, try_lock, wait_for_lock
 from projections.projection import Projection, statement
-from projections.runner import BATCH_EVENTS_MAX, PROJECTED, Readable, Tables, Tracker, releasing
+from projections.runner import BATCH_EVENTS_MAX, PROJECTED, Readable, Tables, Tracker
 
 Progress = Callable[[int, int], None]
 """Called after every batch with the position reached and the head of the log."""
@@ -66,7 +66,7 @@ class Rebuild:
 
     def run(self) -> Rebuilt:
         """Rebuild now. Raises Conflict when another rebuild of it runs, StoreUnavailable, and what the fold raises."""
-        with connected(self._database, self._projection.next) as conn, translated(), releasing(conn):
+        with connected(self._database, self._projection.next) as conn, translated():
             if not try_lock(conn, self._projection.next):
                 raise Conflict(
                     f"Read model {self._projection.name} is being rebuilt by another process.",
@@ -82,7 +82,6 @@ class Rebuild:
             connected(self._database, self._projection.next) as conn,
             interruption.of(conn),
             translated(),
-            releasing(conn),
         ):
             if self._is_outdated(conn):
                 wait_for_lock(conn, self._projection.next, self._stop)

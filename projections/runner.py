@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
@@ -223,7 +223,7 @@ class BatchRunner:
         whatever the fold raises.
         """
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        with connected(self._database, self.projection.name) as conn, translated(), releasing(conn):
+        with connected(self._database, self.projection.name) as conn, translated():
             self._tables.create(conn)
             conn.execute(sql.SQL("listen {}").format(sql.Identifier(PROJECTED)))
             while (so_far := reached(conn, self.projection.name)) < position:
@@ -321,14 +321,3 @@ class BatchRunner:
         with suppress(psycopg.Error):
             self._tables.note_failure(conn, f"{type(error).__qualname__} in positions {first} to {last}")
         _log.error("projector stopped", projection=self.projection.name, first=first, last=last, exc_info=error)
-
-
-@contextmanager
-def releasing(conn: psycopg.Connection[Any]) -> Iterator[None]:
-    """Let go of every lock at the end of the block. A closed connection lets go of them too, but only when the server
-    gets to it, and whoever comes next would find them held."""
-    try:
-        yield
-    finally:
-        with suppress(psycopg.Error):
-            conn.execute("select pg_advisory_unlock_all()")

@@ -10,8 +10,7 @@ import sys
 import typer
 
 from api.cli import keys, project, serve, store, students, submit, token
-
-# B from api.cli.bench import bench
+from api.cli.bench import bench
 from ledger.errors import LedgerError
 
 app = typer.Typer(
@@ -30,7 +29,7 @@ app.command()(submit.sample)
 app.command()(submit.submit)
 app.command()(students.student)
 app.command()(students.students)
-# B app.command()(bench)
+app.command()(bench)
 app.add_typer(project.app, name="project")
 app.add_typer(token.app, name="token")
 app.add_typer(keys.app, name="keys")
@@ -45,8 +44,9 @@ def main() -> None:
         if e.remedy:
             print(f"  {e.remedy}", file=sys.stderr)
         sys.exit(1)
-    except BrokenPipeError:
-        sys.stderr.close()
+    except OSError as e:
+        # A file or folder that was named: its name and what the system says of it.
+        print(f"sojourn: {e.filename or 'system'}: {e.strerror or e}", file=sys.stderr)
         sys.exit(1)
 
 

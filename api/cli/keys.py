@@ -27,7 +27,7 @@ def rotate() -> None:
     Embedded: makes the new key and keeps the old one until the last key is rewrapped. By URL: set SOJOURN_MASTER_KEY to
     "NEW,OLD", restart the services, run this, then set it to NEW alone.
     """
-    from api.bootstrap import MASTER_KEY_FILE, data_folder
+    from api.bootstrap import MASTER_KEY_FILE, data_folder, replace_secrets
     from ledger.settings import Settings
 
     settings = Settings.load()
@@ -38,11 +38,12 @@ def rotate() -> None:
             pass  # makes the key file if this is the first command
         file = data / MASTER_KEY_FILE
         with _alone(data):
-            _prepend(file)
+            lines = file.read_text().split()
+            if len(lines) == 1:  # two lines: an interrupted rotation goes on
+                replace_secrets(file, [secrets.token_hex(32), *lines])
         count = _rewrap()
-        # Every key is under the new master key; the old one opens nothing any more.
-        with _alone(data):
-            _replace(file, file.read_text().split()[:1])
+        # Every key is under the new master key, and whoever started meanwhile has read both.
+        replace_secrets(file, file.read_text().split()[:1])
         say(f"{count:,} keys rewrapped under a new master key in {file}.")
         return
     if len(given) < 2:
@@ -81,19 +82,3 @@ def _alone(data: Path) -> Iterator[None]:
         yield
     finally:
         release(descriptor)
-
-
-def _prepend(file: Path) -> None:
-    lines = file.read_text().split()
-    if len(lines) == 1:  # two lines: an interrupted rotation goes on
-        _replace(file, [secrets.token_hex(32), *lines])
-
-
-def _replace(file: Path, lines: list[str]) -> None:
-    from ledger.store.data_folder import sync
-
-    draft = file.with_name(f".{file.name}.new")
-    draft.touch(mode=0o600)
-    draft.write_text("\n".join(lines) + "\n")
-    draft.replace(file)
-    sync(file.parent)

@@ -267,7 +267,9 @@ def _must_be_free(host: str, port: int) -> None:
         taken = e.errno == errno.EADDRINUSE
         raise Misconfigured(
             f"Nobody can listen on {host}, port {port}: {'it is taken' if taken else e.strerror}.",
-            remedy="Give another with --port, or end what listens there." if taken else "Give others, --host and --port.",
+            remedy="Give another with --port, or end what listens there."
+            if taken
+            else "Give others, --host and --port.",
         ) from None
 
 

@@ -147,10 +147,8 @@ class _Answers:
         if self._sheet is not None:
             self._sheet.finish()
         if self._file is not None and self._rows < report.rows:
-            say(
-                f"  {report.rows - self._rows:,} of its rows were applied by an earlier run, and their answers are written"
-                " by the run that applies them only."
-            )
+            earlier = report.rows - self._rows
+            say(f"  An earlier run applied {earlier:,} of its rows; only the run that applies a row writes its answer.")
         if len(self._students) <= NAMED_STUDENTS_MAX:
             for student in self._students:
                 say(f"  sojourn student {student}")

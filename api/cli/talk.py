@@ -70,7 +70,7 @@ def say(text: str) -> None:
 def progress(what: str) -> Iterator[Callable[[int, int], None]]:
     """A bar on stderr with rate and time left; nothing where stderr is no terminal."""
     if not sys.stderr.isatty():
-        yield lambda done, total: None
+        yield lambda *_: None
         return
     from rich.console import Console
     from rich.progress import (

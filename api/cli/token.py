@@ -19,11 +19,17 @@ def _token() -> None:
 
 @app.command()
 def create(
-    name: Annotated[str, typer.Option("--name", help="Who will act; every record of its acts names it.")],
-    role: Annotated[str, typer.Option("--role", help="What it may do.")],
-    state: Annotated[str | None, typer.Option("--state", help="USPS code that the role is narrowed to.")] = None,
-    region: Annotated[str | None, typer.Option("--region", help="Region that it is narrowed to.")] = None,
-    district: Annotated[str | None, typer.Option("--district", help="District id that it is narrowed to.")] = None,
+    name: Annotated[
+        str, typer.Option("--name", metavar="NAME", help="Who will act; every record of its acts names it.")
+    ],
+    role: Annotated[str, typer.Option("--role", metavar="ROLE", help="What it may do.")],
+    state: Annotated[
+        str | None, typer.Option("--state", metavar="ST", help="USPS code that the role is narrowed to.")
+    ] = None,
+    region: Annotated[str | None, typer.Option("--region", metavar="R", help="Region that it is narrowed to.")] = None,
+    district: Annotated[
+        str | None, typer.Option("--district", metavar="ID", help="District id that it is narrowed to.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Make a token. Its secret is printed once and kept nowhere."""

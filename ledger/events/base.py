@@ -19,7 +19,7 @@ class KeyClass(StrEnum):
     LEDGER = "ledger"
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A fact about the world or about the ledger, in the past tense, never changed once recorded.
 
     ``topic`` is the stored name with its version.
@@ -41,7 +41,7 @@ class Erased(Event, frozen=True, kw_only=True):
     was: str
 
 
-class Meta(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Meta(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Who, why and from where: sealed with the event's body, so that it goes when the body goes.
 
     actor: the principal's name, as he signed in. reason: his words, required where a person decides.
@@ -56,7 +56,7 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     cause: int | None = None
 
 
-class Recorded(msgspec.Struct, frozen=True, kw_only=True):
+class Recorded(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An event with its place: what a reader of the log gets once the body is opened.
 
     position: gap-free place in the log, from 1. version: count within the stream, from 1. recorded_at: when the

@@ -14,7 +14,6 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import msgspec
 from psycopg.rows import tuple_row
@@ -27,7 +26,7 @@ from ledger.intake.layout import FoundRow, Header, RawStudent, Scan, check_recei
 from ledger.intake.response import RowAnswer
 from ledger.intake.rules import Finding
 from ledger.intake.student import Outcome, action_finding, place_student
-from ledger.jurisdiction import Profile
+from ledger.jurisdiction import Profile, calendar_of
 from ledger.record import RecordState, all_unchanged, fold, packed_rows
 from ledger.store import faults
 from ledger.store.append import Append, Opening, Part
@@ -114,8 +113,8 @@ def submit(
     """
     started = time.perf_counter()
     header = read_header(path)
-    profile = ledger.profile(header.state)
-    check_received(header, ledger.clock().astimezone(ZoneInfo(profile.time_zone)).date())
+    jurisdiction = ledger.jurisdiction(header.state)
+    check_received(header, calendar_of(jurisdiction).day_of(ledger.clock()))
     submission = submission_id(header)
     meta = Meta(actor=actor, submission=submission)
     with _one_at_a_time(ledger, header.state):
@@ -126,7 +125,7 @@ def submit(
             _record_refusal(ledger, path, header, applied, refusal, meta)
             raise
         _must_be_next(ledger, header.state, submission, scanned, applied)
-        run = _Run(ledger, scanned, profile, submission, meta, applied, answer)
+        run = _Run(ledger, scanned, jurisdiction.profile, submission, meta, applied, answer)
         if applied.completed is None:
             run.receive()
             for chunk in _chunks(run.left(path), chunk_rows):

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import time
+from threading import Lock
 from typing import Any
 
+import psycopg
 from eventsourcing.postgres import ConnectionPool, PostgresDatastore
 from psycopg import Connection
 from psycopg.rows import dict_row
+from psycopg_pool import PoolTimeout
+
+WAIT_SECONDS_MAX = 10.0
+"""How long a caller waits for a connection while PostgreSQL gives connections and all of the pool are in use."""
+
+ASK_AFTER_SECONDS = 0.25
+"""After how long a wait PostgreSQL is asked whether it gives connections at all; for as long the answer holds."""
 
 
 class RoleDatastore(PostgresDatastore):
@@ -23,7 +33,7 @@ class RoleDatastore(PostgresDatastore):
             dbname="", host="", port="", user="", password="", schema=schema, originator_id_type="text", pre_ping=True
         )
         self.pool.close()
-        self.pool = ConnectionPool[Connection[Any]](
+        self.pool = _Pool(
             conninfo,
             connection_class=Connection,
             kwargs={"row_factory": dict_row},
@@ -32,5 +42,50 @@ class RoleDatastore(PostgresDatastore):
             open=False,
             configure=self.after_connect_func(),
             check=ConnectionPool.check_connection,
-            timeout=10.0,
+            timeout=WAIT_SECONDS_MAX,
+            # The pool would try again after ever longer pauses, and PostgreSQL be back for minutes before it looked.
+            # So it gives up at once, and whoever needs a connection next makes it try.
+            reconnect_timeout=0,
         )
+
+
+class _Pool(ConnectionPool[Connection[Any]]):
+    """A pool whose callers hear in PostgreSQL's own words that it gives no connection, and soon.
+
+    The library's lets each of them wait for the whole timeout and then says that it timed out; while PostgreSQL is
+    away a thousand callers would stand in line for that, a few threads at a time.
+    """
+
+    def __init__(self, conninfo: str, **options: Any) -> None:
+        super().__init__(conninfo, **options)
+        self._asking = Lock()
+        self._asked_at = 0.0
+        self._refusal: psycopg.OperationalError | None = None
+
+    def getconn(self, timeout: float | None = None) -> Connection[Any]:
+        """A connection. Raises psycopg.OperationalError: why PostgreSQL gives none, or PoolTimeout."""
+        deadline = time.monotonic() + (self.timeout if timeout is None else timeout)
+        if self._refusal is not None and not self.get_stats()["pool_size"]:
+            self._ask()
+        try:
+            return super().getconn(min(ASK_AFTER_SECONDS, deadline - time.monotonic()))
+        except PoolTimeout:
+            self._ask()
+            return super().getconn(max(deadline - time.monotonic(), ASK_AFTER_SECONDS))
+
+    def _ask(self) -> None:
+        """Raise what PostgreSQL says to a new connection, if it refuses one; one caller asks for all."""
+        with self._asking:
+            if time.monotonic() - self._asked_at > ASK_AFTER_SECONDS:
+                self._refusal = _refusal(str(self.conninfo))
+                self._asked_at = time.monotonic()
+            if self._refusal is not None:
+                raise type(self._refusal)(*self._refusal.args) from self._refusal
+
+
+def _refusal(conninfo: str) -> psycopg.OperationalError | None:
+    try:
+        Connection.connect(conninfo).close()
+    except psycopg.OperationalError as e:
+        return e
+    return None

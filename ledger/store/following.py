@@ -97,8 +97,9 @@ def connected(
 ) -> Iterator[psycopg.Connection[Any]]:
     """A follower's own connection, in autocommit. Raises StoreUnavailable, Misconfigured.
 
-    kind: of follower, as the server's list of connections shows it. durable: whether commits wait for the disk. A projector's need not: rows and position come back together or not at
-    all, and what a crash of PostgreSQL takes is folded again.
+    kind: of follower, as the server's list of connections shows it. durable: whether commits wait for the disk. A
+    projector's need not: rows and position come back together or not at all, and what a crash of PostgreSQL takes is
+    folded again.
     """
     # A link that died silently is noticed in half a minute, not in the two hours of the system's default.
     conninfo = make_conninfo(
@@ -113,7 +114,13 @@ def connected(
         arrays.register(conn)
         if not durable:
             conn.execute("set synchronous_commit = off")
-        yield conn
+        try:
+            yield conn
+        finally:
+            # A closed connection lets go of its locks too, but only when the server gets to it, and whoever comes next
+            # would find them held.
+            with suppress(psycopg.Error):
+                conn.execute("select pg_advisory_unlock_all()")
 
 
 def try_lock(conn: psycopg.Connection[Any], name: str) -> bool:

@@ -120,17 +120,24 @@ class LedgerRecorder(PostgresApplicationRecorder):
 
     # -- writing
 
-    def insert_events(
-        self,
-        stored_events: Sequence[StoredEvent],
-        **kwargs: Any,  # noqa: ARG002 - the library's signature
-    ) -> Sequence[int] | None:
-        """The library's way in. Raises IntegrityError where a version is taken, TypeError for unsealed events."""
+    def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
+        """The library's way in: the positions, in the order of the events.
+
+        Raises IntegrityError where a version is taken or left out, TypeError for unsealed events and for whatever else
+        is to be stored with them (``tracking``): refused, where the library's own function drops it without a word.
+        """
+        if kwargs:
+            raise TypeError(f"nothing else is stored with events here: {', '.join(kwargs)}")
+        if not stored_events:
+            return []
         parts: dict[str, list[SealedEvent]] = {}
         for event in stored_events:
             if not isinstance(event, SealedEvent):
                 raise TypeError("only sealed events can be stored")
-            parts.setdefault(str(event.originator_id), []).append(event)
+            before = parts.setdefault(str(event.originator_id), [])
+            if before and event.originator_version != before[-1].originator_version + 1:
+                raise IntegrityError(f"Stream {event.originator_id}: versions follow each other.")
+            before.append(event)
         append = SealedAppend(parts=[SealedPart(s, es[0].originator_version - 1, es) for s, es in parts.items()])
         with self.datastore.get_connection() as conn:
             arrays.register(conn)
@@ -139,7 +146,10 @@ class LedgerRecorder(PostgresApplicationRecorder):
             raise IntegrityError(str(outcome))
         if isinstance(outcome, LedgerError):
             raise outcome
-        return range(outcome.position - len(stored_events) + 1, outcome.position + 1)
+        # A stream's events lie together, in the order in which the streams were first named.
+        places = {id(event): place for place, event in enumerate(e for events in parts.values() for e in events)}
+        first = outcome.position - len(stored_events) + 1
+        return [first + places[id(event)] for event in stored_events]
 
 
 _COLUMNS = "position, stream, version, topic, event_id, recorded_at, key_id, key_check, body, leaf"

@@ -175,7 +175,7 @@ class Sequencer:
         try:
             outcomes = self._write([waiting.append for waiting in group])
         finally:
-            _resolve(group, outcomes or [_closing()] * len(group))
+            _resolve(group, outcomes or [_unknown()] * len(group))
         self._seconds.observe(time.perf_counter() - started)
         self._appends.observe(len(group))
         self._events.inc(sum(w.size for w, o in zip(group, outcomes, strict=True) if _wrote(o)))
@@ -233,10 +233,7 @@ class Sequencer:
             except (psycopg.Error, LedgerError) as e:
                 self._drop()
                 if time.monotonic() > deadline:
-                    raise OutcomeUnknown(
-                        "PostgreSQL went away while the commit was under way; whether it is recorded is not known.",
-                        remedy="Send it again with the same Idempotency-Key: it is then recorded once.",
-                    ) from e
+                    raise _unknown() from e
                 time.sleep(0.1)
 
     def _receipt(self, conn: psycopg.Connection[Any], append: SealedAppend) -> Receipt | None:
@@ -284,6 +281,13 @@ def _wrote(outcome: Outcome) -> bool:
 
 def _closing() -> StoreUnavailable:
     return StoreUnavailable("The ledger is closing.", remedy="Send it again to a running service.")
+
+
+def _unknown() -> OutcomeUnknown:
+    return OutcomeUnknown(
+        "PostgreSQL went away while the commit was under way; whether it is recorded is not known.",
+        remedy="Send it again with the same Idempotency-Key: it is then recorded once.",
+    )
 
 
 def _defect(error: Exception) -> LedgerError:

@@ -24,7 +24,6 @@ comment on column tracking.positions.notification_id is 'Last position whose eff
 create table tracking.projections (
     name    text primary key,
     version integer not null,
-    digest  bytea,
     rebuilt_at timestamptz
 );
 comment on table tracking.projections is 'Which version of each read model''s declaration its live tables hold.';

@@ -188,7 +188,7 @@ def test_a_follower_that_is_deep_in_a_batch_stops_promptly_and_leaves_nothing_ha
 def test_a_follower_comes_back_when_its_connection_was_cut(database: Database, ledger: Ledger) -> None:
     with following(counting(), database, ledger.log) as runner, reading(database) as conn:
         until(lambda: runner.state == "live")
-        assert end_connections(database, "sojourn counting") == 1
+        assert end_connections(database, "counting") == 1
         tell(ledger, 1, 2)
         until(lambda: seen(conn) == [1, 2])
 
@@ -227,7 +227,7 @@ def test_many_projectors_at_once_fold_every_event_once(database: Database, ledge
         for number in range(1, 31):
             tell(ledger, number)
             if number % 10 == 0:
-                end_connections(database, "sojourn counting")
+                end_connections(database, "counting")
         until(lambda: seen(conn) == list(range(1, 31)))
 
 

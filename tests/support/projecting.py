@@ -77,12 +77,12 @@ def following(projection: Projection, database: Database, log: Readable) -> Iter
         assert not thread.is_alive(), "it did not stop promptly"
 
 
-def end_connections(database: Database, application: str) -> int:
-    """As if the network, or the process, had gone."""
+def end_connections(database: Database, projection: str) -> int:
+    """Cut the projectors' connections, as if the network or their processes had gone; how many there were."""
     with database.connect() as admin:
         rows = admin.execute(
-            "select pg_terminate_backend(pid) from pg_stat_activity where application_name = %s"
+            "select pg_terminate_backend(pid) from pg_stat_activity where application_name like %s"
             " and datname = current_database()",
-            (application,),
+            (f"sojourn % {projection}",),
         )
         return len(rows.fetchall())

@@ -52,8 +52,11 @@ VALUES: dict[str, dict[str, list[str | None]]] = {
 }
 """Letter to element to the values that it takes; an element that may be None is not required."""
 
+OTHERS_ID = "536541283423"
+"""A student id that no test has ledgers enough to mint."""
+
 _IDENTITY = {
-    "msix_identification_number": ["310890258979"],
+    "msix_identification_number": [OTHERS_ID],
     "state_student_identifier_type": ["01", "02"],
 }
 

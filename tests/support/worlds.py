@@ -38,16 +38,17 @@ _MASTER_KEY: Final = bytes(range(32))
 
 
 class Clock:
-    """A clock that goes nowhere by itself."""
+    """A clock that goes nowhere by itself. latest: the furthest that it has been."""
 
     def __init__(self) -> None:
-        self.now = datetime(2025, 9, 2, 18, tzinfo=UTC)
+        self.now = self.latest = datetime(2025, 9, 2, 18, tzinfo=UTC)
 
     def __call__(self) -> datetime:
         return self.now
 
     def step(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
+        self.latest = max(self.latest, self.now)
 
 
 class World:

@@ -83,6 +83,7 @@ SAID: list[tuple[psycopg.Error, type[LedgerError], str]] = [
 )
 def test_what_postgresql_says_is_told_with_a_remedy(said: psycopg.Error, ours: type[LedgerError], words: str) -> None:
     told = translate(said)
+    assert told is not None
     assert type(told) is ours
     assert words in told.what
     assert told.remedy

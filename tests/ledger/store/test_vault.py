@@ -175,7 +175,7 @@ CHANGES = {
 def test_a_row_that_was_changed_opens_nothing(database: Database, change: str) -> None:
     filled(database, 1)
     with database.connect(Role.OWNER) as conn:
-        conn.execute(f"update vault.keys set {CHANGES[change]}")
+        conn.execute(f"update vault.keys set {CHANGES[change]}")  # type: ignore[arg-type]
     ((key_id, subject, key_class, *_),) = rows(database)
     with database.connect(Role.WRITER) as conn:
         for look in (
