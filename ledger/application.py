@@ -7,6 +7,7 @@ in the transaction that writes; "nothing to do" and "refused" are never answered
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 import uuid
@@ -37,6 +38,10 @@ from ledger.store.vault import LEDGER, Vault
 
 ATTEMPTS_MAX = 20
 """How often a command is decided anew before its caller is told that others are faster."""
+
+LANES = 64
+"""Whoever was overtaken on a record decides anew alone with its lane, and those who come meanwhile stand behind him:
+else the slowest of many on one record would be overtaken again and again. Other processes may still be faster."""
 
 
 class RequestKey(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,6 +118,8 @@ class Ledger:
         self._profiles: dict[str, tuple[float, Jurisdiction]] = {}
         self._running: set[tuple[str, str]] = set()
         self._row_key: bytes | None = None
+        self._lanes = [threading.Lock() for _ in range(LANES)]
+        self._lanes_of_loop = [asyncio.Lock() for _ in range(LANES)]
 
     @property
     def logs(self) -> dict[str, Log]:
@@ -129,18 +136,15 @@ class Ledger:
         """
         self._enter(request)
         try:
-            fresh = False
-            for _ in range(ATTEMPTS_MAX):
-                prepared = self._prepare(command, meta, request, fresh=fresh)
-                try:
-                    receipt = self._nothing(prepared)
-                    if receipt is None:
-                        assert prepared.sealed is not None
-                        receipt = self.log.sequencer.submit(prepared.sealed).result()
-                except StaleDecision:
-                    fresh = True
-                    continue
-                return self._done(command, prepared, receipt)
+            lane = self._lanes[_lane_of(command)]
+            done = None if lane.locked() else self._attempt(command, meta, request, fresh=False)
+            if done is not None:
+                return done
+            with lane:
+                for _ in range(ATTEMPTS_MAX):
+                    done = self._attempt(command, meta, request, fresh=True)
+                    if done is not None:
+                        return done
             raise _overtaken()
         finally:
             self._leave(request)
@@ -149,22 +153,45 @@ class Ledger:
         """As ``execute``, for the event loop: what needs the database is done in a thread, the rest here."""
         self._enter(request)
         try:
-            prepared = self._prepare_kept(command, meta, request)
-            if prepared is None:
-                prepared = await to_thread(self._prepare, command, meta, request, fresh=False)
-            for _ in range(ATTEMPTS_MAX):
-                try:
-                    receipt = self._nothing(prepared)
-                    if receipt is None:
-                        assert prepared.sealed is not None
-                        receipt = await self.log.sequencer.submit_async(prepared.sealed)
-                except StaleDecision:
+            lane = self._lanes_of_loop[_lane_of(command)]
+            if not lane.locked():
+                prepared = self._prepare_kept(command, meta, request)
+                if prepared is None:
+                    prepared = await to_thread(self._prepare, command, meta, request, fresh=False)
+                done = await self._write_async(command, prepared)
+                if done is not None:
+                    return done
+            async with lane:
+                for _ in range(ATTEMPTS_MAX):
                     prepared = await to_thread(self._prepare, command, meta, request, fresh=True)
-                    continue
-                return self._done(command, prepared, receipt)
+                    done = await self._write_async(command, prepared)
+                    if done is not None:
+                        return done
             raise _overtaken()
         finally:
             self._leave(request)
+
+    def _attempt(self, command: Command, meta: Meta, request: RequestKey | None, *, fresh: bool) -> Done | None:
+        """Decide and write; None where somebody was faster."""
+        prepared = self._prepare(command, meta, request, fresh=fresh)
+        receipt = self._nothing(prepared)
+        if receipt is None:
+            assert prepared.sealed is not None
+            try:
+                receipt = self.log.sequencer.submit(prepared.sealed).result()
+            except StaleDecision:
+                return None
+        return self._done(command, prepared, receipt)
+
+    async def _write_async(self, command: Command, prepared: _Prepared) -> Done | None:
+        receipt = self._nothing(prepared)
+        if receipt is None:
+            assert prepared.sealed is not None
+            try:
+                receipt = await self.log.sequencer.submit_async(prepared.sealed)
+            except StaleDecision:
+                return None
+        return self._done(command, prepared, receipt)
 
     def record_of(self, state: str, state_student_id: str) -> str | None:
         """The uuid of the record of a state's student, or None."""
@@ -399,6 +426,10 @@ class Ledger:
 def _must_be_known(state: str) -> None:
     if state not in STATES:
         raise UnknownState("This is no USPS state code.", remedy="Use two capital letters, such as OR.")
+
+
+def _lane_of(command: Command) -> int:
+    return hash((command.state, command.state_student_id)) % LANES
 
 
 def _facts(decision: Decision) -> list[int]:

@@ -43,7 +43,7 @@ KINDS = {
 beside it."""
 
 
-class Fact(msgspec.Struct, frozen=True):
+class Fact(msgspec.Struct, frozen=True, gc=False):
     """One thing that a state says of one child.
 
     id: counted within the record from 1, never changed. kind: a value of ``KINDS``, ``withdrawal`` or ``residency``.
@@ -73,7 +73,7 @@ class RecordState(msgspec.Struct):
     next_fact: int = 1
 
 
-class Row(msgspec.Struct, frozen=True):
+class Row(msgspec.Struct, frozen=True, gc=False):
     """One child row as sent: the whole fact, where an element that is absent has no value.
 
     elements: canonical, without the Record ID. number: its line in the file, from 1 with the header. raw: values as

@@ -387,7 +387,8 @@ class _Reader:
         self._check_student(ordinal, head)
         if head.findings:
             found.append(_found(record, "S", head, record.fields[1:]))
-        if head.record_id not in self._scan.shared_record_ids:
+        # As sent: an S row that is refused for its form has its id all the same.
+        if _canonical_id(_sent(record)) not in self._scan.shared_record_ids:
             own.extend(self._apart(ordinal))
         rows: list[Row] = []
         for row in own:

@@ -17,7 +17,7 @@ _TRIGGERS: LiteralString = """
 create schema torture;
 create function torture.take_time() returns trigger language plpgsql as $$
 begin
-    perform pg_sleep(random() * {seconds_max});
+    perform pg_sleep({at_least} + random() * ({seconds_max} - {at_least}));
     return null;
 end $$;
 create function torture.refuse() returns trigger language plpgsql as $$
@@ -35,9 +35,10 @@ create constraint trigger take_time after insert on torture.naive
 """
 
 
-def delay_commits(conn: psycopg.Connection, seconds_max: float) -> None:
+def delay_commits(conn: psycopg.Connection, seconds_max: float, *, at_least: float = 0) -> None:
     """From now on every commit to the ledger of this database takes up to this long. conn: of a superuser."""
-    conn.execute(_TRIGGERS.replace("{seconds_max}", f"{seconds_max:f}").encode())
+    triggers = _TRIGGERS.replace("{seconds_max}", f"{seconds_max:f}").replace("{at_least}", f"{at_least:f}")
+    conn.execute(triggers.encode())
 
 
 def missed_by_sequence(conninfo: str, *, writers: int, rows: int) -> set[int]:

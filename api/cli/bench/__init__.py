@@ -19,7 +19,7 @@ from ledger.errors import Refused
 from ledger.settings import Settings
 
 if TYPE_CHECKING:
-    from api.cli.bench.report import Report
+    from api.cli.bench.report import Report, Row
 
 RUNS = 3
 """Fewer runs give no median."""
@@ -31,18 +31,14 @@ def run(ids: Sequence[str] = (), *, settings: Settings | None = None, runs: int 
     settings: whose URL names the server to measure on; without one, an embedded server of its own. scale: share of
     the usual counts. Raises Refused where there is no such row, and what the rows raise.
     """
-    from api.cli.bench import p1, p4, p5, p6, p7
     from api.cli.bench.ground import ground
     from api.cli.bench.report import Measured, Report, Size
 
-    rows = {row.id: row for row in (p1.ROW, p4.ROW, p5.ROW, p6.ROW, p7.ROW)}
-    wanted = {given.upper() for given in ids} or set(rows)
-    if unknown := sorted(wanted - set(rows)):
-        raise Refused(f"There is no row {', '.join(unknown)}.", remedy=f"There are: {', '.join(rows)}.")
+    rows = _rows(ids)
     measured = []
     with ground(settings or Settings.load()) as place:
         machine = place.machine()
-        for row in (row for row in rows.values() if row.id in wanted):
+        for row in rows:
             made = []
             with closing(row.measure(place, Size(scale))) as steps:
                 for done in islice(steps, runs):
@@ -63,8 +59,23 @@ def bench(
     """Measure, beside limits and peers, on an embedded server of its own or on that of SOJOURN_DATABASE_URL."""
     settings = Settings.load()
     quiet_logs(settings)
+    try:
+        _rows(names or ())
+    except Refused as unknown:
+        raise typer.BadParameter(f"{unknown.what} {unknown.remedy}") from None
     report = run(names or (), settings=settings, runs=runs, scale=scale)
     if as_json:
         print_json(report.data())
     else:
         report.print_table()
+
+
+def _rows(ids: Sequence[str]) -> list[Row]:
+    """The rows of these ids, every row where there is none. Raises Refused where there is no such row."""
+    from api.cli.bench import p1, p4, p5, p6, p7
+
+    rows = {row.id: row for row in (p1.ROW, p4.ROW, p5.ROW, p6.ROW, p7.ROW)}
+    wanted = {given.upper() for given in ids} or set(rows)
+    if unknown := sorted(wanted - set(rows)):
+        raise Refused(f"There is no row {', '.join(unknown)}.", remedy=f"There are: {', '.join(rows)}.")
+    return [row for row in rows.values() if row.id in wanted]

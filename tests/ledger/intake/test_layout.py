@@ -254,6 +254,12 @@ def test_shared_student_record_ids_are_named_once_though_rows_stand_apart() -> N
     assert sorted(number for number, _, _ in rules(read)) == list(range(2, 9))
 
 
+def test_a_row_apart_is_named_once_though_its_student_is_refused_for_its_form_and_shares_its_id() -> None:
+    third = BODY[3].replace("0000002", "0000001").replace("OR5540013", "OR5540014")
+    read = list(students(submission([BODY[0] + "|" * 10 + "more", BODY[3], BODY[1], third])))
+    assert sorted(number for number, _, _ in rules(read)) == [2, 4, 5]
+
+
 def test_the_same_student_twice_in_a_file_counts_once() -> None:
     rows = [row.replace("OR5540013", "OR5540012") for row in BODY]
     read = list(students(submission(rows)))

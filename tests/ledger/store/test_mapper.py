@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -185,12 +184,12 @@ def test_topics_are_names_with_a_version_and_no_path() -> None:
 
 
 MOVES: dict[str, Callable[[SealedNotification], SealedNotification]] = {
-    "another stream": lambda s: replace(s, originator_id="record/b"),
-    "another topic": lambda s: replace(s, topic=CourseReported.topic),
-    "another event's ciphertext": lambda s: replace(s, state=sealed(CourseReported(fact=2, elements={})).state),
-    "one bit": lambda s: replace(s, state=bytes([s.state[0] ^ 1]) + s.state[1:]),
-    "a tag cut short": lambda s: replace(s, state=s.state[:-1]),
-    "nothing": lambda s: replace(s, state=b""),
+    "another stream": lambda s: s._replace(originator_id="record/b"),
+    "another topic": lambda s: s._replace(topic=CourseReported.topic),
+    "another event's ciphertext": lambda s: s._replace(state=sealed(CourseReported(fact=2, elements={})).state),
+    "one bit": lambda s: s._replace(state=bytes([s.state[0] ^ 1]) + s.state[1:]),
+    "a tag cut short": lambda s: s._replace(state=s.state[:-1]),
+    "nothing": lambda s: s._replace(state=b""),
 }
 
 
@@ -203,7 +202,7 @@ def test_a_body_that_was_moved_or_changed_does_not_open(move: str) -> None:
 
 def test_a_body_under_another_event_id_or_key_is_known_by_its_key_check() -> None:
     written = sealed(Enrolled(fact=1, elements={}))
-    other_id = replace(written, event_id=bytes(16))
+    other_id = written._replace(event_id=bytes(16))
     with pytest.raises(LogBroken, match="Position 1: the key check does not fit"):
         LedgerMapper().open(other_id, KEY)
     with pytest.raises(LogBroken, match="Position 1: the key check does not fit"):
@@ -213,13 +212,13 @@ def test_a_body_under_another_event_id_or_key_is_known_by_its_key_check() -> Non
 def test_an_event_id_whose_key_check_was_made_to_fit_still_does_not_open_a_foreign_body() -> None:
     written = sealed(Enrolled(fact=1, elements={}))
     other_id = bytes(16)
-    forged = replace(written, event_id=other_id, key_check=sha256(KEY.body_key(other_id)).digest())
+    forged = written._replace(event_id=other_id, key_check=sha256(KEY.body_key(other_id)).digest())
     with pytest.raises(LogBroken, match="does not open in its place"):
         LedgerMapper().open(forged, KEY)
 
 
 def test_the_version_and_position_are_no_part_of_the_seal_since_they_come_with_the_commit() -> None:
-    written = replace(sealed(Enrolled(fact=1, elements={})), originator_version=9, id=7)
+    written = sealed(Enrolled(fact=1, elements={}))._replace(originator_version=9, id=7)
     recorded = LedgerMapper().open(written, KEY)
     assert (recorded.version, recorded.position) == (9, 7)
 
@@ -233,7 +232,7 @@ def test_without_its_key_an_event_says_that_it_was_and_no_longer_what() -> None:
 
 def test_no_clear_column_holds_what_the_event_says() -> None:
     event = RecordOpened(state="OR", state_student_id="SECRET-1", student_id="000000000010", elements={})
-    clear = replace(sealed(event), state=b"")
+    clear = sealed(event)._replace(state=b"")
     assert "SECRET" not in repr(clear)
     assert b"SECRET" not in sealed(event).state
 

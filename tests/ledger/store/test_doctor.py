@@ -1,0 +1,457 @@
+"""A sound store is found sound; each thing that can be wrong is found, named, and comes with how to mend it."""
+
+from __future__ import annotations
+
+import os
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+import migrations
+from ledger.application import Ledger
+from ledger.errors import Misconfigured
+from ledger.events import Meta
+from ledger.events.record import CourseReported
+from ledger.ids import Uuid7Source
+from ledger.record import PlaceStudent, RetractFact, StudentRows
+from ledger.store.append import Append, Part
+from ledger.store.database import Database, Role
+from ledger.store.doctor import PAGE_EVENTS, Examined, examine
+from ledger.store.embedded import EmbeddedServer
+from ledger.store.log import LOGS, Log
+from ledger.store.vault import MasterKey, Vault
+from support import rows
+from support.databases import migrated_database
+from support.logs import append
+
+MASTER = MasterKey.of(bytes(range(32)))
+SECOND = MasterKey.of(bytes(range(1, 33)))
+META = Meta(actor="registrar")
+
+
+def place(ledger: Ledger, ssid: str) -> str:
+    """Place one student; the record's uuid."""
+    student = StudentRows(
+        state="OR",
+        state_student_id=ssid,
+        action="U",
+        elements={},
+        rows=[rows.demographics(), rows.move(), rows.enrollment(), rows.course()],
+        number=None,
+    )
+    return ledger.execute(
+        PlaceStudent(state="OR", state_student_id=ssid, student=student, new_student_id=""), META
+    ).record_id
+
+
+def fill(database: Database) -> None:
+    """Some students, a correction, disclosures."""
+    ledger = Ledger(database, Vault([MASTER]), Uuid7Source(time.time_ns, os.urandom))
+    records = [place(ledger, f"OR{n}") for n in range(5)]
+    ledger.execute(RetractFact(state="OR", state_student_id="OR3", fact=2), META)
+    for record in records:
+        append(ledger.access, f"disclosure/{record}", CourseReported(fact=1, elements={}))
+    ledger.close()
+
+
+@contextmanager
+def filled_database(server: EmbeddedServer) -> Iterator[Database]:
+    with migrated_database(server) as settings:
+        database = Database(settings["database_url"], log_in=True)
+        fill(database)
+        yield database
+
+
+@pytest.fixture
+def filled(server: EmbeddedServer) -> Iterator[Database]:
+    with filled_database(server) as database:
+        yield database
+
+
+def examined(
+    database: Database,
+    *,
+    master: MasterKey = MASTER,
+    followers: Mapping[str, str] | None = None,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    sample: int | None = None,
+) -> list[Examined]:
+    ids = Uuid7Source(time.time_ns, os.urandom)
+    vault = Vault([master])
+    logs = {name: Log(name, database, vault, ids, role=Role.PROJECTOR) for name in LOGS}
+    ledger = Ledger(database, Vault([MASTER]), ids)
+    try:
+        return examine(
+            database,
+            logs,
+            fits=migrations.check,
+            row_key=ledger.row_key,
+            followers=followers,
+            clock=clock,
+            sample=sample,
+        )
+    finally:
+        ledger.close()
+        for log in logs.values():
+            log.close()
+
+
+def faults(found: list[Examined]) -> list[Examined]:
+    """What is wrong, but for the settings of a server that tests run fast."""
+    return [e for e in found if e.ok is not True and not (e.name == "settings" and "fsync" in e.what + e.remedy)
+            and "full_page_writes" not in e.what]  # fmt: skip
+
+
+def tamper(database: Database, *statements: str) -> None:
+    """As the superuser whom nothing stops."""
+    with database.connect() as conn:
+        conn.execute("set session_replication_role = replica")
+        for statement in statements:
+            conn.execute(statement)  # type: ignore[arg-type]
+
+
+# -- a sound store
+
+
+@pytest.mark.parametrize("which", ["server", "server15"])
+def test_a_sound_store_is_found_sound(request: pytest.FixtureRequest, which: str) -> None:
+    with filled_database(request.getfixturevalue(which)) as database:
+        found = examined(database)
+    assert faults(found) == []
+    names = [e.name for e in found if e.name != "settings"]
+    assert names == [
+        "database", "migrations", "event trigger", "grants",
+        "ledger triggers", "access triggers", "ledger partitions", "access partitions",
+        "ledger events", "access events", "ledger heads", "access heads",
+        "guards", "keys", "clock",
+    ]  # fmt: skip
+    said = {e.name: e.what for e in found}
+    assert said["ledger events"].startswith("26 events")
+    assert said["guards"].startswith("The guard rows of 5 records")
+    assert said["keys"].startswith("11 keys")
+
+
+def test_an_empty_store_is_found_sound(server: EmbeddedServer) -> None:
+    with migrated_database(server) as settings:
+        assert faults(examined(Database(settings["database_url"], log_in=True))) == []
+
+
+def test_every_fault_has_a_remedy_and_no_finding_names_a_child(filled: Database) -> None:
+    tamper(
+        filled,
+        "update ledger.events set leaf = ''",
+        "update ledger.records set rows = '', state_student_id = 'SECRET' || state_student_id",
+        "update ledger.heads set version = 9",
+        "alter table ledger.events disable trigger user",
+        "grant update on ledger.events to sojourn_writer",
+    )
+    found = examined(filled)
+    assert len([e for e in found if e.ok is False]) > 5
+    assert all(e.remedy for e in found if e.ok is not True)
+    assert "SECRET" not in repr(found)
+    assert "OR3" not in repr(found)
+
+
+# -- what can be wrong
+
+
+WRONGS: dict[str, tuple[tuple[str, ...], str, bool | None, str]] = {
+    "a body was changed": (
+        ("update ledger.events set body = overlay(body placing '\\x00'::bytea from 3) where position = 7",),
+        "ledger events", False, "Position 7",
+    ),
+    "a clear column was changed": (
+        ("update ledger.events set stream = stream || 'x' where position = 4",), "ledger events", False, "Position 4",
+    ),
+    "an instant was changed by a microsecond": (
+        ("update access.events set recorded_at = recorded_at + interval '1 microsecond' where position = 2",),
+        "access events", False, "Position 2",
+    ),
+    "time goes back": (
+        ("update ledger.events set recorded_at = recorded_at - interval '1 day' where position = 9",),
+        "ledger events", False, "Position 9 was recorded before",
+    ),
+    "an event was taken out": (
+        ("delete from ledger.events where position = 5",), "ledger events", False, "Positions 5 to 5 are missing",
+    ),
+    "the first event was taken out": (
+        ("delete from access.events where position = 1",), "access events", False, "Positions 1 to 1 are missing",
+    ),
+    "the last event was taken out": (
+        ("delete from ledger.events where position = 26",), "ledger events", False, "head is at 26, the last event at 25",
+    ),
+    "an event was added behind the head": (
+        ("insert into ledger.events select 27, stream, 99, topic, event_id, recorded_at, key_id, key_check, body, leaf"
+         " from ledger.events where position = 26",),
+        "ledger events", False, "head is at 26, the last event at 27",
+    ),
+    "a head is behind": (
+        ("update ledger.heads set version = version - 1 where position = 5",), "ledger heads", False, "record/",
+    ),
+    "a head has another leaf": (
+        ("update access.heads set leaf = 'x' where position = 3",), "access heads", False, "disclosure/",
+    ),
+    "a head is missing": (
+        ("delete from ledger.heads where position = 5",), "ledger heads", False, "record/",
+    ),
+    "a head too many": (
+        ("insert into ledger.heads values ('record/nobody', 1, 1, '')",), "ledger heads", False, "record/nobody",
+    ),
+    "a guard row holds other rows": (
+        ("update ledger.records set rows = overlay(rows placing 'x'::bytea from 12) where state_student_id = 'OR1'",),
+        "guards", False, "holds other rows",
+    ),
+    "a guard row holds no rows": (
+        ("update ledger.records set rows = ''",), "guards", False, "holds other rows",
+    ),
+    "a guard row names another child": (
+        ("update ledger.records set student_id = '000000000010' where state_student_id = 'OR1'",),
+        "guards", False, "another child",
+    ),
+    "a guard row is missing": (
+        ("delete from ledger.records where state_student_id = 'OR1'",), "guards", False, "has no guard row",
+    ),
+    "a guard row has no events": (
+        ("insert into ledger.records values (gen_random_uuid(), 'OR', 'OR9', '1', '')",), "guards", False, "no events",
+    ),
+    "a trigger is off": (
+        ("alter table access.events_from_1 disable trigger events_are_never_truncated",),
+        "access triggers", False, "access.events_from_1",
+    ),
+    "a trigger is gone": (
+        ("drop trigger events_are_append_only on ledger.events",), "ledger triggers", False, "ledger.events",
+    ),
+    "a trigger that swallows": (
+        ("create trigger swallow before insert on ledger.events for each row"
+         " execute function suppress_redundant_updates_trigger()",),
+        "ledger triggers", False, "ledger.events",
+    ),
+    "a rule that swallows": (
+        ("create rule swallow as on insert to ledger.events do instead nothing",),
+        "ledger triggers", False, "ledger.events",
+    ),
+    "the guard's function lets everything pass": (
+        ("create or replace function ledger.refuse_change() returns trigger language plpgsql as"
+         " 'begin return new; end'",),
+        "ledger triggers", False, "ledger.refuse_change()",
+    ),
+    "a partition was detached": (
+        ("select ledger.add_partition()", "alter table ledger.events detach partition ledger.events_from_1"),
+        "ledger partitions", False, "positions from 1 to 5000000",
+    ),
+    "the head knows of a partition that is not there": (
+        ("update ledger.head set partitions_end = 9000001",), "ledger partitions", False, "end before 5000001",
+    ),
+    "no partition is ready": (
+        ("update ledger.head set partition_rows = 20000000",), "ledger partitions", None, "no partition is ready",
+    ),
+    "the event trigger is off": (
+        ("alter event trigger sojourn_refuse_ddl disable",), "event trigger", None, "held by privileges",
+    ),
+    "the event trigger is gone": (
+        ("drop event trigger sojourn_refuse_detach",), "event trigger", None, "held by privileges",
+    ),
+    "a privilege too many": (
+        ("grant update on ledger.events to sojourn_writer",), "grants", False, "0 privileges are missing, 1 are too many",
+    ),
+    "a privilege for all": (
+        ("grant select on vault.keys to public",), "grants", False, "1 are too many",
+    ),
+    "the owner may truncate": (
+        ("grant truncate on access.events to sojourn_owner",), "grants", False, "1 are too many",
+    ),
+    "a privilege too few": (
+        ("revoke insert on vault.keys from sojourn_disposer",), "grants", False, "1 privileges are missing",
+    ),
+    "a function for all": (
+        ("grant execute on function ledger.add_partition() to public",), "grants", False, "1 are too many",
+    ),
+    "a key's row was changed": (
+        ("update vault.keys set wrapped = overlay(wrapped placing '\\x00'::bytea from 20) where class = 'ledger'",),
+        "keys", False, "does not open",
+    ),
+}  # fmt: skip
+"""What was done; under which name it is found, as what, and in which words."""
+
+
+@pytest.mark.parametrize("wrong", WRONGS)
+def test_what_is_wrong_is_found_named_and_comes_with_its_remedy(filled: Database, wrong: str) -> None:
+    done, name, ok, words = WRONGS[wrong]
+    tamper(filled, *done)
+    found = [e for e in faults(examined(filled)) if e.name == name]
+    assert found, f"{name} found nothing"
+    assert any(e.ok is ok and words in e.what and e.remedy for e in found), found
+
+
+@pytest.mark.parametrize("wrong", ["a privilege too many", "a privilege too few", "a function for all"])
+def test_the_remedy_for_a_privilege_mends_it(filled: Database, wrong: str) -> None:
+    tamper(filled, *WRONGS[wrong][0])
+    (found,) = [e for e in examined(filled) if e.name == "grants"]
+    with filled.connect(Role.OWNER) as conn:
+        conn.execute(found.remedy.removeprefix("As sojourn_owner: "))  # type: ignore[arg-type]
+    assert [e.ok for e in examined(filled) if e.name == "grants"] == [True]
+
+
+def test_who_tampers_one_byte_before_the_sample_is_found_without_one(filled: Database) -> None:
+    tamper(filled, "update ledger.events set leaf = '' where position = 3")
+    assert [e.ok for e in examined(filled, sample=5) if e.name == "ledger events"] == [True]
+    assert [e.ok for e in examined(filled) if e.name == "ledger events"] == [False]
+
+
+# -- samples and size
+
+
+def test_a_sample_looks_at_the_newest_and_says_so(filled: Database) -> None:
+    found = examined(filled, sample=3)
+    assert faults(found) == []
+    said = {e.name: e.what for e in found}
+    assert said["ledger events"].startswith("The newest 3 of 26 events")
+    assert said["guards"].startswith("The guard rows of 3 records")
+    assert said["keys"].startswith("The newest 3 of 11 keys")
+    tamper(filled, "update ledger.events set leaf = '' where position = 25", "update ledger.heads set leaf = ''")
+    names = {e.name for e in faults(examined(filled, sample=3))}
+    assert names == {"ledger events", "ledger heads"}
+
+
+def test_no_more_than_a_page_is_held(server: EmbeddedServer) -> None:
+    with migrated_database(server) as settings:
+        database = Database(settings["database_url"], log_in=True)
+        ledger = Ledger(database, Vault([MASTER]), Uuid7Source(time.time_ns, os.urandom))
+        events = [CourseReported(fact=1, elements={"course_title": "x" * 2_000})] * (3 * PAGE_EVENTS)
+        part = Part(stream="submission/OR/1", subject="s", expected=None, events=events)
+        ledger.log.append(Append(parts=[part], meta=META))
+        ledger.close()
+        examined(database, sample=1)
+        tracemalloc.start()
+        found = examined(database)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert faults(found) == []
+    assert peak < 2 * PAGE_EVENTS * 2_500, "two pages at the most: one read, one to come"
+
+
+# -- around the store
+
+
+def test_a_server_that_is_away_is_all_there_is_to_say(filled: Database) -> None:
+    away = Database(make_conninfo(filled.admin, host="/nowhere"), log_in=True)
+    logs: dict[str, Log] = {}
+    (found,) = examine(away, logs, fits=migrations.check, row_key=lambda: b"key")
+    assert (found.name, found.ok) == ("database", False)
+    assert found.remedy
+
+
+def test_a_schema_of_another_release_is_found(filled: Database) -> None:
+    tamper(filled, "update migrations.alembic_version set version_num = '9999'")
+    (found,) = faults(examined(filled))
+    assert (found.name, found.ok) == ("migrations", False)
+    assert "newer" in found.what
+
+
+def test_a_database_without_the_schema_is_told_to_migrate(server: EmbeddedServer) -> None:
+    server.ensure_database("sojourn_bare")
+    database = Database(server.conninfo("sojourn_bare"), log_in=True)
+    ids = Uuid7Source(time.time_ns, os.urandom)
+    logs = {name: Log(name, database, Vault([MASTER]), ids, role=Role.PROJECTOR) for name in LOGS}
+
+    def row_key() -> bytes:
+        raise Misconfigured("The database has no schema yet.", remedy="Run `sojourn migrate`.")
+
+    found = examine(database, logs, fits=migrations.check, row_key=row_key)
+    for log in logs.values():
+        log.close()
+    assert {e.name: e.ok for e in found}["migrations"] is False
+    assert all("migrate" in e.remedy for e in found if e.name in {"migrations", "guards", "keys", "ledger events"})
+
+
+def test_a_wrong_master_key_is_found_before_anything_is_opened_with_it(filled: Database) -> None:
+    found = {e.name: e for e in examined(filled, master=SECOND)}
+    assert found["keys"].ok is False
+    assert "11 of 11 keys" in found["keys"].what
+    assert "SOJOURN_MASTER_KEY" in found["keys"].remedy
+    assert found["ledger events"].ok is True, "leaves need no key"
+
+
+def test_a_destroyed_record_is_no_fault(filled: Database) -> None:
+    with filled.connect(Role.DISPOSER) as conn:
+        conn.execute(
+            "delete from vault.keys where subject = (select record_id::text from ledger.records"
+            " where state_student_id = 'OR1')"
+        )
+    tamper(filled, "delete from ledger.records where state_student_id = 'OR1'")
+    assert faults(examined(filled)) == []
+
+
+def test_a_clock_that_is_behind_the_last_event_is_found(filled: Database) -> None:
+    found = [e for e in examined(filled, clock=lambda: datetime.now(UTC) - timedelta(hours=1)) if e.name == "clock"]
+    assert [e.ok for e in found] == [None, False, False]
+    assert "3600 s ahead" in found[1].what
+    assert all(e.remedy for e in found)
+
+
+def test_whoever_follows_a_log_is_looked_after_by_name(filled: Database) -> None:
+    with filled.connect(Role.PROJECTOR) as conn:
+        conn.execute("insert into tracking.positions values ('students', 26), ('search', 20), ('disclosures', 9)")
+    followers = {"students": "ledger", "search": "ledger", "disclosures": "access", "matcher": "ledger"}
+    found = {e.what.split()[0]: e for e in examined(filled, followers=followers) if e.name == "followers"}
+    assert {name: e.ok for name, e in found.items()} == {
+        "students": True,
+        "search": None,
+        "disclosures": False,
+        "matcher": None,
+    }
+    assert "6 events behind" in found["search"].what
+    assert "lost events" in found["disclosures"].what
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "ok"), [("synchronous_commit", "off", False), ("wal_recycle", "on", None)]
+)
+def test_settings_that_lose_or_keep_too_much_are_named(
+    filled: Database, setting: str, value: str, ok: bool | None
+) -> None:
+    with filled.connect() as conn:
+        before = conn.execute("select setting from pg_settings where name = %s", (setting,)).fetchone()
+        conn.execute(f"alter system set {setting} = {value}")  # type: ignore[arg-type]
+        conn.execute("select pg_reload_conf()")
+    try:
+        deadline = time.monotonic() + 10
+        found: list[Examined] = []
+        while not found and time.monotonic() < deadline:
+            found = [
+                e for e in examined(filled, sample=1) if e.name == "settings" and f"{setting} is {value}" in e.what
+            ]
+    finally:
+        with filled.connect() as conn:
+            conn.execute(f"alter system reset {setting}")  # type: ignore[arg-type]
+            conn.execute("select pg_reload_conf()")
+    assert before != (value,)
+    assert [e.ok for e in found] == [ok]
+    assert f"Set {setting} = " in found[0].remedy
+
+
+def test_it_reads_only_and_waits_for_nobody(filled: Database) -> None:
+    with filled.connect(Role.WRITER, autocommit=False) as writer:
+        writer.execute("select from ledger.head for update")
+        with filled.connect() as conn:
+            before = conn.execute(
+                "select xact_commit > 0, pg_current_wal_insert_lsn() from pg_stat_database"
+            ).fetchone()
+        assert before is not None
+        assert faults(examined(filled)) == []
+        writer.rollback()
+
+
+def test_a_superuser_who_reads_through_it_leaves_no_lock(filled: Database) -> None:
+    examined(filled)
+    with psycopg.connect(filled.conninfo(), autocommit=True) as conn:
+        left = conn.execute(
+            "select count(*) from pg_stat_activity where application_name = 'sojourn doctor' and state <> 'idle'"
+        ).fetchone()
+    assert left == (0,)
