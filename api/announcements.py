@@ -95,17 +95,24 @@ class Announcements:
             failures += 1
 
     async def _catch_up(self, connection: psycopg.AsyncConnection) -> None:
-        """What was committed before LISTEN took hold is read, once."""
+        """What was committed before LISTEN took hold is read, once.
+
+        What was known before is forgotten: a projector's commits do not wait for the disk, so after a crash of
+        PostgreSQL a read model may stand further back than it had announced.
+        """
         cursor = await connection.execute(
             "select 'ledger', position from ledger.head union all select 'access', position from access.head"
             " union all select application_name, notification_id from tracking.positions"
         )
-        for name, position in await cursor.fetchall():
+        rows = await cursor.fetchall()
+        self._positions.clear()
+        for name, position in rows:
             self._set(name, position)
 
     def _hear(self, channel: str, payload: str) -> None:
-        name, position = (LOGS[channel], payload) if channel in LOGS else payload.rsplit(":", 1)
-        self._set(name, int(position))
+        name, _, position = payload.rpartition(":")
+        if position.isdecimal():  # any role may announce anything
+            self._set(LOGS.get(channel, name), int(position))
 
     def _set(self, name: str, position: int) -> None:
         if position <= self._positions.get(name, 0):

@@ -108,9 +108,9 @@ def open_store(settings: Settings, *, check: bool = True) -> Iterator[Store]:
     """
     try:
         faults.arm(settings.fault)
-    collect_seldom()
     except ValueError as e:
         raise Misconfigured(f"SOJOURN_FAULT: {e}.", remedy="It is for tests; unset it.") from None
+    collect_seldom()
     ids = Uuid7Source(time.time_ns, os.urandom)
     if settings.database_url is not None:
         masters = [MasterKey.of(secret) for secret in settings.master_secrets()]
@@ -200,7 +200,7 @@ def services(store: Store, ledger: Ledger) -> Services:
     from ledger.store.tokens import Tokens
     from ledger.store.vault import LEDGER
 
-    def pool(database: Database, role: Role, size: int) -> AsyncConnectionPool:
+    def pool(database: Database, role: Role, size: int, *, look: bool = True) -> AsyncConnectionPool:
         return AsyncConnectionPool(
             database.conninfo(role, name="sojourn api"),
             min_size=1,
@@ -208,12 +208,13 @@ def services(store: Store, ledger: Ledger) -> Services:
             open=False,
             kwargs={"autocommit": True},
             timeout=5.0,
-            check=AsyncConnectionPool.check_connection,
+            check=AsyncConnectionPool.check_connection if look else None,
         )
 
     read_url = store.settings.read_url
     replica = _by_url(read_url, "SOJOURN_READ_URL") if read_url else store.database
-    reads = pool(replica, Role.READER, 8)
+    # The reader tries again on a connection that has died, so it need not look at each beforehand.
+    reads = pool(replica, Role.READER, 8, look=False)
     feed = pool(store.database, Role.PROJECTOR, 8)
     writer = pool(store.database, Role.WRITER, 2)
     with ledger.log.connection() as conn:

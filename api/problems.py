@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -258,8 +259,10 @@ def _body_fault(e: Any, known: Sequence[str]) -> Fault:
         near = difflib.get_close_matches(str(location[-1]), known, 1)
         remedy = f"Perhaps {near[0]} was meant." if near else "See /openapi.json for the names."
         return Fault(pointer(location[:-1]), None, "unknown-element", "A name here is not known.", remedy)
-    element = str(location[-1]) if location and isinstance(location[-1], str) else None
-    return Fault(pointer(location), element, e["type"].replace("_", "-"), _words(e))
+    # Where names are free, as among the elements of a correction, a name can be the client's own text as well.
+    told = tuple(takewhile(lambda part: isinstance(part, int) or part in known, location))
+    element = str(told[-1]) if told and isinstance(told[-1], str) else None
+    return Fault(pointer(told), element, e["type"].replace("_", "-"), _words(e))
 
 
 def _words(e: Any) -> str:

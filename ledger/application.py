@@ -13,7 +13,7 @@ import time
 import uuid
 from asyncio import to_thread
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import msgspec
@@ -21,7 +21,7 @@ from psycopg.rows import tuple_row
 
 from ledger import errors
 from ledger.errors import Conflict, LedgerError, NotFound, Refused, StaleDecision, StillRunning, UnknownState
-from ledger.events import Event, Meta
+from ledger.events import Meta
 from ledger.events.record import RecordOpened
 from ledger.ids import Uuid7Source, student_id
 from ledger.intake.student import Decision, Outcome
@@ -65,7 +65,7 @@ class Done(msgspec.Struct, frozen=True, kw_only=True):
     replayed: bool = False
 
 
-class _Known(msgspec.Struct, frozen=True):
+class _Known(msgspec.Struct, frozen=True, gc=False):
     """A record as this process last saw it. position: of its last event. hashed: its rows' hashes so far."""
 
     record: uuid.UUID
@@ -93,7 +93,7 @@ class Ledger:
     clock: now, UTC. ids: of events and records, uuid7.
     """
 
-    KEPT_RECORDS_MAX = 100_000
+    KEPT_RECORDS_MAX = 20_000  # some 10 kB each in a child's first year, more with every further one
     STUDENT_NUMBERS_DRAWN = 64
     PROFILE_SECONDS = 5.0
 
@@ -397,6 +397,8 @@ class Ledger:
             hashed = {} if prepared.known is None else prepared.known.hashed
             known = _Known(prepared.record, version, receipt.position, state, hashed)
             self._keep(command.state, command.state_student_id, known)
+            assert prepared.sealed is not None
+            self.vault.remember(prepared.sealed.new_keys)
         return Done(
             position=receipt.position,
             record_id="" if state is None else str(prepared.record),

@@ -60,7 +60,7 @@ class Fact(msgspec.Struct, frozen=True, gc=False):
     status: Status = "live"
 
 
-class RecordState(msgspec.Struct):
+class RecordState(msgspec.Struct, gc=False):
     """A record as its events leave it. identity: the elements of its S row (fact 0), never the record's own student
     id. facts: by id, in the order in which they were first stated. next_fact: the id that the next new fact gets."""
 
@@ -98,7 +98,7 @@ class StudentRows(msgspec.Struct, frozen=True):
     number: int | None = None
 
 
-class HeldRow(msgspec.Struct):
+class HeldRow(msgspec.Struct, gc=False):
     """A fact as the row that would state it whole. elements: of the fact, and of an enrollment's withdrawal and
     current residency. The current residency is the one with the highest fact id."""
 

@@ -33,7 +33,7 @@ from ledger.events.record import (
     ResidencyChanged,
     Withdrawn,
 )
-from ledger.facts import KINDS, Status
+from ledger.facts import KINDS, RESIDENCY, Status
 
 SECTIONS = ("core", "contacts", "health", "provenance")
 
@@ -326,6 +326,10 @@ class _View:
         for fact, source in sorted(parts, key=lambda part: part[0].id):
             enrollment = by_id.get(fact.enrollment or 0)
             if enrollment is not None:
+                if fact.kind == "residency":
+                    # The current one counts whole: what it leaves blank is not filled from the one before.
+                    for element in RESIDENCY:
+                        enrollment.pop(element, None)
                 enrollment.update(fact.elements)
                 name = "withdrawals" if fact.kind == "withdrawal" else "residencies"
                 enrollment.setdefault(name, []).append({**fact.elements, "sources": [source]})

@@ -38,7 +38,7 @@ class Step(IntEnum):
     RETRACTION = 7
 
 
-class Place(msgspec.Struct, frozen=True):
+class Place(msgspec.Struct, frozen=True, gc=False):
     """Where a row goes. held: what the record holds of its fact, or of the facts that it retracts. twin: index of the
     earlier row that says the same."""
 

@@ -23,7 +23,7 @@ from ledger.errors import BadValue
 Level = Literal["refused", "warned"]
 
 
-class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One thing found in one row. rule: code of the rulebook. element: key of the element concerned, if one is.
 
     level: ``refused`` refuses the row; ``warned`` leaves the row standing. message, remedy: in English, never with the
@@ -37,7 +37,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     remedy: str = ""
 
 
-class CheckedRow(msgspec.Struct):
+class CheckedRow(msgspec.Struct, gc=False):
     """A row after its check.
 
     elements: canonical, without the Record ID and without blanks. record_id: the state's number for the row.

@@ -32,7 +32,7 @@ RENUMBERED_FROM = 5
 """From so many rows of one record told apart by Record ID alone, the state is warned that it may number afresh."""
 
 
-class Outcome(msgspec.Struct, kw_only=True):
+class Outcome(msgspec.Struct, kw_only=True, gc=False):
     """What became of one row. row: its line in the file. fact: that the row speaks of, an enrollment's for all of its
     row; 0 for an S row; None where none was reached."""
 
@@ -43,14 +43,14 @@ class Outcome(msgspec.Struct, kw_only=True):
     findings: list[Finding] = []
 
 
-class Decision(msgspec.Struct, kw_only=True):
+class Decision(msgspec.Struct, kw_only=True, gc=False):
     """What is appended, and what is answered. outcomes: of a student, first the S row's, then one per row in order."""
 
     events: list[Event]
     outcomes: list[Outcome]
 
 
-class PlacedRows(msgspec.Struct):
+class PlacedRows(msgspec.Struct, gc=False):
     """What child rows come to. by_record_id: how many of them were told apart by Record ID alone."""
 
     events: list[Event]

@@ -67,13 +67,13 @@ _COUNTS: tuple[str, ...] = ("accepted", "unchanged", "refused", "warned", "event
 class _Applied(msgspec.Struct):
     """A submission's stream, folded. content_hash: of the file that is being applied, None before one was received.
 
-    refused_hash: of the last file that was refused whole. students, chunks: done. completed: the final counts.
+    refused: hashes of the files that were refused whole. students, chunks: done. completed: the final counts.
     """
 
     version: int = 0
     position: int = 0
     content_hash: str | None = None
-    refused_hash: str | None = None
+    refused: set[str] = msgspec.field(default_factory=set)
     students: int = 0
     chunks: int = 0
     completed: said.SubmissionCompleted | None = None
@@ -117,7 +117,7 @@ def submit(
     check_received(header, calendar_of(jurisdiction).day_of(ledger.clock()))
     submission = submission_id(header)
     meta = Meta(actor=actor, submission=submission)
-    with _one_at_a_time(ledger, header.state):
+    with _one_at_a_time(ledger, header.state) as must_be_alone:
         applied = _applied(ledger, stream_of(submission))
         try:
             scanned = scan(path)
@@ -129,6 +129,7 @@ def submit(
         if applied.completed is None:
             run.receive()
             for chunk in _chunks(run.left(path), chunk_rows):
+                must_be_alone()
                 run.apply(chunk)
                 if progress is not None:
                     progress(applied.rows, scanned.rows)
@@ -378,11 +379,14 @@ def _chunks(raw: Iterable[RawStudent], chunk_rows: int) -> Iterator[list[RawStud
 
 
 @contextmanager
-def _one_at_a_time(ledger: Ledger, state: str) -> Iterator[None]:
-    """One state's files apply one after another, whichever process takes them; the others wait here."""
+def _one_at_a_time(ledger: Ledger, state: str) -> Iterator[Callable[[], object]]:
+    """One state's files apply one after another, whichever process takes them; the others wait here.
+
+    Gives what raises StoreUnavailable once the lock has gone with its connection: a later file may be under way.
+    """
     with translated(), ledger.database.connect(Role.WRITER, name="sojourn submission") as conn:
         conn.execute("select pg_advisory_lock(hashtextextended(%s, 0))", (f"submission/{state}",))
-        yield
+        yield lambda: conn.execute("select 1")
 
 
 def _applied(ledger: Ledger, stream: str) -> _Applied:
@@ -399,7 +403,7 @@ def _applied(ledger: Ledger, stream: str) -> _Applied:
         elif isinstance(event, said.SubmissionCompleted):
             applied.completed = event
         elif isinstance(event, said.SubmissionRefused):
-            applied.refused_hash = event.content_hash
+            applied.refused.add(event.content_hash)
     return applied
 
 
@@ -435,7 +439,7 @@ def _record_refusal(
     """Keep that a file was refused whole, once; nothing where another file was applied under this date."""
     with path.open("rb") as file:
         content_hash = hashlib.file_digest(file, "sha256").hexdigest()
-    if applied.content_hash is not None or applied.refused_hash == content_hash:
+    if applied.content_hash is not None or content_hash in applied.refused:
         return
     stream = stream_of(submission_id(header))
     event = said.SubmissionRefused(

@@ -53,8 +53,8 @@ class Reactor:
 class ReactorRunner:
     """Runs one reactor over the ledger, if no other process does.
 
-    state: ``starting``, ``standby`` while another is active, ``live``, ``waiting`` for PostgreSQL, ``failed``,
-    ``stopped``.
+    state: ``starting``, ``standby`` while another is active, ``live``, ``waiting`` for PostgreSQL or for quieter
+    streams, ``failed``, ``stopped``.
     """
 
     def __init__(self, reactor: Reactor, database: Database, log: Log) -> None:
@@ -67,8 +67,9 @@ class ReactorRunner:
     def follow(self, stop: threading.Event) -> None:
         """Answer what there is and whatever comes, until told to stop.
 
-        Waits while another process runs this reactor. When PostgreSQL is away, tries again with growing pauses. Raises
-        what ``react`` raises: a reactor that fails stands still at its cause, and is seen to.
+        Waits while another process runs this reactor. When PostgreSQL is away, or others are faster again and again,
+        tries anew with growing pauses. Raises what ``react`` raises: a reactor that fails stands still at its cause,
+        and is seen to.
         """
         pause_s = _BACKOFF_S[0]
         try:
@@ -83,10 +84,10 @@ class ReactorRunner:
                     except Exception as error:
                         if stop.is_set():
                             break
-                        if not is_passing(error):
+                        if not (is_passing(error) or isinstance(error, StaleDecision)):
                             raise
                         self.state = "waiting"
-                        _log.warning("reactor waits for PostgreSQL", reactor=self.reactor.name, exc_info=error)
+                        _log.warning("reactor waits", reactor=self.reactor.name, exc_info=error)
                         stop.wait(pause_s)
                         pause_s = min(pause_s * 2, _BACKOFF_S[1])
         except BaseException:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from typing import Any, Final
 
 import psycopg
 from psycopg import errors as pg
@@ -27,6 +28,17 @@ class Role(StrEnum):
     DISPOSER = "sojourn_disposer"
 
 
+_LINK: Final = {
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 4,
+    "tcp_user_timeout": 30_000,
+}
+"""Where the URL does not say otherwise. A link that died silently is noticed in half a minute, by who listens on it and
+by who has sent something; the system's own patience is a quarter of an hour to two hours."""
+
+
 class Database:
     """One database of one PostgreSQL.
 
@@ -39,9 +51,7 @@ class Database:
 
     def conninfo(self, role: Role | None = None, *, name: str = "sojourn") -> str:
         """A conninfo that acts as the role; None is the administrator of the URL."""
-        given = conninfo_to_dict(self.admin)
-        given.setdefault("connect_timeout", 10)
-        given.setdefault("application_name", name)
+        given: dict[str, Any] = {**_LINK, "application_name": name, **conninfo_to_dict(self.admin)}
         if role is None:
             return make_conninfo("", **given)
         if self._log_in:

@@ -17,11 +17,10 @@ from typing import Any, Self
 import psycopg
 from eventsourcing.persistence import InterfaceError, OperationalError
 from psycopg import errors as pg
-from psycopg.conninfo import make_conninfo
 
-from ledger.errors import StoreUnavailable
+from ledger.errors import OutcomeUnknown, StoreUnavailable
 from ledger.store import arrays
-from ledger.store.database import Database, Role, translate, translated
+from ledger.store.database import Database, Role, translate
 
 _STANDBY_MS = 30_000
 
@@ -101,16 +100,7 @@ def connected(
     projector's need not: rows and position come back together or not at all, and what a crash of PostgreSQL takes is
     folded again.
     """
-    # A link that died silently is noticed in half a minute, not in the two hours of the system's default.
-    conninfo = make_conninfo(
-        database.conninfo(role, name=f"sojourn {kind} {name}"),
-        keepalives_idle=10,
-        keepalives_interval=5,
-        keepalives_count=4,
-    )
-    with translated():
-        conn = psycopg.connect(conninfo, autocommit=True)
-    with conn:
+    with database.connect(role, name=f"sojourn {kind} {name}") as conn:
         arrays.register(conn)
         if not durable:
             conn.execute("set synchronous_commit = off")
@@ -144,7 +134,8 @@ def wait_for_lock(conn: psycopg.Connection[Any], name: str, stop: threading.Even
 
 
 def is_passing(error: Exception) -> bool:
-    """Whether the error is PostgreSQL's absence, which ends by itself."""
+    """Whether the error is PostgreSQL's absence, which ends by itself. What a follower does can be done again, so that
+    an outcome that is not known ends too: its key, or its position, tells."""
     if isinstance(error, psycopg.Error):
         return isinstance(translate(error), StoreUnavailable)
-    return isinstance(error, StoreUnavailable | OperationalError | InterfaceError)
+    return isinstance(error, StoreUnavailable | OutcomeUnknown | OperationalError | InterfaceError)

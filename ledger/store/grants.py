@@ -85,7 +85,8 @@ _GRANTS: dict[str, dict[str, Sequence[Role]]] = {
         "DELETE": (Role.PROJECTOR,),
     },
 }
-"""Beside the owner, who holds which privilege; whatever is not here, nobody holds."""
+"""Who holds which privilege; whatever is not here, nobody holds, but for the owner: he holds all save what would change
+events or destroy keys."""
 
 _HELD = """
     select name, case grantee when 0 then 'public' else grantee::regrole::text end, privilege_type
@@ -102,6 +103,7 @@ _HELD = """
          where prorettype <> 'trigger'::regtype
       ) held join pg_namespace n on n.oid = held.schema
      where n.nspname in ('ledger', 'access', 'vault', 'tracking')
-       and (grantee <> owner or name in ('ledger.events', 'access.events')
-                                and privilege_type in ('UPDATE', 'DELETE', 'TRUNCATE'))
+       and (grantee <> owner
+            or name ~ '^(ledger|access)[.]events' and privilege_type in ('UPDATE', 'DELETE', 'TRUNCATE')
+            or name = 'vault.keys' and privilege_type in ('DELETE', 'TRUNCATE'))
 """

@@ -42,7 +42,11 @@ _SESSION = (
     # A lock that nobody lets go of becomes an error that callers hear, instead of a silence.
     "select set_config('lock_timeout', '30s', false),"
     # A process that is stopped in the middle of a group must not hold the head against all others.
-    " set_config('idle_in_transaction_session_timeout', '60s', false)"
+    " set_config('idle_in_transaction_session_timeout', '60s', false),"
+    # Answered means durable, whatever the database was told; 'local' and stricter are the operator's to choose.
+    " case current_setting('synchronous_commit') when 'off' then set_config('synchronous_commit', 'on', false) end,"
+    # What is read behind the lock must be what holds now, not what held before the wait for it.
+    " set_config('default_transaction_isolation', 'read committed', false)"
 )
 _LOOK_AGAIN_EVENTS = 100_000
 """After how many events partitions are looked at again where the look itself failed."""

@@ -129,7 +129,7 @@ class Vault:
         return NewKey(subject, SubjectKey(key_id, HKDF.extract(_SHA256, None, secret)), wrapped, self.fingerprint)
 
     def load(self, conn: psycopg.Connection[Any], subjects: Iterable[Subject]) -> dict[Subject, SubjectKey]:
-        """The keys of these subjects, made and committed where there are none.
+        """The keys of these subjects, made and committed where there are none. Raises Misconfigured, LogBroken.
 
         Two processes may make the same key at once: the first row stands and both read it back, so nothing is ever
         sealed under a key that is not in the vault. Runs in transactions of its own.
@@ -146,6 +146,7 @@ class Vault:
             found.update(self._select_subjects(conn, missing))
             made = [self.make(subject) for subject in missing if subject not in found]
             if made:
+                self._must_be_ours(conn)
                 self.insert(conn, made)
                 found.update(self._select_subjects(conn, [m.subject for m in made]))
         return found
@@ -231,6 +232,12 @@ class Vault:
         return row[0]
 
     # -- inside
+
+    def _must_be_ours(self, conn: psycopg.Connection[Any]) -> None:
+        """Raises Misconfigured where the vault is another master key's: a key of ours in it would open for nobody else,
+        and whoever follows the log with the right one would stop at what it sealed."""
+        if self.cached(LEDGER) is None:
+            self._select_subjects(conn, [LEDGER])
 
     def _keep(self, subject: Subject, key: SubjectKey) -> None:
         with self._lock:

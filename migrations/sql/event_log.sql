@@ -69,6 +69,7 @@ begin
     -- Where the event trigger stands it has made this trigger already; elsewhere it is made here.
     execute format('create or replace trigger events_are_never_truncated before truncate on {log}.%I '
                    'for each statement execute function {log}.refuse_change()', partition_name);
+    execute format('revoke update, delete, truncate on {log}.%I from sojourn_owner', partition_name);
     update {log}.head set partitions_end = beyond;
     return beyond;
 end $$;

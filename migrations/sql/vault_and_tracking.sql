@@ -32,6 +32,7 @@ grant usage on schema vault to sojourn_writer, sojourn_projector, sojourn_dispos
 grant select on vault.keys to sojourn_writer, sojourn_projector, sojourn_disposer;
 grant insert on vault.keys to sojourn_writer, sojourn_disposer;
 grant delete on vault.keys to sojourn_disposer;
+revoke delete, truncate on vault.keys from sojourn_owner;
 
 grant usage on schema tracking to sojourn_writer, sojourn_projector, sojourn_reader, sojourn_disposer;
 grant select on tracking.positions, tracking.projections

@@ -106,3 +106,30 @@ def test_what_happened_while_the_connection_was_lost_is_caught_up(database: Data
         await until(lambda: announcements.connected)
 
     follow(database, story)
+
+
+def test_after_a_crash_of_postgresql_a_read_model_may_stand_further_back(database: Database) -> None:
+    async def story(announcements: Announcements, connection: psycopg.AsyncConnection) -> None:
+        # Announced, and lost with what had not reached the disk.
+        await announce(connection, "projected", "students:9")
+        await until(lambda: announcements.position("students") == 9)
+        async with connection.transaction():
+            await connection.execute("insert into tracking.positions values ('students', 5)")
+            await connection.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity"
+                " where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'"
+            )
+        await until(lambda: announcements.position("students") == 5)
+
+    follow(database, story)
+
+
+def test_an_announcement_that_is_none_is_passed_over(database: Database) -> None:
+    async def story(announcements: Announcements, connection: psycopg.AsyncConnection) -> None:
+        for channel, payload in (("projected", "students"), ("projected", "students:all"), ("ledger_events", "")):
+            await announce(connection, channel, payload)
+        await announce(connection, "projected", "students:3")
+        assert await announcements.reached("students", 3, 10)
+        assert announcements.connected
+
+    follow(database, story)

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 
 from api import problems
 from api.problems import Fault, Invalid, Malformed, as_ours, families, malformed, problem, status_of
-from api.schemas.elements import FACTS, STUDENT_ROWS
+from api.schemas.elements import FACTS, STUDENT_ROWS, CorrectionBody
 from ledger import errors
 
 SECRET = "Marisol-Quiñones"
@@ -114,7 +114,7 @@ def test_a_defect_has_no_words_of_its_own() -> None:
 def _refused(model: type[pydantic.BaseModel], body: str | bytes) -> errors.LedgerError:
     with pytest.raises(pydantic.ValidationError) as caught:
         model.model_validate_json(body)
-    return malformed(caught.value, ["first_name", "last_name_1"])
+    return malformed(caught.value, ["first_name", "last_name_1", "demographics", "elements"])
 
 
 @pytest.mark.parametrize(
@@ -150,6 +150,12 @@ def test_a_body_in_another_shape_is_pointed_at_and_never_quoted(body: str, place
     assert isinstance(error, Invalid)
     assert [fault.pointer for fault in error.faults] == [place]
     assert SECRET not in bytes(problem(error, None).body).decode()
+
+
+def test_a_name_that_the_client_chose_is_not_quoted_either() -> None:
+    error = _refused(CorrectionBody, f'{{"fact": 1, "elements": {{"{SECRET}": 5}}}}')
+    assert isinstance(error, Invalid)
+    assert [(fault.pointer, fault.element) for fault in error.faults] == [("/elements", "elements")]
 
 
 def test_a_slip_of_the_pen_is_answered_with_the_name_that_was_meant() -> None:

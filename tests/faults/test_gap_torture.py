@@ -58,9 +58,7 @@ def test_every_reader_sees_every_position_once_in_order_and_without_gaps(
         poller = Poller(settings["database_url"])
         from_the_start.start()
         poller.start()
-        processes = [
-            ServiceProcess(hammer, number, WRITERS, seconds, settings=settings) for number in range(PROCESSES)
-        ]
+        processes = [ServiceProcess(hammer, number, WRITERS, seconds, settings=settings) for number in range(PROCESSES)]
         heard = [_Listener(process) for process in processes]
         ended = _end_backends(settings["database_url"], heard, later.start, seconds)
         told = [word for listener in heard for word in listener.result()]
@@ -76,7 +74,6 @@ def test_every_reader_sees_every_position_once_in_order_and_without_gaps(
     with psycopg.connect(settings["database_url"], autocommit=True) as conn:
         assert assert_whole(conn) == head
     _assert_answers_are_true(told, from_the_start)
-    print(Counter((word.kind, word.outcome, word.error) for word in told), ended, head, poller.looks)
     _assert_it_was_torture(told, ended)
 
 

@@ -50,7 +50,9 @@ def _functions_with_timers(tree: ast.Module) -> Iterator[str]:
     for owner, node in _walk(tree, ""):
         if isinstance(node, ast.Call):
             called = node.func
-            name = called.attr if isinstance(called, ast.Attribute) else called.id if isinstance(called, ast.Name) else ""
+            name = (
+                called.attr if isinstance(called, ast.Attribute) else called.id if isinstance(called, ast.Name) else ""
+            )
             limits = [k for k in node.keywords if k.arg == "timeout" and not _is_none(k.value)]
             if name in TIMERS or limits:
                 yield owner

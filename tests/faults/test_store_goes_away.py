@@ -138,7 +138,9 @@ def test_while_it_is_away_everybody_is_told_soon_and_when_it_is_back_it_works_at
     assert whole(settings) == ledger.log.head()
 
 
-def test_a_thousand_callers_are_told_that_it_is_away(mortal: EmbeddedServer, settings: Settings, ledger: Ledger) -> None:
+def test_a_thousand_callers_are_told_that_it_is_away(
+    mortal: EmbeddedServer, settings: Settings, ledger: Ledger
+) -> None:
     told = [story[0] for story in stories(CALLERS)]
 
     async def call(asked: Asked) -> bool:
@@ -216,7 +218,8 @@ def test_a_commit_whose_answer_was_lost_is_acknowledged_once_whether_it_came_thr
     at_commit = "wait_event = 'PgSleep'"
     in_time(lambda: backends(settings, at_commit))
     group = [
-        submitted(ledger, append) for append in (unkeyed("stale", expected=7), unkeyed("one"), unkeyed("two", expected=0))
+        submitted(ledger, append)
+        for append in (unkeyed("stale", expected=7), unkeyed("one"), unkeyed("two", expected=0))
     ]
     before.result(20)
     in_time(lambda: backends(settings, at_commit))

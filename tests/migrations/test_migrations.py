@@ -99,8 +99,8 @@ def test_a_migration_that_fails_leaves_nothing_and_can_be_run_again(
 ) -> None:
     whole = migrations.sql
 
-    def broken(name: str, **replace: str) -> str:
-        return whole(name, **replace) + ("select 1 / 0;" if name == "guards" else "")
+    def broken(name: str, **replace: str) -> bytes:
+        return whole(name, **replace) + (b"select 1 / 0;" if name == "guards" else b"")
 
     with empty_database(server) as conninfo:
         database = Database(conninfo, log_in=True)

@@ -181,7 +181,9 @@ class Projecting(Scenario):
                 return
             so_far = digest(conn, students.PROJECTION)
             with migrated_database(self.server) as other, open_store_of(other) as beside, store.logs() as logs:
-                runner = BatchRunner(students.PROJECTION, beside.database, logs["ledger"], batch_events_max=BATCH_EVENTS)
+                runner = BatchRunner(
+                    students.PROJECTION, beside.database, logs["ledger"], batch_events_max=BATCH_EVENTS
+                )
                 if so_far.position:
                     assert runner.run_to(so_far.position) == so_far.position
                     with beside.database.connect(Role.PROJECTOR) as conn_beside:

@@ -27,9 +27,7 @@ def migrated_database(server: EmbeddedServer) -> Iterator[dict[str, str]]:
         if admin.execute("select from pg_database where datname = %s", (_TEMPLATE,)).fetchone() is None:
             server.ensure_database(_TEMPLATE)
             migrations.upgrade(Database(server.conninfo(_TEMPLATE)))
-        admin.execute(
-            sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(_TEMPLATE))
-        )
+        admin.execute(sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(_TEMPLATE)))
     with psycopg.connect(server.conninfo(name), autocommit=True) as admin:
         admin.execute(migrations.sql("roles"))  # a template's privileges on the database do not come along
     yield {"database_url": server.conninfo(name), "master_key": MASTER_KEY}

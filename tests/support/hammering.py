@@ -53,7 +53,8 @@ def hammer(pipe: Pipe, store: Store, process: int, writers: int, seconds: float)
         until = time.monotonic() + seconds
         shared = uuid.UUID(int=1)
         threads = [
-            threading.Thread(target=run, args=(_Writer(pipe, ledger, f"{process}-{n}", shared),)) for n in range(writers)
+            threading.Thread(target=run, args=(_Writer(pipe, ledger, f"{process}-{n}", shared),))
+            for n in range(writers)
         ]
         for thread in threads:
             thread.start()
@@ -119,7 +120,9 @@ class _Writer:
 
         def send(kind: str, request: bytes, named: str = name) -> Told:
             answer = Answer(scope="oregon", key=name, request_hash=request, status=201, ids={})
-            return self._append(named, kind, Append(parts=[self._part(self._own, named, 1)], meta=_META, answer=answer), 1)
+            return self._append(
+                named, kind, Append(parts=[self._part(self._own, named, 1)], meta=_META, answer=answer), 1
+            )
 
         first = send("keyed", b"one")
         again = send("keyed again", b"one")

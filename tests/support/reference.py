@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ledger.events import Event
+from ledger.events.record import RecordOpened, ResidencyChanged, Withdrawn
 from ledger.record import (
     ChangeResidency,
     Command,
@@ -130,6 +132,25 @@ class Record:
         if isinstance(command, CorrectFact):
             return [self._correct(command.fact, command.elements)]
         return [self._retract(command.fact)]
+
+    def learn(self, answers: Sequence[Answer], facts: Sequence[int | None], events: Sequence[Event]) -> None:
+        """Take over the ids that the ledger chose: of what ``take`` answered, and of the events that came of it.
+
+        Asserts that an id of a fact is never used again, and that a fact which was there keeps its own.
+        """
+        for number, (_, fact) in zip(facts, answers, strict=True):
+            if fact is not None and fact.id == 0:
+                assert number is not None
+                assert number > max(held.id for held in self.facts)
+                fact.id = number
+        by_id = {fact.id: fact for fact in self.facts}
+        for event in events:
+            if isinstance(event, RecordOpened):
+                self.student_id = event.student_id
+            elif isinstance(event, Withdrawn):
+                by_id[event.enrollment].withdrawal_id = event.fact
+            elif isinstance(event, ResidencyChanged):
+                by_id[event.enrollment].residency_ids[-1] = event.fact
 
     # -- a student, whole
 

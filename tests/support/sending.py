@@ -62,7 +62,7 @@ _IDENTITY = {
 
 
 @st.composite
-def rows(draw: st.DrawFn, letters: str = "DKQECAI", *, bare: bool = False, numbered: bool = False) -> Row:
+def rows(draw: st.DrawFn, letters: str = "DKQEEECAI", *, bare: bool = False, numbered: bool = False) -> Row:
     """One child row. bare: it may hold its Record ID alone. numbered: it has a Record ID, as in a file."""
     letter = draw(st.sampled_from(letters))
     number = draw(st.sampled_from(NUMBERS if numbered else (*NUMBERS, None)))

@@ -22,7 +22,9 @@ def assert_whole(conn: psycopg.Connection[Any], log: str = "ledger") -> int:
         # One snapshot, since others may be writing.
         conn.execute("set transaction isolation level repeatable read, read only")
         (head,) = _one(conn, f"select position from {log}.head")
-        assert _one(conn, f"select count(*), coalesce(min(position), 1), coalesce(max(position), 0) from {log}.events") == (
+        assert _one(
+            conn, f"select count(*), coalesce(min(position), 1), coalesce(max(position), 0) from {log}.events"
+        ) == (
             head,
             1,
             head,

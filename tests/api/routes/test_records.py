@@ -8,6 +8,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from ledger.application import Ledger
+from ledger.events import Meta
+from ledger.store.append import Answer, Append
 from support.bodies import CHILD, ENROLLMENT, MOVE, VALUES, student
 
 RECORD = "/v1/records/OR/OR5540012"
@@ -293,6 +295,15 @@ def test_keys_of_two_users_do_not_meet(client: TestClient, make_token) -> None:
         headers = {"Authorization": f"Bearer {make_token()}", "Idempotency-Key": "1"}
         answer = client.put(RECORD, json=student(), headers=headers)
         assert "Idempotency-Replayed" not in answer.headers
+
+
+def test_keys_of_a_token_that_is_called_like_a_reactor_do_not_meet_the_reactor_s(
+    client: TestClient, make_token, ledger: Ledger
+) -> None:
+    headers = {"Authorization": f"Bearer {make_token(name='reactor matcher')}", "Idempotency-Key": "1"}
+    assert client.put(RECORD, json=student(), headers=headers).status_code == 201
+    answer = Answer(scope="reactor matcher", key="1", request_hash=b"", status=200, ids={})
+    assert not ledger.log.append(Append(parts=[], meta=Meta(actor="reactor matcher"), answer=answer)).replayed
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "a\tb"])

@@ -16,6 +16,7 @@ import pytest
 from ledger.application import Ledger
 from ledger.errors import (
     StaleDecision,
+    StoreUnavailable,
     SubmissionDateReused,
     SubmissionLate,
     SubmissionRefused,
@@ -282,6 +283,9 @@ def test_a_file_refused_whole_is_recorded_once_and_mended_under_the_same_date(le
     with pytest.raises(SubmissionRefused):
         submit(ledger, write(tmp_path / "1.txt", student(1), claims="8|8"), ACTOR)
     assert ledger.log.head() == 2, "another file is another refusal"
+    with pytest.raises(SubmissionRefused):
+        submit(ledger, write(tmp_path / "1.txt", student(1), claims="9|9"), ACTOR)
+    assert ledger.log.head() == 2, "again is nothing, also behind another"
     assert submit(ledger, write(tmp_path / "1.txt", student(1)), ACTOR).accepted == 3
 
 
@@ -503,6 +507,28 @@ def test_a_run_ends_where_another_process_has_taken_its_submission_over(
     with pytest.raises(StaleDecision):
         submit(ledger, six, ACTOR)
     assert ledger.record_of("OR", "OR0000001") is None
+
+
+def test_a_run_that_has_lost_its_lock_puts_nothing_over_a_later_file(
+    database: Database, new_ledger: NewLedger, tmp_path: Path
+) -> None:
+    ledger, other = new_ledger(database), new_ledger(database)
+    older = write(tmp_path / "1.txt", student(1), student(2))
+    later = write(tmp_path / "2.txt", student(1), student(2), night=NEXT_NIGHT)
+
+    def lose(*_: int) -> None:
+        with database.connect() as conn:
+            conn.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity"
+                " where application_name = 'sojourn submission' and datname = current_database()"
+            )
+        submit(other, later, ACTOR)
+
+    with pytest.raises(StoreUnavailable):
+        submit(ledger, older, ACTOR, chunk_rows=1, progress=lose)
+    assert {r.meta.submission for r in other.log.read_stream(stream_of(other, 2))} == {f"OR-{NEXT_NIGHT}"}
+    with pytest.raises(SubmissionLate):
+        submit(ledger, older, ACTOR)
 
 
 # -- whatever comes

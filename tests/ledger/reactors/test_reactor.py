@@ -6,17 +6,19 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
 
 from ledger.application import Ledger
-from ledger.errors import StaleDecision
+from ledger.errors import LedgerError, OutcomeUnknown, StaleDecision
 from ledger.events import Meta, Recorded
 from ledger.events.record import CourseReported, RecordOpened
 from ledger.events.submission import ChunkApplied, SubmissionCompleted
-from ledger.reactors.reactor import Reactor, ReactorRunner
-from ledger.store.append import Append, Opening, Part
+from ledger.reactors import reactor as reactor_module
+from ledger.reactors.reactor import ATTEMPTS_MAX, Reactor, ReactorRunner
+from ledger.store.append import Append, Opening, Part, Receipt
 from ledger.store.database import Database, Role
 
 META = Meta(actor="registrar")
@@ -141,6 +143,29 @@ def test_a_reaction_that_was_overtaken_is_decided_anew(database: Database, ledge
     ReactorRunner(reactor, database, ledger.log).run_to(cause)
     assert tries == [cause, cause]
     assert len(ledger.log.read_stream("submission/OR/once")) == 1
+
+
+@pytest.mark.parametrize("error", [OutcomeUnknown("the connection went"), StaleDecision("others were faster")])
+def test_a_reactor_goes_on_after_what_passes_by_itself(
+    database: Database, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, error: LedgerError
+) -> None:
+    append, refusals = ledger.log.append, [error] * ATTEMPTS_MAX
+
+    def unlucky(what: Append) -> Receipt:
+        if refusals:
+            raise refusals.pop()
+        return append(what)
+
+    causes = open_records(ledger, 1)
+    monkeypatch.setattr(ledger.log, "append", unlucky)
+    monkeypatch.setattr(reactor_module, "_BACKOFF_S", (0.01, 0.01))
+    runner, end = ReactorRunner(counting(), database, ledger.log), threading.Event()
+    with ThreadPoolExecutor() as pool:
+        following = pool.submit(runner.follow, end)
+        until(lambda: answers(ledger) == causes or following.done())
+        end.set()
+    following.result()
+    assert answers(ledger) == causes
 
 
 def test_a_reactor_that_fails_stands_still_at_its_cause(database: Database, ledger: Ledger) -> None:

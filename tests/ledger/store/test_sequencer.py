@@ -213,6 +213,33 @@ def test_a_group_is_bounded_by_its_events(
     assert groups == [1, 3, 3, 1]
 
 
+# -- what the database was told
+
+
+def set_for_writers(database: Database, setting: str) -> None:
+    with database.connect() as conn:
+        name = conn.info.dbname
+        conn.execute(f"alter role sojourn_writer in database {name} set {setting}".encode())
+
+
+@pytest.mark.parametrize(("told", "held"), [("off", "on"), ("local", "local")])
+def test_an_answer_is_durable_whatever_the_database_was_told(
+    database: Database, ledger: Ledger, told: str, held: str
+) -> None:
+    set_for_writers(database, f"synchronous_commit = {told}")
+    assert ledger.log.sequencer._connection().execute("show synchronous_commit").fetchone() == (held,)
+
+
+def test_two_processes_take_turns_also_where_the_database_was_told_to_be_serializable(
+    database: Database, new_ledger: Callable[..., Ledger]
+) -> None:
+    set_for_writers(database, "default_transaction_isolation = serializable")
+    ledgers = [new_ledger(database) for _ in range(2)]
+    with ThreadPoolExecutor() as pool:
+        written = [pool.submit(one.log.append, courses(n)) for n in range(40) for one in ledgers]
+        assert sorted(one.result(SECONDS).position for one in written) == list(range(1, 81))
+
+
 # -- the clock
 
 

@@ -15,15 +15,24 @@ from cryptography.exceptions import InvalidTag
 
 from ledger.application import Ledger
 from ledger.errors import LogBroken, Misconfigured
+from ledger.events import Meta
 from ledger.events.base import Erased
+from ledger.events.disclosure import BulkDisclosed
 from ledger.events.record import CourseReported, MoveQualified
+from ledger.record import PlaceStudent
 from ledger.store.database import Database, Role
 from ledger.store.vault import LEDGER, MasterKey, Subject, Vault, seal, unseal
 from support.logs import append
+from support.rows import move, student
 
 GOLDEN: dict[str, str] = json.loads((Path(__file__).parents[2] / "golden" / "vault_row.json").read_text())
 OLD, NEW, OTHER = (MasterKey.of(bytes([n]) * 32) for n in range(3))
 CHILD: Subject = ("0190c5d2-7b1a-7c3e-8000-000000000001", "education")
+SHOWN: dict[str, Any] = dict.fromkeys(("view", "role", "organisation", "purpose", "basis"), "") | {
+    "records": [],
+    "filters": [],
+    "position": 1,
+}
 
 
 def rows(database: Database) -> list[tuple[Any, ...]]:
@@ -247,6 +256,22 @@ def test_the_cache_keeps_so_many_keys_and_no_more(database: Database, monkeypatc
         assert {s: k.key_id for s, k in loaded.items()} == ids
         assert sum(vault.cached(subject) is not None for subject in ids) == 5
         assert {k.key_id for k in vault.open_keys(conn, ids.values()).values() if k} == set(ids.values())
+
+
+def test_a_wrong_master_key_adds_no_key_to_the_vault_of_another(
+    database: Database, new_ledger: Callable[..., Ledger]
+) -> None:
+    append(new_ledger(database).log, "submission/OR/1", BulkDisclosed(**SHOWN))
+    before = rows(database)
+    with database.connect(Role.WRITER) as conn, pytest.raises(Misconfigured, match="wrapped by master key"):
+        Vault([OTHER]).load(conn, [CHILD])
+    assert rows(database) == before
+
+
+def test_the_keys_of_a_record_that_was_just_opened_are_at_hand(ledger: Ledger) -> None:
+    opens = PlaceStudent(state="OR", state_student_id="OR0000001", student=student(move(None)), new_student_id="")
+    done = ledger.execute(opens, Meta(actor="registrar"))
+    assert all(ledger.vault.cached((done.record_id, name)) for name in ("education", "eligibility"))
 
 
 # -- destroying keys

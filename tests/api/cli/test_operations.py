@@ -1,0 +1,88 @@
+"""``sojourn project``, ``token``, ``keys`` and ``doctor``, by URL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from ledger.store.database import Database
+from support.command_line import CommandLine
+from support.files import EXAMPLE
+
+
+@pytest.fixture
+def loaded(sojourn: CommandLine) -> CommandLine:
+    sojourn.run("submit", EXAMPLE)
+    return sojourn
+
+
+def test_status_says_where_each_read_model_stands(loaded: CommandLine) -> None:
+    students, disclosures = loaded.json("project", "status")
+    assert (students["name"], students["state"], students["lag_events"]) == ("students", "idle", 0)
+    assert students["position"] == students["head"] > 15
+    assert len(students["digest"]) == 64
+    assert disclosures["name"] == "disclosures"
+    assert loaded.json("project", "status", "--quick")[0]["digest"] is None
+    text = loaded.run("project", "status").stdout
+    assert "students: version" in text
+    assert students["digest"] in text
+
+
+def test_a_rebuild_gives_the_same_digest(loaded: CommandLine) -> None:
+    before = loaded.json("project", "status")[0]["digest"]
+    said = loaded.run("project", "rebuild", "students").stderr
+    assert said.count(before) == 2, "before and now"
+    assert loaded.json("project", "status")[0]["digest"] == before
+    assert "disclosures: rebuilt" in loaded.run("project", "rebuild", "--all").stderr
+    assert "There is no read model nonsense" in loaded.run("project", "rebuild", "nonsense", code=1).stderr
+
+
+def test_run_brings_every_read_model_to_the_head(loaded: CommandLine) -> None:
+    loaded.run("students")
+    assert loaded.json("project", "status", "--quick")[1]["lag_events"] == 1
+    loaded.run("project", "run")
+    assert [row["lag_events"] for row in loaded.json("project", "status", "--quick")] == [0, 0]
+
+
+def test_a_token_is_shown_once_and_bound_to_its_role(sojourn: CommandLine, database: Database) -> None:
+    words = ("token", "create", "--role", "state_batch_submitter", "--state", "OR", "--name")
+    done = sojourn.run(*words, "oregon nightly")
+    assert done.stdout.startswith("soj_")
+    assert done.stdout.count("\n") == 1
+    assert "already" in sojourn.run(*words, "oregon nightly", code=1).stderr
+    made = sojourn.json(*words, "another")
+    assert (made["name"], made["role"]) == ("another", "state_batch_submitter")
+    with database.connect() as admin:
+        held = admin.execute("select string_agg(t::text, ' ') from ledger.tokens t").fetchone()
+    assert held is not None
+    assert made["token"] not in held[0]
+    assert "There is no role king" in sojourn.run("token", "create", "--name", "x", "--role", "king", code=1).stderr
+    bad = sojourn.run("token", "create", "--name", "x", "--role", "recruiter", "--state", "Oregon", code=1)
+    assert "Oregon is no USPS state code" in bad.stderr
+
+
+def test_the_master_key_is_rotated_by_url(loaded: CommandLine) -> None:
+    old, new = loaded.settings["master_key"], "cd" * 32
+    assert "one master key only" in loaded.run("keys", "rotate", code=1).stderr
+    both = loaded.but(master_key=f"{new},{old}")
+    assert "keys rewrapped" in both.run("keys", "rotate").stderr
+    assert both.run("keys", "rotate").stderr.startswith("0 keys")
+    alone = loaded.but(master_key=new)
+    [_, *ids] = [line.split(",")[2] for line in alone.run("students").stdout.splitlines()]
+    assert alone.json("student", ids[0])["core"]["first_name"] == "María Guadalupe"
+    assert "is wrapped by master key" in loaded.run("students", code=1).stderr
+
+
+def test_doctor_finds_a_sound_database_sound(loaded: CommandLine) -> None:
+    done = loaded.run("doctor")
+    assert "BAD" not in done.stdout
+    found = loaded.json("doctor")
+    assert all(examination.keys() == {"name", "ok", "what", "remedy"} for examination in found)
+    assert len(found) > 4
+
+
+def test_doctor_says_what_a_missing_schema_needs(new_empty_database: Callable[[], Database]) -> None:
+    sojourn = CommandLine(database_url=new_empty_database().admin, master_key="ab" * 32)
+    done = sojourn.run("doctor", code=1)
+    assert "sojourn migrate" in done.stdout + done.stderr

@@ -1,0 +1,86 @@
+"""``sojourn student`` and ``sojourn students``: what they show, and that the showing is recorded first."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import pytest
+
+from ledger.events import Recorded
+from ledger.events.disclosure import BulkDisclosed, Disclosed
+from ledger.ids import Uuid7Source, student_id
+from ledger.store.database import Database
+from ledger.store.log import Log
+from ledger.store.vault import MasterKey, Vault
+from support.command_line import CommandLine
+from support.files import EXAMPLE
+
+
+def entries(database: Database) -> list[Recorded]:
+    log = Log("access", database, Vault([MasterKey.of(bytes(range(32)))]), Uuid7Source(time.time_ns, os.urandom))
+    try:
+        return log.read(0, 100)
+    finally:
+        log.close()
+
+
+@pytest.fixture
+def ids(sojourn: CommandLine) -> dict[str, str]:
+    """State student id to student id, of the example."""
+    sojourn.run("submit", EXAMPLE)
+    return {row["state_student_id"]: row["student_id"] for row in sojourn.json("students")}
+
+
+def test_a_student_is_shown_and_the_showing_recorded(
+    sojourn: CommandLine, database: Database, ids: dict[str, str]
+) -> None:
+    record = sojourn.json("student", ids["OR5540013"], "--as", "counselor ruth")
+    assert record["student_id"] == ids["OR5540013"]
+    assert record["core"]["last_name_2"] == "Ramírez"
+    assert record["core"]["enrollments"][0]["school_or_project_name"] == "Columbia Gorge Summer Program"
+    assert list(record) == ["student_id", "position", "day", "eligible_now", "core", "contacts", "health", "provenance"]
+    listing, shown = entries(database)
+    assert isinstance(listing.event, BulkDisclosed)
+    assert isinstance(shown.event, Disclosed)
+    assert (shown.meta.actor, shown.event.role, shown.event.purpose) == ("counselor ruth", "operator", "command line")
+    assert shown.event.student_id == ids["OR5540013"]
+    assert listing.meta.actor == "operator anna"
+
+
+def test_the_text_form_says_the_same(sojourn: CommandLine, ids: dict[str, str]) -> None:
+    text = sojourn.run("student", ids["OR5540012"]).stdout
+    for said in ("first name: María Guadalupe", "Valor Middle School", "eligible now: ", "cvx code: 115"):
+        assert said in text
+    assert "\x1b[" not in text
+
+
+def test_an_id_that_is_none_is_told_from_one_never_issued(
+    sojourn: CommandLine, database: Database, ids: dict[str, str]
+) -> None:
+    before = len(entries(database))
+    assert "This is not a student id" in sojourn.run("student", "123456789012", code=1).stderr
+    assert "No student has this id" in sojourn.run("student", student_id(999_999), code=1).stderr
+    assert len(entries(database)) == before
+
+
+def test_the_listing_names_every_record_and_is_recorded(
+    sojourn: CommandLine, database: Database, ids: dict[str, str]
+) -> None:
+    csv = sojourn.run("students", "--csv").stdout.splitlines()
+    assert csv == [
+        "state,state_student_id,student_id",
+        *(f"OR,{ssid},{ids[ssid]}" for ssid in ("OR5540012", "OR5540013")),
+    ]
+    last = entries(database)[-1].event
+    assert isinstance(last, BulkDisclosed)
+    assert len(last.records) == 2
+
+
+def test_a_read_is_quick(sojourn: CommandLine, ids: dict[str, str]) -> None:
+    def seconds() -> float:
+        began = time.perf_counter()
+        sojourn.run("student", ids["OR5540012"])
+        return time.perf_counter() - began
+
+    assert min(seconds() for _ in range(3)) < 4.0, "it opens two logs and no more"

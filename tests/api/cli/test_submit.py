@@ -1,0 +1,183 @@
+"""``sojourn sample`` and ``sojourn submit``: data on stdout, talk on stderr, an answer for each row, exit codes."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from pathlib import Path
+
+from ledger.store.database import Database
+from support.command_line import CommandLine
+from support.files import EXAMPLE, NEXT_NIGHT, student, write
+
+FIELDS = [
+    "submission",
+    "state",
+    "rows",
+    "accepted",
+    "unchanged",
+    "refused",
+    "warned",
+    "events",
+    "students_new",
+    "students_linked",
+    "near_matches",
+    "position",
+    "seconds",
+]
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as lines:
+        return list(csv.DictReader(lines))
+
+
+def test_the_example_is_submitted_shown_and_again_nothing(sojourn: CommandLine) -> None:
+    first = sojourn.json("submit", EXAMPLE)
+    assert list(first) == FIELDS
+    assert (first["submission"], first["state"]) == ("OR-20250902020000000", "OR")
+    assert (first["rows"], first["accepted"], first["students_new"], first["events"]) == (11, 11, 2, 15)
+    again = sojourn.json("submit", EXAMPLE)
+    assert {**again, "seconds": 0} == {**first, "seconds": 0}
+    listed = sojourn.run("students", "--csv").stdout.splitlines()
+    assert listed[0] == "state,state_student_id,student_id"
+    assert [line.split(",")[1] for line in listed[1:]] == ["OR5540012", "OR5540013"]
+    names = [sojourn.json("student", line.split(",")[2])["core"]["first_name"] for line in listed[1:]]
+    assert names == ["María Guadalupe", "Wilber"]
+
+
+def test_a_small_file_s_students_are_named_to_a_reader(sojourn: CommandLine) -> None:
+    done = sojourn.run("submit", EXAMPLE)
+    assert done.stdout.startswith("OR-20250902.txt: 11 rows: 11 accepted, 0 unchanged, 0 refused")
+    ids = [line.split()[-1] for line in done.stderr.splitlines() if "sojourn student" in line]
+    assert len(ids) == 2
+    assert "Valor Middle School" in sojourn.run("student", ids[0]).stdout
+
+
+def test_refused_rows_are_exit_3_and_stand_in_the_response(sojourn: CommandLine, tmp_path: Path) -> None:
+    bad = student(1, "E|001|20259999|03|Valor")
+    path = write(tmp_path / "1.txt", [row.replace("|Male|", "|M|") for row in bad], student(2))
+    response = tmp_path / "response.csv"
+    report = sojourn.json("submit", path, "--response", response, code=3)
+    assert (report["rows"], report["accepted"], report["refused"], report["warned"]) == (7, 6, 1, 1)
+    rows = read(response)
+    assert response.read_text().splitlines()[0] == (
+        "row,letter,student_record_id,state_student_id,outcome,element,value,rule,message,remedy,student_id"
+    )
+    assert [int(row["row"]) for row in rows] == list(range(2, 9))
+    refused = rows[3]
+    assert (refused["letter"], refused["outcome"], refused["element"], refused["value"]) == (
+        "E",
+        "refused",
+        "enrollment_date",
+        "20259999",
+    )
+    assert refused["rule"]
+    assert refused["message"]
+    assert refused["remedy"]
+    warned = rows[1]
+    assert (warned["outcome"], warned["element"], warned["value"]) == ("accepted", "sex", "M")
+    assert {row["student_id"] for row in rows if row["outcome"] == "accepted"} == {
+        line.split(",")[2] for line in sojourn.run("students").stdout.splitlines()[1:]
+    }
+
+
+def test_the_response_is_in_the_order_of_the_file(sojourn: CommandLine, tmp_path: Path) -> None:
+    (s1, d1, q1), (s2, d2, q2) = student(1), student(2)
+    response = tmp_path / "response.csv"
+    sojourn.run("submit", write(tmp_path / "1.txt", [s1, s2, q1, d2, d1, q2]), "--response", response)
+    assert [(row["row"], row["letter"]) for row in read(response)] == list(zip("234567", "SSQDDQ", strict=True))
+
+
+def test_the_response_of_a_file_that_was_applied_before_is_left_as_it_is(sojourn: CommandLine, tmp_path: Path) -> None:
+    response = tmp_path / "response.csv"
+    sojourn.run("submit", EXAMPLE, "--response", response)
+    first = response.read_bytes()
+    done = sojourn.run("submit", EXAMPLE, "--response", response)
+    assert response.read_bytes() == first
+    assert "An earlier run applied 11 of its rows" in done.stderr
+    done = sojourn.run("submit", EXAMPLE, "--response", tmp_path / "new.csv")
+    assert read(tmp_path / "new.csv") == []
+    assert (tmp_path / "new.csv").read_text().startswith("row,letter,")
+
+
+def test_a_response_that_cannot_be_written_is_told_before_anything_is_applied(
+    sojourn: CommandLine, tmp_path: Path
+) -> None:
+    done = sojourn.run("submit", EXAMPLE, "--response", tmp_path / "none" / "response.csv", code=1)
+    assert "No such file or directory" in done.stderr
+    assert sojourn.run("students").stdout.splitlines()[1:] == []
+
+
+def test_several_files_are_a_list_and_a_bad_one_does_not_stop_the_others(sojourn: CommandLine, tmp_path: Path) -> None:
+    paths = [
+        write(tmp_path / "or.txt", student(1)),
+        write(tmp_path / "ca.txt", student(1, state="CA"), state="CA", claims="9|9"),
+        tmp_path / "none.txt",
+        write(tmp_path / "tx.txt", student(1, state="TX"), state="TX"),
+    ]
+    done = sojourn.run("submit", *paths, "--json", code=1)
+    assert [report["state"] for report in json.loads(done.stdout)] == ["OR", "TX"]
+    assert "ca.txt, row 1 [V24]" in done.stderr
+    assert "none.txt: cannot be read (No such file or directory)" in done.stderr
+    listed = sojourn.json("submit", paths[0], paths[3])
+    assert [report["rows"] for report in listed] == [3, 3]
+
+
+def test_conflicts_between_files_are_told(sojourn: CommandLine, tmp_path: Path) -> None:
+    sojourn.run("submit", write(tmp_path / "2.txt", student(1), night=NEXT_NIGHT))
+    other = sojourn.run("submit", write(tmp_path / "3.txt", student(2), night=NEXT_NIGHT), code=1)
+    assert "Another file of OR came under this Submission Date" in other.stderr
+    late = sojourn.run("submit", write(tmp_path / "1.txt", student(1)), code=1)
+    assert "A later file of OR was applied already" in late.stderr
+
+
+def test_who_submits_is_recorded(sojourn: CommandLine, database: Database, tmp_path: Path) -> None:
+    from ledger.ids import Uuid7Source
+    from ledger.store.log import Log
+    from ledger.store.vault import MasterKey, Vault
+
+    sojourn.run("submit", write(tmp_path / "1.txt", student(1)))
+    sojourn.run("submit", write(tmp_path / "2.txt", student(1), night=NEXT_NIGHT), "--as", "night clerk")
+    ids = Uuid7Source(lambda: 0, os.urandom)
+    log = Log("ledger", database, Vault([MasterKey.of(bytes(range(32)))]), ids)
+    try:
+        actors = [recorded.meta.actor for recorded in log.read(0, 100)]
+    finally:
+        log.close()
+    assert set(actors) == {"operator anna", "night clerk"}
+    assert actors[-1] == "night clerk"
+
+
+def test_two_processes_send_the_same_file_at_once(sojourn: CommandLine, tmp_path: Path) -> None:
+    path = write(tmp_path / "1.txt", *(student(n) for n in range(1, 41)))
+    running = [sojourn.start("submit", path, "--json", stdout=-1, stderr=-1) for _ in range(2)]
+    reports = []
+    for process in running:
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == 0, err
+        reports.append({**json.loads(out), "seconds": 0})
+    assert reports[0] == reports[1]
+    assert reports[0]["students_new"] == 40
+    assert len(sojourn.run("students").stdout.splitlines()) == 41
+
+
+def test_a_run_that_was_killed_goes_on(sojourn: CommandLine, database: Database, tmp_path: Path) -> None:
+    path = write(tmp_path / "1.txt", *(student(n) for n in range(1, 2_001)))
+    assert sojourn.but(fault="intake.between-chunks:1").run("submit", path, code=None).returncode == -9
+    report = sojourn.json("submit", path)
+    assert (report["rows"], report["accepted"], report["students_new"]) == (6_000, 6_000, 2_000)
+
+
+def test_samples_are_the_same_for_the_same_seed_and_are_taken_whole(sojourn: CommandLine, tmp_path: Path) -> None:
+    said = sojourn.run("sample", "--out", tmp_path / "a", "--states", "OR,CA", "--children", 5, "--seed", 7)
+    paths = [Path(line) for line in said.stdout.splitlines()]
+    assert sojourn.json("sample", "--out", tmp_path / "a", "--states", "OR,CA", "--children", 5, "--seed", 7) == [
+        str(path) for path in paths
+    ]
+    files = sorted(path for path in (tmp_path / "a").iterdir() if path.suffix == ".txt")
+    assert [path.name for path in files] == ["CA-20250902.txt", "OR-20250902.txt"]
+    assert sum(report["refused"] for report in sojourn.json("submit", *files)) == 0
+    done = sojourn.run("sample", "--out", tmp_path / "b", "--states", "OR,ZZ", code=1)
+    assert "ZZ is no USPS state code" in done.stderr
