@@ -91,15 +91,20 @@ def follow(
     """Fold until standard input ends: the other half of ``serve``."""
     from api.bootstrap import open_store
     from ledger.settings import Settings
+    from ledger.reactors import REACTORS
+    from ledger.reactors.reactor import Reactors
     from projections import PROJECTIONS
     from projections.projectors import Projectors
 
     settings = Settings.load() if data is None else Settings.load(database_url=None, read_url=None, data=data)
     service_logs(settings)
-    with open_store(settings) as store, store.logs() as logs:
+    with open_store(settings) as store, store.ledger() as ledger, store.logs() as logs:
         projectors = Projectors(PROJECTIONS, store.database, logs)
+        reactors = Reactors(REACTORS, store.database, ledger.log)
         projectors.start()
+        reactors.start()
         sys.stdin.buffer.read()
+        reactors.stop()
         projectors.stop()
 
 

@@ -9,7 +9,7 @@ a batch at a time.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -166,3 +166,35 @@ class ReactorRunner:
                 (self.reactor.tracked_as, position),
             )
         self.position = position
+
+
+class Reactors:
+    """The reactors of one process, a thread each; start once, stop once."""
+
+    def __init__(self, reactors: Iterable[Reactor], database: Database, log: Log) -> None:
+        self._stop = threading.Event()
+        self._runners = [ReactorRunner(reactor, database, log) for reactor in reactors]
+        self._threads = [
+            threading.Thread(target=self._run, args=(r,), name=r.reactor.tracked_as, daemon=True) for r in self._runners
+        ]
+
+    def start(self) -> None:
+        """Follow, from where each reactor stands."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self, timeout_s: float = 10.0) -> None:
+        """End every reactor; a cause that it was at is answered by the next."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(timeout_s)
+
+    def states(self) -> dict[str, str]:
+        """Reactor to its state in this process."""
+        return {runner.reactor.name: runner.state for runner in self._runners}
+
+    def _run(self, runner: ReactorRunner) -> None:
+        try:
+            runner.follow(self._stop)
+        except Exception as error:  # one reactor that stops does not stop another
+            _log.error("reactor stopped", reactor=runner.reactor.name, position=runner.position, exc_info=error)

@@ -37,6 +37,10 @@ _INT8 = struct.Struct(">iq").pack
 _LEN_16, _LEN_32 = _I4(16), _I4(32)
 
 
+class LostBeforeCommit(Exception):
+    """The connection went, and COMMIT had not been sent: nothing was written, and nothing will be."""
+
+
 def microseconds(instant: datetime) -> int:
     """Microseconds since 1970, UTC."""
     return (instant - _EPOCH) // timedelta(microseconds=1)
@@ -50,18 +54,21 @@ def commit_group(
 
     Per append its receipt, or the error for which it alone was left out: StaleDecision, IdempotencyKeyReused.
     Any exception means that nothing was committed, unless the connection is closed: then only a look at the log tells.
+    Raises LostBeforeCommit where the connection went and that look is not needed.
     """
     # Nothing is locked or written yet.
     faults.point("sequencer.before-lock")
     transaction = _Transaction(conn, log, now)
     try:
         outcomes = transaction.run(group)
-    except BaseException:
+    except BaseException as e:
         if not conn.closed:
             try:
                 conn.execute("rollback")
             except psycopg.Error:
                 conn.close()
+        if conn.closed and isinstance(e, psycopg.Error) and not transaction.commit_sent:
+            raise LostBeforeCommit from e
         raise
     if transaction.rows:
         # Durable, and nobody has been answered.
@@ -113,6 +120,7 @@ class _Transaction:
         self.touched: dict[str, int] = {}
         self.written: list[SealedAppend] = []
         self.new_answers: list[tuple[Answer, int]] = []
+        self.commit_sent = False
 
     def run(self, group: Sequence[SealedAppend]) -> list[Receipt | LedgerError]:
         partitions_end = self._lock_and_read(group)
@@ -271,6 +279,7 @@ class _Transaction:
                 # Everything is with the server and checked, save what is checked at commit; nothing is durable.
                 faults.point("sequencer.before-commit")
             # An error of the statement skips this; the pipeline raises it and the caller rolls back.
+            self.commit_sent = True
             self.conn.execute("commit")
 
     def _event_arrays(self, first: int, leaves: list[bytes]) -> tuple[object, ...]:

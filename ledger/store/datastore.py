@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from threading import Lock
 from typing import Any
 
@@ -16,7 +17,10 @@ WAIT_SECONDS_MAX = 10.0
 """How long a caller waits for a connection while PostgreSQL gives connections and all of the pool are in use."""
 
 ASK_AFTER_SECONDS = 0.25
-"""After how long a wait PostgreSQL is asked whether it gives connections at all; for as long the answer holds."""
+"""After how long a wait PostgreSQL is asked whether it gives connections at all."""
+
+ANSWER_HOLDS_SECONDS = 0.1
+"""For how long its answer is taken for an answer to all."""
 
 
 class RoleDatastore(PostgresDatastore):
@@ -40,13 +44,23 @@ class RoleDatastore(PostgresDatastore):
             min_size=pool_size,
             max_size=pool_size + max_overflow,
             open=False,
-            configure=self.after_connect_func(),
+            configure=self._configured(),
             check=ConnectionPool.check_connection,
             timeout=WAIT_SECONDS_MAX,
             # The pool would try again after ever longer pauses, and PostgreSQL be back for minutes before it looked.
             # So it gives up at once, and whoever needs a connection next makes it try.
             reconnect_timeout=0,
         )
+
+    def _configured(self) -> Callable[[Connection[Any]], None]:
+        configure = self.after_connect_func()
+
+        def configured(conn: Connection[Any]) -> None:
+            configure(conn)
+            # Who makes a key a moment too late must see the one that was first, whatever the database was told.
+            conn.execute("set default_transaction_isolation = 'read committed'")
+
+        return configured
 
 
 class _Pool(ConnectionPool[Connection[Any]]):
@@ -76,7 +90,7 @@ class _Pool(ConnectionPool[Connection[Any]]):
     def _ask(self) -> None:
         """Raise what PostgreSQL says to a new connection, if it refuses one; one caller asks for all."""
         with self._asking:
-            if time.monotonic() - self._asked_at > ASK_AFTER_SECONDS:
+            if time.monotonic() - self._asked_at > ANSWER_HOLDS_SECONDS:
                 self._refusal = _refusal(str(self.conninfo))
                 self._asked_at = time.monotonic()
             if self._refusal is not None:

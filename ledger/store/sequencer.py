@@ -26,7 +26,7 @@ from ledger import telemetry
 from ledger.errors import LedgerError, OutcomeUnknown, StoreUnavailable
 from ledger.store import arrays
 from ledger.store.append import Receipt, SealedAppend
-from ledger.store.commit import commit_group, partition_ahead, statements
+from ledger.store.commit import LostBeforeCommit, commit_group, partition_ahead, statements
 from ledger.store.database import translate
 
 Outcome = Receipt | LedgerError
@@ -207,6 +207,10 @@ class Sequencer:
             conn = self._connection()
             try:
                 return commit_group(conn, self.log, group, self._clock())
+            except LostBeforeCommit:
+                # Sent again where PostgreSQL gives another connection, and told at once where it does not.
+                self._drop()
+                continue
             except psycopg.Error:
                 if not conn.closed:
                     raise

@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
-from support.databases import migrated_database
-from support.servers import running_server
 
 from ledger.store import faults
 from ledger.store.embedded import EmbeddedServer
+from support.databases import migrated_database
+from support.servers import running_server
 
 Hits = Counter[tuple[str, str]]
 """(point, what was killed) to how often."""

@@ -1,7 +1,7 @@
 """No timer decides that an event does not exist: between a commit and its reader nothing waits for a clock.
 
-What may look at a clock is named here, with the reason; it waits for PostgreSQL to come back, or for an asker's patience
-to end, and concludes nothing about the log.
+What may look at a clock is named here, with the reason: it waits for PostgreSQL to come back, or for an asker's
+patience to end, and concludes nothing about the log.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
+
 from support.sources import ROOT, tree_of
 
 TIMERS = frozenset(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from support.front_door import EXAMPLE, House, Service
+from support.house import EXAMPLE, House, Service
 from support.servers import reachable_tmp
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import schemathesis
 from prometheus_client.parser import text_string_to_metric_families
-from support.front_door import ACTOR, CHILD, House, Service, check_digit
+from support.house import ACTOR, CHILD, House, Service, check_digit
 
 pytestmark = pytest.mark.database
 

@@ -1,248 +1,114 @@
-"""The product as its users meet it: the installed command in a data folder of its own, and HTTP. Nothing is imported.
+"""The service's front door in a world, with somebody beside it who looks at every answer before it leaves.
 
-What stands here follows the design's pages and not the source, so that a test which uses it cannot learn the answer
-from the code that it judges.
+The watcher stands outside the whole application. At the first byte of an answer he looks into the access log through a
+connection of his own, so that what he finds there was durable before that byte.
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-import signal
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
-import httpx2
+from httpx2 import Response
+from starlette.testclient import TestClient
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-ROOT = Path(__file__).resolve().parents[2]
-SOJOURN = str(Path(sys.executable).with_name("sojourn"))
-ACTOR = "front-door"
-
-
-class House:
-    """A data folder, the commands that work in it, and the service while it runs."""
-
-    def __init__(self, data: Path, **settings: str) -> None:
-        self.data = data
-        self.settings = settings
-        self._tokens: dict[str, str] = {}
-
-    def environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
-        kept = {key: value for key, value in os.environ.items() if not key.startswith("SOJOURN_")}
-        own = {"SOJOURN_DATA": str(self.data), "SOJOURN_ACTOR": ACTOR, "NO_COLOR": "1"}
-        return {**kept, **own, **self.settings, **(extra or {})}
-
-    def command(self, *words: str | Path, code: int | None = 0, **settings: str) -> subprocess.CompletedProcess[str]:
-        """Runs ``sojourn``; fails where it does not end with ``code`` (None: any)."""
-        done = subprocess.run(
-            [SOJOURN, *map(str, words)],
-            env=self.environment(settings),
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert code is None or done.returncode == code, (words, done.returncode, done.stdout, done.stderr)
-        return done
-
-    def told(self, *words: str | Path, code: int = 0, **settings: str) -> Any:
-        """What a command prints with ``--json``."""
-        return json.loads(self.command(*words, "--json", code=code, **settings).stdout)
-
-    def token(self, role: str, state: str = "") -> str:
-        """A token of this role, made once."""
-        name = f"{role}-{state}".strip("-")
-        if name not in self._tokens:
-            narrowed = ["--state", state] if state else []
-            made = self.command("token", "create", "--name", name, "--role", role, *narrowed)
-            self._tokens[name] = made.stdout.strip()
-        return self._tokens[name]
-
-    @contextlib.contextmanager
-    def serving(self, *, log: str = "serve.log") -> Iterator[Service]:
-        """``sojourn serve`` on a free port; ended at the end, however that comes."""
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        path = self.data.parent / log
-        with path.open("ab") as out:
-            process = subprocess.Popen(
-                [SOJOURN, "serve", "--port", str(port)],
-                env=self.environment(),
-                cwd=ROOT,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-            )
-        try:
-            with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
-                service = Service(self, process, client, path)
-                service.await_ready()
-                yield service
-        finally:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(30)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+from api.app import create_app
+from api.bootstrap import Store, services
+from api.services import Services
+from ledger.events import Recorded
+from ledger.settings import Settings
+from ledger.store.database import Role
+from ledger.store.tokens import create
+from projections import PROJECTIONS
+from projections.projectors import Projectors
+from support.worlds import MASTER_KEY, World
 
 
-class Service:
-    """A running ``sojourn serve``, and requests to it."""
+@dataclass
+class Left:
+    """One answer, and the entries of its request that were durable when its first byte left."""
 
-    def __init__(self, house: House, process: subprocess.Popen[bytes], client: httpx2.Client, log: Path) -> None:
-        self.house = house
-        self.process = process
-        self.client = client
-        self.log = log
-        self.who = "OR"
-
-    def await_ready(self, seconds: float = 60) -> None:
-        deadline = time.monotonic() + seconds
-        while True:
-            with contextlib.suppress(httpx2.HTTPError):
-                if self.client.get("/readyz").status_code == 200:
-                    return
-            assert self.process.poll() is None, self.log.read_text()
-            assert time.monotonic() < deadline, self.log.read_text()
-            time.sleep(0.1)
-
-    def call(self, method: str, path: str, *, by: str = "OR", key: str = "", **rest: Any) -> httpx2.Response:
-        """One request. by: a state (its batch submitter's token), a role, or nothing."""
-        headers = dict(rest.pop("headers", {}))
-        if by:
-            token = self.house.token("state_batch_submitter", by) if len(by) == 2 else self.house.token(by)
-            headers["Authorization"] = f"Bearer {token}"
-        if key:
-            headers["Idempotency-Key"] = key
-        return self.client.request(method, path, headers=headers, **rest)
-
-    def get(self, path: str, *, by: str = "auditor", **rest: Any) -> httpx2.Response:
-        return self.call("GET", path, by=by, **rest)
-
-    def post(self, ssid: str, kind: str, body: Any, **rest: Any) -> httpx2.Response:
-        """One fact of Oregon's child."""
-        return self.call("POST", f"/v1/records/OR/{ssid}/{kind}", json=body, **rest)
-
-    def put(self, ssid: str, body: Any = None, **rest: Any) -> httpx2.Response:
-        """Oregon's child, whole; without a body a small valid one."""
-        return self.call("PUT", f"/v1/records/OR/{ssid}", json=CHILD if body is None else body, **rest)
-
-    def opened(self, ssid: str) -> str:
-        """The student id of a new record of Oregon with one enrollment, which the read models have."""
-        made = self.put(ssid)
-        assert made.status_code == 201, made.text
-        return made.json()["student_id"]
-
-    def student(self, student: str, at_least: int | None = None) -> Any:
-        """The consolidated record, not older than everything that was written until now."""
-        answer = self.get(f"/v1/students/{student}", params={"at_least": at_least or self.head()})
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-
-    def head(self) -> int:
-        return self.get("/v1/events", params={"after": 0, "limit": 1}).json()["head"]
-
-    def events(self, after: int, limit: int = 500) -> list[Any]:
-        """Everything behind a position, page after page."""
-        found: list[Any] = []
-        path: str | None = f"/v1/events?after={after}&limit={limit}"
-        while path:
-            page = self.get(path).json()
-            found += page["events"]
-            path = page["next"]
-        return found
-
-    def topics(self, after: int) -> list[str]:
-        return [event["type"].removeprefix("sojourn.") for event in self.events(after)]
+    path: str
+    status: int
+    request_id: str
+    entries: list[Recorded] = field(default_factory=list)
+    body: bytes = b""
 
 
-CHILD: Mapping[str, Any] = {
-    "student": {"state_student_identifier_type": "01"},
-    "demographics": [
-        {"demographics_record_id": "001", "first_name": "Ximena", "last_name_1": "Xicohtencatl", "birth_date": "2013-05-09"}
-    ],
-    "qualifying_moves": [
-        {
-            "qualifying_moves_record_id": "001",
-            "qualifying_arrival_date": "2025-04-18",
-            "qualifying_move_from_city": "Madera",
-            "qualifying_move_from_state": "CA",
+class Watcher:
+    """An ASGI layer around the application."""
+
+    def __init__(self, app: ASGIApp, world: World) -> None:
+        self.left: list[Left] = []
+        self._app = app
+        self._access = world.ledgers[1].access
+        self._entries: dict[str, list[Recorded]] = {}
+        self._seen = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def watched(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = {name.lower(): value for name, value in message["headers"]}
+                request_id = headers[b"x-request-id"].decode()
+                self.left.append(
+                    Left(scope["path"], message["status"], request_id, self.entries().get(request_id, []).copy())
+                )
+            elif message["type"] == "http.response.body":
+                self.left[-1].body += message.get("body", b"")
+            await send(message)
+
+        await self._app(scope, receive, watched)
+
+    def entries(self) -> dict[str, list[Recorded]]:
+        """Every entry of the access log so far, by request."""
+        while page := self._access.read(self._seen, 500):
+            for recorded in page:
+                self._entries.setdefault(recorded.meta.request or "", []).append(recorded)
+            self._seen = page[-1].position
+        return self._entries
+
+
+@dataclass
+class FrontDoor:
+    """tokens: of a submitter, by state."""
+
+    services: Services
+    watcher: Watcher
+    client: TestClient
+    tokens: dict[str, str]
+
+    def ask(self, method: str, path: str, *, state: str | None = "OR", **more: Any) -> Response:
+        """Ask as the submitter of a state; None: as nobody."""
+        headers = dict(more.pop("headers", {}))
+        if state is not None:
+            headers["Authorization"] = f"Bearer {self.tokens[state]}"
+        return self.client.request(method, path, headers=headers, **more)
+
+    def last(self) -> Left:
+        """The answer that left last, as the watcher saw it."""
+        return self.watcher.left[-1]
+
+
+@contextmanager
+def front_door(world: World) -> Iterator[FrontDoor]:
+    """The application over the first ledger of a world, with projectors at work; composed as in production."""
+    settings = Settings.load(database_url=world.database.admin, master_key=MASTER_KEY.hex())
+    ledger = world.ledgers[0]
+    made = services(Store(settings, world.database, ledger.vault, ledger.ids), ledger)
+    with world.database.connect(Role.WRITER) as connection:
+        tokens = {
+            state: create(connection, name=f"{state} nightly", role="state_batch_submitter", state=state)
+            for state in ("OR", "CA")
         }
-    ],
-    "enrollments": [
-        {
-            "enrollments_record_id": "001",
-            "enrollment_date": "2025-04-21",
-            "enrollment_type": "01",
-            "school_or_project_name": "Valor Middle School",
-        }
-    ],
-}
-
-
-def night(state: str, date: str, *rows: str, students: int | None = None, records: int | None = None) -> str:
-    """A state's file. students, records: totals of the header, where they are not to be right."""
-    counted = sum(row.startswith("S|") for row in rows) if students is None else students
-    total = len(rows) if records is None else records
-    header = f"H|{state}|{date}020000000|{counted}|{total}|20250101000000000|{date}000000000"
-    return "\n".join([header, *rows]) + "\n"
-
-
-def opens(number: int, state: str, ssid: str, action: str = "I") -> str:
-    return f"S|{number:07}||{state}|{ssid}|01|{action}"
-
-
-def named(number: int, first: str = "Ana", *, born: str = "20130509", sex: str = "", record_id: str = "001") -> str:
-    return f"D|{number:07}|{record_id}|{first}||Luz|||{sex}|{born}"
-
-
-def moved(number: int, on: str = "20250418", *, origin: str = "CA", record_id: str = "001") -> str:
-    return f"Q|{number:07}|{record_id}|{on}|Madera|{origin}"
-
-
-def enrolled(
-    number: int,
-    on: str,
-    school: str = "Valor",
-    *,
-    record_id: str = "001",
-    kind: str = "01",
-    grade: str = "",
-    withdrawn: str = "",
-    district: str = "",
-    since: str = "",
-) -> str:
-    fields = {1: record_id, 2: on, 3: kind, 4: school, 17: grade, 23: withdrawn, 24: district, 25: since}
-    return f"E|{number:07}|" + "|".join(fields.get(column, "") for column in range(1, 26))
-
-
-def check_digit(eleven: str) -> str:
-    """ISO 7064 MOD 11,10, written from the standard."""
-    product = 10
-    for digit in eleven:
-        product = ((product + int(digit)) % 10 or 10) * 2 % 11
-    return str((11 - product) % 10)
-
-
-EXAMPLE = """\
-H|OR|20250902020000000|2|11|20250801000000000|20250902000000000
-S|0000001||OR|OR5540012|02|I
-D|0000001|001|María Guadalupe||Reyes|Ordóñez||Female|20120314|No|1004|Anselmo|Reyes|Inés|Ordóñez|||||Tlaxiaco|OAX|MEX
-Q|0000001|001|20250418|Madera|CA||Woodburn|OR|20280417
-E|0000001|001|20250421|01|Valor Middle School||411377000999||||||4113770|Woodburn SD 103|OR|||07|Yes|No|None|Yes|Yes|20250613|4113770|20250418
-I|0000001|001|115|20240816|01
-S|0000002||OR|OR5540013|02|I
-D|0000002|001|Wilber|Isaí|Pablo|Ramírez||Male|20081102|No|1003|||Catarina|Ramírez
-Q|0000002|001|20250602|Huehuetenango||GTM|Hood River|OR|20280601
-E|0000002|001|20250623|03|Columbia Gorge Summer Program||||||||4106510|Hood River County SD 1|OR|||10|Yes|||Yes||20250801|4106510|20250602
-C|0000002|001|Algebra I|Mathematics|00|2025|2025|02|0833|54|B
-A|0000002|001|State English Language Proficiency|English language|01|072025|0512|2|Failed
-"""
+    projectors = Projectors(PROJECTIONS, world.database, {"ledger": ledger.log, "access": ledger.access})
+    watcher = Watcher(create_app(made), world)
+    projectors.start()
+    try:
+        with TestClient(watcher) as client:
+            yield FrontDoor(made, watcher, client, tokens)
+    finally:
+        projectors.stop()
+    assert not projectors.failures()

@@ -187,7 +187,7 @@ class Record:
         for letter in LETTERS:
             table = {n: row for n, row in enumerate(rows) if row.letter == letter and self._may_stand(row)}
             self._find(letter, table, found, twins)
-        claimed = list(found.values())
+        unclaimed = [(fact, fact.number) for fact in self.live() if fact not in found.values()]
         answers: list[Answer] = []
         for n, row in enumerate(rows):
             if n in twins:
@@ -195,7 +195,7 @@ class Record:
             elif not self._may_stand(row):
                 answers.append(("refused", None))
             elif not row.elements:
-                answers.append(self._retract_numbered(row, claimed))
+                answers.append(self._retract_numbered(row, unclaimed))
             else:
                 answers.append(self._believe(row, found[n]))
         return answers
@@ -285,8 +285,9 @@ class Record:
         changed = before != (fact.own, fact.withdrawal, fact.residencies)
         return "accepted" if changed else "unchanged", fact
 
-    def _retract_numbered(self, row: Row, claimed: Sequence[Fact | None]) -> Answer:
-        gone = [fact for fact in self.live(row.letter) if fact.number == row.record_id and fact not in claimed]
+    def _retract_numbered(self, row: Row, unclaimed: Sequence[tuple[Fact, str | None]]) -> Answer:
+        gone = [fact for fact, number in unclaimed if (fact.letter, number) == (row.letter, row.record_id)]
+        gone = [fact for fact in gone if fact.status == LIVE]
         for fact in gone:
             fact.status = RETRACTED
         return ("accepted", gone[0]) if gone else ("unchanged", None)

@@ -20,9 +20,9 @@ from multiprocessing.connection import wait as wait_for
 from typing import Any, Self
 
 import structlog
+
 from api.bootstrap import Store, open_store
 from ledger.settings import Settings
-
 from ledger.store import faults
 
 SECONDS_MAX = 120

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
+from psycopg.sql import SQL, Identifier
 
 from ledger.events import Event
 from ledger.ids import Uuid7Source
@@ -21,35 +22,41 @@ def assert_whole(conn: psycopg.Connection[Any], log: str = "ledger") -> int:
     with conn.transaction():
         # One snapshot, since others may be writing.
         conn.execute("set transaction isolation level repeatable read, read only")
-        (head,) = _one(conn, f"select position from {log}.head")
-        assert _one(
-            conn, f"select count(*), coalesce(min(position), 1), coalesce(max(position), 0) from {log}.events"
-        ) == (
-            head,
-            1,
-            head,
-        )
-        streams = (
-            f"select stream, count(*) as events, max(version) as version, max(position) as position,"
-            f" count(distinct version) as versions from {log}.events group by stream"
-        )
-        assert not conn.execute(
-            f"select e.stream from ({streams}) e full join {log}.heads h using (stream)"
-            " where (e.events, e.versions, e.version, e.position)"
-            " is distinct from (h.version, h.version, h.version, h.position)"
-        ).fetchall()
-        assert not conn.execute(
-            f"select position from (select position, recorded_at, lag(recorded_at) over (order by position) as before"
-            f" from {log}.events) e where recorded_at < before"
-        ).fetchall()
+        ((head,),) = _rows(conn, log, "select position from {log}.head")
+        numbered = "select count(*), coalesce(min(position), 1), coalesce(max(position), 0) from {log}.events"
+        assert _rows(conn, log, numbered) == [(head, 1, head)]
+        for what, query in _NONE_OF.items():
+            assert not _rows(conn, log, query), what
         if log == "ledger":
-            assert not conn.execute(
-                "select r.record_id from ledger.records r full join"
-                " (select stream from ledger.heads where stream like 'record/%') h on h.stream = 'record/' || r.record_id"
-                " where r.record_id is null or h.stream is null"
-            ).fetchall()
-            assert not conn.execute("select key from ledger.answers where position > %s", (head,)).fetchall()
+            for what, query in _NO_GUARD.items():
+                assert not _rows(conn, log, query), what
     return head
+
+
+_NONE_OF: dict[str, LiteralString] = {
+    "a stream whose head is not what its events say": """
+        select stream
+          from (select stream, count(*) as events, count(distinct version) as versions, max(version) as version,
+                       max(position) as position
+                  from {log}.events group by stream) e
+          full join {log}.heads h using (stream)
+         where (e.events, e.versions, e.version, e.position)
+            is distinct from (h.version, h.version, h.version, h.position)""",
+    "an event recorded before the one before it": """
+        select position
+          from (select position, recorded_at, lag(recorded_at) over (order by position) as before from {log}.events) e
+         where recorded_at < before""",
+}
+_NO_GUARD: dict[str, LiteralString] = {
+    "a record without its stream, or a stream without its record": """
+        select r.record_id
+          from ledger.records r
+          full join (select stream from ledger.heads where stream like 'record/%') h
+            on h.stream = 'record/' || r.record_id
+         where r.record_id is null or h.stream is null""",
+    "an answer that names a position that is not there": """
+        select key from ledger.answers where position > (select position from ledger.head)""",
+}
 
 
 def events_by_student(store: Store) -> dict[str, list[Event]]:
@@ -80,7 +87,5 @@ def assert_read_model_is_the_fold(store: Store, projection: Projection) -> None:
         log.close()
 
 
-def _one(conn: psycopg.Connection[Any], query: str) -> tuple[Any, ...]:
-    row = conn.execute(query.encode()).fetchone()
-    assert row is not None
-    return tuple(row)
+def _rows(conn: psycopg.Connection[Any], log: str, query: LiteralString) -> list[tuple[Any, ...]]:
+    return conn.execute(SQL(query).format(log=Identifier(log))).fetchall()

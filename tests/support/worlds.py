@@ -34,7 +34,7 @@ META: Final = Meta(actor="registrar")
 STABLE_STATE: Final = "CA"
 """Its Record IDs keep their meaning; every other state's do not."""
 
-_MASTER_KEY: Final = bytes(range(32))
+MASTER_KEY: Final = bytes(range(32))
 
 
 class Clock:
@@ -58,7 +58,7 @@ class World:
         self.database = database
         self.clocks = [Clock(), Clock()]
         self.ledgers = [
-            Ledger(database, Vault([MasterKey.of(_MASTER_KEY)]), Uuid7Source(time.time_ns, os.urandom), clock=clock)
+            Ledger(database, Vault([MasterKey.of(MASTER_KEY)]), Uuid7Source(time.time_ns, os.urandom), clock=clock)
             for clock in self.clocks
         ]
         stable = SetProfile(state=STABLE_STATE, time_zone="America/Los_Angeles", record_ids="stable")

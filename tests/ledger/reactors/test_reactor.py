@@ -178,3 +178,17 @@ def test_a_reactor_that_fails_stands_still_at_its_cause(database: Database, ledg
     with pytest.raises(StaleDecision):
         ReactorRunner(reactor, database, ledger.log).run_to(cause)
     assert position(database) < cause
+
+
+def test_a_reactor_that_stops_does_not_stop_another(database: Database, ledger: Ledger) -> None:
+    def react(recorded: Recorded) -> Append:
+        raise ValueError("a defect")
+
+    broken = Reactor("broken", frozenset({RecordOpened}), react)
+    reactors = Reactors((broken, counting()), database, ledger.log)
+    reactors.start()
+    causes = open_records(ledger, 2)
+    until(lambda: answers(ledger) == causes)
+    until(lambda: reactors.states()["broken"] == "failed")
+    reactors.stop()
+    assert reactors.states() == {"broken": "failed", "counting": "stopped"}

@@ -238,5 +238,6 @@ def test_no_clear_column_holds_what_the_event_says() -> None:
 
 
 def test_the_library_is_not_let_in_by_the_back_door() -> None:
+    draft = Draft("record/a", 1, Enrolled(fact=1, elements={}), Meta(actor="registrar"), EVENT_ID, KEY)
     with pytest.raises(TypeError, match="opens with its key"):
-        LedgerMapper().to_domain_event(sealed(Enrolled(fact=1, elements={})))
+        LedgerMapper().to_domain_event(LedgerMapper().to_stored_event(draft))
