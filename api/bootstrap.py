@@ -9,6 +9,7 @@ import gc
 import getpass
 import os
 import secrets
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -181,14 +182,12 @@ def replace_secrets(file: Path, lines: Sequence[str]) -> None:
 
 def _written(file: Path, lines: Sequence[str]) -> Path:
     """A draft beside a file, on the disk: without a key nothing opens any more."""
-    draft = file.with_name(f".{file.name}.{os.getpid()}")
-    draft.unlink(missing_ok=True)
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    descriptor, draft = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)  # 0600
     with os.fdopen(descriptor, "w") as out:
         out.write("\n".join(lines) + "\n")
         out.flush()
         os.fsync(out.fileno())
-    return draft
+    return Path(draft)
 
 
 def services(store: Store, ledger: Ledger) -> Services:
@@ -208,6 +207,7 @@ def services(store: Store, ledger: Ledger) -> Services:
             open=False,
             kwargs={"autocommit": True},
             timeout=5.0,
+            reconnect_timeout=0,  # else it pauses ever longer, and PostgreSQL is back for minutes before it looks
             check=AsyncConnectionPool.check_connection if look else None,
         )
 

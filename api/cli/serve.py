@@ -62,6 +62,8 @@ def serve(
                     say(f"http://{host}:{port}/")
                     _run(app, host, port)
             return
+        with store.ledger() as ledger:
+            ledger.row_key()  # a wrong master key ends us here; a worker that ends is only started again
         with _follower():
             say(f"http://{host}:{port}/")
             uvicorn.run("api.cli.serve:worker", factory=True, workers=workers, **_server(host, port))
@@ -90,9 +92,9 @@ def follow(
 ) -> None:
     """Fold until standard input ends: the other half of ``serve``."""
     from api.bootstrap import open_store
-    from ledger.settings import Settings
     from ledger.reactors import REACTORS
     from ledger.reactors.reactor import Reactors
+    from ledger.settings import Settings
     from projections import PROJECTIONS
     from projections.projectors import Projectors
 

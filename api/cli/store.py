@@ -23,9 +23,7 @@ def migrate(
         guarded = migrations.upgrade(store.database)
     say("The schema is that of this release.")
     if not guarded:
-        say(
-            "Not there yet: the event trigger that refuses DROP and ALTER to the owner too. Migrate once as a superuser;"
-        )
+        say("Not there yet: the event trigger that refuses DROP and ALTER to the owner too. Migrate once as superuser;")
         say("until then the owner is held by the proofs only, as `sojourn doctor` says.")
 
 

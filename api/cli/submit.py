@@ -58,6 +58,9 @@ def submit(
     response: Annotated[
         Path | None, typer.Option("--response", metavar="FILE", help="Write the answer to each row here (CSV).")
     ] = None,
+    late: Annotated[
+        bool, typer.Option("--late", help="Take a file older than the last one applied; it only adds what is missing.")
+    ] = False,
     as_json: Json = False,
     as_name: As = None,
 ) -> None:
@@ -76,7 +79,7 @@ def submit(
             answers.begin()
             try:
                 with progress(path.name) as bar:
-                    report = apply(ledger, path, name, answer=answers.add, progress=bar)
+                    report = apply(ledger, path, name, answer=answers.add, progress=bar, late=late)
             except OSError as e:
                 say(f"{path}: cannot be read ({e.strerror}). Give a readable file.")
                 continue

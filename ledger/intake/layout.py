@@ -69,8 +69,8 @@ class FoundRow(msgspec.Struct, frozen=True, kw_only=True):
 class RawStudent(msgspec.Struct, frozen=True, kw_only=True):
     """One S row with its child rows, and every row that was found wanting from here to the next S row.
 
-    ordinal: of the S row among all S rows, from 0; the students done once this one is. number, student_record_id: of
-    the S row. student: what is to be applied, or None where the S row was refused. Rows that belong to no student
+    ordinal: of the S row among all S rows, from 0; the students done once this one is. number: of the S row.
+    student_record_id, state_student_id: of the S row, as sent. student: what is to be applied, or None where the S row was refused. Rows that belong to no student
     come with the one they stand behind (before the first S row: with the first; in a file without one, alone).
     found: in order of their numbers. Every row of the file is either in ``student`` or refused in ``found``, once.
     """
@@ -80,6 +80,7 @@ class RawStudent(msgspec.Struct, frozen=True, kw_only=True):
     student_record_id: str
     student: StudentRows | None
     found: list[FoundRow]
+    state_student_id: str = ""
 
     @property
     def row_count(self) -> int:
@@ -414,7 +415,12 @@ class _Reader:
                 number=record.number,
             )
         return RawStudent(
-            ordinal=ordinal, number=record.number, student_record_id=_sent(record), student=student, found=found
+            ordinal=ordinal,
+            number=record.number,
+            student_record_id=_sent(record),
+            state_student_id="".join(record.fields[_STATE_STUDENT_ID_FIELD : _STATE_STUDENT_ID_FIELD + 1]).strip(),
+            student=student,
+            found=found,
         )
 
     def _apart(self, ordinal: int) -> Iterator[Record]:

@@ -58,17 +58,25 @@ class PlacedRows(msgspec.Struct, gc=False):
     by_record_id: int = 0
 
 
-def place_student(student: StudentRows, state: RecordState | None, new_student_id: str, profile: Profile) -> Decision:
+def place_student(
+    student: StudentRows, state: RecordState | None, new_student_id: str, profile: Profile, *, late: bool = False
+) -> Decision:
     """The events and outcomes of one S row with its child rows.
 
-    new_student_id is used where the record is opened. Raises nothing for bad rows: each is refused in its outcome. A
-    record that would hold no qualifying move refuses the S row and with it every row (V9).
+    new_student_id is used where the record is opened. late: the rows are older than what the record holds, so they add
+    facts that are not there and never correct, retract or reinstate one. Raises nothing for bad rows: each is refused
+    in its outcome. A record that would hold no qualifying move refuses the S row and with it every row (V9).
     """
+    if late and state is not None and (student.action == "D" or state.status == "retracted"):
+        return _superseded(student)
     if student.action == "D":
         return _retract(student, state)
     opening = _open(student, state, new_student_id)
-    placed = place_rows(student.rows, state, profile)
+    placed = place_rows(student.rows, state, profile, late=late)
     findings: list[Finding] = []
+    if late and state is not None and opening:
+        opening = []
+        findings.append(finding("superseded", "S", level="warned"))
     without_move = profile.rule_levels.get("V9", "refuse")
     if without_move != "off" and not _holds_move(state, placed.events):
         if without_move == "refuse":
@@ -83,11 +91,11 @@ def place_student(student: StudentRows, state: RecordState | None, new_student_i
     return Decision(events=opening + placed.events, outcomes=[first, *placed.outcomes])
 
 
-def place_rows(rows: Sequence[Row], state: RecordState | None, profile: Profile) -> PlacedRows:
+def place_rows(rows: Sequence[Row], state: RecordState | None, profile: Profile, *, late: bool = False) -> PlacedRows:
     """The events of child rows against a record, and one outcome per row, both in the order of the rows.
 
     state: None for a record about to be opened. rows: checked by ``rules.check_row`` already. A row that cannot be
-    believed all the same is refused in its outcome.
+    believed all the same is refused in its outcome. late: as for ``place_student``.
     """
     stable = profile.record_ids == STABLE
     refusals: dict[int, Finding] = {}
@@ -102,6 +110,7 @@ def place_rows(rows: Sequence[Row], state: RecordState | None, profile: Profile)
         else:
             tables[row.letter] = [entry]
     places = _place(tables, state, stable)
+    superseded = _behind(rows, places, state) if late and state is not None else frozenset()
     said = RowEvents(state)
     outcomes: list[Outcome] = []
     for index, row in enumerate(rows):
@@ -109,6 +118,10 @@ def place_rows(rows: Sequence[Row], state: RecordState | None, profile: Profile)
         if place is None:
             findings = [refusals[index]]
             outcomes.append(Outcome(letter=row.letter, outcome="refused", row=row.number, findings=findings))
+            continue
+        if index in superseded:
+            findings = [finding("superseded", row.letter, level="warned")]
+            outcomes.append(Outcome(letter=row.letter, outcome="unchanged", row=row.number, findings=findings))
             continue
         before = len(said.events)
         fact = said.say(index, row, place)
@@ -142,6 +155,40 @@ def _place(tables: dict[str, list[Entry]], state: RecordState | None, stable: bo
     for letter, table in tables.items():
         places.update(place_table(letter, table, live.get(letter, []), dormant.get(letter, []), stable))
     return places
+
+
+def _behind(rows: Sequence[Row], places: dict[int, Place], state: RecordState) -> frozenset[int]:
+    """Rows of a late file that would touch what the record holds, or bring back what was taken back since."""
+    retracted = {
+        (letter, NATURAL_KEYS[letter](row.elements) or tuple(sorted(row.elements.items())))
+        for letter, held in held_rows(state, "retracted").items()
+        for row in held
+    }
+    behind: set[int] = set()
+    for index, row in enumerate(rows):
+        place = places.get(index)
+        if place is None or place.step is Step.EQUAL:
+            continue
+        if place.step is Step.NEW:
+            key = NATURAL_KEYS[row.letter](row.elements) or tuple(sorted(row.elements.items()))
+            if (row.letter, key) in retracted:
+                behind.add(index)
+        elif place.step is Step.TWIN:
+            if place.twin in behind:
+                behind.add(index)
+        elif place.step is not Step.RETRACTION or place.held:
+            behind.add(index)
+    return frozenset(behind)
+
+
+def _superseded(student: StudentRows) -> Decision:
+    """A late file speaks of a record that was taken back since, or would take one back."""
+    rows = [("S", student.number), *((row.letter, row.number) for row in student.rows)]
+    outcomes = [
+        Outcome(letter=letter, outcome="unchanged", row=row, findings=[finding("superseded", letter, level="warned")])
+        for letter, row in rows
+    ]
+    return Decision(events=[], outcomes=outcomes)
 
 
 def _open(student: StudentRows, state: RecordState | None, new_student_id: str) -> list[Event]:

@@ -103,11 +103,13 @@ def submit(
     *,
     answer: Callable[[RowAnswer], None] | None = None,
     progress: Progress | None = None,
+    late: bool = False,
     chunk_rows: int = CHUNK_ROWS,
 ) -> Report:
     """Apply one file; the same file again appends nothing and gives the first counts.
 
-    answer: called for each row of the chunks that this run applied, in input order within a student.
+    answer: called for each row of the chunks that this run applied, in input order within a student. late: take a file
+    that is older than one applied; it adds what is not there and never corrects, retracts or reinstates.
     Raises SubmissionRefused (the whole file, nothing applied), SubmissionDateReused, SubmissionLate, UnknownState,
     StoreUnavailable, OSError where the file cannot be read.
     """
@@ -124,8 +126,14 @@ def submit(
         except SubmissionRefused as refusal:
             _record_refusal(ledger, path, header, applied, refusal, meta)
             raise
-        _must_be_next(ledger, header.state, submission, scanned, applied)
-        run = _Run(ledger, scanned, jurisdiction.profile, submission, meta, applied, answer)
+        _must_be_the_file(header.state, scanned, applied)
+        behind = applied.completed is None and _is_behind(ledger, header.state, submission)
+        if behind and not late:
+            raise SubmissionLate(
+                f"A later file of {header.state} was applied already.",
+                remedy="Send the newest file; with --late an older one adds what is missing and changes nothing.",
+            )
+        run = _Run(ledger, scanned, jurisdiction.profile, submission, meta, applied, answer, late=behind)
         if applied.completed is None:
             run.receive()
             for chunk in _chunks(run.left(path), chunk_rows):
@@ -151,6 +159,8 @@ class _Run:
         meta: Meta,
         applied: _Applied,
         answer: Callable[[RowAnswer], None] | None,
+        *,
+        late: bool,
     ) -> None:
         self.ledger = ledger
         self.scanned = scanned
@@ -160,6 +170,7 @@ class _Run:
         self.meta = meta
         self.applied = applied
         self.answer = answer
+        self.late = late
         self.row_key = ledger.row_key()
 
     def receive(self) -> None:
@@ -275,7 +286,7 @@ class _Chunk:
     def _student(self, raw: RawStudent, known: dict[str, _Known], new_ids: Iterator[str]) -> None:
         student = raw.student
         if student is None:
-            self._answer(raw, [], "", "")
+            self._answer(raw, [], "")
             return
         held = known.get(student.state_student_id)
         if held is not None and held.state is None:
@@ -284,10 +295,11 @@ class _Chunk:
             if warning := action_finding(student.action, known=True):
                 outcomes[0].findings.append(warning)
             outcomes += [Outcome(letter=r.letter, outcome="unchanged", row=r.number) for r in student.rows]
-            self._answer(raw, outcomes, student.state_student_id, held.student_id)
+            self._answer(raw, outcomes, held.student_id)
             return
         before = None if held is None else held.state
-        decision = place_student(student, before, "" if held else next(new_ids), self.run.profile)
+        new_id = "" if held is not None else next(new_ids)
+        decision = place_student(student, before, new_id, self.run.profile, late=self.run.late)
         state = before
         if decision.events:
             state = fold(decision.events, before)
@@ -302,9 +314,9 @@ class _Chunk:
                 self.opened.append(Opening(state.state, state.state_student_id, record.bytes, state.student_id))
                 self.counts["students_new"] += 1
             self.counts["events"] += len(decision.events)
-        self._answer(raw, decision.outcomes, student.state_student_id, "" if state is None else state.student_id)
+        self._answer(raw, decision.outcomes, "" if state is None else state.student_id)
 
-    def _answer(self, raw: RawStudent, outcomes: Sequence[Outcome], ssid: str, student_id: str) -> None:
+    def _answer(self, raw: RawStudent, outcomes: Sequence[Outcome], student_id: str) -> None:
         found = {row.number: row for row in raw.found}
         answered: list[tuple[int, str, str, list[Finding], FoundRow | None]] = []
         for outcome in outcomes:
@@ -328,7 +340,7 @@ class _Chunk:
                         row=number,
                         letter=letter,
                         student_record_id=row.student_record_id if row else raw.student_record_id,
-                        state_student_id=ssid,
+                        state_student_id=raw.state_student_id if _is_of(raw, row) else "",
                         outcome=outcome,
                         findings=findings,
                         values=_values(raw, number, findings, row),
@@ -407,30 +419,25 @@ def _applied(ledger: Ledger, stream: str) -> _Applied:
     return applied
 
 
-def _must_be_next(ledger: Ledger, state: str, submission: str, scanned: Scan, applied: _Applied) -> None:
-    """Raises SubmissionDateReused for another file under a date that is taken, SubmissionLate behind a later one.
-
-    A file that was interrupted is late too once a later one was received: what is left of it is older than what is
-    there.
-    """
+def _must_be_the_file(state: str, scanned: Scan, applied: _Applied) -> None:
+    """Raises SubmissionDateReused for another file under a date that is taken."""
     if applied.content_hash is not None and applied.content_hash != scanned.content_hash:
         raise SubmissionDateReused(
             f"Another file of {state} came under this Submission Date.",
             remedy="Give the new file a Submission Date of its own.",
         )
-    if applied.completed is not None:
-        return
+
+
+def _is_behind(ledger: Ledger, state: str, submission: str) -> bool:
+    """Whether a later file was received. One that was broken off is behind too: what is left of it is older than what
+    is there."""
     with ledger.log.connection() as conn, conn.cursor(row_factory=tuple_row) as cursor:
         cursor.execute(
-            'select stream from ledger.heads where stream collate "C" > %s and stream collate "C" < %s',
-            (stream_of(submission), f"submission/{state}/:"),  # ":" comes after the digits
+            "select stream from ledger.heads where stream > %s and stream < %s",
+            (stream_of(submission), f"submission/{state}/:"),  # ":" comes after the digits; the column sorts as bytes
         )
         later = [row[0] for row in cursor.fetchall()]
-    if any(_applied(ledger, stream).content_hash is not None for stream in later):
-        raise SubmissionLate(
-            f"A later file of {state} was applied already.",
-            remedy="Send the newest file; an older one must not put its values over newer ones.",
-        )
+    return any(_applied(ledger, stream).content_hash is not None for stream in later)
 
 
 def _record_refusal(
@@ -447,6 +454,15 @@ def _record_refusal(
     )
     part = Part(stream=stream, subject=LEDGER[0], expected=applied.version, events=[event])
     ledger.log.append(Append(parts=[part], meta=meta))
+
+
+def _is_of(raw: RawStudent, row: FoundRow | None) -> bool:
+    """Whether a row is the student's: others may stand among hers, or carry an id that she shares."""
+    if row is None or row.letter == "S":
+        return True
+    if any(finding.rule == "duplicate-student-record-id" for finding in row.findings):
+        return False
+    return row.student_record_id.strip().lstrip("0") == raw.student_record_id.strip().lstrip("0")
 
 
 def _values(raw: RawStudent, number: int, findings: Sequence[Finding], found: FoundRow | None) -> dict[str, str]:

@@ -8,11 +8,13 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
 import psycopg
 import pytest
+from _pytest.mark import ParameterSet
 
 from ledger.store import faults
 from ledger.store.embedded import EmbeddedServer
@@ -22,7 +24,7 @@ from support.service_processes import ServiceProcess
 
 HITS_MIN = 5
 HITS_LONG = 25
-SERVER_HITS_LONG = 5
+VICTIMS = ("postmaster", "backends")
 
 Hits = dict[tuple[str, str], int]
 
@@ -36,7 +38,7 @@ def test_every_named_point_has_a_scenario() -> None:
 def test_killing_the_service_loses_and_doubles_nothing(
     point: str, kills: int, durable: dict[str, str], durable_server: EmbeddedServer, tmp_path: Path, hits: Hits
 ) -> None:
-    scenario = SCENARIOS[point](durable, durable_server, tmp_path)
+    scenario = SCENARIOS[point](durable, durable_server, tmp_path, size=kills // HITS_MIN)
     chance = Random(point)
     before = hits[point, "service"]
     for _ in range(kills):
@@ -54,41 +56,40 @@ def test_killing_the_service_loses_and_doubles_nothing(
         assert scenario.durable_unheard >= kills, "each kill left an answer that nobody had heard"
 
 
-@pytest.mark.parametrize(
-    ("point", "victim"),
-    [
-        pytest.param(point, victim, marks=() if short else pytest.mark.torture)
-        for place, point in enumerate(faults.POINTS)
-        for victim, short in (("postmaster", place % 2 == 0), ("backends", place % 2 == 1))
-    ],
-)
+def _kills_of_the_server() -> Iterator[ParameterSet]:
+    """Every point, both victims, at each of its first passings; one of each point in every run."""
+    for place, point in enumerate(faults.POINTS):
+        for number, victim in enumerate(VICTIMS):
+            for passing in range(1, HITS_MIN + 1):
+                short = passing == 1 and number == place % len(VICTIMS)
+                yield pytest.param(point, victim, passing, marks=() if short else pytest.mark.torture)
+
+
+@pytest.mark.parametrize(("point", "victim", "passing"), _kills_of_the_server())
 def test_killing_postgresql_loses_and_doubles_nothing(
     point: str,
     victim: str,
+    passing: int,
     durable: dict[str, str],
     durable_server: EmbeddedServer,
     tmp_path: Path,
     hits: Hits,
-    request: pytest.FixtureRequest,
 ) -> None:
     """The service outlives it and goes on by itself."""
     scenario = SCENARIOS[point](durable, durable_server, tmp_path)
-    kills = SERVER_HITS_LONG if request.node.get_closest_marker("torture") else 1
-    for kill in range(kills):
-        with ServiceProcess(
-            scenario.work, *scenario.arguments, settings=durable, pause_at=f"{point}:{kill + 1}"
-        ) as process:
-            for word in process.said():
-                scenario.heard(word)
-            assert process.alive, f"the work was done before it passed {point}"
-            _kill(durable_server, victim)
-            hits[point, victim] += 1
-            process.go_on()
-            _revive(durable_server)
-            scenario.after_kill()
-            for word in process.said():
-                scenario.heard(word)
-            assert not process.was_killed
+    pause_at = point if _passings_max(point) == 1 else f"{point}:{passing}"
+    with ServiceProcess(scenario.work, *scenario.arguments, settings=durable, pause_at=pause_at) as process:
+        for word in process.said():
+            scenario.heard(word)
+        assert process.alive, f"the work was done before it passed {point}"
+        _kill(durable_server, victim)
+        hits[point, victim] += 1
+        process.go_on()
+        _revive(durable_server)
+        scenario.after_kill()
+        for word in process.said():
+            scenario.heard(word)
+        assert not process.was_killed
     _finish(scenario)
 
 

@@ -29,8 +29,8 @@ MAY: dict[str, dict[str, str]] = {
     "projections/runner.py": {
         "run_to": "the caller's patience; and the lock of another projector is tried now and then",
         "follow": "pauses while PostgreSQL is away",
-        "_watch": "ends a wait when the process is told to stop",
     },
+    "ledger/store/following.py": {"_watch": "ends a wait when the process is told to stop"},
     "api/announcements.py": {
         "reached": "the asker's patience; the feed asks without end",
         "_listen": "pauses while PostgreSQL is away",

@@ -89,8 +89,8 @@ def test_every_metric_is_documented_with_its_labels() -> None:
 def test_every_setting_is_documented() -> None:
     from ledger.settings import Settings
 
-    named = {field.validation_alias or f"SOJOURN_{name.upper()}" for name, field in Settings.model_fields.items()}
-    compare({str(name) for name in named}, first_cells(reference("settings")), "settings")
+    named = {str(f.validation_alias or f"SOJOURN_{name.upper()}") for name, f in Settings.model_fields.items()}
+    compare(named, first_cells(reference("settings")), "settings")
 
 
 def test_every_rule_is_documented() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+
 from support.house import EXAMPLE, House, Service
 from support.servers import reachable_tmp
 

@@ -1,7 +1,8 @@
-"""What the design's pages promise of HTTP and of reading, tried through the front door by somebody who saw no source."""
+"""What the design's pages promise of HTTP and of reading, tried from outside by somebody who saw no source."""
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 import schemathesis
 from prometheus_client.parser import text_string_to_metric_families
+
 from support.house import ACTOR, CHILD, House, Service, check_digit
 
 pytestmark = pytest.mark.database
@@ -662,7 +664,9 @@ def test_openapi_is_valid_3_1_and_names_every_route_of_this_release(service: Ser
     assert set(paths["/v1/records/{state}/{ssid}"]) >= {"put", "delete"}
     for kind in (*(fact[0] for fact in FACTS), "demographics"):
         assert "post" in paths[f"/v1/records/{{state}}/{{ssid}}/{kind}"]
-    assert {"/v1/students/{id}", "/v1/students/{id}/records", "/v1/students/{id}/disclosures", "/v1/events"} <= set(paths)
+    assert {"/v1/students/{id}", "/v1/students/{id}/records", "/v1/students/{id}/disclosures", "/v1/events"} <= set(
+        paths
+    )
     ids = [operation["operationId"] for path in paths.values() for operation in path.values()]
     assert len(set(ids)) == len(ids)
     assert described["components"]["securitySchemes"]
@@ -682,14 +686,10 @@ def test_no_page_loads_anything_from_another_host(service: Service):
 
 def test_a_thousand_idle_connections_do_not_keep_others_out(service: Service, ids):
     address = (service.client.base_url.host, service.client.base_url.port)
-    held: list[socket.socket] = []
-    try:
+    with contextlib.ExitStack() as held:
         for _ in range(1000):
-            held.append(socket.create_connection(address, timeout=10))
+            held.enter_context(socket.create_connection(address, timeout=10))
         assert service.get(f"/v1/students/{ids['OR5540012']}").status_code == 200
-    finally:
-        for connection in held:
-            connection.close()
 
 
 def test_the_services_log_holds_nothing_of_a_child(service: Service, ids):

@@ -99,18 +99,17 @@ class AnyReading(RuleBasedStateMachine):
         answer = self.door.ask("PUT", f"/v1/records/OR/{self.example}{child}", json=body)
         if answer.status_code == 422:
             assert not sound
-            assert child not in self.students
         else:
             said = answer.json()
             self.students[child], self.records[child] = said["student_id"], said["record_id"]
-            self.position = said["position"]
+            self.position = max(self.position, said["position"])
         self.nothing_of_a_child_left()
 
     @rule(child=st.integers(0, 1))
     def take_back(self, child: int) -> None:
         answer = self.door.ask("DELETE", f"/v1/records/OR/{self.example}{child}")
         if child in self.students:
-            self.position = answer.json()["position"]
+            self.position = max(self.position, answer.json()["position"])
         self.nothing_of_a_child_left()
 
     @precondition(lambda self: self.students)
@@ -126,9 +125,6 @@ class AnyReading(RuleBasedStateMachine):
         address = VIEWS[view].format(self.students[child])
         if newest:
             address += f"{'&' if '?' in address else '?'}at_least={self.position}"
-        else:  # whatever the read model has come to; at least it knows the child
-            self.door.services.ledger.log.head()
-            address += f"{'&' if '?' in address else '?'}at_least={self.position}"
         known = {"current": self.tags.get((child, view), '"none"'), "other": '"none"', "*": "*"}.get(conditional)
         listed = self.entries_of(child)
         answer = self.door.ask(
@@ -136,9 +132,14 @@ class AnyReading(RuleBasedStateMachine):
         )
         left = self.door.last()
         if self.failing:
-            assert left.status == 503
+            assert left.status == 503 or (left.status == 404 and not newest)
             assert b"/problems/" in left.body
             assert "etag" not in answer.headers
+            self.nothing_of_a_child_left()
+            return
+        if left.status == 404:  # the read model has not come to the child yet
+            assert not newest
+            assert left.entries == []
             self.nothing_of_a_child_left()
             return
         assert left.status in (200, 304)
@@ -165,7 +166,7 @@ class AnyReading(RuleBasedStateMachine):
         assert self.door.last().entries == []
         self.nothing_of_a_child_left()
 
-    @rule(path=st.sampled_from(["/v1/events?limit=1000", "/", "/metrics", "/readyz"]))
+    @rule(path=st.sampled_from(["/v1/events?limit=1000", "/", "/metrics"]))
     def read_what_is_not_about_a_child(self, path: str) -> None:
         assert self.door.ask("GET", path).status_code == 200
         self.nothing_of_a_child_left()

@@ -38,15 +38,16 @@ BATCH_EVENTS = 25
 
 
 class Scenario:
-    """settings: name the database. server: it lives there. tmp: for files."""
+    """settings: name the database. server: it lives there. tmp: for files. size: how much work there is, 1 or more."""
 
     work: Work
     arguments: tuple[object, ...] = ()
 
-    def __init__(self, settings: Settings, server: EmbeddedServer, tmp: Path) -> None:
+    def __init__(self, settings: Settings, server: EmbeddedServer, tmp: Path, size: int = 1) -> None:
         self.settings = settings
         self.server = server
         self.tmp = tmp
+        self.size = size
 
     def heard(self, word: Any) -> None:
         """Judge what the process says."""
@@ -69,9 +70,9 @@ class Requests(Scenario):
     children = 24
     rows = 2
 
-    def __init__(self, settings: Settings, server: EmbeddedServer, tmp: Path) -> None:
-        super().__init__(settings, server, tmp)
-        self.told = stories(self.children, rows=self.rows)
+    def __init__(self, settings: Settings, server: EmbeddedServer, tmp: Path, size: int = 1) -> None:
+        super().__init__(settings, server, tmp, size)
+        self.told = stories(self.children * size, rows=self.rows)
         self.arguments = (self.told, WRITERS)
         self.first: dict[str, Answered] = {}
         self.durable_unheard = 0
@@ -120,9 +121,9 @@ class Submission(Scenario):
 
     work = staticmethod(send_file)
 
-    def __init__(self, settings: Settings, server: EmbeddedServer, tmp: Path) -> None:
-        super().__init__(settings, server, tmp)
-        (self.path,) = write_samples(tmp, ["OR"], CHILDREN, 11, NIGHT)
+    def __init__(self, settings: Settings, server: EmbeddedServer, tmp: Path, size: int = 1) -> None:
+        super().__init__(settings, server, tmp, size)
+        (self.path,) = write_samples(tmp, ["OR"], CHILDREN * size, 11, NIGHT)
         self.arguments = (self.path, CHUNK_ROWS)
         self.report: Report | None = None
 
@@ -164,9 +165,9 @@ class Projecting(Scenario):
     work = staticmethod(project)
     arguments = (BATCH_EVENTS,)
 
-    def __init__(self, settings: Settings, server: EmbeddedServer, tmp: Path) -> None:
-        super().__init__(settings, server, tmp)
-        (path,) = write_samples(tmp, ["OR"], CHILDREN, 11, NIGHT)
+    def __init__(self, settings: Settings, server: EmbeddedServer, tmp: Path, size: int = 1) -> None:
+        super().__init__(settings, server, tmp, size)
+        (path,) = write_samples(tmp, ["OR"], CHILDREN * size, 11, NIGHT)
         with open_store_of(settings) as store, store.ledger() as ledger:
             submit(ledger, path, "oregon")
             self.head = ledger.log.head()
@@ -200,9 +201,9 @@ class Rebuilding(Scenario):
 
     work = staticmethod(rebuild)
 
-    def __init__(self, settings: Settings, server: EmbeddedServer, tmp: Path) -> None:
-        super().__init__(settings, server, tmp)
-        (path,) = write_samples(tmp, ["OR"], CHILDREN, 11, NIGHT)
+    def __init__(self, settings: Settings, server: EmbeddedServer, tmp: Path, size: int = 1) -> None:
+        super().__init__(settings, server, tmp, size)
+        (path,) = write_samples(tmp, ["OR"], CHILDREN * size, 11, NIGHT)
         with open_store_of(settings) as store:
             with store.ledger() as ledger, store.logs() as logs:
                 submit(ledger, path, "oregon")

@@ -167,7 +167,12 @@ class Service:
 CHILD: Mapping[str, Any] = {
     "student": {"state_student_identifier_type": "01"},
     "demographics": [
-        {"demographics_record_id": "001", "first_name": "Ximena", "last_name_1": "Xicohtencatl", "birth_date": "2013-05-09"}
+        {
+            "demographics_record_id": "001",
+            "first_name": "Ximena",
+            "last_name_1": "Xicohtencatl",
+            "birth_date": "2013-05-09",
+        }
     ],
     "qualifying_moves": [
         {
@@ -232,6 +237,7 @@ def check_digit(eleven: str) -> str:
     return str((11 - product) % 10)
 
 
+# ruff: noqa: E501 - rows of the layout are as long as they are
 EXAMPLE = """\
 H|OR|20250902020000000|2|11|20250801000000000|20250902000000000
 S|0000001||OR|OR5540012|02|I

@@ -29,7 +29,8 @@ SECONDS_MAX = 120
 """How long a test waits for a process to say something before it fails."""
 
 _FORKING = multiprocessing.get_context("forkserver")
-_FORKING.set_forkserver_preload(["api.bootstrap", "ledger.intake.submission", "projections.projectors", "migrations"])
+PRELOADED = ["api.bootstrap", "ledger.intake.submission", "projections.projectors", "migrations"]
+_FORKING.set_forkserver_preload(PRELOADED)
 
 _SAID, _AT_POINT, _FAILED, _ENDED = range(4)
 

@@ -16,10 +16,10 @@ import typer
 
 from api.cli.talk import Json, print_json, quiet_logs, say
 from ledger.errors import Refused
-from ledger.settings import Settings
 
 if TYPE_CHECKING:
     from api.cli.bench.report import Report, Row
+    from ledger.settings import Settings
 
 RUNS = 3
 """Fewer runs give no median."""
@@ -33,6 +33,7 @@ def run(ids: Sequence[str] = (), *, settings: Settings | None = None, runs: int 
     """
     from api.cli.bench.ground import ground
     from api.cli.bench.report import Measured, Report, Size
+    from ledger.settings import Settings
 
     rows = _rows(ids)
     measured = []
@@ -57,6 +58,8 @@ def bench(
     scale: Annotated[float, typer.Option("--scale", min=0.001, help="Share of the usual counts, for a look.")] = 1.0,
 ) -> None:
     """Measure, beside limits and peers, on an embedded server of its own or on that of SOJOURN_DATABASE_URL."""
+    from ledger.settings import Settings
+
     settings = Settings.load()
     quiet_logs(settings)
     try:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ledger.store.database import Database
-from support.command_line import CommandLine
+from support.command_line import CommandLine, free_port
 
 SLOW_TO_IMPORT = ("fastapi", "alembic", "sqlalchemy", "uvicorn", "psycopg", "pydantic", "eventsourcing", "cryptography")
 
@@ -54,7 +54,7 @@ def test_help_imports_nothing_that_is_slow() -> None:
 def test_help_comes_at_once(nowhere: CommandLine) -> None:
     def seconds() -> float:
         began = time.perf_counter()
-        assert "Usage" in nowhere.run("--help").stdout
+        assert nowhere.start("--help", stdout=subprocess.DEVNULL).wait(30) == 0
         return time.perf_counter() - began
 
     assert min(seconds() for _ in range(3)) < 1.5
@@ -112,9 +112,8 @@ def test_a_wrong_master_key_is_told_and_changes_nothing(sojourn: CommandLine, da
 
     sojourn.run("submit", EXAMPLE)
     wrong = sojourn.but(master_key="ab" * 32)
-    for words in (["students", "--csv"], ["submit", EXAMPLE], ["serve", "--port", "1"]):
-        done = wrong.run(*words, code=1)
-        assert "is wrapped by master key" in done.stderr or words[0] == "serve"
+    for words in (["students", "--csv"], ["submit", EXAMPLE], ["serve", "--port", free_port()]):
+        assert "is wrapped by master key" in wrong.run(*words, code=1).stderr
     assert sojourn.json("submit", EXAMPLE)["accepted"] == 11
 
 

@@ -23,12 +23,19 @@ from ledger.errors import (
 )
 from ledger.events import Event, Meta
 from ledger.events import submission as said
-from ledger.events.record import DemographicsStated, Enrolled, FactCorrected, RecordOpened, RecordRetracted
+from ledger.events.record import (
+    CourseReported,
+    DemographicsStated,
+    Enrolled,
+    FactCorrected,
+    RecordOpened,
+    RecordRetracted,
+)
 from ledger.intake.response import RowAnswer
 from ledger.intake.sample import write_samples
 from ledger.intake.submission import Report, submit
 from ledger.jurisdiction import SetProfile
-from ledger.record import PlaceFact, PlaceStudent, fold
+from ledger.record import PlaceFact, PlaceStudent, RetractFact, fold
 from ledger.store.append import Append, Part, Receipt
 from ledger.store.database import Database
 from ledger.store.vault import LEDGER
@@ -229,6 +236,7 @@ def test_a_refused_student_takes_its_rows_along_each_named(ledger: Ledger, tmp_p
     assert (report.accepted, report.refused, report.students_new) == (3, 3, 1)
     assert [f.rule for f in answers[2].findings] == ["V22"]
     assert [f.rule for row in (3, 4) for f in answers[row].findings] == ["student-refused"] * 2
+    assert {answers[row].state_student_id for row in (2, 3, 4)} == {"OR0000001"}, "its S row said so"
     assert ledger.record_of("OR", "OR0000001") is None
 
 
@@ -333,6 +341,54 @@ def test_an_older_file_is_late(ledger: Ledger, tmp_path: Path) -> None:
         submit(ledger, write(tmp_path / "1.txt", student(1, "C|001|Algebra")), ACTOR)
     assert ledger.log.head() == head
     assert submit(ledger, write(tmp_path / "ca.txt", student(1, state="CA"), state="CA"), ACTOR).accepted == 3
+
+
+def test_a_late_file_adds_what_is_missing_and_touches_nothing_that_is_there(ledger: Ledger, tmp_path: Path) -> None:
+    submit(ledger, write(tmp_path / "2.txt", student(1, "E|001|20250623|03|Valor||||||||||||||||08")), ACTOR)
+    newest = student(1, "C|001|Algebra", action="U")
+    submit(ledger, write(tmp_path / "3.txt", newest, night="20250904020000000"), ACTOR)
+    before = content(ledger)["OR OR0000001"]
+    older = student(1, "E|001|20250623|03|Valor", "C|002|History", "C|001|Algebra", action="U", name="Wilbur")
+    path = write(tmp_path / "late.txt", older, student(3), night=NEXT_NIGHT)
+    report, answers = answered(ledger, path, late=True)
+    assert [answers[row].outcome for row in range(2, 8)] == ["unchanged"] * 4 + ["accepted", "unchanged"]
+    assert {row for row in answers if "superseded" in [f.rule for f in answers[row].findings]} == {3, 5}
+    assert (report.accepted, report.unchanged, report.refused, report.warned) == (4, 5, 0, 2)
+    added = content(ledger)["OR OR0000001"][len(before) :]
+    assert [event.elements["course_title"] for event in added if isinstance(event, CourseReported)] == ["History"]
+    assert len(added) == 1
+    assert ledger.record_of("OR", "OR0000003"), "a record that is not there is opened"
+    assert counts(submit(ledger, path, ACTOR, late=True)) == counts(report)
+
+
+def test_a_late_file_brings_nothing_back(ledger: Ledger, tmp_path: Path) -> None:
+    submit(ledger, write(tmp_path / "1.txt", student(1, "C|001|Algebra"), student(2)), ACTOR)
+    ledger.execute(RetractFact(state="OR", state_student_id="OR0000001", fact=3), Meta(actor="registrar"))
+    gone = [student(1, action="U"), ["S|0000002||OR|OR0000002|02|D"]]
+    submit(ledger, write(tmp_path / "3.txt", *gone, night="20250904020000000"), ACTOR)
+    head = ledger.log.head()
+    older = [student(1, "C|001|Algebra", action="D"), student(2, "C|001|Algebra")]
+    report, answers = answered(ledger, write(tmp_path / "late.txt", *older, night=NEXT_NIGHT), late=True)
+    assert (report.unchanged, report.accepted, report.events) == (8, 0, 0)
+    assert all("superseded" in [f.rule for f in answer.findings] for answer in answers.values())
+    assert {r.stream for r in ledger.log.read(head, 100)} == {"submission/OR/20250903020000000"}
+    again = write(tmp_path / "again.txt", student(1, "C|001|Algebra", action="U"), night="20250903030000000")
+    report, answers = answered(ledger, again, late=True)
+    assert (report.unchanged, report.events) == (4, 0)
+    assert [f.rule for f in answers[5].findings] == ["superseded"], "the fact was retracted since"
+
+
+def test_a_file_in_time_is_applied_as_ever_where_late_is_allowed(ledger: Ledger, tmp_path: Path) -> None:
+    submit(ledger, write(tmp_path / "1.txt", student(1)), ACTOR)
+    renamed = write(tmp_path / "2.txt", student(1, name="Isaí", action="U"), night=NEXT_NIGHT)
+    assert submit(ledger, renamed, ACTOR, late=True).accepted == 1
+
+
+def test_a_row_among_another_student_s_rows_names_no_child(ledger: Ledger, tmp_path: Path) -> None:
+    stray = "D|0000009|001|Ana||Pablo|||Female|20100101"
+    report, answers = answered(ledger, write(tmp_path / "1.txt", [*student(1), stray, "X|0000001|what"], student(2)))
+    assert report.refused == 2
+    assert [answers[row].state_student_id for row in (2, 5, 6, 7)] == ["OR0000001", "", "", "OR0000002"]
 
 
 def test_a_refused_later_file_makes_none_late(ledger: Ledger, tmp_path: Path) -> None:

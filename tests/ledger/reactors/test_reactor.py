@@ -162,8 +162,10 @@ def test_a_reactor_goes_on_after_what_passes_by_itself(
     runner, end = ReactorRunner(counting(), database, ledger.log), threading.Event()
     with ThreadPoolExecutor() as pool:
         following = pool.submit(runner.follow, end)
-        until(lambda: answers(ledger) == causes or following.done())
-        end.set()
+        try:
+            until(lambda: answers(ledger) == causes or following.done())
+        finally:
+            end.set()
     following.result()
     assert answers(ledger) == causes
 
