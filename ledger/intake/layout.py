@@ -70,9 +70,10 @@ class RawStudent(msgspec.Struct, frozen=True, kw_only=True):
     """One S row with its child rows, and every row that was found wanting from here to the next S row.
 
     ordinal: of the S row among all S rows, from 0; the students done once this one is. number: of the S row.
-    student_record_id, state_student_id: of the S row, as sent. student: what is to be applied, or None where the S row was refused. Rows that belong to no student
-    come with the one they stand behind (before the first S row: with the first; in a file without one, alone).
-    found: in order of their numbers. Every row of the file is either in ``student`` or refused in ``found``, once.
+    student_record_id, state_student_id: of the S row, as sent. student: what is to be applied, or None where the S row
+    was refused. Rows that belong to no student come with the one they stand behind (before the first S row: with the
+    first; in a file without one, alone). found: in order of their numbers. Every row of the file is either in
+    ``student`` or refused in ``found``, once.
     """
 
     ordinal: int

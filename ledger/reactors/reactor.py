@@ -77,9 +77,10 @@ class ReactorRunner:
                 while not stop.is_set():
                     try:
                         with self._alone(stop, interruption) as conn:
-                            pause_s = _BACKOFF_S[0]
                             while not stop.is_set():
-                                if not self._step(conn):
+                                found = self._step(conn)
+                                pause_s = _BACKOFF_S[0]
+                                if not found:
                                     interruption.wait_for_news(conn)
                     except Exception as error:
                         if stop.is_set():

@@ -165,7 +165,12 @@ class Log(Application[str]):
                 events.append(to_stored(Draft(part.stream, 0, event, append.meta, next_id(), key)))
             parts.append(SealedPart(part.stream, part.expected, events))
         return SealedAppend(
-            parts=parts, answer=append.answer, opened=append.opened, rows=append.rows, moved=append.moved, new_keys=new_keys
+            parts=parts,
+            answer=append.answer,
+            opened=append.opened,
+            rows=append.rows,
+            moved=append.moved,
+            new_keys=new_keys,
         )
 
     def _keys(self, subjects: Iterable[Subject], opened: set[bytes]) -> tuple[dict[Subject, SubjectKey], list[NewKey]]:

@@ -57,7 +57,7 @@ def refuses(house: House, user: str, statement: str, table: tuple[str, str]) -> 
     """Whether the database refuses; if it does not, what was done is taken back, so that other tests find their log."""
     with connected(house, user, autocommit=False) as connection:
         try:
-            connection.execute(sql.SQL(statement).format(sql.Identifier(*table)))
+            connection.execute(statement.format(sql.Identifier(*table).as_string(connection)).encode())
         except psycopg.DatabaseError:
             return True
         finally:
@@ -220,6 +220,25 @@ def test_migrate_again_is_nothing_and_check_agrees(house: House, service: Servic
     house.command("migrate", "--check")
     house.command("migrate")
     assert service.head() == head
+
+
+def test_the_demo_loads_three_states_and_links_to_their_children():
+    with reachable_tmp() as folder, House(folder / "d").serving("demo", "--children", "20", log="demo.log") as demo:
+        start = demo.call("GET", "/", by="").text
+        assert "ractice space" in start
+        for state in ("OR", "CA", "TX"):
+            assert f">{state}<" in start
+        links = re.findall(r'href="(/students/\d{12})"', start)
+        assert links
+        page = demo.call("GET", links[0], by="")
+        assert page.status_code == 200
+        assert "ractice space" in page.text
+        said = demo.log.read_text()
+        assert str(demo.client.base_url).rstrip("/") in said
+        tokens = re.findall(r"soj_[\w-]{20,}", said)
+        seen = demo.call("GET", f"/v1{links[0]}/disclosures", by="", headers={"Authorization": f"Bearer {tokens[0]}"})
+        assert seen.json()["disclosures"], "a page is a reading like any other"
+        assert demo.client.get("/v1/events").status_code == 401
 
 
 # -- by URL

@@ -277,7 +277,7 @@ def test_a_state_cannot_write_into_another_states_record(service: Service):
         ("DELETE", "/v1/records/OR/OTHER-1"),
         ("POST", "/v1/records/OR/OTHER-1/enrollments"),
     ):
-        rest = {} if method == "DELETE" else {"json": CHILD if method == "PUT" else ENROLLED}
+        rest: dict[str, Any] = {} if method == "DELETE" else {"json": CHILD if method == "PUT" else ENROLLED}
         assert problem(service.call(method, path, by="CA", **rest), 403, 422)["type"] == "/problems/other-state"
     assert service.head() == before
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
-from support.worlds import World, world_on
 
 from ledger.store.embedded import EmbeddedServer
+from support.worlds import World, world_on
 
 Sized = Callable[..., settings]
 

@@ -62,8 +62,7 @@ def door(world: World) -> Iterator[FrontDoor]:
 
 def send(door: FrontDoor, ssid: str, asked: Ask, key: str | None) -> Response:
     headers = {"Idempotency-Key": key} if key else {}
-    more = {} if asked.body is None else {"json": asked.body}
-    return door.ask(asked.method, f"/v1/records/OR/{ssid}{asked.rest}", headers=headers, **more)
+    return door.ask(asked.method, f"/v1/records/OR/{ssid}{asked.rest}", headers=headers, json=asked.body)
 
 
 def told(answer: Response) -> tuple[Any, ...]:

@@ -46,6 +46,15 @@ class Told(NamedTuple):
     answered: Done | LedgerError
 
 
+class Wrote(NamedTuple):
+    """A command that wrote events."""
+
+    command: Command
+    began: float
+    ended: float
+    done: Done
+
+
 @st.composite
 def commands(draw: st.DrawFn) -> Command:
     """On a child that has no name yet; facts and enrollments are guessed."""
@@ -136,17 +145,22 @@ def test_order_is_truth_when_writers_race(world: World, sized: Callable[..., set
         assert tailed == log, "who follows the log while it is written sees what is there afterwards"
         assert_in_order(world, log, before)
         assert_same_answers(told[2], told[3])
-        wrote = [t for t in (*told[0], *told[1], *told[2], *told[3]) if is_first(t) and t.answered.events]
-        assert sum(t.answered.events for t in wrote) == len(log), "each event belongs to one answer"
-        assert_commit_order(told, wrote)
-        assert_log_tells_the_answers(world, wrote, {r.position: r for r in log})
+        wrote = [written_by(script) for script in told]
+        assert_commit_order(wrote)
+        each = [w for script in wrote for w in script]
+        assert sum(w.done.events for w in each) == len(log), "each event belongs to one answer"
+        assert_log_tells_the_answers(world, each, {r.position: r for r in log})
 
     law()
 
 
-def is_first(told: Told) -> bool:
-    """Answered, and not with an earlier answer."""
-    return isinstance(told.answered, Done) and not told.answered.replayed
+def written_by(script: Sequence[Told]) -> list[Wrote]:
+    """The commands of a writer that wrote, those left out that had another's answer."""
+    return [
+        Wrote(told.step.command, told.began, told.ended, told.answered)
+        for told in script
+        if isinstance(told.answered, Done) and not told.answered.replayed and told.answered.events
+    ]
 
 
 def assert_in_order(world: World, log: Sequence[Recorded], before: int) -> None:
@@ -174,23 +188,22 @@ def assert_same_answers(ones: Sequence[Told], others: Sequence[Told]) -> None:
         assert {one.answered.replayed, other.answered.replayed} == {True, False}
 
 
-def assert_commit_order(told: Sequence[Sequence[Told]], wrote: list[Told]) -> None:
+def assert_commit_order(wrote: Sequence[Sequence[Wrote]]) -> None:
     """What was answered before something else was asked stands before it."""
-    for one in wrote:
-        for other in wrote:
+    each = [w for script in wrote for w in script]
+    for one in each:
+        for other in each:
             if one.ended < other.began:
-                assert one.answered.position <= other.answered.position - other.answered.events
-    for script in told:
-        done = [t.answered.position for t in script if is_first(t) and t.answered.events]
-        assert all(earlier < later for earlier, later in pairwise(done))
+                assert one.done.position <= other.done.position - other.done.events
+    for script in wrote:
+        assert all(earlier.done.position < later.done.position for earlier, later in pairwise(script))
 
 
-def assert_log_tells_the_answers(world: World, wrote: list[Told], log: dict[int, Recorded]) -> None:
+def assert_log_tells_the_answers(world: World, wrote: Sequence[Wrote], log: dict[int, Recorded]) -> None:
     """The commands that wrote, told one by one in the order of the log, give their answers and what is shown."""
     records: dict[str, Record] = {}
     uuids: dict[str, str] = {}
-    for told in sorted(wrote, key=lambda t: t.answered.position):
-        done, command = told.answered, told.step.command
+    for command, _, _, done in sorted(wrote, key=lambda w: w.done.position):
         mine = [log[position] for position in range(done.position - done.events + 1, done.position + 1)]
         assert {recorded.stream for recorded in mine} == {f"record/{done.record_id}"}
         record = records.setdefault(command.state_student_id, Record(stable=False))

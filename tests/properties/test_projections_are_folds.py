@@ -184,7 +184,14 @@ def test_law_8_disclosures_are_the_naive_fold_of_the_access_log(world: World, si
 
 
 def disclose(ledger: Ledger, record: str, shown: bool, not_modified: bool) -> None:
-    about = {"student_id": "1", "view": "student", "role": "auditor", "organisation": "OR", "purpose": "p", "basis": "b"}
+    about = {
+        "student_id": "1",
+        "view": "student",
+        "role": "auditor",
+        "organisation": "OR",
+        "purpose": "p",
+        "basis": "b",
+    }
     event = DisclosureRefused(**about, rule="role")
     if shown:
         event = Disclosed(**about, sections=["core"], position=1, not_modified=not_modified)

@@ -66,15 +66,15 @@ class House:
         return self._tokens[name]
 
     @contextlib.contextmanager
-    def serving(self, *, log: str = "serve.log") -> Iterator[Service]:
-        """``sojourn serve`` on a free port; ended at the end, however that comes."""
+    def serving(self, *words: str, log: str = "serve.log") -> Iterator[Service]:
+        """``sojourn serve``, or what the words say instead, on a free port; ended at the end, however that comes."""
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         path = self.data.parent / log
         with path.open("ab") as out:
             process = subprocess.Popen(
-                [SOJOURN, "serve", "--port", str(port)],
+                [SOJOURN, *(words or ("serve",)), "--port", str(port)],
                 env=self.environment(),
                 cwd=ROOT,
                 stdout=out,

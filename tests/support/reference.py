@@ -330,7 +330,7 @@ class Record:
     def _retract(self, number: int) -> Answer:
         if number in self._parts_gone:
             return "unchanged", None
-        for fact in self.facts:
+        for fact in self.facts if number else ():  # the S row goes with the record alone
             if number in (fact.id, fact.withdrawal_id, *fact.residency_ids) and fact.status == RETRACTED:
                 return "unchanged", fact
             if number == fact.id:

@@ -41,8 +41,9 @@ def facts_shown(sections: Mapping[str, bytes]) -> dict[tuple[str, int], ShownFac
             key, source = _source(entry)
             assert key not in facts
             entry.pop("eligibility", None)
-            parts = [[_without_sources(part) for part in entry.pop(n, [])] for n in ("withdrawals", "residencies")]
-            facts[key] = ShownFact(letter, entry, *parts, source)
+            withdrawals = [_without_sources(part) for part in entry.pop("withdrawals", [])]
+            residencies = [_without_sources(part) for part in entry.pop("residencies", [])]
+            facts[key] = ShownFact(letter, entry, withdrawals, residencies, source)
     # What of a row stands in a section of its own.
     for entry in [*opened["contacts"]["parents"], *opened["health"]["indicators"]]:
         key, source = _source(entry)

@@ -17,7 +17,7 @@ from ledger.events import Meta, Recorded
 from ledger.events.record import CourseReported, RecordOpened
 from ledger.events.submission import ChunkApplied, SubmissionCompleted
 from ledger.reactors import reactor as reactor_module
-from ledger.reactors.reactor import ATTEMPTS_MAX, Reactor, ReactorRunner
+from ledger.reactors.reactor import ATTEMPTS_MAX, Reactor, ReactorRunner, Reactors
 from ledger.store.append import Append, Opening, Part, Receipt
 from ledger.store.database import Database, Role
 
@@ -57,9 +57,7 @@ def counting(heard: list[int] | None = None) -> Reactor:
 
 def answers(ledger: Ledger) -> list[int]:
     """Causes answered, in the order of their answers."""
-    return [
-        r.event.chunk for r in ledger.log.read_stream("submission/OR/answers") if isinstance(r.event, ChunkApplied)
-    ]
+    return [r.event.chunk for r in ledger.log.read_stream("submission/OR/answers") if isinstance(r.event, ChunkApplied)]
 
 
 def position(database: Database) -> int:
@@ -145,11 +143,14 @@ def test_a_reaction_that_was_overtaken_is_decided_anew(database: Database, ledge
     assert len(ledger.log.read_stream("submission/OR/once")) == 1
 
 
-@pytest.mark.parametrize("error", [OutcomeUnknown("the connection went"), StaleDecision("others were faster")])
+@pytest.mark.parametrize(
+    ("error", "times"),
+    [(OutcomeUnknown("the connection went"), 2), (StaleDecision("others were faster"), ATTEMPTS_MAX + 1)],
+)
 def test_a_reactor_goes_on_after_what_passes_by_itself(
-    database: Database, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, error: LedgerError
+    database: Database, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, error: LedgerError, times: int
 ) -> None:
-    append, refusals = ledger.log.append, [error] * ATTEMPTS_MAX
+    append, refusals = ledger.log.append, [error] * times
 
     def unlucky(what: Append) -> Receipt:
         if refusals:

@@ -269,7 +269,8 @@ def test_a_wrong_master_key_adds_no_key_to_the_vault_of_another(
 
 
 def test_the_keys_of_a_record_that_was_just_opened_are_at_hand(ledger: Ledger) -> None:
-    opens = PlaceStudent(state="OR", state_student_id="OR0000001", student=student(move(None)), new_student_id="")
+    placed = student(move(None))
+    opens = PlaceStudent(state="OR", state_student_id=placed.state_student_id, student=placed, new_student_id="")
     done = ledger.execute(opens, Meta(actor="registrar"))
     assert all(ledger.vault.cached((done.record_id, name)) for name in ("education", "eligibility"))
 
