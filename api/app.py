@@ -30,6 +30,7 @@ from api.schemas.elements import (
     RetractionBody,
     WithdrawalBody,
 )
+from api.sending import Profiles
 from api.services import Services
 from ledger.errors import LedgerError
 
@@ -82,7 +83,7 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.services = services
     app.state.students = students.reader_over(services)
-    app.state.profiles = records.Profiles(services.ledger)
+    app.state.profiles = Profiles(services.ledger)
     for kind in (LedgerError, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, problems.answer)
     # In the order in which requests come most often: the router tries one after the other.

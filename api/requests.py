@@ -62,9 +62,10 @@ async def body_of(request: Request) -> Body:
     if kind != "application/json" and kind.partition(";")[0].strip().lower() != "application/json":
         raise UnsupportedMedia("The body is not sent as JSON.", remedy="Send `Content-Type: application/json`.")
     try:
-        return Body(await request.body())
+        body = request.scope["sojourn.body"] = Body(await request.body())
     except ClientDisconnect:
         raise Unsent("The body broke off.", remedy="Send it again.") from None
+    return body
 
 
 def idempotency_key(request: Request) -> str | None:

@@ -171,6 +171,20 @@ class Ledger:
         finally:
             self._leave(request)
 
+    async def keep_refusal(self, refusal: LedgerError, meta: Meta, request: RequestKey) -> None:
+        """Keep a refusal that came before any command was made of the request, as the answer to its key.
+
+        Raises the first answer to the key where that was a refusal, IdempotencyKeyReused, StillRunning.
+        """
+        self._enter(request)
+        try:
+            append = Append(parts=[], meta=meta, answer=_refused_answer(request, refusal))
+            receipt = await self.log.sequencer.submit_async(self.log.seal(append))
+            if receipt.replayed and receipt.answer is not None:
+                _replayed(receipt.answer, receipt.position)
+        finally:
+            self._leave(request)
+
     def _attempt(self, command: Command, meta: Meta, request: RequestKey | None, *, fresh: bool) -> Done | None:
         """Decide and write; None where somebody was faster."""
         prepared = self._prepare(command, meta, request, fresh=fresh)

@@ -222,6 +222,8 @@ def _change_residency(command: ChangeResidency, state: RecordState, profile: Pro
 def _correct_fact(command: CorrectFact, state: RecordState, profile: Profile) -> Decision:
     if command.fact == 0:
         return _correct_identity(command, state)
+    if gone := _withdrawal_gone(command, state):
+        return _named(gone, [], [])
     fact = _live_fact(command.fact, state)
     held = _held(fact, state)
     if fact.enrollment is None:
@@ -294,6 +296,13 @@ def _live_fact(number: int, state: RecordState) -> Fact:
     if fact is None or fact.status != "live":
         raise _no_fact()
     return fact
+
+
+def _withdrawal_gone(command: CorrectFact, state: RecordState) -> Fact | None:
+    """The withdrawal that a correction to "no value" took back already: asked again, it finds nothing to do."""
+    fact = state.facts.get(command.fact)
+    asked = command.elements == {WITHDRAWAL_DATE: None}
+    return fact if asked and fact and fact.kind == "withdrawal" and fact.status == "retracted" else None
 
 
 def _held(fact: Fact, state: RecordState) -> HeldRow:

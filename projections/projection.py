@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from typing import Any, Literal, LiteralString, Protocol
 
@@ -122,6 +123,16 @@ def digest(conn: psycopg.Connection[Any], projection: Projection, schema: str | 
     PostgreSQL's binary form is hashed as it comes: two copies are equal when every byte of every column is.
     """
     schema = schema or projection.name
+    while True:
+        built = _built(conn, schema)
+        read = _digest(conn, projection, schema)
+        # A name leads to the newest tables even where the snapshot is older than their rows. So a swap that came
+        # meanwhile would show tables that are empty; it is read again.
+        if _built(conn, schema) == built:
+            return read
+
+
+def _digest(conn: psycopg.Connection[Any], projection: Projection, schema: str) -> Digest:
     sha256 = hashlib.sha256()
     with conn.transaction(), conn.cursor(row_factory=tuple_row) as cursor:
         cursor.execute("set transaction isolation level repeatable read, read only")
@@ -133,6 +144,13 @@ def digest(conn: psycopg.Connection[Any], projection: Projection, schema: str | 
                 for data in copy:
                     sha256.update(data)
     return Digest(row[0] if row else 0, sha256.hexdigest())
+
+
+def _built(conn: psycopg.Connection[Any], schema: str) -> datetime | None:
+    """When the tables that bear this name came to bear it."""
+    with conn.cursor(row_factory=tuple_row) as cursor:
+        row = cursor.execute("select rebuilt_at from tracking.projections where name = %s", (schema,)).fetchone()
+    return row[0] if row else None
 
 
 def status(conn: psycopg.Connection[Any], projections: Iterable[Projection], heads: Mapping[str, int]) -> list[Status]:

@@ -91,8 +91,7 @@ def students(
         principal = operator(store, as_name)
         request = str(uuid.uuid4())
         sheet = csv.writer(sys.stdout, lineterminator="\n")
-        if not as_json:
-            sheet.writerow(columns)
+        begun = as_json
         position = reached(conn, PROJECTION.name)
         rows = listing(conn)
         while part := list(itertools.islice(rows, LISTED_TOGETHER)):
@@ -109,10 +108,15 @@ def students(
             told = Part(stream=f"request/{request}", subject=LEDGER[0], expected=None, events=[entry])
             ledger.access.append(Append(parts=[told], meta=Meta(actor=principal.name, request=request)))
             # Durable: this part of the list may leave.
+            if not begun:
+                sheet.writerow(columns)
+                begun = True
             if as_json:
                 listed += [{column: getattr(row, column) for column in columns} for row in part]
             else:
                 sheet.writerows((row.state, row.state_student_id, row.student_id) for row in part)
+        if not begun:
+            sheet.writerow(columns)
     if as_json:
         print_json(listed)
 

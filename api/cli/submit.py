@@ -123,6 +123,9 @@ class _Answers:
         self._file = file
         # Opened now, so that a file that cannot be written is told before anything is applied. What an earlier run
         # wrote stays until this one has an answer of its own.
+        # Its own alone: it holds children's values.
+        if file is not None and not file.exists():
+            file.touch(mode=0o600)
         self._lines = None if file is None else file.open("a", newline="", encoding="utf-8")
         self._sheet: ResponseSheet | None = None
         self._rows = 0

@@ -39,7 +39,7 @@ def create(
     from ledger.store.tokens import create as make
 
     if role not in ROLES:
-        raise Refused(f"There is no role {role}.", remedy=f"Roles: {', '.join(sorted(ROLES))}.")
+        raise typer.BadParameter(f"there is no role {role}; roles: {', '.join(sorted(ROLES))}")
     if state is not None and state not in STATES:
         raise Refused(f"{state} is no USPS state code.", remedy="Use two capital letters, such as OR.")
     with opened() as store, store.database.connect(Role.WRITER) as conn:

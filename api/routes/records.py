@@ -6,23 +6,17 @@ that a rule refuses never reaches the ledger, and is named by its place and its 
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import Mapping, Sequence
-from datetime import date
+from collections.abc import Sequence
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 import orjson
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from api.edge import request_id_of
 from api.openapi import IDEMPOTENCY_KEY, SSID, STATE, Direct, operation, operation_id
-from api.principals import principal_of, submitter_for
 from api.problems import Fault, Invalid, RowRefused, pointer
-from api.requests import Body, body_of, idempotency_key
+from api.requests import Body, body_of
 from api.schemas.answers import WriteAnswer
 from api.schemas.elements import (
     FACTS,
@@ -33,16 +27,14 @@ from api.schemas.elements import (
     RetractionBody,
     WithdrawalBody,
 )
-from api.services import Services, services_of
+from api.sending import ELEMENTS, Sender, execute, keeps_refusals, sender_of
 from ledger import telemetry
-from ledger.application import Done, Ledger, RequestKey
+from ledger.application import Done
 from ledger.errors import BadValue
-from ledger.events import Meta
 from ledger.facts import RESIDENCY, Row, StudentRows
-from ledger.intake.rules import CheckedRow, Finding, check_row
+from ledger.intake.rules import Finding
 from ledger.intake.student import finding
-from ledger.jurisdiction import Profile
-from ledger.mde import CHILD_LETTERS, TABLES, Element, canonical
+from ledger.mde import CHILD_LETTERS, TABLES, canonical
 from ledger.record import (
     ChangeResidency,
     Command,
@@ -60,11 +52,6 @@ router = APIRouter(
     prefix="/v1/records/{state}/{ssid}", tags=["records"], route_class=Direct, generate_unique_id_function=operation_id
 )
 
-ELEMENTS: Final[Mapping[str, Element]] = {
-    element.key: element for letter in f"S{CHILD_LETTERS}" for element in TABLES[letter].elements
-}
-"""Every element by its key: no two tables share one."""
-SSID_ELEMENT: Final = ELEMENTS["state_student_identifier"]
 ANY_ACTION: Final = frozenset({"known-record", "unknown-record"})
 """Warnings of an action code that the body did not give: a PUT means "as follows" either way."""
 
@@ -76,76 +63,6 @@ _HEADERS: Final = {
         "schema": {"type": "string", "enum": ["true"]},
     },
 }
-
-
-class Sender:
-    """Who sends for which record, and what the state's profile says of it. day: the state's own."""
-
-    __slots__ = ("day", "principal", "profile", "services", "ssid", "state")
-
-    def __init__(self, services: Services, principal: str, state: str, ssid: str, profile: Profile) -> None:
-        self.services = services
-        self.principal = principal
-        self.state = state
-        self.ssid = ssid
-        self.profile = profile
-        self.day: date = services.clock().astimezone(ZoneInfo(profile.time_zone)).date()
-
-    def check(self, letter: str, raw: Mapping[str, str | None]) -> CheckedRow:
-        """What the rules say of one row on this day."""
-        return check_row(letter, raw, self.day, record_id_required=False, levels=self.profile.rule_levels)
-
-
-async def sender_of(request: Request) -> Sender:
-    """Raises NotSignedIn, UnknownState, Forbidden, OtherState, Invalid."""
-    principal = await principal_of(request)
-    request.scope["sojourn.principal"] = principal.name
-    state: str = request.path_params["state"]
-    submitter_for(principal, state)
-    profile = await request.app.state.profiles.of(state)
-    return Sender(services_of(request), principal.name, state, _ssid(request.path_params["ssid"]), profile)
-
-
-class Profiles:
-    """Profiles of states for the event loop: read in a thread, and kept for as long as the ledger keeps them."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-        self._kept: dict[str, tuple[float, Profile]] = {}
-
-    async def of(self, state: str) -> Profile:
-        """The state's profile. Raises StoreUnavailable."""
-        kept = self._kept.get(state)
-        now = time.monotonic()
-        if kept is not None and now < kept[0]:
-            return kept[1]
-        profile = await asyncio.to_thread(self._ledger.profile, state)
-        self._kept[state] = (now + Ledger.PROFILE_SECONDS, profile)
-        return profile
-
-
-def _ssid(given: str) -> str:
-    try:
-        ssid = canonical(SSID_ELEMENT, given)
-    except BadValue as error:
-        fault = Fault("path:ssid", SSID_ELEMENT.key, error.rule, error.what, error.remedy)
-    else:
-        if ssid is not None:
-            return ssid
-        fault = Fault("path:ssid", SSID_ELEMENT.key, "missing", "The state student identifier is blank.")
-    raise Invalid("The address names no record.", remedy="Put the state's own id of the child there.", faults=[fault])
-
-
-async def execute(request: Request, sender: Sender, command: Command, body: Body | None) -> Done:
-    """Decide a command and wait until it is durable. Raises what ``Ledger.execute_async`` raises, Invalid."""
-    key = idempotency_key(request)
-    request_key = None
-    if key is not None:
-        hashed = (body or Body(b"")).hash(sender.services.body_key, request.method, request.scope["path"])
-        # A scope of their own: a token may be called like a reactor, whose keys anybody can guess.
-        request_key = RequestKey(scope=f"token {sender.principal}", key=key, body_hash=hashed)
-    meta = Meta(actor=sender.principal, request=request_id_of(request))
-    return await sender.services.ledger.execute_async(command, meta, request_key)
 
 
 def answer(done: Done, outcomes: Sequence[dict[str, Any]], status: int | None = None) -> Response:
@@ -220,6 +137,7 @@ def _values(model: BaseModel) -> dict[str, str | None]:
     openapi_extra=operation((STATE, SSID, IDEMPOTENCY_KEY), STUDENT_ROWS),
     status_code=200,
 )
+@keeps_refusals
 async def put_student(request: Request) -> Response:
     """The S row with its child rows, as in a file: rows are refused one by one, rows not named are left as they are."""
     sender = await sender_of(request)
@@ -344,6 +262,7 @@ def _declare(letter: str) -> None:
     """One route per table of the layout: they differ in nothing but the letter."""
     table = TABLES[letter]
 
+    @keeps_refusals
     async def post_fact(request: Request) -> Response:
         return await _place(request, letter)
 
@@ -370,6 +289,7 @@ for _letter in sorted(CHILD_LETTERS, key=lambda letter: letter != "E"):
     status_code=201,
     openapi_extra=operation((STATE, SSID, IDEMPOTENCY_KEY), WithdrawalBody),
 )
+@keeps_refusals
 async def post_withdrawal(request: Request) -> Response:
     """The last verified day of attendance. Names the enrollment by its fact id, or by date, type and school."""
     sender = await sender_of(request)
@@ -392,6 +312,7 @@ async def post_withdrawal(request: Request) -> Response:
     status_code=201,
     openapi_extra=operation((STATE, SSID, IDEMPOTENCY_KEY), ResidencyBody),
 )
+@keeps_refusals
 async def post_residency_change(request: Request) -> Response:
     """Whole, as told with an enrollment: an element left out has no value."""
     sender = await sender_of(request)
@@ -415,6 +336,7 @@ async def post_residency_change(request: Request) -> Response:
     status_code=201,
     openapi_extra=operation((STATE, SSID, IDEMPOTENCY_KEY), CorrectionBody),
 )
+@keeps_refusals
 async def post_correction(request: Request) -> Response:
     """The elements that change, and null for no value. What was said before stays in the history."""
     sender = await sender_of(request)
@@ -444,6 +366,7 @@ async def post_correction(request: Request) -> Response:
     status_code=201,
     openapi_extra=operation((STATE, SSID, IDEMPOTENCY_KEY), RetractionBody),
 )
+@keeps_refusals
 async def post_retraction(request: Request) -> Response:
     """The fact stays in the history. An enrollment takes its withdrawal and residencies along."""
     sender = await sender_of(request)

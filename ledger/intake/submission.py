@@ -19,7 +19,7 @@ import msgspec
 from psycopg.rows import tuple_row
 
 from ledger.application import ATTEMPTS_MAX, Ledger
-from ledger.errors import StaleDecision, SubmissionDateReused, SubmissionLate, SubmissionRefused
+from ledger.errors import Conflict, StaleDecision, SubmissionDateReused, SubmissionLate, SubmissionRefused
 from ledger.events import Event, Meta
 from ledger.events import submission as said
 from ledger.intake.layout import FoundRow, Header, RawStudent, Scan, check_received, read_header, scan, students
@@ -114,6 +114,7 @@ def submit(
     StoreUnavailable, OSError where the file cannot be read.
     """
     started = time.perf_counter()
+    at_first = _seen(path)
     header = read_header(path)
     jurisdiction = ledger.jurisdiction(header.state)
     check_received(header, calendar_of(jurisdiction).day_of(ledger.clock()))
@@ -138,13 +139,30 @@ def submit(
             run.receive()
             for chunk in _chunks(run.left(path), chunk_rows):
                 must_be_alone()
+                _must_be_as(path, at_first)
                 run.apply(chunk)
                 if progress is not None:
                     progress(applied.rows, scanned.rows)
                 # This chunk is durable, with the number of students done; the next one is not begun.
                 faults.point("intake.between-chunks")
+            _must_be_as(path, at_first)
             run.complete()
         return run.report(time.perf_counter() - started)
+
+
+def _seen(path: Path) -> tuple[int, int, int]:
+    """What tells whether a file is still the same: its place on disk, its size, when it was last written to."""
+    found = path.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _must_be_as(path: Path, at_first: tuple[int, int, int]) -> None:
+    """Raises Conflict: what was counted and hashed must be what is applied."""
+    if _seen(path) != at_first:
+        raise Conflict(
+            "The file was written to while it was being applied.",
+            remedy="Send it again, under a Submission Date of its own, when nobody writes to it.",
+        )
 
 
 class _Run:

@@ -2,6 +2,9 @@
 --
 -- A command is known by the name that it leaves behind, so whatever renames or moves a guarded thing would go unseen.
 -- Therefore two looks: at what the command touched, and at whether all that guards the events still stands.
+--
+-- A superuser is refused too: a slip must not cost a fact. Who means it says so first, in his session alone:
+-- set session_replication_role = replica.
 create or replace function public.sojourn_refuse_ddl() returns event_trigger
 language plpgsql set search_path = pg_catalog as $$
 declare
@@ -9,9 +12,6 @@ declare
     log text;
     unguarded text;
 begin
-    if current_setting('is_superuser') = 'on' then
-        return;
-    end if;
     if tg_event = 'ddl_command_start' then
         -- DETACH CONCURRENTLY works in two transactions: at its end it would be too late to refuse it. It must stand
         -- alone in its query, and keywords cannot be written otherwise.

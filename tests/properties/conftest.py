@@ -12,7 +12,7 @@ from support.worlds import World, world_on
 
 Sized = Callable[..., settings]
 
-TORTURE = 40
+TORTURE = 10
 """How many times as many examples a torture run takes."""
 
 

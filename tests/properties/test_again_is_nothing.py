@@ -87,7 +87,7 @@ def assert_replayed(door: FrontDoor, ssid: str, asked: Ask, key: str, first: Res
 def test_law_2_a_request_again_has_its_first_answer(
     world: World, door: FrontDoor, sized: Callable[..., settings]
 ) -> None:
-    @sized(20)
+    @sized(50)
     @given(st.lists(asks(), min_size=1, max_size=8), st.data())
     def law(requests: Sequence[Ask], data: st.DataObject) -> None:
         ssid = world.next_example()

@@ -31,7 +31,9 @@ from ledger.record import (
     Withdraw,
 )
 from support import sending
+from support.commands import correct, place
 from support.reference import Answer, Record, Refusal
+from support.rows import enrollment, move, student
 from support.sections import assert_shows
 from support.worlds import META, STABLE_STATE, World, positions
 
@@ -347,7 +349,7 @@ class AnyHistory(RuleBasedStateMachine):
 
 def test_the_laws_hold_in_any_history(world: World, sized: Callable[..., settings]) -> None:
     machine: Any = lambda: AnyHistory(world)  # noqa: E731 - a factory, which the types do not foresee
-    run_state_machine_as_test(machine, settings=sized(30, steps=40))
+    run_state_machine_as_test(machine, settings=sized(80, steps=40))
     # Law 8: after all these histories, a rebuild equals the tables that followed them in batches of any size.
     live = world.digest()
     for batch in (1000, 37):
@@ -358,3 +360,13 @@ def test_the_laws_hold_in_any_history(world: World, sized: Callable[..., setting
         student = world.student(minted)
         assert student is not None
         assert student.student_id == minted
+
+
+def test_a_withdrawal_that_was_corrected_away_may_be_corrected_away_again(world: World) -> None:
+    """Found by law 2: the second time, the correction of a fact that was no longer there was refused."""
+    ledger = world.ledgers[0]
+    ledger.execute(place(student(move(), enrollment(withdrawal_date="2025-08-01"))), META)
+    first = ledger.execute(correct(3, withdrawal_date=None), META)
+    again = ledger.execute(correct(3, withdrawal_date=None), META)
+    assert (first.events, first.facts) == (1, [3])
+    assert (again.events, again.facts) == (0, [3])

@@ -225,7 +225,7 @@ def test_law_9_nothing_leaves_unrecorded(world: World, sized: Callable[..., sett
     with ExitStack() as stack:
         door = stack.enter_context(front_door(world))
         machine: Any = lambda: AnyReading(world, door)  # noqa: E731 - a factory, which the types do not foresee
-        run_state_machine_as_test(machine, settings=sized(15, steps=30))
+        run_state_machine_as_test(machine, settings=sized(40, steps=30))
         recorded = {entry.event_id for entries in door.watcher.entries().values() for entry in entries}
         shown = {entry.event_id for left in door.watcher.left for entry in left.entries}
         assert shown <= recorded

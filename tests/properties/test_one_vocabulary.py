@@ -109,7 +109,7 @@ def nights(draw: st.DrawFn) -> list[StudentRows]:
 
 
 def test_law_7_a_file_and_a_put_say_the_same(ways: Ways, sized: Callable[..., settings]) -> None:
-    @sized(30)
+    @sized(60)
     @given(nights())
     def law(sent: list[StudentRows]) -> None:
         example, state = ways.world.next_example(), sent[0].state
@@ -146,7 +146,7 @@ def withdrawn_too_soon(row: Row) -> bool:
 
 
 def test_law_7_facts_one_by_one_say_what_a_put_says(ways: Ways, sized: Callable[..., settings]) -> None:
-    @sized(15)
+    @sized(30)
     @given(lone_students(), st.booleans())
     def law(sent: StudentRows, in_parts: bool) -> None:
         """in_parts: the withdrawal and the residency of an enrollment by routes of their own."""

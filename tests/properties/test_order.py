@@ -135,7 +135,7 @@ def race(world: World, scripts: Sequence[Sequence[Step]], example: str) -> tuple
 
 
 def test_order_is_truth_when_writers_race(world: World, sized: Callable[..., settings]) -> None:
-    @sized(25)
+    @sized(60)
     @given(st.tuples(SCRIPTS, SCRIPTS, SCRIPTS))
     def law(drawn: Sequence[Sequence[Step]]) -> None:
         example, before = world.next_example(), world.head()

@@ -82,7 +82,7 @@ def assert_is_the_fold(world: World, log: Sequence[Recorded]) -> None:
 def test_law_8_a_read_model_is_the_naive_fold_in_batches_of_any_size(
     world: World, sized: Callable[..., settings]
 ) -> None:
-    @sized(15)
+    @sized(30)
     @given(histories(), PIECES, BATCHES)
     def law(drawn: list[Recorded], pieces: list[tuple[int, int]], rebuilt_in: int) -> None:
         story, start, at = own_story(world, drawn), world.head(), 0
@@ -102,7 +102,7 @@ def test_law_8_a_read_model_is_the_naive_fold_in_batches_of_any_size(
 def test_law_8_holds_for_what_can_still_be_opened(world: World, sized: Callable[..., settings]) -> None:
     """After a key is destroyed, a rebuild shows what the others open, and nothing else."""
 
-    @sized(8)
+    @sized(15)
     @given(histories(records_max=2), st.sampled_from(["education", "eligibility"]))
     def law(drawn: list[Recorded], key_class: str) -> None:
         story, start = own_story(world, drawn), world.head()
@@ -160,7 +160,7 @@ def entries() -> st.SearchStrategy[list[tuple[int, bool, bool]]]:
 
 
 def test_law_8_disclosures_are_the_naive_fold_of_the_access_log(world: World, sized: Callable[..., settings]) -> None:
-    @sized(8)
+    @sized(15)
     @given(entries(), BATCHES, BATCHES)
     def law(drawn: list[tuple[int, bool, bool]], first: int, second: int) -> None:
         example = int(world.next_example()) * 10

@@ -315,6 +315,8 @@ class Record:
             after = self._without_own_id(_merged(self.identity, said))
             changed, self.identity = after != self.identity, after
             return "accepted" if changed else "unchanged", None
+        if said == {"withdrawal_date": None} and self._is_withdrawal_gone(number):
+            return "unchanged", None
         for fact in self.live():
             if fact.id == number:
                 return self._say_all(fact, _merged(fact.row, said))
@@ -326,6 +328,10 @@ class Record:
                 changed, fact.residencies[at] = after != fact.residencies[at], after
                 return "accepted" if changed else "unchanged", fact
         raise Refusal("not-found")
+
+    def _is_withdrawal_gone(self, number: int) -> bool:
+        with_enrollment = [fact.withdrawal_id for fact in self.facts if fact.status == RETRACTED and fact.withdrawal]
+        return number in self._parts_gone or number in with_enrollment
 
     def _retract(self, number: int) -> Answer:
         if number in self._parts_gone:

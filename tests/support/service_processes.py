@@ -94,6 +94,7 @@ class ServiceProcess:
                 kind, what = self._connection.recv()
             except (EOFError, OSError):  # killed, perhaps in the middle of a word
                 self._process.join(SECONDS_MAX)
+                assert self.was_killed, f"the process ended with exit code {self._process.exitcode}"
                 return
             assert kind != _FAILED, f"the process failed:\n{what}"
             if kind == _ENDED:

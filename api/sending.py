@@ -1,0 +1,135 @@
+"""Who sends for which record, and that a request is answered once.
+
+Invariant: with an Idempotency-Key the first answer is kept, whoever gave it: the ledger that decided, or a rule that
+refused the row before the ledger heard of it. What a key is compared with is a keyed hash; no body is kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import date
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from fastapi import Request
+from starlette.responses import Response
+
+from api.edge import request_id_of
+from api.principals import principal_of, submitter_for
+from api.problems import Fault, Invalid, RowRefused
+from api.requests import Body, idempotency_key
+from api.services import Services, services_of
+from ledger.application import Done, Ledger, RequestKey
+from ledger.errors import BadValue
+from ledger.events import Meta
+from ledger.intake.rules import CheckedRow, check_row
+from ledger.jurisdiction import Profile
+from ledger.mde import CHILD_LETTERS, TABLES, Element, canonical
+from ledger.record import Command
+
+ELEMENTS: Final[Mapping[str, Element]] = {
+    element.key: element for letter in f"S{CHILD_LETTERS}" for element in TABLES[letter].elements
+}
+"""Every element by its key: no two tables share one."""
+SSID_ELEMENT: Final = ELEMENTS["state_student_identifier"]
+
+
+class Sender:
+    """Who sends for which record, and what the state's profile says of it. day: the state's own."""
+
+    __slots__ = ("day", "principal", "profile", "services", "ssid", "state")
+
+    def __init__(self, services: Services, principal: str, state: str, ssid: str, profile: Profile) -> None:
+        self.services = services
+        self.principal = principal
+        self.state = state
+        self.ssid = ssid
+        self.profile = profile
+        self.day: date = services.clock().astimezone(ZoneInfo(profile.time_zone)).date()
+
+    def check(self, letter: str, raw: Mapping[str, str | None]) -> CheckedRow:
+        """What the rules say of one row on this day."""
+        return check_row(letter, raw, self.day, record_id_required=False, levels=self.profile.rule_levels)
+
+
+async def sender_of(request: Request) -> Sender:
+    """Raises NotSignedIn, UnknownState, Forbidden, OtherState, Invalid."""
+    principal = await principal_of(request)
+    request.scope["sojourn.principal"] = principal.name
+    state: str = request.path_params["state"]
+    submitter_for(principal, state)
+    profile = await request.app.state.profiles.of(state)
+    sender = Sender(services_of(request), principal.name, state, _ssid(request.path_params["ssid"]), profile)
+    request.scope["sojourn.sender"] = sender
+    return sender
+
+
+class Profiles:
+    """Profiles of states for the event loop: read in a thread, and kept for as long as the ledger keeps them."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._kept: dict[str, tuple[float, Profile]] = {}
+
+    async def of(self, state: str) -> Profile:
+        """The state's profile. Raises StoreUnavailable."""
+        kept = self._kept.get(state)
+        now = time.monotonic()
+        if kept is not None and now < kept[0]:
+            return kept[1]
+        profile = await asyncio.to_thread(self._ledger.profile, state)
+        self._kept[state] = (now + Ledger.PROFILE_SECONDS, profile)
+        return profile
+
+
+def _ssid(given: str) -> str:
+    try:
+        ssid = canonical(SSID_ELEMENT, given)
+    except BadValue as error:
+        fault = Fault("path:ssid", SSID_ELEMENT.key, error.rule, error.what, error.remedy)
+    else:
+        if ssid is not None:
+            return ssid
+        fault = Fault("path:ssid", SSID_ELEMENT.key, "missing", "The state student identifier is blank.")
+    raise Invalid("The address names no record.", remedy="Put the state's own id of the child there.", faults=[fault])
+
+
+def _request_key(request: Request, sender: Sender, body: Body | None) -> RequestKey | None:
+    """The request's Idempotency-Key with what it was sent with. Raises Invalid."""
+    key = idempotency_key(request)
+    if key is None:
+        return None
+    hashed = (body or Body(b"")).hash(sender.services.body_key, request.method, request.scope["path"])
+    # A scope of their own: a token may be called like a reactor, whose keys anybody can guess.
+    return RequestKey(scope=f"token {sender.principal}", key=key, body_hash=hashed)
+
+
+async def execute(request: Request, sender: Sender, command: Command, body: Body | None) -> Done:
+    """Decide a command and wait until it is durable. Raises what ``Ledger.execute_async`` raises, Invalid."""
+    meta = Meta(actor=sender.principal, request=request_id_of(request))
+    return await sender.services.ledger.execute_async(command, meta, _request_key(request, sender, body))
+
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def keeps_refusals(handler: Handler) -> Handler:
+    """A row that a rule refuses here, before the ledger hears of it, is the answer to its key like any other."""
+
+    @functools.wraps(handler)
+    async def handled(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except RowRefused as refusal:
+            sender: Sender | None = request.scope.get("sojourn.sender")
+            if sender is not None:
+                request_key = _request_key(request, sender, request.scope.get("sojourn.body"))
+                if request_key is not None:
+                    meta = Meta(actor=sender.principal, request=request_id_of(request))
+                    await sender.services.ledger.keep_refusal(refusal, meta, request_key)
+            raise
+
+    return handled
