@@ -7,13 +7,10 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import psycopg
 import pytest
 from psycopg import sql
-from support.parts import need
-from support.servers import FAST, running_server
 
 import migrations
 from ledger.application import Ledger
@@ -21,6 +18,8 @@ from ledger.ids import Uuid7Source
 from ledger.store.database import Database
 from ledger.store.embedded import EmbeddedServer
 from ledger.store.vault import MasterKey, Vault
+from support.parts import need
+from support.servers import FAST, running_server
 
 MASTER_KEY = bytes(range(32))
 _TEMPLATE = "sojourn_template"
@@ -74,9 +73,7 @@ def new_ledger() -> Iterator[Callable[..., Ledger]]:
     opened: list[Ledger] = []
 
     def make(database: Database, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Ledger:
-        made = Ledger(
-            database, Vault([MasterKey.of(MASTER_KEY)]), Uuid7Source(time.time_ns, os.urandom), clock=clock
-        )
+        made = Ledger(database, Vault([MasterKey.of(MASTER_KEY)]), Uuid7Source(time.time_ns, os.urandom), clock=clock)
         opened.append(made)
         return made
 

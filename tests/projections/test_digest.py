@@ -16,7 +16,6 @@ from projections.runner import BatchRunner
 from support.logs import reading
 from support.projecting import counting, tell
 
-
 SHA256 = hashlib.sha256
 
 
