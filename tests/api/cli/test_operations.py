@@ -57,7 +57,7 @@ def test_a_token_is_shown_once_and_bound_to_its_role(sojourn: CommandLine, datab
         held = admin.execute("select string_agg(t::text, ' ') from ledger.tokens t").fetchone()
     assert held is not None
     assert made["token"] not in held[0]
-    assert "There is no role king" in sojourn.run("token", "create", "--name", "x", "--role", "king", code=1).stderr
+    assert "no role king" in sojourn.run("token", "create", "--name", "x", "--role", "king", code=2).stderr
     bad = sojourn.run("token", "create", "--name", "x", "--role", "recruiter", "--state", "Oregon", code=1)
     assert "Oregon is no USPS state code" in bad.stderr
 
