@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from ledger.events import Event
 from ledger.events.record import RecordOpened
 from ledger.intake.submission import submit
-from ledger.mde import TABLES
+from ledger.mde import TABLES, canonical
 from ledger.record import Row, StudentRows
 from support import sending
 from support.front_door import FrontDoor, front_door
@@ -179,6 +179,15 @@ def post(ways: Ways, student: StudentRows, row: Row, *, in_parts: bool) -> None:
 def words_of(events: Sequence[Event]) -> list[tuple[str, str]]:
     """What is said, whatever the order and the ids of the facts."""
     return sorted((event.topic, str(sorted(getattr(event, "elements", {}).items()))) for event in events)
+
+
+def test_what_the_laws_send_is_canonical() -> None:
+    """Else a command that puts a value in canonical form would say another thing than the one that was drawn."""
+    for letter, elements in sending.VALUES.items():
+        for name, values in elements.items():
+            assert [canonical(TABLES[letter].by_key[name], value) for value in values if value] == list(
+                filter(None, values)
+            )
 
 
 def test_every_table_has_a_way_of_its_own() -> None:

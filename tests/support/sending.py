@@ -45,7 +45,7 @@ VALUES: dict[str, dict[str, list[str | None]]] = {
     "C": {"course_title": ["Algebra", "History"], "term_type": [None, "0827"], "final_grade": [None, "A", "B"]},
     "A": {"assessment_title": ["State", "Local"], "assessment_type": [None, "01"], "score_results": [None, "1", "2"]},
     "I": {
-        "cvx_code": ["115", "003"],
+        "cvx_code": ["115", "03"],
         "administration_date": ["2024-01-01", "2024-02-01"],
         "information_source": [None, "00", "01"],
     },
