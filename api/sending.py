@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import hashlib
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import date
@@ -103,8 +104,10 @@ def _request_key(request: Request, sender: Sender, body: Body | None) -> Request
     if key is None:
         return None
     hashed = (body or Body(b"")).hash(sender.services.body_key, request.method, request.scope["path"])
+    # The key is the client's to choose and may be made of a child's ids, so it is kept as a hash like the body.
+    kept = hashlib.blake2b(key.encode(), key=sender.services.body_key, digest_size=24).hexdigest()
     # A scope of their own: a token may be called like a reactor, whose keys anybody can guess.
-    return RequestKey(scope=f"token {sender.principal}", key=key, body_hash=hashed)
+    return RequestKey(scope=f"token {sender.principal}", key=kept, body_hash=hashed)
 
 
 async def execute(request: Request, sender: Sender, command: Command, body: Body | None) -> Done:

@@ -12,25 +12,26 @@ import threading
 import time
 import uuid
 from asyncio import to_thread
-from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 import msgspec
 from psycopg.rows import tuple_row
 
-from ledger import errors
+from ledger import errors, telemetry
+from ledger.batching import Batches
 from ledger.errors import Conflict, LedgerError, NotFound, Refused, StaleDecision, StillRunning, UnknownState
-from ledger.events import Meta
+from ledger.events import Event, Meta
 from ledger.events.record import RecordOpened
 from ledger.ids import Uuid7Source, student_id
 from ledger.intake.student import Decision, Outcome
 from ledger.jurisdiction import Jurisdiction, Profile, SetCalendar, SetProfile, default_jurisdiction
 from ledger.jurisdiction import decide as decide_jurisdiction
 from ledger.jurisdiction import fold as fold_jurisdiction
+from ledger.kept import KeptRecords, Key, Known
 from ledger.mde import STATES
-from ledger.record import Command, PlaceStudent, RecordState, RetractRecord, decide, fold, packed_rows
-from ledger.row_hash import Hashed
+from ledger.record import Command, PlaceStudent, RecordState, RetractRecord, decide, fold
+from ledger.row_hash import Packed, pack, pack_after
 from ledger.store.append import Answer, Append, Opening, Part, Receipt, SealedAppend
 from ledger.store.database import Database
 from ledger.store.log import Log
@@ -65,26 +66,17 @@ class Done(msgspec.Struct, frozen=True, kw_only=True):
     replayed: bool = False
 
 
-class _Known(msgspec.Struct, frozen=True, gc=False):
-    """A record as this process last saw it. position: of its last event. hashed: its rows' hashes so far."""
-
-    record: uuid.UUID
-    version: int
-    position: int
-    state: RecordState
-    hashed: Hashed
-
-
 class _Prepared(msgspec.Struct):
     """A command decided and sealed, and what will be known of the record once it is written."""
 
-    known: _Known | None
+    known: Known | None
     record: uuid.UUID
     decision: Decision
     state: RecordState | None
     append: Append
     sealed: SealedAppend | None
     refusal: LedgerError | None = None
+    packed: Packed | None = None
 
 
 class Ledger:
@@ -93,7 +85,6 @@ class Ledger:
     clock: now, UTC. ids: of events and records, uuid7.
     """
 
-    KEPT_RECORDS_MAX = 20_000  # some 10 kB each in a child's first year, more with every further one
     STUDENT_NUMBERS_DRAWN = 64
     PROFILE_SECONDS = 5.0
 
@@ -112,7 +103,8 @@ class Ledger:
         self.ids = ids
         self.log = Log("ledger", database, vault, ids, clock=clock, group_events_max=group_events_max)
         self.access = Log("access", database, vault, ids, clock=clock, group_events_max=group_events_max)
-        self._kept: OrderedDict[tuple[str, str], _Known] = OrderedDict()
+        self.kept = KeptRecords(self.log)
+        self._cold: Batches[Key, Known] = Batches(self._load_many, telemetry.LOAD_BATCH.observe)
         self._lock = threading.Lock()
         self._numbers: list[str] = []
         self._profiles: dict[str, tuple[float, Jurisdiction]] = {}
@@ -150,11 +142,16 @@ class Ledger:
             self._leave(request)
 
     async def execute_async(self, command: Command, meta: Meta, request: RequestKey | None = None) -> Done:
-        """As ``execute``, for the event loop: what needs the database is done in a thread, the rest here."""
+        """As ``execute``, for the event loop: what needs the database is done in a thread, the rest here.
+
+        Records that are not kept are read together, as many as there are commands waiting for theirs.
+        """
         self._enter(request)
         try:
             lane = self._lanes_of_loop[_lane_of(command)]
             if not lane.locked():
+                if self.kept.get(_key(command)) is None:
+                    await self._cold.get(_key(command))
                 prepared = self._prepare_kept(command, meta, request)
                 if prepared is None:
                     prepared = await to_thread(self._prepare, command, meta, request, fresh=False)
@@ -185,6 +182,9 @@ class Ledger:
         finally:
             self._leave(request)
 
+    async def _load_many(self, keys: Sequence[Key]) -> dict[Key, Known]:
+        return await to_thread(self.kept.load_many, keys)
+
     def _attempt(self, command: Command, meta: Meta, request: RequestKey | None, *, fresh: bool) -> Done | None:
         """Decide and write; None where somebody was faster."""
         prepared = self._prepare(command, meta, request, fresh=fresh)
@@ -209,7 +209,7 @@ class Ledger:
 
     def record_of(self, state: str, state_student_id: str) -> str | None:
         """The uuid of the record of a state's student, or None."""
-        found = self._find(state, state_student_id)
+        found = self.kept.find((state, state_student_id))
         return None if found is None else str(found)
 
     # -- jurisdictions
@@ -276,58 +276,17 @@ class Ledger:
         self.log.close()
         self.access.close()
 
-    # -- load
-
-    def _load(self, state: str, state_student_id: str, *, fresh: bool) -> _Known | None:
-        """The record as kept, brought up to date where ``fresh`` is asked for or nothing is kept."""
-        kept = self._kept.get((state, state_student_id))
-        if kept is not None and not fresh:
-            return kept
-        record = kept.record if kept is not None else self._find(state, state_student_id)
-        if record is None:
-            return None
-        after = 0 if kept is None else kept.version
-        recorded = self.log.read_stream(f"record/{record}", after)
-        if kept is not None and not recorded:
-            return kept
-        folded = fold((r.event for r in recorded), None if kept is None else kept.state)
-        assert folded is not None
-        hashed = {} if kept is None else kept.hashed
-        known = _Known(record, recorded[-1].version, recorded[-1].position, folded, hashed)
-        self._keep(state, state_student_id, known)
-        return known
-
-    def _find(self, state: str, state_student_id: str) -> uuid.UUID | None:
-        kept = self._kept.get((state, state_student_id))
-        if kept is not None:
-            return kept.record
-        with self.log.connection() as conn, conn.cursor(row_factory=tuple_row) as cursor:
-            cursor.execute(
-                "select record_id from ledger.records where state = %s and state_student_id = %s",
-                (state, state_student_id),
-            )
-            row = cursor.fetchone()
-        return None if row is None else row[0]
-
-    def _keep(self, state: str, state_student_id: str, known: _Known) -> None:
-        with self._lock:
-            before = self._kept.get((state, state_student_id))
-            if before is None or before.version < known.version:
-                self._kept[state, state_student_id] = known
-                self._kept.move_to_end((state, state_student_id))
-            while len(self._kept) > self.KEPT_RECORDS_MAX:
-                self._kept.popitem(last=False)
-
     # -- decide and seal
 
     def _prepare(self, command: Command, meta: Meta, request: RequestKey | None, *, fresh: bool) -> _Prepared:
         _must_be_known(command.state)
         profile = self.profile(command.state)
-        known = self._load(command.state, command.state_student_id, fresh=fresh)
+        key = _key(command)
+        known = self.kept.refresh(key) if fresh else self.kept.load(key)
         prepared = self._decide(command, known, profile, meta, request)
         if known is not None and not fresh and (prepared.refusal is not None or not prepared.decision.events):
             # Decided on memory alone: see whether the record has moved before saying "no" or "nothing to do".
-            now = self._load(command.state, command.state_student_id, fresh=True)
+            now = self.kept.refresh(key)
             if now is not known:
                 prepared = self._decide(command, now, profile, meta, request)
         if prepared.refusal is not None and request is None:
@@ -337,7 +296,7 @@ class Ledger:
 
     def _prepare_kept(self, command: Command, meta: Meta, request: RequestKey | None) -> _Prepared | None:
         """As ``_prepare`` from memory only; None where that is not enough."""
-        known = self._kept.get((command.state, command.state_student_id))
+        known = self.kept.get(_key(command))
         kept = self._profiles.get(command.state)
         if known is None or kept is None or self._row_key is None:
             return None
@@ -350,7 +309,7 @@ class Ledger:
         return prepared if prepared.sealed is not None else None
 
     def _decide(
-        self, command: Command, known: _Known | None, profile: Profile, meta: Meta, request: RequestKey | None
+        self, command: Command, known: Known | None, profile: Profile, meta: Meta, request: RequestKey | None
     ) -> _Prepared:
         if known is None and isinstance(command, PlaceStudent):
             command = msgspec.structs.replace(command, new_student_id=self.new_student_id())
@@ -379,15 +338,22 @@ class Ledger:
         parts = []
         opened: list[Opening] = []
         rows = {}
+        packed = None
         if events:
             assert state is not None
             expected = 0 if known is None else known.version
             parts = [Part(stream=f"record/{record}", subject=str(record), expected=expected, events=events)]
-            rows = {record.bytes: packed_rows(state, self.row_key(), None if known is None else known.hashed)}
+            packed = self._packed(known, events, state)
+            rows = {record.bytes: packed.joined()}
             if isinstance(events[0], RecordOpened):
                 opened = [Opening(state.state, state.state_student_id, record.bytes, state.student_id)]
         append = Append(parts=parts, meta=meta, answer=answer, opened=opened, rows=rows)
-        return _Prepared(known, record, decision, state, append, None)
+        return _Prepared(known, record, decision, state, append, None, packed=packed)
+
+    def _packed(self, known: Known | None, events: Sequence[Event], state: RecordState) -> Packed:
+        if known is None or known.packed is None:
+            return pack(state, self.row_key())
+        return pack_after(known.packed, events, state, self.row_key())
 
     # -- answer
 
@@ -408,9 +374,7 @@ class Ledger:
         if decision.events:
             assert state is not None
             version = receipt.versions[f"record/{prepared.record}"]
-            hashed = {} if prepared.known is None else prepared.known.hashed
-            known = _Known(prepared.record, version, receipt.position, state, hashed)
-            self._keep(command.state, command.state_student_id, known)
+            self.kept.keep(Known(prepared.record, version, receipt.position, state, prepared.packed))
             assert prepared.sealed is not None
             self.vault.remember(prepared.sealed.new_keys)
         return Done(
@@ -444,8 +408,12 @@ def _must_be_known(state: str) -> None:
         raise UnknownState("This is no USPS state code.", remedy="Use two capital letters, such as OR.")
 
 
+def _key(command: Command) -> Key:
+    return command.state, command.state_student_id
+
+
 def _lane_of(command: Command) -> int:
-    return hash((command.state, command.state_student_id)) % LANES
+    return hash(_key(command)) % LANES
 
 
 def _facts(decision: Decision) -> list[int]:

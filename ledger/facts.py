@@ -108,12 +108,12 @@ class HeldRow(msgspec.Struct, gc=False):
     residency: Fact | None = None
 
 
-def held_rows(state: RecordState, status: Status = "live") -> dict[str, list[HeldRow]]:
-    """The rows that a record holds in one status, by letter, each list in order of fact id."""
+def held_rows(state: RecordState, status: Status = "live", *, letter: str | None = None) -> dict[str, list[HeldRow]]:
+    """The rows that a record holds in one status, by letter, each list in order of fact id. letter: of it alone."""
     held: dict[str, list[HeldRow]] = {}
     parts: list[Fact] = []
     for fact in state.facts.values():
-        if fact.status != status:
+        if fact.status != status or (letter is not None and fact.letter != letter):
             continue
         if fact.enrollment is None:
             row = HeldRow(fact, fact.elements)
@@ -126,6 +126,16 @@ def held_rows(state: RecordState, status: Status = "live") -> dict[str, list[Hel
     if parts:
         _join_parts(held.get("E", ()), parts)
     return held
+
+
+def held_row(state: RecordState, fact: Fact) -> HeldRow:
+    """The row of one fact, or of the enrollment that the fact belongs to, with what of it has the fact's status."""
+    if fact.letter != "E":
+        return HeldRow(fact, fact.elements)
+    own = fact if fact.enrollment is None else state.facts[fact.enrollment]
+    row = HeldRow(own, own.elements)
+    _join_parts([row], [f for f in state.facts.values() if f.enrollment == own.id and f.status == fact.status])
+    return row
 
 
 def _join_parts(enrollments: Iterable[HeldRow], parts: list[Fact]) -> None:

@@ -44,6 +44,7 @@ from ledger.facts import (
     RecordState,
     Row,
     StudentRows,
+    held_row,
     held_rows,
 )
 from ledger.intake.rows_to_events import RowEvents, changes_between
@@ -225,7 +226,7 @@ def _correct_fact(command: CorrectFact, state: RecordState, profile: Profile) ->
     if gone := _withdrawal_gone(command, state):
         return _named(gone, [], [])
     fact = _live_fact(command.fact, state)
-    held = _held(fact, state)
+    held = held_row(state, fact)
     if fact.enrollment is None:
         _only(command.elements, _COLUMNS[fact.letter])
         whole = _merged(held.elements, command.elements)
@@ -270,7 +271,7 @@ def _retract_record(state: RecordState) -> Decision:
 
 
 def _enrollment(wanted: int | EnrollmentKey, state: RecordState) -> HeldRow:
-    held = held_rows(state).get("E", [])
+    held = held_rows(state, letter="E").get("E", [])
     if isinstance(wanted, int):
         found = [row for row in held if row.fact.id == wanted]
     else:
@@ -303,11 +304,6 @@ def _withdrawal_gone(command: CorrectFact, state: RecordState) -> Fact | None:
     fact = state.facts.get(command.fact)
     asked = command.elements == {WITHDRAWAL_DATE: None}
     return fact if asked and fact and fact.kind == "withdrawal" and fact.status == "retracted" else None
-
-
-def _held(fact: Fact, state: RecordState) -> HeldRow:
-    number = fact.enrollment or fact.id
-    return next(row for row in held_rows(state)[fact.letter] if row.fact.id == number)
 
 
 def _merged(before: Elements, changes: dict[str, str | None]) -> Elements:

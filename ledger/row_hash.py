@@ -8,13 +8,15 @@ the key nobody can test from outside whether a record holds a given row.
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from functools import lru_cache
 from hashlib import blake2b
 
 import msgspec
 
-from ledger.events.record import Elements
-from ledger.facts import MSIX_NUMBER, RecordState, StudentRows, held_rows
+from ledger.events import Event
+from ledger.events.record import FactCorrected, FactRetracted, FactStated
+from ledger.facts import MSIX_NUMBER, HeldRow, RecordState, StudentRows, held_row, held_rows
 
 ENTRY = struct.Struct(">IH16s")
 """Fact id, Record ID (0 where there is none), row hash."""
@@ -34,38 +36,72 @@ def row_hash(key: bytes, letter: str, elements: dict[str, str]) -> bytes:
     return hashed.digest()
 
 
-Hashed = dict[int, tuple[Elements, bytes]]
-"""Fact id to a row and its hash, kept by a caller who packs the same record again and again."""
+class Packed(msgspec.Struct, frozen=True, gc=False):
+    """A record's guard row, entry by entry. head: of its S row. rows: by fact id, of what is live."""
+
+    head: bytes
+    rows: dict[int, bytes]
+
+    def joined(self) -> bytes:
+        """The guard row: the S row's entries, then one per live row in order of fact id."""
+        return self.head + b"".join([self.rows[fact] for fact in sorted(self.rows)])
 
 
-def packed_rows(state: RecordState, key: bytes, hashed: Hashed | None = None) -> bytes:
-    """One entry per live row, in order of fact id; an enrollment's entry hashes the whole row.
-
-    hashed: what earlier calls for this record and key have hashed; rows that are still the same are not hashed again.
+def pack(state: RecordState, key: bytes) -> Packed:
+    """The guard row of a record; an enrollment's entry hashes the whole row.
 
     Fact 0 is the S row. It has two entries where the state has said no MSIX number: as it stands, and with the
     record's own student id, which says the same. A record that is retracted, or holds no qualifying move, has no entry
     for its S row: whatever is sent for it must be decided with the record open.
     """
-    held = held_rows(state)
-    entries: list[bytes] = []
-    if state.status == "open" and held.get("Q"):
-        entries.append(ENTRY.pack(0, 0, row_hash(key, "S", state.identity)))
-        if MSIX_NUMBER not in state.identity:
-            own = {**state.identity, MSIX_NUMBER: state.student_id}
-            entries.append(ENTRY.pack(0, 0, row_hash(key, "S", own)))
-    rows = sorted((row for rows in held.values() for row in rows), key=lambda row: row.fact.id)
-    for row in rows:
-        fact, elements = row.fact, row.elements
-        before = None if hashed is None else hashed.get(fact.id)
-        if before is not None and (before[0] is elements or before[0] == elements):
-            digest = before[1]
+    rows = {row.fact.id: _entry(row, key) for rows in held_rows(state).values() for row in rows}
+    return Packed(_head(state, key), rows)
+
+
+def pack_after(before: Packed, events: Iterable[Event], state: RecordState, key: bytes) -> Packed:
+    """What ``pack(state, key)`` gives, made of what was packed before the events that led to this state.
+
+    Only rows that an event names are hashed again.
+    """
+    touched: set[int] = set()
+    for event in events:
+        if isinstance(event, FactStated | FactCorrected | FactRetracted):
+            touched.add(event.fact)
         else:
-            digest = row_hash(key, fact.letter, elements)
-            if hashed is not None:
-                hashed[fact.id] = (elements, digest)
-        entries.append(ENTRY.pack(fact.id, int(fact.record_id or 0), digest))
-    return b"".join(entries)
+            return pack(state, key)  # of the record as a whole
+    head = before.head
+    rows = dict(before.rows)
+    for number in touched:
+        fact = state.facts.get(number)
+        if fact is None or fact.letter == "Q":
+            head = _head(state, key)
+        if fact is None:
+            continue
+        own = fact if fact.enrollment is None else state.facts[fact.enrollment]
+        if own.status == "live":
+            rows[own.id] = _entry(held_row(state, own), key)
+        else:
+            rows.pop(own.id, None)
+    return Packed(head, rows)
+
+
+def packed_rows(state: RecordState, key: bytes) -> bytes:
+    """The guard row of a record, as bytes."""
+    return pack(state, key).joined()
+
+
+def _head(state: RecordState, key: bytes) -> bytes:
+    holds_move = any(fact.letter == "Q" and fact.status == "live" for fact in state.facts.values())
+    if state.status != "open" or not holds_move:
+        return b""
+    head = ENTRY.pack(0, 0, row_hash(key, "S", state.identity))
+    if MSIX_NUMBER not in state.identity:
+        head += ENTRY.pack(0, 0, row_hash(key, "S", {**state.identity, MSIX_NUMBER: state.student_id}))
+    return head
+
+
+def _entry(row: HeldRow, key: bytes) -> bytes:
+    return ENTRY.pack(row.fact.id, int(row.fact.record_id or 0), row_hash(key, row.fact.letter, row.elements))
 
 
 def all_unchanged(packed: bytes, student: StudentRows, key: bytes) -> bool:

@@ -59,6 +59,12 @@ DISCLOSURE_WAIT = Histogram(
     buckets=_FAST,
     registry=REGISTRY,
 )
+LOAD_BATCH = Histogram(
+    "load_batch_records",
+    "Records read for decisions by one query, because their commands came together.",
+    buckets=_COUNTS,
+    registry=REGISTRY,
+)
 READ_BATCH = Histogram(
     "read_batch_students",
     "Students read by one query, because their requests came together.",

@@ -28,9 +28,9 @@ def student(
     """Print one consolidated record. The reading is recorded first."""
     import orjson
 
-    from api.batching import Batches
     from api.routes.students import StudentView
     from api.show import basis_of, show
+    from ledger.batching import Batches
     from ledger.ids import is_student_id
     from ledger.store.database import Role
     from projections.projectors import bring_to_head

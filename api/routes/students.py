@@ -19,7 +19,6 @@ import psycopg
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from api.batching import Batches
 from api.edge import request_id_of
 from api.openapi import AT_LEAST, CURSOR, IF_NONE_MATCH, LIMIT, PURPOSE, STUDENT_ID, Direct, operation, operation_id
 from api.principals import Principal, principal_of
@@ -28,6 +27,7 @@ from api.requests import at_least_of, purpose_of
 from api.schemas.answers import DisclosuresAnswer, RecordsAnswer, StudentAnswer
 from api.services import Services, services_of
 from api.show import SECTIONS, Found, Shown, View, basis_of, show
+from ledger.batching import Batches
 from ledger.errors import ProjectionBehind
 from ledger.ids import is_student_id
 from projections import disclosures, students

@@ -157,6 +157,8 @@ class _Held:
 
     def _same_number(self, entry: Entry) -> Iterable[HeldRow]:
         _, row, key = entry
+        if row.record_id is None:
+            return ()
         numbered = self._numbered.get(row.record_id, ())
         if self._stable or self._letter == "D":  # demographics have no natural key to share an element of
             return numbered

@@ -150,8 +150,10 @@ def _refusal(row: Row, profile: Profile, stable: bool) -> Finding | None:
 
 def _place(tables: dict[str, list[Entry]], state: RecordState | None, stable: bool) -> dict[int, Place]:
     places: dict[int, Place] = {}
-    live = held_rows(state) if state is not None else {}
-    dormant = held_rows(state, "dormant") if state is not None else {}
+    only = next(iter(tables)) if len(tables) == 1 else None
+    live = held_rows(state, letter=only) if state is not None else {}
+    sleeps = state is not None and any(fact.status == "dormant" for fact in state.facts.values())
+    dormant = held_rows(state, "dormant", letter=only) if state is not None and sleeps else {}
     for letter, table in tables.items():
         places.update(place_table(letter, table, live.get(letter, []), dormant.get(letter, []), stable))
     return places

@@ -15,7 +15,7 @@ from eventsourcing.persistence import InfrastructureFactory, Mapper, Persistence
 from eventsourcing.postgres import BasePostgresFactory, PostgresFactory
 from eventsourcing.utils import Environment
 
-from ledger.errors import StoreUnavailable
+from ledger.errors import IntegrityBroken, StoreUnavailable
 from ledger.events import Recorded
 from ledger.ids import Uuid7Source
 from ledger.store.append import Append, Receipt, SealedAppend, SealedPart
@@ -113,10 +113,14 @@ class Log(Application[str]):
             return self.open(conn, self.reader.events_of(conn, streams, gt=after))
 
     def open(self, conn: psycopg.Connection[Any], sealed: Sequence[SealedNotification]) -> list[Recorded]:
-        """Open what was read. Raises LogBroken, UnknownEvent."""
-        keys = self.vault.open_keys(conn, {event.key_id for event in sealed})
+        """Open what was read. Raises LogBroken, UnknownEvent; nothing is appended here any more then."""
         opener = self.opener.open
-        return [opener(event, keys[event.key_id]) for event in sealed]
+        try:
+            keys = self.vault.open_keys(conn, {event.key_id for event in sealed})
+            return [opener(event, keys[event.key_id]) for event in sealed]
+        except IntegrityBroken as broken:
+            self.sequencer.stop(broken)
+            raise
 
     @contextmanager
     def connection(self) -> Iterator[psycopg.Connection[Any]]:

@@ -23,7 +23,7 @@ import psycopg
 import structlog
 
 from ledger import telemetry
-from ledger.errors import LedgerError, OutcomeUnknown, StoreUnavailable
+from ledger.errors import IntegrityBroken, LedgerError, OutcomeUnknown, StoreUnavailable
 from ledger.store import arrays
 from ledger.store.append import Receipt, SealedAppend
 from ledger.store.commit import LostBeforeCommit, commit_group, partition_ahead, statements
@@ -46,7 +46,10 @@ _SESSION = (
     # Answered means durable, whatever the database was told; 'local' and stricter are the operator's to choose.
     " case current_setting('synchronous_commit') when 'off' then set_config('synchronous_commit', 'on', false) end,"
     # What is read behind the lock must be what holds now, not what held before the wait for it.
-    " set_config('default_transaction_isolation', 'read committed', false)"
+    " set_config('default_transaction_isolation', 'read committed', false),"
+    # The statements are few and their plans the same for every group, so they are planned once. A plan for the group
+    # at hand costs as much as a small group itself, and on a small table it would read all of it.
+    " set_config('plan_cache_mode', 'force_generic_plan', false)"
 )
 _LOOK_AGAIN_EVENTS = 100_000
 """After how many events partitions are looked at again where the look itself failed."""
@@ -94,6 +97,7 @@ class Sequencer:
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
         self._closed = False
+        self._stopped: IntegrityBroken | None = None
         self._partition_look = 0
         self._seconds = telemetry.APPEND_SECONDS.labels(log)
         self._appends = telemetry.GROUP_APPENDS.labels(log)
@@ -101,6 +105,8 @@ class Sequencer:
 
     def submit(self, append: SealedAppend) -> Future[Receipt]:
         """Hand over an append; the future raises what commit_group left it out for, StoreUnavailable, OutcomeUnknown.
+
+        Raises StoreUnavailable where it closes, IntegrityBroken where it stopped.
 
         A future that is cancelled before its turn is not written.
         """
@@ -115,10 +121,24 @@ class Sequencer:
         self._put(_Waiting(append, None, loop, awaited))
         return awaited
 
+    def stop(self, why: IntegrityBroken) -> None:
+        """Take nothing more: the log is not what it must be, and what is written on top of it could not be trusted.
+
+        Holds until the process starts again. What was handed over before is still written.
+        """
+        if self._stopped is None:
+            _log.error("writing stops", log=self.log, error=why.code)
+            self._stopped = why
+
+    @property
+    def stopped(self) -> IntegrityBroken | None:
+        """Why nothing more is taken, if so."""
+        return self._stopped
+
     @property
     def alive(self) -> bool:
         """Whether the writer can take appends."""
-        return not self._closed and (self._thread is None or self._thread.is_alive())
+        return not self._closed and self._stopped is None and (self._thread is None or self._thread.is_alive())
 
     def close(self) -> None:
         """Write what waits, then end the thread."""
@@ -138,6 +158,8 @@ class Sequencer:
         with self._starting:
             if self._closed:
                 raise _closing()
+            if self._stopped is not None:
+                raise _not_on_top_of(self._stopped)
             if self._thread is None:
                 thread = threading.Thread(target=self._run, name=f"sequencer-{self.log}", daemon=True)
                 thread.start()
@@ -289,6 +311,15 @@ def _wrote(outcome: Outcome) -> bool:
 
 def _closing() -> StoreUnavailable:
     return StoreUnavailable("The ledger is closing.", remedy="Send it again to a running service.")
+
+
+def _not_on_top_of(broken: IntegrityBroken) -> IntegrityBroken:
+    problem = type(broken)(
+        "The log is not what it must be, so this process writes nothing more.",
+        remedy="Keep the database as it is and run `sojourn doctor`; once it finds all well, start the service again.",
+    )
+    problem.__cause__ = broken
+    return problem
 
 
 def _unknown() -> OutcomeUnknown:

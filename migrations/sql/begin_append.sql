@@ -12,8 +12,8 @@ begin
       into head, recorded_us, partitions_end, partition_rows
       from {log}.head h for update;
     versions := array(
-        select coalesce(h.version, 0) from unnest(wanted) with ordinality as w(stream, n)
-          left join {log}.heads h on h.stream = w.stream order by w.n);
+        select coalesce((select h.version from {log}.heads h where h.stream = w.stream), 0)
+          from unnest(wanted) with ordinality as w(stream, n) order by w.n);
     if cardinality(scopes) > 0 then
         select jsonb_agg(jsonb_build_array(a.scope, a.key, encode(a.request_hash, 'hex'), a.status, a.position, a.ids))
           into answers
@@ -22,9 +22,8 @@ begin
     end if;
     if cardinality(states) > 0 then
         opened := array(
-            select r.record_id is not null
-              from unnest(states, state_student_ids) with ordinality as w(state, ssid, n)
-              left join ledger.records r on r.state = w.state and r.state_student_id = w.ssid order by w.n);
+            select exists (select from ledger.records r where r.state = w.state and r.state_student_id = w.ssid)
+              from unnest(states, state_student_ids) with ordinality as w(state, ssid, n) order by w.n);
     end if;
 end $$;
 revoke all on function {log}.begin_append(text[], text[], text[], text[], text[]) from public;

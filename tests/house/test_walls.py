@@ -41,6 +41,7 @@ MAY_IMPORT = {
         "ledger.store",
         "ledger.reactors",
         "ledger.application",
+        "ledger.kept",
         "ledger.intake.submission",
         "projections",
         "api",

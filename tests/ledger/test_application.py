@@ -18,6 +18,7 @@ from ledger.errors import (
     BadValue,
     IdempotencyKeyReused,
     LedgerError,
+    LogBroken,
     NotEnrolled,
     NotOpen,
     RecordIsRetracted,
@@ -235,11 +236,52 @@ def test_a_record_that_another_process_opened_is_found(
 
 
 def test_what_is_remembered_is_bounded(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ledger, "KEPT_RECORDS_MAX", 3)
-    for n in range(8):
-        ledger.execute(put(f"OR{n:07d}"), META)
-    assert len(ledger._kept) == 3
+    monkeypatch.setattr(ledger.kept, "RECORDS_MAX", 3)
+    names = [f"OR{n:07d}" for n in range(8)]
+    for name in names:
+        ledger.execute(put(name), META)
+    assert [name for name in names if ledger.kept.get((STATE, name)) is not None] == names[-3:]
     assert ledger.execute(teach("Algebra", "OR0000000"), META).events == 1
+
+
+def test_commands_that_come_together_have_their_records_read_together(
+    database: Database, new_ledger: NewLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"OR{n:07d}" for n in range(40)]
+    before, ours = new_ledger(database), new_ledger(database)
+    for name in names:
+        before.execute(put(name), META)
+    read: list[int] = []
+    load_many = ours.kept.load_many
+    monkeypatch.setattr(ours.kept, "load_many", lambda keys: read.append(len(keys)) or load_many(keys))
+
+    async def all_at_once() -> list[Done]:
+        asked = [ours.execute_async(teach("Algebra", name), META) for name in [*names, "OR9999999"]]
+        return await asyncio.gather(*asked, return_exceptions=True)  # type: ignore[return-value]
+
+    *done, unknown = asyncio.run(all_at_once())
+    assert [one.events for one in done] == [1] * 40
+    assert isinstance(unknown, NotOpen)
+    assert max(read) >= 39
+    assert all(titles(ours, name) == ["Algebra"] for name in names)
+
+
+def test_nothing_is_written_on_top_of_a_log_that_was_tampered_with(
+    database: Database, new_ledger: NewLedger, execute: Execute
+) -> None:
+    before, ours = new_ledger(database), new_ledger(database)
+    before.execute(put(), META)
+    before.execute(put("OR0000001"), META)
+    with database.connect() as conn:
+        conn.execute("set session_replication_role = replica")
+        conn.execute("update ledger.events set body = set_byte(body, 3, 255 - get_byte(body, 3)) where position = 2")
+    with pytest.raises(LogBroken):
+        execute(ours, ENROLL, META)
+    head = before.log.head()
+    with pytest.raises(LogBroken, match="writes nothing more"):
+        execute(ours, teach("Algebra", "OR0000001"), META)
+    assert before.log.head() == head
+    assert not ours.log.sequencer.alive
 
 
 # -- once
@@ -415,4 +457,6 @@ def test_what_the_application_says_folds_to_what_it_remembers(ledger: Ledger) ->
     commands: list[Command] = [put(), ENROLL, teach("Algebra"), withdraw("2025-07-01"), RETRACT, put()]
     for command in commands:
         ledger.execute(command, META)
-    assert fold(events_of(ledger)) == ledger._kept[STATE, STUDENT].state
+    kept = ledger.kept.get((STATE, STUDENT))
+    assert kept is not None
+    assert fold(events_of(ledger)) == kept.state

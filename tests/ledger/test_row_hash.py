@@ -13,7 +13,7 @@ from ledger.facts import RecordState, Row, StudentRows
 from ledger.intake.student import place_student
 from ledger.jurisdiction import DEFAULT
 from ledger.record import fold
-from ledger.row_hash import ENTRY, all_unchanged, packed_rows, row_hash
+from ledger.row_hash import ENTRY, all_unchanged, pack, pack_after, packed_rows, row_hash
 from support.commands import histories, place
 from support.given import given
 from support.rows import MINTED, child_rows, course, enrollment, move, student, students
@@ -63,6 +63,17 @@ def test_each_live_row_is_one_entry_and_an_enrollment_is_hashed_whole() -> None:
 def test_a_row_without_a_record_id_is_numbered_zero() -> None:
     events = given().when(place(student(move(None)))).decision.events
     assert list(ENTRY.iter_unpack(packed_rows(state_of(events), KEY)))[-1][:2] == (1, 0)
+
+
+@each(histories(), st.data())
+def test_what_is_packed_after_events_is_what_is_packed_anew(events: list[Event], data: st.DataObject) -> None:
+    if not events:
+        return
+    told = data.draw(st.integers(min_value=1, max_value=len(events)))
+    before, after = state_of(events[:told]), state_of(events)
+    packed = pack_after(pack(before, KEY), events[told:], after, KEY)
+    assert packed == pack(after, KEY)
+    assert packed.joined() == packed_rows(after, KEY)
 
 
 def test_the_same_rows_are_unchanged_whatever_their_order_and_numbers() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+import asyncio
+import time
+from collections.abc import Callable, Generator, Sequence
 from functools import partial
 
 from api.bootstrap import open_store
 from api.cli.bench import message_db
-from api.cli.bench.callers import together
+from api.cli.bench.callers import TIMEOUT_S, together
 from api.cli.bench.facts import ACTOR, Enrollments, load, state_student_ids
 from api.cli.bench.ground import Ground
 from api.cli.bench.library import Library
@@ -27,7 +29,7 @@ PEER_THREADS = 8
 def measure(ground: Ground, size: Size) -> Generator[Run, None, None]:
     """Each run has a copy of the records and a ledger that knows none of them yet: first one command to each record
     (``first_touch``, which reads the record), then the commands that are counted, by when records and keys are in
-    memory."""
+    memory. The callers are coroutines, as in the service; ``threads`` is the same by 64 threads."""
     settings = ground.new_store()
     with open_store(settings) as store, store.ledger() as ledger:
         load(ledger, ground.folder, size.of(RECORDS, CALLERS))
@@ -49,25 +51,52 @@ def measure(ground: Ground, size: Size) -> Generator[Run, None, None]:
         enrollments = Enrollments(records)
         with ground.copy(settings) as own, open_store(own) as store, store.ledger() as ledger:
             ground.settle()
-            first_touch = _rate(ledger, enrollments.commands(len(records)))
+            first_touch = _rate(ledger, enrollments.commands(len(records)), _coroutines)
             ground.settle()
-            rate = _rate(ledger, enrollments.commands(commands))
-        yield Run(rate, against, {"first_touch": first_touch})
+            rate = _rate(ledger, enrollments.commands(commands), _coroutines)
+            ground.settle()
+            threads = _rate(ledger, enrollments.commands(commands), _threads)
+        yield Run(rate, against, {"first_touch": first_touch, "threads": threads})
 
 
-def _rate(ledger: Ledger, commands: Sequence[PlaceFact]) -> float:
+def _rate(ledger: Ledger, commands: Sequence[PlaceFact], together: Together) -> float:
     """Commands a second, by 64 callers, each waiting for its own before it gives the next."""
     before = ledger.log.head()
-    seconds = together([partial(_execute, ledger, commands[caller::CALLERS]) for caller in range(CALLERS)])
+    seconds = together(ledger, [commands[caller::CALLERS] for caller in range(CALLERS)])
     assert ledger.log.head() - before == len(commands), "each command is one event"
     return len(commands) / seconds
 
 
-def _execute(ledger: Ledger, commands: Sequence[PlaceFact]) -> None:
-    meta = Meta(actor=ACTOR)
-    for command in commands:
-        ledger.execute(command, meta)
+def _coroutines(ledger: Ledger, shares: Sequence[Sequence[PlaceFact]]) -> float:
+    """Callers as the service has them: coroutines of one event loop."""
 
+    async def call(commands: Sequence[PlaceFact]) -> None:
+        meta = Meta(actor=ACTOR)
+        for command in commands:
+            await ledger.execute_async(command, meta)
+
+    async def call_all() -> float:
+        started = time.perf_counter()
+        async with asyncio.timeout(TIMEOUT_S), asyncio.TaskGroup() as callers:
+            for share in shares:
+                callers.create_task(call(share))
+        return time.perf_counter() - started
+
+    return asyncio.run(call_all())
+
+
+def _threads(ledger: Ledger, shares: Sequence[Sequence[PlaceFact]]) -> float:
+    """Callers as a script may have them: a thread each."""
+
+    def call(commands: Sequence[PlaceFact]) -> None:
+        meta = Meta(actor=ACTOR)
+        for command in commands:
+            ledger.execute(command, meta)
+
+    return together([partial(call, share) for share in shares])
+
+
+Together = Callable[[Ledger, Sequence[Sequence[PlaceFact]]], float]
 
 ROW = Row(
     id="P4",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from api.batching import BATCH_MAX, Batches
+from ledger.batching import BATCH_MAX, Batches
 
 
 class Source:

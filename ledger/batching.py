@@ -20,10 +20,16 @@ BATCH_MAX = 256
 
 
 class Batches(Generic[Key, Answer]):
-    """read: answers many keys at once; a key without an answer is left out of the dictionary."""
+    """read: answers many keys at once; a key without an answer is left out of the dictionary. batched: is told how
+    many keys each query answers."""
 
-    def __init__(self, read: Callable[[Sequence[Key]], Awaitable[dict[Key, Answer]]]) -> None:
+    def __init__(
+        self,
+        read: Callable[[Sequence[Key]], Awaitable[dict[Key, Answer]]],
+        batched: Callable[[int], None] = telemetry.READ_BATCH.observe,
+    ) -> None:
         self._read = read
+        self._batched = batched
         self._waiting: dict[Key, list[asyncio.Future[Answer | None]]] = {}
         self._running: asyncio.Task[None] | None = None
 
@@ -40,7 +46,7 @@ class Batches(Generic[Key, Answer]):
             while self._waiting:
                 keys = list(self._waiting)[:BATCH_MAX]
                 asked = {key: self._waiting.pop(key) for key in keys}
-                telemetry.READ_BATCH.observe(len(keys))
+                self._batched(len(keys))
                 try:
                     answers = await self._read(keys)
                 except Exception as error:  # each asker gets the reason; the next batch tries anew
