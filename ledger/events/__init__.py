@@ -8,9 +8,9 @@ save one word: the class of record that an event belongs to, since that word dec
 from __future__ import annotations
 
 from ledger.events import disclosure, jurisdiction, record, submission
-from ledger.events.base import Erased, Event, KeyClass, Meta, Recorded
+from ledger.events.base import Erased, Event, KeyClass, Meta, Recorded, Sealed
 
-__all__ = ["EVENTS", "Erased", "Event", "KeyClass", "Meta", "Recorded"]
+__all__ = ["EVENTS", "Erased", "Event", "KeyClass", "Meta", "Recorded", "Sealed"]
 
 EVENTS: dict[str, type[Event]] = {
     event.topic: event for page in (record, submission, jurisdiction, disclosure) for event in page.EVENTS

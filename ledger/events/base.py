@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import msgspec
 
@@ -30,6 +31,22 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
     def key_class(self) -> KeyClass:
         """Which key of the stream's subject seals this event."""
         return KeyClass.LEDGER
+
+    def with_sealed(self, fields: Mapping[str, Sealed]) -> Self:
+        """The event with these sealed fields, by the names that its own page gives them. Raises KeyError."""
+        if fields:
+            raise KeyError(f"{self.topic} has no sealed fields")
+        return self
+
+
+class Sealed(msgspec.Struct, frozen=True, gc=False):
+    """A value under a key of its own inside an event's body: it goes with that key, the event stays.
+
+    key: its id, 32 hexadecimal digits. text: AES-256-GCM ciphertext.
+    """
+
+    key: str
+    text: bytes
 
 
 class Erased(Event, frozen=True, kw_only=True):

@@ -1,15 +1,17 @@
 """Events of a submission: what one state's file for one night did. Stream: ``submission/<state>/<submission date>``.
 
-Bodies hold ids, codes, counts and hashes; nothing of a child. A refused value waits for its sealed field.
+Bodies hold ids, codes, counts and hashes; nothing of a child, save a refused value as a sealed field: under the key of
+its record, or of the submission where no record is known.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import ClassVar, Self
 
 import msgspec
 
-from ledger.events.base import Event
+from ledger.events.base import Event, Sealed
 
 
 class SubmissionReceived(Event, frozen=True, kw_only=True):
@@ -49,22 +51,29 @@ class ChunkApplied(Event, frozen=True, kw_only=True):
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One thing found in one row. value is never here: it is a child's."""
+    """One thing found in one row. value: what was sent, sealed; of a finding that names an element."""
 
     row: int
     letter: str
     rule: str
     element: str | None = None
     level: str = "refused"
+    value: Sealed | None = None
 
 
 class FindingsRecorded(Event, frozen=True, kw_only=True):
-    """What was refused or warned of in one chunk."""
+    """What was refused or warned of in one chunk. Its sealed fields are called by the number of the finding, from 0."""
 
     topic: ClassVar[str] = "findings-recorded.v1"
 
     chunk: int
     findings: list[Finding]
+
+    def with_sealed(self, fields: Mapping[str, Sealed]) -> Self:
+        findings = list(self.findings)
+        for name, sealed in fields.items():
+            findings[int(name)] = msgspec.structs.replace(findings[int(name)], value=sealed)
+        return msgspec.structs.replace(self, findings=findings)
 
 
 class SubmissionCompleted(Event, frozen=True, kw_only=True):

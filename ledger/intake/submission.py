@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import time
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,14 +21,13 @@ from ledger.application import ATTEMPTS_MAX, Ledger
 from ledger.errors import Conflict, StaleDecision, SubmissionDateReused, SubmissionLate, SubmissionRefused
 from ledger.events import Event, Meta
 from ledger.events import submission as said
-from ledger.intake.layout import FoundRow, Header, RawStudent, Scan, check_received, read_header, scan, students
+from ledger.intake import answers
+from ledger.intake.chunk import COUNTS, Chunk
+from ledger.intake.layout import Header, RawStudent, Scan, check_received, read_header, scan, students
 from ledger.intake.response import RowAnswer
-from ledger.intake.rules import Finding
-from ledger.intake.student import Outcome, action_finding, place_student
 from ledger.jurisdiction import Profile, calendar_of
-from ledger.record import RecordState, all_unchanged, fold, packed_rows
 from ledger.store import faults
-from ledger.store.append import Append, Opening, Part
+from ledger.store.append import Append, Part
 from ledger.store.database import Role, translated
 from ledger.store.vault import LEDGER
 
@@ -61,9 +59,6 @@ class Report(msgspec.Struct, kw_only=True):
     seconds: float = 0.0
 
 
-_COUNTS: tuple[str, ...] = ("accepted", "unchanged", "refused", "warned", "events", "students_new")
-
-
 class _Applied(msgspec.Struct):
     """A submission's stream, folded. content_hash: of the file that is being applied, None before one was received.
 
@@ -77,7 +72,7 @@ class _Applied(msgspec.Struct):
     students: int = 0
     chunks: int = 0
     completed: said.SubmissionCompleted | None = None
-    so_far: dict[str, int] = msgspec.field(default_factory=lambda: dict.fromkeys(_COUNTS, 0))
+    so_far: dict[str, int] = msgspec.field(default_factory=lambda: dict.fromkeys(COUNTS, 0))
 
     @property
     def rows(self) -> int:
@@ -108,7 +103,8 @@ def submit(
 ) -> Report:
     """Apply one file; the same file again appends nothing and gives the first counts.
 
-    answer: called for each row of the chunks that this run applied, in input order within a student. late: take a file
+    answer: called for each row once all are applied, in input order within a student, whichever run applied it, for as
+    long as answers are kept. late: take a file
     that is older than one applied; it adds what is not there and never corrects, retracts or reinstates.
     Raises SubmissionRefused (the whole file, nothing applied), SubmissionDateReused, SubmissionLate, UnknownState,
     StoreUnavailable, OSError where the file cannot be read.
@@ -134,7 +130,7 @@ def submit(
                 f"A later file of {header.state} was applied already.",
                 remedy="Send the newest file; with --late an older one adds what is missing and changes nothing.",
             )
-        run = _Run(ledger, scanned, jurisdiction.profile, submission, meta, applied, answer, late=behind)
+        run = _Run(ledger, scanned, jurisdiction.profile, submission, meta, applied, late=behind)
         if applied.completed is None:
             run.receive()
             for chunk in _chunks(run.left(path), chunk_rows):
@@ -147,7 +143,11 @@ def submit(
                 faults.point("intake.between-chunks")
             _must_be_as(path, at_first)
             run.complete()
-        return run.report(time.perf_counter() - started)
+        report = run.report(time.perf_counter() - started)
+    if answer is not None:
+        for row in answers.read(ledger.log, run.stream, submission):
+            answer(row)
+    return report
 
 
 def _seen(path: Path) -> tuple[int, int, int]:
@@ -176,7 +176,6 @@ class _Run:
         submission: str,
         meta: Meta,
         applied: _Applied,
-        answer: Callable[[RowAnswer], None] | None,
         *,
         late: bool,
     ) -> None:
@@ -184,10 +183,10 @@ class _Run:
         self.scanned = scanned
         self.profile = profile
         self.submission = submission
+        self.state = scanned.header.state
         self.stream = stream_of(submission)
         self.meta = meta
         self.applied = applied
-        self.answer = answer
         self.late = late
         self.row_key = ledger.row_key()
 
@@ -215,27 +214,26 @@ class _Run:
             return iter(())  # also of a file without any student, whose rows make one chunk
         return students(path, skip=self.applied.students, scanned=self.scanned, levels=self.profile.rule_levels)
 
-    def apply(self, chunk: Sequence[RawStudent]) -> None:
-        """Apply whole students in one append; decided anew as long as somebody else is faster with one of them."""
+    def apply(self, raw: Sequence[RawStudent]) -> None:
+        """Apply whole students in one append; where somebody else was faster with some of them, those anew."""
         applied = self.applied
+        chunk = Chunk(self, raw)
         for _ in range(ATTEMPTS_MAX):
-            decided = _Chunk(self, chunk)
             try:
-                receipt = self.ledger.log.append(decided.append())
+                receipt = self.ledger.log.append(
+                    chunk.append(self.stream, applied.version, applied.chunks + 1, applied.students)
+                )
             except StaleDecision:
-                if _applied(self.ledger, self.stream).version != applied.version:
+                if not chunk.decide_anew() and _applied(self.ledger, self.stream).version != applied.version:
                     # The lock went with its connection, and another process goes on where this one was.
                     raise
                 continue
             applied.version = receipt.versions[self.stream]
             applied.position = receipt.position
-            applied.students = decided.students_done
+            applied.students += chunk.students
             applied.chunks += 1
-            for name in _COUNTS:
-                applied.so_far[name] += decided.counts[name]
-            if self.answer is not None:
-                for row in decided.answers:
-                    self.answer(row)
+            for name in COUNTS:
+                applied.so_far[name] += chunk.counts[name]
             return
         raise StaleDecision("Others change these records faster than the file.", remedy="Send it again later.")
 
@@ -262,137 +260,6 @@ class _Run:
         receipt = self.ledger.log.append(Append(parts=[part], meta=self.meta))
         self.applied.version = receipt.versions[self.stream]
         self.applied.position = receipt.position
-
-
-class _Known(msgspec.Struct):
-    record: uuid.UUID
-    student_id: str
-    rows: bytes
-    version: int = 0
-    state: RecordState | None = None
-
-
-class _Chunk:
-    """Whole students decided together: events, guard rows, counts, answers."""
-
-    def __init__(self, run: _Run, chunk: Sequence[RawStudent]) -> None:
-        self.run = run
-        self.raw = chunk
-        self.counts: dict[str, int] = dict.fromkeys(_COUNTS, 0)
-        self.students_done = run.applied.students + sum(1 for s in chunk if s.number is not None)
-        self.answers: list[RowAnswer] = []
-        self.findings: list[said.Finding] = []
-        self.parts: list[Part] = []
-        self.opened: list[Opening] = []
-        self.rows: dict[bytes, bytes] = {}
-        known = self._known([s.student.state_student_id for s in chunk if s.student is not None])
-        unknown = sum(1 for s in chunk if s.student is not None and s.student.state_student_id not in known)
-        new_ids = iter(run.ledger.new_student_ids(unknown))
-        for raw in chunk:
-            self._student(raw, known, new_ids)
-
-    def append(self) -> Append:
-        """The chunk's events and guard rows, with the submission's own event: durable together or not at all."""
-        run = self.run
-        number = run.applied.chunks + 1
-        own: list[Event] = [said.ChunkApplied(chunk=number, students=self.students_done, **self.counts)]
-        if self.findings:
-            own.append(said.FindingsRecorded(chunk=number, findings=self.findings))
-        part = Part(stream=run.stream, subject=LEDGER[0], expected=run.applied.version, events=own)
-        return Append(parts=[*self.parts, part], meta=run.meta, opened=self.opened, rows=self.rows)
-
-    def _student(self, raw: RawStudent, known: dict[str, _Known], new_ids: Iterator[str]) -> None:
-        student = raw.student
-        if student is None:
-            self._answer(raw, [], "")
-            return
-        held = known.get(student.state_student_id)
-        if held is not None and held.state is None:
-            # Every row is one that the guard holds: nothing to decide.
-            outcomes = [Outcome(letter="S", outcome="unchanged", row=student.number, fact=0, findings=[])]
-            if warning := action_finding(student.action, known=True):
-                outcomes[0].findings.append(warning)
-            outcomes += [Outcome(letter=r.letter, outcome="unchanged", row=r.number) for r in student.rows]
-            self._answer(raw, outcomes, held.student_id)
-            return
-        before = None if held is None else held.state
-        new_id = "" if held is not None else next(new_ids)
-        decision = place_student(student, before, new_id, self.run.profile, late=self.run.late)
-        state = before
-        if decision.events:
-            state = fold(decision.events, before)
-            assert state is not None
-            record = held.record if held is not None else uuid.UUID(bytes=self.run.ledger.ids.next())
-            version = 0 if held is None else held.version
-            self.parts.append(
-                Part(stream=f"record/{record}", subject=str(record), expected=version, events=decision.events)
-            )
-            self.rows[record.bytes] = packed_rows(state, self.run.row_key)
-            if held is None:
-                self.opened.append(Opening(state.state, state.state_student_id, record.bytes, state.student_id))
-                self.counts["students_new"] += 1
-            self.counts["events"] += len(decision.events)
-        self._answer(raw, decision.outcomes, "" if state is None else state.student_id)
-
-    def _answer(self, raw: RawStudent, outcomes: Sequence[Outcome], student_id: str) -> None:
-        found = {row.number: row for row in raw.found}
-        answered: list[tuple[int, str, str, list[Finding], FoundRow | None]] = []
-        for outcome in outcomes:
-            assert outcome.row is not None
-            row = found.pop(outcome.row, None)
-            answered.append(
-                (outcome.row, outcome.letter, outcome.outcome, [*(row.findings if row else ()), *outcome.findings], row)
-            )
-        answered += [(row.number, row.letter, "refused", row.findings, row) for row in found.values()]
-        answered.sort(key=lambda a: a[0])
-        for number, letter, outcome, findings, row in answered:
-            self.counts[outcome] += 1
-            if any(f.level == "warned" for f in findings):
-                self.counts["warned"] += 1
-            self.findings += [
-                said.Finding(row=number, letter=letter, rule=f.rule, element=f.element, level=f.level) for f in findings
-            ]
-            if self.run.answer is not None:
-                self.answers.append(
-                    RowAnswer(
-                        row=number,
-                        letter=letter,
-                        student_record_id=row.student_record_id if row else raw.student_record_id,
-                        state_student_id=raw.state_student_id if _is_of(raw, row) else "",
-                        outcome=outcome,
-                        findings=findings,
-                        values=_values(raw, number, findings, row),
-                        student_id=student_id if outcome != "refused" else "",
-                    )
-                )
-
-    def _known(self, ssids: Sequence[str]) -> dict[str, _Known]:
-        """The records of these students; folded only where a row differs from what the guard holds."""
-        run = self.run
-        state = run.scanned.header.state
-        with run.ledger.log.connection() as conn, conn.cursor(row_factory=tuple_row, binary=True) as cursor:
-            cursor.execute(
-                "select state_student_id, record_id, student_id, rows from ledger.records"
-                " where state = %s and state_student_id = any(%s)",
-                (state, list(ssids)),
-            )
-            known = {ssid: _Known(record, student, rows) for ssid, record, student, rows in cursor.fetchall()}
-        differing = set()
-        for raw in self.raw:
-            student = raw.student
-            if student is not None and student.state_student_id in known:
-                held = known[student.state_student_id]
-                if not all_unchanged(held.rows, student, run.row_key):
-                    differing.add(student.state_student_id)
-        streams = {f"record/{known[ssid].record}": known[ssid] for ssid in differing}
-        if streams:
-            events: dict[str, list[Event]] = {}
-            for recorded in run.ledger.log.read_streams(list(streams)):
-                events.setdefault(recorded.stream, []).append(recorded.event)
-                streams[recorded.stream].version = recorded.version
-            for stream, held in streams.items():
-                held.state = fold(events[stream])
-        return known
 
 
 def _chunks(raw: Iterable[RawStudent], chunk_rows: int) -> Iterator[list[RawStudent]]:
@@ -428,7 +295,7 @@ def _applied(ledger: Ledger, stream: str) -> _Applied:
             applied.content_hash = event.content_hash
         elif isinstance(event, said.ChunkApplied):
             applied.students, applied.chunks = event.students, event.chunk
-            for name in _COUNTS:
+            for name in COUNTS:
                 applied.so_far[name] += getattr(event, name)
         elif isinstance(event, said.SubmissionCompleted):
             applied.completed = event
@@ -472,24 +339,3 @@ def _record_refusal(
     )
     part = Part(stream=stream, subject=LEDGER[0], expected=applied.version, events=[event])
     ledger.log.append(Append(parts=[part], meta=meta))
-
-
-def _is_of(raw: RawStudent, row: FoundRow | None) -> bool:
-    """Whether a row is the student's: others may stand among hers, or carry an id that she shares."""
-    if row is None or row.letter == "S":
-        return True
-    if any(finding.rule == "duplicate-student-record-id" for finding in row.findings):
-        return False
-    return row.student_record_id.strip().lstrip("0") == raw.student_record_id.strip().lstrip("0")
-
-
-def _values(raw: RawStudent, number: int, findings: Sequence[Finding], found: FoundRow | None) -> dict[str, str]:
-    """The values that findings name, as sent: from the row's own check, or from a row that only the record refused."""
-    values = dict(found.values) if found is not None else {}
-    named = {f.element for f in findings if f.element is not None} - values.keys()
-    if named and raw.student is not None:
-        for row in raw.student.rows:
-            if row.number == number:
-                sent = {**row.elements, **(row.raw or {})}
-                values.update({element: sent[element] for element in named if element in sent})
-    return values

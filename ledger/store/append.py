@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
 from ledger.events import Event, Meta
 from ledger.store.mapper import SealedEvent
-from ledger.store.vault import NewKey
+from ledger.store.vault import NewKey, Subject
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,22 +41,49 @@ class Moved(msgspec.Struct, frozen=True):
     position: int
 
 
+class Secret(msgspec.Struct, frozen=True):
+    """A value to be sealed under a key of its own. subject: the key's, as in the vault."""
+
+    subject: Subject
+    text: str
+
+
+class Block(msgspec.Struct, frozen=True):
+    """Answers to the rows of one chunk of a submission, kept sealed until the submission's key goes. text: packed."""
+
+    submission: str
+    chunk: int
+    text: bytes
+
+
+class SealedBlock(NamedTuple):
+    """A block as stored. block_id, key_id: 16 bytes; the block's id is what its own key is derived with."""
+
+    submission: str
+    chunk: int
+    block_id: bytes
+    key_id: bytes
+    text: bytes
+
+
 class Part(msgspec.Struct, frozen=True, kw_only=True):
     """Events for one stream. subject: of the keys that seal them (a record's uuid, ``ledger``).
 
     expected: the stream's version on which was decided, 0 for a new stream, None for "at the end".
+    secrets: of an event, by its place among the events, its sealed fields by name.
     """
 
     stream: str
     subject: str
     expected: int | None
     events: Sequence[Event]
+    secrets: Mapping[int, Mapping[str, Secret]] = {}
 
 
 class Append(msgspec.Struct, frozen=True, kw_only=True):
     """What is written together or not at all. opened, rows: guard rows that go with it (record id: 16 bytes).
 
-    moved: the position of the reactor whose answer this is.
+    moved: the position of the reactor whose answer this is. block: answers to rows, sealed with it.
     """
 
     parts: Sequence[Part]
@@ -64,6 +92,7 @@ class Append(msgspec.Struct, frozen=True, kw_only=True):
     opened: Sequence[Opening] = ()
     rows: dict[bytes, bytes] = {}
     moved: Moved | None = None
+    block: Block | None = None
 
 
 class SealedPart(msgspec.Struct, frozen=True):
@@ -82,6 +111,7 @@ class SealedAppend(msgspec.Struct, frozen=True, kw_only=True):
     opened: Sequence[Opening] = ()
     rows: dict[bytes, bytes] = {}
     moved: Moved | None = None
+    block: SealedBlock | None = None
     new_keys: Sequence[NewKey] = ()
 
     def size(self) -> int:

@@ -61,6 +61,16 @@ def leaf(log_entry: bytes) -> bytes:
     return sha256(b"\x00" + log_entry).digest()
 
 
+def block(submission: str, chunk: int) -> bytes:
+    """What a block of answers is bound to as associated data."""
+    return b"".join((b"\x01", text_field(submission), _NUMBER(8, chunk)))
+
+
+def bound_field(stream: str, topic: str, event_id: bytes, name: str) -> bytes:
+    """As ``bound``, of one sealed field of an event."""
+    return bound(stream, topic, event_id) + text_field(name)
+
+
 def bound(stream: str, topic: str, event_id: bytes) -> bytes:
     """What a body is bound to as associated data, so that it opens in its own place only."""
     return b"".join((b"\x01", text_field(stream), text_field(topic), _ID_LENGTH, event_id))

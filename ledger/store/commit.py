@@ -337,6 +337,16 @@ class _Transaction:
             written.append(("records", arrays))
         if rows:
             written.append(("rows", (uuids(list(rows)), byteas(list(rows.values())))))
+        blocks = [a.block for a in self.written if a.block is not None]
+        if blocks:
+            arrays = (
+                texts([b.submission for b in blocks]),
+                int8s([b.chunk for b in blocks]),
+                uuids([b.block_id for b in blocks]),
+                uuids([b.key_id for b in blocks]),
+                byteas([b.text for b in blocks]),
+            )
+            written.append(("responses", arrays))
         keys = [k for a in self.written for k in a.new_keys]
         if keys:
             arrays = (
@@ -387,6 +397,8 @@ _WRITES = {
     "keys": "insert into vault.keys (key_id, subject, class, wrapped, wrapped_by, created_at)"
     f" select k, s, c, w, b, {_US} from unnest(%s::uuid[], %s::text[], %s::text[], %s::bytea[], %s::bytea[])"
     " as n(k, s, c, w, b)",
+    "responses": "insert into ledger.responses (submission, chunk, block_id, key_id, block)"
+    " select * from unnest(%s::text[], %s::bigint[], %s::uuid[], %s::uuid[], %s::bytea[])",
     "positions": "insert into tracking.positions (application_name, notification_id)"
     " select * from unnest(%s::text[], %s::bigint[]) on conflict (application_name) do update"
     " set notification_id = excluded.notification_id"

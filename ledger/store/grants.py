@@ -66,6 +66,7 @@ _GRANTS: dict[str, dict[str, Sequence[Role]]] = {
     "{log}.begin_append(text[],text[],text[],text[],text[])": {"EXECUTE": _WRITE},
     "ledger.records": {"SELECT": _FOLD, "INSERT": _WRITE, "UPDATE": _WRITE},
     "ledger.answers": {"SELECT": _WRITE, "INSERT": _WRITE, "UPDATE": _WRITE},
+    "ledger.responses": {"SELECT": _WRITE, "INSERT": _WRITE, "DELETE": _WRITE},
     "ledger.tokens": {"SELECT": _WRITE, "INSERT": _WRITE, "UPDATE": _WRITE},
     "ledger.student_numbers": {"USAGE": _WRITE},
     "ledger.forget_answers(timestamp with time zone)": {"EXECUTE": _WRITE},

@@ -10,21 +10,23 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import psycopg
+from cryptography.exceptions import InvalidTag
 from eventsourcing.application import Application
 from eventsourcing.persistence import InfrastructureFactory, Mapper, PersistenceError
 from eventsourcing.postgres import BasePostgresFactory, PostgresFactory
 from eventsourcing.utils import Environment
 
-from ledger.errors import IntegrityBroken, StoreUnavailable
-from ledger.events import Recorded
+from ledger.errors import IntegrityBroken, LogBroken, StoreUnavailable
+from ledger.events import Recorded, Sealed
 from ledger.ids import Uuid7Source
-from ledger.store.append import Append, Receipt, SealedAppend, SealedPart
+from ledger.store import canonical
+from ledger.store.append import Append, Block, Receipt, SealedAppend, SealedBlock, SealedPart
 from ledger.store.database import Database, Role, translate
 from ledger.store.datastore import RoleDatastore
-from ledger.store.mapper import Draft, LedgerMapper, SealedEvent, SealedNotification
+from ledger.store.mapper import Draft, LedgerMapper, SealedEvent, SealedNotification, open_field, seal_field
 from ledger.store.recorder import LedgerRecorder
 from ledger.store.sequencer import Sequencer
-from ledger.store.vault import NewKey, Subject, SubjectKey, Vault
+from ledger.store.vault import NewKey, Subject, SubjectKey, Vault, seal, submission_subject, unseal
 
 LOGS: Final = ("ledger", "access")
 
@@ -141,12 +143,17 @@ class Log(Application[str]):
             for part in append.parts
             for event in part.events
         }
+        subjects |= {s.subject for part in append.parts for named in part.secrets.values() for s in named.values()}
+        if append.block is not None:
+            subjects.add(submission_subject(append.block.submission))
         keys, new_keys = self._keys(subjects, {o.record_id for o in append.opened})
         return self._seal(append, keys, new_keys)
 
     def seal_cached(self, append: Append) -> SealedAppend | None:
         """As ``seal``, without any input or output: None where a key is not at hand."""
         keys: dict[Subject, SubjectKey] = {}
+        if append.block is not None or any(part.secrets for part in append.parts):
+            return None
         for part in append.parts:
             for event in part.events:
                 key_class = event.key_class().value
@@ -163,10 +170,18 @@ class Log(Application[str]):
         parts = []
         for part in append.parts:
             events: list[SealedEvent] = []
-            for event in part.events:
+            for place, event in enumerate(part.events):
                 key_class = event.key_class().value
                 key = keys[part.subject if key_class != "ledger" else "ledger", key_class]
-                events.append(to_stored(Draft(part.stream, 0, event, append.meta, next_id(), key)))
+                event_id = next_id()
+                whole = event
+                if place in part.secrets:
+                    sealed = {
+                        name: seal_field(keys[secret.subject], part.stream, event.topic, event_id, name, secret.text)
+                        for name, secret in part.secrets[place].items()
+                    }
+                    whole = event.with_sealed(sealed)
+                events.append(to_stored(Draft(part.stream, 0, whole, append.meta, event_id, key)))
             parts.append(SealedPart(part.stream, part.expected, events))
         return SealedAppend(
             parts=parts,
@@ -174,8 +189,31 @@ class Log(Application[str]):
             opened=append.opened,
             rows=append.rows,
             moved=append.moved,
+            block=None if append.block is None else self._sealed_block(append.block, keys),
             new_keys=new_keys,
         )
+
+    def _sealed_block(self, block: Block, keys: dict[Subject, SubjectKey]) -> SealedBlock:
+        # An id of its own each time it is sealed: a chunk that is decided anew says something else under another key.
+        key, block_id = keys[submission_subject(block.submission)], self._ids.next()
+        text = seal(key.body_key(block_id), block.text, canonical.block(block.submission, block.chunk))
+        return SealedBlock(block.submission, block.chunk, block_id, key.key_id, text)
+
+    def open_field(self, conn: psycopg.Connection[Any], recorded: Recorded, name: str, sealed: Sealed) -> str | None:
+        """A sealed field of an event; None where its key was destroyed. Raises LogBroken."""
+        key_id = bytes.fromhex(sealed.key)
+        key = self.vault.open_keys(conn, {key_id})[key_id]
+        return None if key is None else open_field(key, recorded, name, sealed)
+
+    def open_block(self, conn: psycopg.Connection[Any], sealed: SealedBlock) -> bytes | None:
+        """A block; None where its key was destroyed. Raises LogBroken."""
+        key = self.vault.open_keys(conn, {sealed.key_id})[sealed.key_id]
+        if key is None:
+            return None
+        try:
+            return unseal(key.body_key(sealed.block_id), sealed.text, canonical.block(sealed.submission, sealed.chunk))
+        except InvalidTag:
+            raise LogBroken(f"Answers of {sealed.submission} do not open in their place.") from None
 
     def _keys(self, subjects: Iterable[Subject], opened: set[bytes]) -> tuple[dict[Subject, SubjectKey], list[NewKey]]:
         """Keys of existing subjects are durable before they seal; those of a record opened here go with the append."""

@@ -18,7 +18,7 @@ from cryptography.exceptions import InvalidTag
 from eventsourcing.persistence import Mapper, StoredEvent
 
 from ledger.errors import LogBroken, UnknownEvent
-from ledger.events import EVENTS, Event, Meta, Recorded
+from ledger.events import EVENTS, Event, Meta, Recorded, Sealed
 from ledger.events.base import Erased
 from ledger.store import canonical
 from ledger.store.vault import SubjectKey, seal, unseal
@@ -163,6 +163,26 @@ class LedgerMapper(Mapper[str]):
                 remedy="Run the release that wrote it, or a later one.",
             )
         return Body(raw.actor, msgspec.convert(event, current), raw.reason, raw.request, raw.submission, raw.cause)
+
+
+def seal_field(key: SubjectKey, stream: str, topic: str, event_id: bytes, name: str, text: str) -> Sealed:
+    """Seal one field of an event under a key of its own: info is the event's id and the field's name."""
+    field_key = key.body_key(event_id + name.encode())
+    return Sealed(
+        key.key_id.hex(), seal(field_key, text.encode(), canonical.bound_field(stream, topic, event_id, name))
+    )
+
+
+def open_field(key: SubjectKey, recorded: Recorded, name: str, sealed: Sealed) -> str:
+    """Open a sealed field of an event. Raises LogBroken."""
+    event_id = bytes.fromhex(recorded.event_id)
+    bound_to = canonical.bound_field(recorded.stream, recorded.event.topic, event_id, name)
+    try:
+        return unseal(key.body_key(event_id + name.encode()), sealed.text, bound_to).decode()
+    except InvalidTag:
+        raise LogBroken(
+            f"Position {recorded.position}: field {name} does not open in its place.", remedy=_REMEDY
+        ) from None
 
 
 _REMEDY = "Stop writing, keep the database as it is, and run `sojourn doctor`."

@@ -41,6 +41,11 @@ LEDGER: Subject = ("ledger", "ledger")
 """The subject of everything that holds no child's data; its key is never destroyed."""
 
 
+def submission_subject(submission: str) -> Subject:
+    """The subject of what is kept of one submission for some days: its spool, answers, values of unknown records."""
+    return submission, "submission"
+
+
 class MasterKey(NamedTuple):
     """A key that wraps keys. fingerprint: first 8 bytes of a hash, stored beside what it wraps."""
 

@@ -43,6 +43,8 @@ MAY_IMPORT = {
         "ledger.application",
         "ledger.kept",
         "ledger.intake.submission",
+        "ledger.intake.chunk",
+        "ledger.intake.answers",
         "projections",
         "api",
     ),

@@ -1,0 +1,123 @@
+"""Answers to a submission's rows as they are kept: packed blocks for the outcomes, events for the findings.
+
+A block holds its chunk's rows in the order in which they were decided, compressed and sealed; words are not kept, they
+are looked up when somebody reads. Both go with the submission's key, and what it says of a child with the record's.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import msgspec
+import psycopg
+from psycopg.rows import tuple_row
+
+from ledger import rulebook
+from ledger.events import Recorded
+from ledger.events import submission as said
+from ledger.intake.response import RowAnswer
+from ledger.intake.rules import Finding
+from ledger.mde import words
+from ledger.store.append import SealedBlock
+from ledger.store.log import Log
+
+_COMPRESSION = 1
+"""Rows of one chunk are much alike; more effort gains little."""
+
+
+class AnsweredRow(NamedTuple):
+    """What became of one row. The fields are those of ``response.RowAnswer``."""
+
+    row: int
+    letter: str
+    student_record_id: str
+    state_student_id: str
+    outcome: str
+    student_id: str
+
+
+def packed(rows: Sequence[AnsweredRow]) -> bytes:
+    """Rows as one block."""
+    return zlib.compress(_encode(rows), _COMPRESSION)
+
+
+def unpacked(block: bytes) -> list[AnsweredRow]:
+    """A block's rows."""
+    return _decode(zlib.decompress(block))
+
+
+def read(log: Log, stream: str, submission: str, language: str = "en") -> Iterator[RowAnswer]:
+    """The answer to every row that was applied, chunk by chunk; nothing where the submission's key is gone.
+
+    stream: of the submission. A value whose key is gone is left out. Raises StoreUnavailable, LogBroken.
+    """
+    findings = {
+        recorded.event.chunk: recorded
+        for recorded in log.read_stream(stream)
+        if isinstance(recorded.event, said.FindingsRecorded)
+    }
+    with log.connection() as conn:
+        for block in _blocks(conn, submission):
+            text = log.open_block(conn, block)
+            if text is not None:
+                found = _found(log, conn, findings.get(block.chunk), language)
+                for row in unpacked(text):
+                    yield _answer(row, found.get(row.row, ()))
+
+
+def _blocks(conn: psycopg.Connection[object], submission: str) -> Iterator[SealedBlock]:
+    after = 0
+    while True:
+        with conn.cursor(row_factory=tuple_row, binary=True) as cursor:
+            cursor.execute(
+                "select submission, chunk, uuid_send(block_id), uuid_send(key_id), block from ledger.responses"
+                " where submission = %s and chunk > %s order by chunk limit 1",
+                (submission, after),
+            )
+            row = cursor.fetchone()
+        if row is None:
+            return
+        yield SealedBlock(*row)
+        after = row[1]
+
+
+_Found = tuple[Finding, str]
+
+
+def _found(
+    log: Log, conn: psycopg.Connection[object], recorded: Recorded | None, language: str
+) -> dict[int, list[_Found]]:
+    """Findings by row, each with its words and the value that it speaks of."""
+    by_row: dict[int, list[_Found]] = {}
+    if recorded is None or not isinstance(recorded.event, said.FindingsRecorded):
+        return by_row
+    for number, kept in enumerate(recorded.event.findings):
+        value = None if kept.value is None else log.open_field(conn, recorded, str(number), kept.value)
+        message, remedy = _words(kept, language)
+        finding = Finding(rule=kept.rule, element=kept.element, level=kept.level, message=message, remedy=remedy)
+        by_row.setdefault(kept.row, []).append((finding, value or ""))
+    return by_row
+
+
+def _words(kept: said.Finding, language: str) -> tuple[str, str]:
+    """A rule that this release no longer has keeps its code, and has no words."""
+    return words(kept.rule, kept.letter, kept.element, language) if kept.rule in rulebook.RULES else ("", "")
+
+
+def _answer(row: AnsweredRow, found: Sequence[_Found]) -> RowAnswer:
+    return RowAnswer(
+        row=row.row,
+        letter=row.letter,
+        student_record_id=row.student_record_id,
+        state_student_id=row.state_student_id,
+        outcome=row.outcome,
+        findings=[finding for finding, _ in found],
+        values={finding.element: value for finding, value in found if finding.element is not None and value},
+        student_id=row.student_id,
+    )
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(list[AnsweredRow]).decode

@@ -1,0 +1,99 @@
+"""Answers to rows are kept sealed: refused values under the record's key, outcomes under the submission's."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ledger.application import Ledger
+from ledger.events import Meta
+from ledger.events import submission as said
+from ledger.intake import chunk
+from ledger.intake.response import RowAnswer
+from ledger.intake.student import Decision
+from ledger.intake.submission import submit
+from ledger.record import RetractRecord, StudentRows, fold
+from ledger.store.append import Append, Receipt
+from ledger.store.database import Database, Role
+from support.files import NEXT_NIGHT, student, write
+
+ACTOR = "nightly"
+SSID = "OR0000001"
+NewLedger = Callable[..., Ledger]
+
+
+def answered(ledger: Ledger, path: Path) -> dict[int, RowAnswer]:
+    answers: dict[int, RowAnswer] = {}
+    submit(ledger, path, ACTOR, answer=lambda answer: answers.update({answer.row: answer}))
+    return answers
+
+
+def test_a_refused_value_is_kept_under_the_record_s_key_and_comes_back_in_the_answer(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "1.txt", student(1, "E|001|20250623|99|Valor"))
+    answers = answered(ledger, path)
+    (finding,) = next(a.findings for a in answers.values() if a.outcome == "refused")
+    assert (finding.element, finding.rule) == ("enrollment_type", "code")
+    assert finding.remedy
+    assert [a.values for a in answers.values() if a.values] == [{"enrollment_type": "99"}]
+    (recorded,) = [r for r in ledger.log.read(0, 1_000) if isinstance(r.event, said.FindingsRecorded)]
+    assert isinstance(recorded.event, said.FindingsRecorded)
+    value = recorded.event.findings[0].value
+    assert value is not None
+    with ledger.database.connect(Role.WRITER) as conn:
+        row = conn.execute("select subject, class from vault.keys where key_id = %s", (value.key,)).fetchone()
+    assert row == (ledger.record_of("OR", SSID), "education")
+
+
+def test_answers_go_with_the_submission_s_key_and_values_with_the_record_s(
+    database: Database, new_ledger: NewLedger, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "1.txt", student(1, "E|001|20250623|99|Valor"))
+    first = new_ledger(database)
+    submit(first, path, ACTOR)
+    record = first.record_of("OR", SSID)
+    with database.connect(Role.DISPOSER) as conn:
+        conn.execute("delete from vault.keys where subject = %s and class = 'education'", (record,))
+    answers = answered(new_ledger(database), path)
+    assert answers
+    assert not [a.values for a in answers.values() if a.values]
+    with database.connect(Role.DISPOSER) as conn:
+        conn.execute("delete from vault.keys where class = 'submission'")
+    answers = answered(new_ledger(database), path)
+    assert not answers
+
+
+def test_only_the_students_whose_records_moved_are_decided_anew(
+    database: Database, new_ledger: NewLedger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, other = new_ledger(database), new_ledger(database)
+    submit(ours, write(tmp_path / "1.txt", student(1)), ACTOR)
+    enrolled = [student(n, "E|001|20250623|03|Valor") for n in range(1, 7)]
+    decided: list[str] = []
+    place = chunk.place_student
+    append = ours.log.append
+
+    def counted(sent: StudentRows, *more: Any, **options: Any) -> Decision:
+        decided.append(sent.state_student_id)
+        return place(sent, *more, **options)
+
+    def overtaken(one: Append) -> Receipt:
+        if one.opened:
+            monkeypatch.setattr(ours.log, "append", append)
+            other.execute(RetractRecord(state="OR", state_student_id=SSID), Meta(actor=ACTOR))
+        return append(one)
+
+    monkeypatch.setattr(chunk, "place_student", counted)
+    monkeypatch.setattr(ours.log, "append", overtaken)
+    report = submit(ours, write(tmp_path / "2.txt", *enrolled, night=NEXT_NIGHT), ACTOR)
+    assert report.students_new == 5
+    assert sorted(Counter(decided).values()) == [1] * 5 + [2]
+    assert decided[-1] == SSID
+    state = fold(r.event for r in ours.log.read_stream(f"record/{ours.record_of('OR', SSID)}"))
+    assert state is not None
+    assert state.status == "open", "the file came after the retraction"
