@@ -66,6 +66,13 @@ class SealedBlock(NamedTuple):
     text: bytes
 
 
+class Destroyed(msgspec.Struct, frozen=True):
+    """What a disposal takes away in its transaction. keys: id (16 bytes) and subject. submission: whose answers."""
+
+    keys: Sequence[tuple[bytes, Subject]]
+    submission: str | None = None
+
+
 class Part(msgspec.Struct, frozen=True, kw_only=True):
     """Events for one stream. subject: of the keys that seal them (a record's uuid, ``ledger``).
 
@@ -84,6 +91,7 @@ class Append(msgspec.Struct, frozen=True, kw_only=True):
     """What is written together or not at all. opened, rows: guard rows that go with it (record id: 16 bytes).
 
     moved: the position of the reactor whose answer this is. block: answers to rows, sealed with it.
+    destroys: what goes with it; ``Log.dispose`` alone writes such an append.
     """
 
     parts: Sequence[Part]
@@ -93,6 +101,7 @@ class Append(msgspec.Struct, frozen=True, kw_only=True):
     rows: dict[bytes, bytes] = {}
     moved: Moved | None = None
     block: Block | None = None
+    destroys: Destroyed | None = None
 
 
 class SealedPart(msgspec.Struct, frozen=True):
@@ -112,6 +121,7 @@ class SealedAppend(msgspec.Struct, frozen=True, kw_only=True):
     rows: dict[bytes, bytes] = {}
     moved: Moved | None = None
     block: SealedBlock | None = None
+    destroys: Destroyed | None = None
     new_keys: Sequence[NewKey] = ()
 
     def size(self) -> int:

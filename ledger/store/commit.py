@@ -337,6 +337,10 @@ class _Transaction:
             written.append(("records", arrays))
         if rows:
             written.append(("rows", (uuids(list(rows)), byteas(list(rows.values())))))
+        destroyed = [a.destroys for a in self.written if a.destroys is not None]
+        if destroyed:
+            written.append(("destroyed", (uuids([key_id for d in destroyed for key_id, _ in d.keys]),)))
+            written.append(("answered", (texts([d.submission for d in destroyed if d.submission is not None]),)))
         blocks = [a.block for a in self.written if a.block is not None]
         if blocks:
             arrays = (
@@ -397,6 +401,8 @@ _WRITES = {
     "keys": "insert into vault.keys (key_id, subject, class, wrapped, wrapped_by, created_at)"
     f" select k, s, c, w, b, {_US} from unnest(%s::uuid[], %s::text[], %s::text[], %s::bytea[], %s::bytea[])"
     " as n(k, s, c, w, b)",
+    "destroyed": "delete from vault.keys where key_id = any(%s::uuid[])",
+    "answered": "delete from ledger.responses where submission = any(%s::text[])",
     "responses": "insert into ledger.responses (submission, chunk, block_id, key_id, block)"
     " select * from unnest(%s::text[], %s::bigint[], %s::uuid[], %s::uuid[], %s::bytea[])",
     "positions": "insert into tracking.positions (application_name, notification_id)"

@@ -67,6 +67,7 @@ _GRANTS: dict[str, dict[str, Sequence[Role]]] = {
     "ledger.records": {"SELECT": _FOLD, "INSERT": _WRITE, "UPDATE": _WRITE},
     "ledger.answers": {"SELECT": _WRITE, "INSERT": _WRITE, "UPDATE": _WRITE},
     "ledger.responses": {"SELECT": _WRITE, "INSERT": _WRITE, "DELETE": _WRITE},
+    "ledger.uploads": {"SELECT": _WRITE, "INSERT": _WRITE, "UPDATE": _WRITE, "DELETE": _WRITE},
     "ledger.tokens": {"SELECT": _WRITE, "INSERT": _WRITE, "UPDATE": _WRITE},
     "ledger.student_numbers": {"USAGE": _WRITE},
     "ledger.forget_answers(timestamp with time zone)": {"EXECUTE": _WRITE},

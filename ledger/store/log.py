@@ -16,11 +16,12 @@ from eventsourcing.persistence import InfrastructureFactory, Mapper, Persistence
 from eventsourcing.postgres import BasePostgresFactory, PostgresFactory
 from eventsourcing.utils import Environment
 
-from ledger.errors import IntegrityBroken, LogBroken, StoreUnavailable
+from ledger.errors import IntegrityBroken, LedgerError, LogBroken, StoreUnavailable
 from ledger.events import Recorded, Sealed
 from ledger.ids import Uuid7Source
-from ledger.store import canonical
+from ledger.store import arrays, canonical
 from ledger.store.append import Append, Block, Receipt, SealedAppend, SealedBlock, SealedPart
+from ledger.store.commit import commit_group
 from ledger.store.database import Database, Role, translate
 from ledger.store.datastore import RoleDatastore
 from ledger.store.mapper import Draft, LedgerMapper, SealedEvent, SealedNotification, open_field, seal_field
@@ -66,6 +67,8 @@ class Log(Application[str]):
         self.vault = vault
         self.channel = f"{log}_events"
         self._ids = ids
+        self._clock = clock
+        self._database = database
         self._datastore = RoleDatastore(database.conninfo(role, name=f"sojourn {log}"), schema=log)
         with _available():
             super().__init__({"COMPRESSOR_TOPIC": "", "CIPHER_TOPIC": ""})
@@ -136,6 +139,23 @@ class Log(Application[str]):
         """Write, and wait until it is durable. Raises StaleDecision, IdempotencyKeyReused, StoreUnavailable, …"""
         return self.sequencer.submit(self.seal(append)).result()
 
+    def dispose(self, append: Append) -> Receipt:
+        """Write an append that destroys keys: as the disposer, on a connection of its own.
+
+        Whoever opens something sealed by them from now on finds nothing. Raises as ``append``.
+        """
+        sealed = self.seal(append)
+        with _available(), self._database.connect(Role.DISPOSER, name=f"sojourn {self.log_name} disposal") as conn:
+            arrays.register(conn)
+            (outcome,) = commit_group(conn, self.log_name, [sealed], self._clock())
+        # The keys are gone and the log says so.
+        if isinstance(outcome, LedgerError):
+            raise outcome
+        if append.destroys is not None:
+            for _, subject in append.destroys.keys:
+                self.vault.forget(subject)
+        return outcome
+
     def seal(self, append: Append) -> SealedAppend:
         """Seal an append, making keys as needed; may read the vault."""
         subjects = {
@@ -189,6 +209,7 @@ class Log(Application[str]):
             opened=append.opened,
             rows=append.rows,
             moved=append.moved,
+            destroys=append.destroys,
             block=None if append.block is None else self._sealed_block(append.block, keys),
             new_keys=new_keys,
         )

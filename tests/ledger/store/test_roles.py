@@ -213,6 +213,7 @@ PRIVILEGES: dict[str, dict[str, set[Role]]] = {
     "ledger.records": {"SELECT": {*WRITERS, Role.PROJECTOR}, "INSERT": WRITERS, "UPDATE": WRITERS},
     "ledger.answers": {"SELECT": WRITERS, "INSERT": WRITERS, "UPDATE": WRITERS},
     "ledger.responses": {"SELECT": WRITERS, "INSERT": WRITERS, "DELETE": WRITERS},
+    "ledger.uploads": {"SELECT": WRITERS, "INSERT": WRITERS, "UPDATE": WRITERS, "DELETE": WRITERS},
     "ledger.tokens": {"SELECT": WRITERS, "INSERT": WRITERS, "UPDATE": WRITERS},
     "ledger.student_numbers": {"USAGE": WRITERS},
     "ledger.forget_answers(timestamp with time zone)": {"EXECUTE": WRITERS},

@@ -1,0 +1,109 @@
+"""The timekeeper: what is due because time has passed, and no event says so.
+
+Invariant: one is active, by lock; and what it does, it does once, whoever does it: each duty is an append that the
+log refuses a second time. It looks when it starts and then every so often. Nothing depends on the hour of the look:
+what is due stays due.
+
+Its duties so far: what is kept of a submission for ``response_days`` goes (its spool's key, answers, refused values of
+unknown records), and so do the first answers to idempotency keys after 90 days.
+"""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+import psycopg
+import structlog
+from psycopg.rows import tuple_row
+
+from ledger.errors import LedgerError, StaleDecision
+from ledger.events import Meta
+from ledger.events.retention import KeyDestroyed
+from ledger.events.submission import SubmissionCompleted, SubmissionRefused
+from ledger.jurisdiction import Profile
+from ledger.store.append import Append, Destroyed, Part
+from ledger.store.database import Database, Role, translated
+from ledger.store.following import try_lock
+from ledger.store.log import Log
+from ledger.store.vault import LEDGER
+
+ACTOR = "timekeeper"
+LOOK_EVERY_S = 600.0
+ANSWERS_KEPT = timedelta(days=90)
+_log = structlog.get_logger(__name__)
+
+
+class Due(NamedTuple):
+    """A submission whose days are over."""
+
+    submission: str
+    key_id: bytes
+
+
+class Timekeeper:
+    """Looks what is due, and does it. log: of the ledger. profile: of a state. clock: now, UTC."""
+
+    def __init__(
+        self, database: Database, log: Log, profile: Callable[[str], Profile], clock: Callable[[], datetime]
+    ) -> None:
+        self._database = database
+        self._log = log
+        self._profile = profile
+        self._clock = clock
+
+    def keep_time(self, stop: threading.Event) -> None:
+        """Look every so often until told to stop. What fails is told, and is due again at the next look."""
+        while not stop.is_set():
+            try:
+                self.look()
+            except LedgerError as error:
+                _log.warning("timekeeper waits", error=error.code)
+            stop.wait(LOOK_EVERY_S)
+
+    def look(self) -> list[str]:
+        """Do what is due now; the submissions whose answers went. Nothing where another process is at it.
+
+        Raises StoreUnavailable.
+        """
+        with translated(), self._database.connect(Role.WRITER, name="sojourn timekeeper") as conn:
+            conn.autocommit = True
+            if not try_lock(conn, ACTOR):
+                return []
+            conn.execute("select ledger.forget_answers(%s)", (self._clock() - ANSWERS_KEPT,))
+            return [due.submission for due in list(self._due(conn)) if self._destroy(due)]
+
+    def _due(self, conn: psycopg.Connection[object]) -> Iterator[Due]:
+        now = self._clock()
+        with conn.cursor(row_factory=tuple_row) as cursor:
+            cursor.execute("select subject, key_id, created_at from vault.keys where class = 'submission' order by 3")
+            kept: list[tuple[str, uuid.UUID, datetime]] = cursor.fetchall()
+        for submission, key_id, made_at in kept:
+            days = timedelta(days=self._profile(submission[:2]).response_days)
+            # The days count from the answer. A submission that was never answered counts from when it began.
+            if made_at + days < now and (self._answered_at(submission) or made_at) + days < now:
+                yield Due(submission, key_id.bytes)
+
+    def _answered_at(self, submission: str) -> datetime | None:
+        state, _, instant = submission.partition("-")
+        answered = [
+            recorded.recorded_at
+            for recorded in self._log.read_stream(f"submission/{state}/{instant}")
+            if isinstance(recorded.event, SubmissionCompleted | SubmissionRefused)
+        ]
+        return max(answered, default=None)
+
+    def _destroy(self, due: Due) -> bool:
+        """The key's row, the answers that it sealed, and the event that says so, in one transaction."""
+        destroyed = KeyDestroyed(key_ids=[due.key_id.hex()], schedule="response_days", submission=due.submission)
+        # The stream is new, so a second time is refused.
+        part = Part(stream=f"retention/{due.key_id.hex()}", subject=LEDGER[0], expected=0, events=[destroyed])
+        keys = [(due.key_id, (due.submission, "submission"))]
+        try:
+            self._log.dispose(Append(parts=[part], meta=Meta(actor=ACTOR), destroys=Destroyed(keys, due.submission)))
+        except StaleDecision:
+            return False
+        return True

@@ -1,0 +1,152 @@
+"""What time brings: answers are kept for so many days, and then their key goes, once and provably."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from ledger.application import Ledger
+from ledger.errors import LedgerError
+from ledger.events import Meta
+from ledger.events.retention import KeyDestroyed
+from ledger.intake.response import RowAnswer
+from ledger.intake.submission import submit
+from ledger.jurisdiction import SetProfile
+from ledger.reactors.timekeeper import ACTOR, Timekeeper
+from ledger.store.append import Append, Part
+from ledger.store.database import Database, Role
+from ledger.store.following import try_lock
+from ledger.store.vault import LEDGER
+from support.files import student, write
+
+SUBMISSION = "OR-20250902020000000"
+BEGUN = datetime(2025, 9, 2, 12, tzinfo=UTC)
+NewLedger = Callable[..., Ledger]
+
+
+class Hands:
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.now = BEGUN
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+def hands() -> Hands:
+    return Hands()
+
+
+@pytest.fixture
+def ours(database: Database, new_ledger: NewLedger, hands: Hands, tmp_path: Path) -> Ledger:
+    """A ledger with one submission, of which one value was refused."""
+    ledger = new_ledger(database, clock=hands)
+    submit(ledger, write(tmp_path / "1.txt", student(1, "E|001|20250623|99|Valor")), "nightly")
+    # The vault's clock is the machine's: the key is as old as the test says.
+    with database.connect() as conn:
+        conn.execute("update vault.keys set created_at = %s", (BEGUN,))
+    return ledger
+
+
+def timekeeper(ledger: Ledger, hands: Hands) -> Timekeeper:
+    return Timekeeper(ledger.database, ledger.log, ledger.profile, hands)
+
+
+def answers(ledger: Ledger, path: Path) -> list[RowAnswer]:
+    told: list[RowAnswer] = []
+    submit(ledger, path, "nightly", answer=told.append)
+    return told
+
+
+def destroyed(ledger: Ledger) -> list[KeyDestroyed]:
+    return [r.event for r in ledger.log.read(0, 1_000) if isinstance(r.event, KeyDestroyed)]
+
+
+def test_answers_are_kept_for_their_days_and_no_longer(ours: Ledger, hands: Hands, tmp_path: Path) -> None:
+    hands.now = BEGUN + timedelta(days=30)
+    assert timekeeper(ours, hands).look() == []
+    assert len(answers(ours, tmp_path / "1.txt")) == 4
+    hands.now = BEGUN + timedelta(days=30, seconds=1)
+    assert timekeeper(ours, hands).look() == [SUBMISSION]
+    assert answers(ours, tmp_path / "1.txt") == []
+    (event,) = destroyed(ours)
+    assert (event.submission, event.schedule) == (SUBMISSION, "response_days")
+    with ours.database.connect(Role.WRITER) as conn:
+        assert conn.execute("select count(*) from ledger.responses").fetchone() == (0,)
+        assert conn.execute("select count(*) from vault.keys where class = 'submission'").fetchone() == (0,)
+        assert conn.execute("select count(*) from vault.keys where class = 'education'").fetchone() == (1,)
+
+
+def test_what_is_done_is_done_once(ours: Ledger, hands: Hands) -> None:
+    hands.now = BEGUN + timedelta(days=31)
+    assert timekeeper(ours, hands).look() == [SUBMISSION]
+    assert timekeeper(ours, hands).look() == []
+    assert len(destroyed(ours)) == 1
+
+
+def test_a_state_says_how_long_its_answers_are_kept(ours: Ledger, hands: Hands) -> None:
+    ours.set_jurisdiction(
+        "OR", SetProfile(state="OR", time_zone="America/Los_Angeles", response_days=2), Meta(actor="x")
+    )
+    hands.now = BEGUN + timedelta(days=2, seconds=1)
+    assert timekeeper(ours, hands).look() == [SUBMISSION]
+
+
+def test_while_one_is_at_it_another_leaves_it_be(ours: Ledger, hands: Hands) -> None:
+    hands.now = BEGUN + timedelta(days=31)
+    with ours.database.connect(Role.WRITER) as conn:
+        conn.autocommit = True
+        assert try_lock(conn, ACTOR)
+        assert timekeeper(ours, hands).look() == []
+    assert timekeeper(ours, hands).look() == [SUBMISSION]
+
+
+def test_a_key_goes_only_with_the_event_that_says_so(ours: Ledger, hands: Hands) -> None:
+    with ours.database.connect(Role.WRITER) as conn:
+        row = conn.execute("select key_id from vault.keys where class = 'submission'").fetchone()
+    assert row is not None
+    stream = f"retention/{row[0].hex}"
+    taken = KeyDestroyed(key_ids=[row[0].hex], schedule="response_days", submission=SUBMISSION)
+    ours.log.append(
+        Append(parts=[Part(stream=stream, subject=LEDGER[0], expected=0, events=[taken])], meta=Meta(actor="x"))
+    )
+    hands.now = BEGUN + timedelta(days=31)
+    assert timekeeper(ours, hands).look() == []
+    with ours.database.connect(Role.WRITER) as conn:
+        assert conn.execute("select count(*) from vault.keys where class = 'submission'").fetchone() == (1,)
+
+
+def test_the_writer_cannot_destroy_a_key(ours: Ledger) -> None:
+    with ours.database.connect(Role.WRITER) as conn, pytest.raises(Exception, match="permission denied"):
+        conn.execute("delete from vault.keys where class = 'submission'")
+
+
+def test_first_answers_to_keys_go_after_ninety_days(ours: Ledger, hands: Hands) -> None:
+    with ours.database.connect() as conn:
+        conn.execute(
+            "insert into ledger.answers (scope, key, request_hash, status, position, ids, answered_at)"
+            " values ('token a', 'old', '', 200, 1, '{}', now() - interval '91 days'),"
+            " ('token a', 'new', '', 200, 1, '{}', now() - interval '89 days')"
+        )
+    hands.now = datetime.now(UTC)
+    timekeeper(ours, hands).look()
+    with ours.database.connect(Role.WRITER) as conn:
+        assert conn.execute("select key from ledger.answers").fetchall() == [("new",)]
+
+
+def test_what_fails_is_due_again(ours: Ledger, hands: Hands, monkeypatch: pytest.MonkeyPatch) -> None:
+    hands.now = BEGUN + timedelta(days=31)
+
+    def away(_: Append) -> None:
+        raise LedgerError("PostgreSQL is away.", remedy="Wait.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ours.log, "dispose", away)
+        with pytest.raises(LedgerError):
+            timekeeper(ours, hands).look()
+    assert timekeeper(ours, hands).look() == [SUBMISSION]
