@@ -5,12 +5,14 @@ Invariant: everything it needs is in ``Services``; it reads no setting and opens
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from importlib.metadata import version
 from typing import Any, Final
 
 import orjson
+import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -44,6 +46,8 @@ STATUSES: Final = {
 }
 """Problems that a method may answer."""
 
+log = structlog.get_logger()
+
 _TAGS: Final = [
     {"name": "students", "description": "The consolidated record. Every answer is a disclosure, recorded first."},
     {"name": "records", "description": "What a state sends, by the rules of its file."},
@@ -63,6 +67,7 @@ def create_app(services: Services) -> FastAPI:
                 await pool.open(wait=False)
                 stack.push_async_callback(pool.close)
             await stack.enter_async_context(services.announcements.listening())
+            stack.enter_context(_quiet(asyncio.get_running_loop()))
             yield
 
     app = FastAPI(
@@ -82,7 +87,7 @@ def create_app(services: Services) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.services = services
-    app.state.students = students.reader_over(services)
+    app.state.students = students.looks_over(services)
     app.state.profiles = Profiles(services.ledger)
     for kind in (LedgerError, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, problems.answer)
@@ -93,6 +98,25 @@ def create_app(services: Services) -> FastAPI:
     app.openapi = schema.read
     app.router.routes.append(Direct("/openapi.json", schema.answer, include_in_schema=False))
     return app
+
+
+@contextlib.contextmanager
+def _quiet(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+    """Log what the event loop has to say of an error that nobody waited for, without its words.
+
+    Its own handler writes the error, or the arguments of a callback, into the message, which a log takes as it is.
+    """
+
+    def tell(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        said = " ".join(str(context.get("message", "")).split()[:3])  # which kind of trouble; then values may begin
+        log.error("event-loop", said=said, exc_info=context.get("exception"))
+
+    before = loop.get_exception_handler()
+    loop.set_exception_handler(tell)
+    try:
+        yield
+    finally:
+        loop.set_exception_handler(before)
 
 
 class _Schema:

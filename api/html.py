@@ -55,14 +55,14 @@ def table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[object]], 
     return element("div", whole, class_="table", tabindex="0", role="region", aria_label=caption)
 
 
-def page(title: str, *content: object, practice: bool, status: int = 200) -> Response:
-    """A whole page."""
+def page(title: str, *content: object, practice: bool, heading: str | None = None, status: int = 200) -> Response:
+    """A whole page. heading: its first words, where they may not be its title, which a browser keeps."""
     text = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<title>{escaped(title)} · Sojourn</title><link rel="stylesheet" href="/style.css"></head><body>'
         '<a class="skip" href="#main">Skip to the content</a>'
         f"{_PRACTICE if practice else ''}"
-        f'<main id="main"><h1>{escaped(title)}</h1>{joined(content)}</main></body></html>'
+        f'<main id="main"><h1>{escaped(heading or title)}</h1>{joined(content)}</main></body></html>'
     )
     return Response(text, status, {"Cache-Control": "private, no-cache"}, "text/html; charset=utf-8")

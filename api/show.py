@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import date, datetime
 from typing import Final, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
@@ -88,10 +88,19 @@ def sections_of(principal: Principal, view: View) -> tuple[str, ...]:  # noqa: A
     return tuple(view.sections)
 
 
-def day_of(principal: Principal, states: Sequence[str], now: datetime) -> date:
+ZoneOf = Callable[[str], Awaitable[str]]
+"""A state's time zone, as its profile has it."""
+
+
+async def usual_zone_of(state: str) -> str:
+    """The zone of a state that never set its own."""
+    return default_profile(state).time_zone
+
+
+async def day_of(principal: Principal, states: Sequence[str], now: datetime, zone_of: ZoneOf) -> date:
     """The day that it is for the reader: in her own state, else in the first that keeps a record (V30)."""
     state = principal.state or next(iter(states), None)
-    zone = (default_profile(state) if state is not None else DEFAULT).time_zone
+    zone = DEFAULT.time_zone if state is None else await zone_of(state)
     return now.astimezone(ZoneInfo(zone)).date()
 
 
@@ -105,11 +114,12 @@ async def show(
     access: Log,
     request_id: str,
     now: datetime,
+    zone_of: ZoneOf = usual_zone_of,
     known: str = "",
 ) -> Shown:
     """Show a student to a principal: read, decide the sections, make the entries durable, render.
 
-    student_id: any id ever issued. known: the reader's If-None-Match. now: UTC.
+    student_id: any id ever issued. now: UTC. zone_of: by which the day is told. known: the reader's If-None-Match.
 
     Errors: NotFound where the id was never issued; StoreUnavailable, and then nothing was shown.
     """
@@ -117,7 +127,7 @@ async def show(
     if found is None:
         raise NotFound("No student has this id.", remedy="Compare it with where it was read, or search.")
     sections = sections_of(principal, view)
-    day = day_of(principal, found.states, now)
+    day = await day_of(principal, found.states, now, zone_of)
     etag = f'"{found.tag}-{".".join(sections)}-{day.isoformat()}"'
     not_modified = etag in known and _matches(etag, known)
     disclosed = Disclosed(

@@ -11,10 +11,11 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import psycopg
-from psycopg.rows import tuple_row
 
 from ledger.events import Recorded
 from ledger.events.disclosure import EVENTS, BulkDisclosed, Disclosed, DisclosureRefused
+from projections import as_of
+from projections.as_of import AsOf
 from projections.projection import Projection, statement
 
 # -- table
@@ -135,31 +136,34 @@ _TYPES = ("int8", "text", "timestamptz", *["text"] * 8, "text[]", "text", "text"
 
 # -- queries
 
-OF_RECORDS = (
+OF_RECORDS = as_of.query(
+    "disclosures",
+    "disclosures",
     "select position, record, recorded_at, outcome, student_id, actor, role, organisation, purpose, basis, view,"
     " sections, rule, request, ledger_position from disclosures.disclosures"
-    " where record = any(%s) and (position, record) < (%s, %s) order by position desc, record desc limit %s"
+    " where record = any(%s) and (position, record) < (%s, %s) order by position desc, record desc limit %s",
+    " order by found.position desc, found.record desc",
 )
 _NEWEST = Cursor(2**62, "")
 
 
 async def of_records(
     conn: psycopg.AsyncConnection[Any], records: Iterable[str], *, before: Cursor | None = None, limit: int = 100
-) -> list[Disclosure]:
-    """Who saw these records (all of a student's), newest first. before: cursor of the last row of the page before."""
-    cursor = conn.cursor(row_factory=tuple_row)
-    rows = await (await cursor.execute(OF_RECORDS, (list(records), *(before or _NEWEST), limit))).fetchall()
-    return [Disclosure(*row) for row in rows]
+) -> tuple[AsOf, list[Disclosure]]:
+    """What is reflected, and who saw these records (all of a student's), newest first.
+
+    conn: in autocommit. before: cursor of the last row of the page before. Raises StoreUnavailable.
+    """
+    reflected, rows = await as_of.ask(conn, OF_RECORDS, (list(records), *(before or _NEWEST), limit))
+    return reflected, [Disclosure(*row) for row in rows]
 
 
 def find(
     conn: psycopg.Connection[Any], records: Iterable[str], *, before: Cursor | None = None, limit: int = 100
 ) -> list[Disclosure]:
-    """As ``of_records``, for the command line."""
-    cursor = conn.cursor(row_factory=tuple_row)
-    return [
-        Disclosure(*row) for row in cursor.execute(OF_RECORDS, (list(records), *(before or _NEWEST), limit)).fetchall()
-    ]
+    """The rows of ``of_records``, for the command line."""
+    _, rows = as_of.ask_now(conn, OF_RECORDS, (list(records), *(before or _NEWEST), limit))
+    return [Disclosure(*row) for row in rows]
 
 
 PROJECTION = Projection(

@@ -18,6 +18,8 @@ from ledger.errors import LogBroken
 from ledger.events import Recorded
 from ledger.events.record import EVENTS, RecordOpened
 from ledger.store.arrays import byteas, int8s, texts
+from projections import as_of
+from projections.as_of import AsOf
 from projections.consolidation import SECTIONS, Record, Student, consolidate, record_of, tell
 from projections.projection import Projection, statement
 
@@ -67,7 +69,7 @@ alter table {schema}.students alter column provenance set statistics 0;
 
 class StudentRow(NamedTuple):
     """asked: the id that was asked for; student_id: the one that is shown. position: of the last event that touched
-    the student. sections: name to ready JSON."""
+    the student. sections: name to ready JSON. as_of: what the read model reflected when this was read."""
 
     asked: str
     student_id: str
@@ -75,6 +77,7 @@ class StudentRow(NamedTuple):
     status: str
     position: int
     sections: dict[str, bytes]
+    as_of: AsOf
 
 
 class ListedRecord(NamedTuple):
@@ -213,28 +216,25 @@ set records = excluded.records, status = excluded.status, position = excluded.po
 
 # -- queries
 
-_COLUMNS = "s.student_id, s.records, s.status, s.position, s.core, s.contacts, s.health, s.provenance"
-STUDENT = f"select i.minted, {_COLUMNS} from students.ids i join students.students s using (student_id)"
-ONE = f"{STUDENT} where i.minted = %s"
-MANY = f"{STUDENT} where i.minted = any(%s)"
+STUDENTS = as_of.query(
+    "students",
+    "students",
+    "select i.minted, s.student_id, s.records, s.status, s.position, s.core, s.contacts, s.health, s.provenance"
+    " from students.ids i join students.students s using (student_id) where i.minted = any(%s)",
+)
 LISTING = "select state, state_student_id, student_id, record from students.records order by state, state_student_id"
 COUNTS = "select state, status, count(*) from students.records group by state, status order by state, status"
 SAMPLE = "select student_id from students.students where status = 'open' order by student_id limit %s"
 RECORDS = "select s.records from students.ids i join students.students s using (student_id) where i.minted = %s"
 
 
-async def student(conn: psycopg.AsyncConnection[Any], student_id: str) -> StudentRow | None:
-    """The student that an id shows now; None where it was never minted."""
-    cursor = conn.cursor(binary=True, row_factory=tuple_row)
-    row = await (await cursor.execute(ONE, (student_id,))).fetchone()
-    return _row(row) if row else None
+async def students(conn: psycopg.AsyncConnection[Any], ids: Sequence[str]) -> tuple[AsOf, dict[str, StudentRow]]:
+    """What is reflected, and the students that ids show now: id asked for to student. Ids never minted are left out.
 
-
-async def students(conn: psycopg.AsyncConnection[Any], ids: Sequence[str]) -> dict[str, StudentRow]:
-    """Many at once: id asked for to student; ids never minted are left out."""
-    cursor = conn.cursor(binary=True, row_factory=tuple_row)
-    rows = await (await cursor.execute(MANY, (list(ids),))).fetchall()
-    return {row[0]: _row(row) for row in rows}
+    conn: in autocommit. Raises StoreUnavailable.
+    """
+    reflected, rows = await as_of.ask(conn, STUDENTS, (list(ids),))
+    return reflected, {row[0]: _row(row, reflected) for row in rows}
 
 
 async def record_ids(conn: psycopg.AsyncConnection[Any], student_id: str) -> list[str]:
@@ -256,9 +256,9 @@ async def sample(conn: psycopg.AsyncConnection[Any], limit: int) -> list[str]:
 
 
 def find(conn: psycopg.Connection[Any], student_id: str) -> StudentRow | None:
-    """As ``student``, for the command line."""
-    row = conn.cursor(binary=True, row_factory=tuple_row).execute(ONE, (student_id,)).fetchone()
-    return _row(row) if row else None
+    """The student that an id shows now, None where it was never minted: for the command line. conn: in autocommit."""
+    reflected, rows = as_of.ask_now(conn, STUDENTS, ([student_id],))
+    return _row(rows[0], reflected) if rows else None
 
 
 def listing(conn: psycopg.Connection[Any]) -> Iterator[ListedRecord]:
@@ -269,8 +269,8 @@ def listing(conn: psycopg.Connection[Any]) -> Iterator[ListedRecord]:
             yield ListedRecord(*row)
 
 
-def _row(row: tuple[Any, ...]) -> StudentRow:
-    return StudentRow(row[0], row[1], row[2], row[3], row[4], dict(zip(SECTIONS, row[5:], strict=True)))
+def _row(row: tuple[Any, ...], reflected: AsOf) -> StudentRow:
+    return StudentRow(row[0], row[1], row[2], row[3], row[4], dict(zip(SECTIONS, row[5:], strict=True)), reflected)
 
 
 PROJECTION = Projection(

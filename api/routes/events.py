@@ -2,7 +2,7 @@
 
 Invariant: every position once, in order, without gaps; ids, types and links only. It reads the clear columns, so no
 body is opened and no child's data can be in it. A client that falls behind or goes away comes back with the last
-position that it has seen.
+position that it has seen. A stream lives no longer than the token that it was opened with.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from starlette.responses import Response
 
 from api.openapi import operation_id
 from api.principals import principal_of
-from api.problems import Fault, Invalid
+from api.problems import Fault, Invalid, NotSignedIn
 from api.schemas.answers import EventPage
 from api.services import Services, services_of
 from ledger import telemetry
@@ -98,7 +98,7 @@ async def feed(
     services = services_of(request)
     if "text/event-stream" in request.headers.get("accept", ""):
         start = after if last_event_id is None else _seen(last_event_id)
-        return EventSourceResponse(_follow(services, start), ping=HEARTBEAT_S)
+        return EventSourceResponse(_follow(request, start), ping=HEARTBEAT_S)
     entries = await page(services, after, limit)
     last = entries[-1].position if entries else after
     async with services.feed.connection() as connection:
@@ -113,10 +113,14 @@ async def feed(
     return Response(orjson.dumps(body), media_type="application/json", headers={"Cache-Control": "private, no-cache"})
 
 
-async def _follow(services: Services, after: int) -> AsyncIterator[ServerSentEvent]:
-    """What is there, then what comes: woken by the announcement of a new head, never by a clock."""
+async def _follow(request: Request, after: int) -> AsyncIterator[ServerSentEvent]:
+    """What is there, then what comes: woken by the announcement of a new head, never by a clock.
+
+    It ends with the token that began it: that is looked at before each page, and as often as the client is kept alive.
+    """
+    services = services_of(request)
     with telemetry.FEED_STREAMS_OPEN.track_inprogress():
-        while True:
+        while await _still_signed_in(request):
             entries = await page(services, after, PAGE_MAX)
             for entry in entries:
                 yield ServerSentEvent(
@@ -126,7 +130,18 @@ async def _follow(services: Services, after: int) -> AsyncIterator[ServerSentEve
                 )
                 after = entry.position
             if len(entries) < PAGE_MAX:
-                await services.announcements.reached("ledger", after + 1)
+                while not await services.announcements.reached("ledger", after + 1, HEARTBEAT_S):
+                    if not await _still_signed_in(request):
+                        return
+
+
+async def _still_signed_in(request: Request) -> bool:
+    """Whether the token still holds. Raises psycopg.Error where that cannot be found out, and the stream breaks off."""
+    try:
+        await principal_of(request)
+    except NotSignedIn:
+        return False
+    return True
 
 
 def _seen(last_event_id: str) -> int:

@@ -19,6 +19,7 @@ from psycopg_pool import PoolTimeout
 from starlette.responses import PlainTextResponse, Response
 
 from api.openapi import operation_id
+from api.reading import ask
 from api.schemas.answers import Health
 from api.services import Check, Services, services_of
 from ledger import telemetry
@@ -93,8 +94,8 @@ async def lag(services: Services) -> dict[str, dict[str, int]] | str:
                 "select 'ledger', position from ledger.head union all select 'access', position from access.head"
             )
             heads = dict(await cursor.fetchall())
-        async with asyncio.timeout(CHECK_TIMEOUT_S), services.reads.connection() as connection:
-            await connection.execute("select 1")
+        async with asyncio.timeout(CHECK_TIMEOUT_S):
+            await ask(services.reads, lambda connection: connection.execute("select 1"))
     except (psycopg.Error, PoolTimeout, TimeoutError) as error:
         return f"PostgreSQL does not answer ({type(error).__name__}). See that it runs and has connections free."
     return {

@@ -21,8 +21,9 @@ from api.html import Markup, element, joined, link, page, table
 from api.openapi import Direct, operation_id
 from api.principals import visitor_of
 from api.problems import NoSuchPath, families
+from api.reading import ask
 from api.routes.health import lag
-from api.routes.students import StudentView, show_student
+from api.routes.students import Reader, StudentView, show_student
 from api.services import Services, services_of
 from ledger.mde import TABLES
 from projections import students
@@ -49,9 +50,8 @@ async def home(request: Request) -> Response:
 
 
 async def _loaded(services: Services) -> Markup:
-    async with services.reads.connection() as connection:
-        counts = await students.counts(connection)
-        samples = await students.sample(connection, SAMPLES)
+    counts = await ask(services.reads, students.counts)
+    samples = await ask(services.reads, lambda connection: students.sample(connection, SAMPLES))
     lags = await lag(services)
     states = sorted({count.state for count in counts})
     records = {(count.state, count.status): count.records for count in counts}
@@ -82,7 +82,7 @@ async def student_page(request: Request) -> Response:
     principal = await visitor_of(request)
     request.scope["sojourn.principal"] = principal.name
     services = services_of(request)
-    shown = await show_student(request, principal, _StudentPage(request.app.state.students, practice=services.practice))
+    shown = await show_student(request, principal, lambda reader: _StudentPage(reader, practice=services.practice))
     headers = {"ETag": shown.etag, "Cache-Control": "private, no-cache"}
     if shown.body is None:
         return Response(status_code=304, headers=headers)
@@ -94,7 +94,7 @@ class _StudentPage(StudentView):
 
     name = "student-page"
 
-    def __init__(self, reader: Any, *, practice: bool) -> None:
+    def __init__(self, reader: Reader, *, practice: bool) -> None:
         super().__init__(reader)
         self._practice = practice
 
@@ -123,7 +123,9 @@ class _StudentPage(StudentView):
                 "p", f"As of position {shown['position']} of the ledger, for {shown['day']}. ", link("/", "Start page")
             )
         )
-        return bytes(page(name or shown["student_id"], *parts, practice=self._practice).body)
+        # Titles stay: in the browser's history, its tabs and its list of what was closed. So they name no child.
+        heading = name or shown["student_id"]
+        return bytes(page("Student record", *parts, heading=heading, practice=self._practice).body)
 
 
 _NAME: Final = ("first_name", "middle_name", "last_name_1", "last_name_2", "suffix")

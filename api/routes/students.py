@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 import orjson
-import psycopg
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
@@ -23,54 +22,65 @@ from api.edge import request_id_of
 from api.openapi import AT_LEAST, CURSOR, IF_NONE_MATCH, LIMIT, PURPOSE, STUDENT_ID, Direct, operation, operation_id
 from api.principals import Principal, principal_of
 from api.problems import Fault, Invalid
+from api.reading import ask, at_least
 from api.requests import at_least_of, purpose_of
 from api.schemas.answers import DisclosuresAnswer, RecordsAnswer, StudentAnswer
 from api.services import Services, services_of
 from api.show import SECTIONS, Found, Shown, View, basis_of, show
 from ledger.batching import Batches
-from ledger.errors import ProjectionBehind
 from ledger.ids import is_student_id
 from projections import disclosures, students
+from projections.as_of import AsOf
 from projections.disclosures import Cursor, Disclosure
 from projections.students import StudentRow
 
 router = APIRouter(tags=["students"], route_class=Direct, generate_unique_id_function=operation_id)
 
-WAIT_S: Final = 2.0
-"""How long a read waits for the position it must have reached."""
-
 LIMIT_MAX: Final = 1000
 
-Reader = Batches[str, StudentRow]
+
+class Look(NamedTuple):
+    """What was seen where an id was asked for. row: None where the id was never minted."""
+
+    as_of: AsOf
+    row: StudentRow | None
 
 
-class Behind(ProjectionBehind):
-    """members: the position that was reached, for the problem."""
-
-    def __init__(self, name: str, reached: int, wanted: int) -> None:
-        super().__init__(
-            f"The read model {name} has come to position {reached}, not yet to {wanted}.",
-            remedy="Ask again in a moment.",
-        )
-        self.members = {"position": reached}
+Looks = Batches[str, Look]
 
 
-def reader_over(services: Services) -> Reader:
-    """Reads students by id, those that are asked for together by one query."""
+def looks_over(services: Services) -> Looks:
+    """Looks for students by id, for those that are asked for together by one query."""
 
-    async def read(ids: Sequence[str]) -> dict[str, StudentRow]:
-        async with services.reads.connection() as connection:
-            return await students.students(connection, ids)
+    async def look(ids: Sequence[str]) -> dict[str, Look]:
+        as_of, found = await ask(services.reads, lambda connection: students.students(connection, ids))
+        return {asked: Look(as_of, found.get(asked)) for asked in ids}
 
-    async def read_patiently(ids: Sequence[str]) -> dict[str, StudentRow]:
-        try:
-            return await read(ids)
-        except psycopg.OperationalError:
-            # Likely a connection that died while it lay in the pool: the pool drops it now, and a read harms nothing
-            # when it is done twice. Asking each connection before use would cost every read what this costs one.
-            return await read(ids)
+    return Batches(look)
 
-    return Batches(read_patiently)
+
+class Reader(Protocol):
+    """Finds students by any id ever issued."""
+
+    async def get(self, student_id: str, /) -> StudentRow | None: ...
+
+
+class ReaderFrom:
+    """Finds students as they are at a position of the ledger or later. Raises Behind where that takes too long."""
+
+    def __init__(self, services: Services, looks: Looks, position: int) -> None:
+        self._services = services
+        self._looks = looks
+        self._position = position
+
+    async def get(self, student_id: str, /) -> StudentRow | None:
+        async def look() -> Look:
+            found = await self._looks.get(student_id)
+            assert found is not None, "every id that is asked for is answered"
+            return found
+
+        _, row = await at_least(self._services, students.PROJECTION.name, self._position, look)
+        return row
 
 
 # -- views
@@ -131,7 +141,8 @@ class StudentView:
             return None
         self.dates = _dates(row.sections["core"])
         states = [record.state for record in self.dates.records]
-        return Found(row.student_id, row.records, row.position, str(row.position), states)
+        tag = f"{row.position}.{row.as_of.version}"
+        return Found(row.student_id, row.records, row.position, tag, states)
 
     def render(self, sections: Sequence[str], day: date) -> bytes:
         row = self.row
@@ -184,15 +195,22 @@ class DisclosuresView(StudentView):
         """Waits first for the entries that are durable by now, so that no reader is missing from the answer."""
         async with self._services.feed.connection() as connection:
             row = await (await connection.execute("select position from access.head")).fetchone()
-        await wait_for(self._services, disclosures.PROJECTION.name, row[0] if row else 0)
         found = await super().read(student_id)
         if found is None:
             return None
         before, limit = self._page
-        async with self._services.reads.connection() as connection:
-            self._entries = await disclosures.of_records(connection, found.records, before=before, limit=limit)
+
+        async def entries() -> tuple[AsOf, list[Disclosure]]:
+            return await ask(
+                self._services.reads,
+                lambda connection: disclosures.of_records(connection, found.records, before=before, limit=limit),
+            )
+
+        durable = row[0] if row else 0
+        as_of, self._entries = await at_least(self._services, disclosures.PROJECTION.name, durable, entries)
         first, last = (self._entries[0], self._entries[-1]) if self._entries else (None, None)
-        tag = f"{found.position}.{first.position if first else 0}.{last.position if last else 0}.{limit}"
+        shown = f"{first.position if first else 0}.{last.position if last else 0}"
+        tag = f"{found.tag}.{as_of.version}.{shown}.{limit}"
         return found._replace(tag=tag)
 
     def render(self, sections: Sequence[str], day: date) -> bytes:  # noqa: ARG002 - the shape of every view
@@ -210,13 +228,7 @@ class DisclosuresView(StudentView):
 # -- routes
 
 
-async def wait_for(services: Services, name: str, position: int) -> None:
-    """Return once a read model has come to a position. Raises Behind after ``WAIT_S``."""
-    if position and not await services.announcements.reached(name, position, WAIT_S):
-        raise Behind(name, services.announcements.position(name), position)
-
-
-async def show_student(request: Request, principal: Principal, view: View) -> Shown:
+async def show_student(request: Request, principal: Principal, view: Callable[[Reader], View]) -> Shown:
     """Show what a view makes of the student in the path, to the principal of the request."""
     student_id: str = request.path_params["id"]
     if not is_student_id(student_id):
@@ -226,22 +238,28 @@ async def show_student(request: Request, principal: Principal, view: View) -> Sh
             faults=[Fault("path:id", None, "student-id", "It has not the form of a student id.")],
         )
     services = services_of(request)
+    state = request.app.state
     purpose = purpose_of(request)
-    await wait_for(services, students.PROJECTION.name, at_least_of(request))
+    reader = ReaderFrom(services, state.students, at_least_of(request))
+
+    async def zone_of(of: str) -> str:
+        return (await state.profiles.of(of)).time_zone
+
     return await show(
         principal,
         purpose,
         basis_of(principal),
-        view,
+        view(reader),
         student_id,
         access=services.ledger.access,
         request_id=request_id_of(request),
         now=services.clock(),
+        zone_of=zone_of,
         known=request.headers.get("if-none-match", ""),
     )
 
 
-async def _answer(request: Request, view: View) -> Response:
+async def _answer(request: Request, view: Callable[[Reader], View]) -> Response:
     principal = await principal_of(request)
     request.scope["sojourn.principal"] = principal.name
     shown = await show_student(request, principal, view)
@@ -269,7 +287,7 @@ def _responses(model: type[Any]) -> dict[int | str, dict[str, Any]]:
 )
 async def read_student(request: Request) -> Response:
     """Takes any id ever issued. Each record shown gets a disclosure entry before the answer leaves."""
-    return await _answer(request, StudentView(request.app.state.students))
+    return await _answer(request, StudentView)
 
 
 @router.get(
@@ -280,7 +298,7 @@ async def read_student(request: Request) -> Response:
 )
 async def read_records(request: Request) -> Response:
     """The records that are linked now, each with its state and the state's own id."""
-    return await _answer(request, RecordsView(request.app.state.students))
+    return await _answer(request, RecordsView)
 
 
 @router.get(
@@ -291,8 +309,8 @@ async def read_records(request: Request) -> Response:
 )
 async def read_disclosures(request: Request) -> Response:
     """Complete up to the moment of asking: it waits for entries that are durable already."""
-    view = DisclosuresView(request.app.state.students, services_of(request), _page_of(request))
-    return await _answer(request, view)
+    services = services_of(request)
+    return await _answer(request, lambda reader: DisclosuresView(reader, services, _page_of(request)))
 
 
 def _page_of(request: Request) -> Page:

@@ -8,6 +8,7 @@ slow digest would only slow every request. This module knows no HTTP and no rule
 from __future__ import annotations
 
 import asyncio
+import functools
 import hashlib
 import secrets
 import time
@@ -21,7 +22,7 @@ from psycopg.rows import class_row
 from psycopg_pool import AsyncConnectionPool
 
 from ledger import telemetry
-from ledger.errors import Conflict
+from ledger.errors import Conflict, Refused
 from ledger.store.database import translated
 
 PREFIX: Final = "soj_"
@@ -67,8 +68,11 @@ def create(
 
     connection: as the writer. expires: UTC; absent: ``LIFETIME`` from now.
 
-    Errors: Conflict where a token of that name is there; StoreUnavailable.
+    Errors: Refused for a name that is blank; Conflict where a token of that name is there; StoreUnavailable.
     """
+    if not name.strip():
+        # Every act and every disclosure of the holder would be told of nobody.
+        raise Refused("A token's name must not be blank.", remedy="Say who will act with it.")
     secret = PREFIX + secrets.token_urlsafe(32)
     now = datetime.now(UTC)
     try:
@@ -93,7 +97,7 @@ class Tokens:
         self._pool = pool
         self._ttl_s = ttl_s
         self._cached: dict[str, tuple[float, Token | None]] = {}
-        self._asked: dict[str, asyncio.Future[Token | None]] = {}
+        self._asked: dict[str, asyncio.Task[Token | None]] = {}
 
     async def lookup(self, secret: str) -> Token | None:
         """The token behind a secret, or None where there is none, or it has expired or been revoked.
@@ -112,27 +116,28 @@ class Tokens:
         return token if token is not None and token.holds(datetime.now(UTC)) else None
 
     async def _ask_once(self, secret: str) -> Token | None:
-        """Requests that come while one query runs share its answer: else each expiry of the cache is a stampede."""
+        """Requests that come while one query runs share its answer: else each expiry of the cache is a stampede.
+
+        The query is a task of its own, so that it outlives whoever came first and goes away.
+        """
         running = self._asked.get(secret)
-        if running is not None:
-            return await asyncio.shield(running)
-        future: asyncio.Future[Token | None] = asyncio.get_running_loop().create_future()
-        self._asked[secret] = future
-        try:
-            token = await self._ask(secret)
-        except BaseException as error:
-            future.set_exception(error if isinstance(error, Exception) else ConnectionError("the first asker has gone"))
-            future.exception()  # read once, so that a failure nobody else waits for is not called unretrieved
-            raise
-        else:
-            future.set_result(token)
-            if len(self._cached) >= CACHED_MAX:
-                self._cached.clear()
-            self._cached[secret] = (time.monotonic() + self._ttl_s, token)
-            telemetry.TOKEN_LOOKUPS.labels("unknown" if token is None else "found").inc()
-            return token
-        finally:
-            del self._asked[secret]
+        if running is None:
+            running = self._asked[secret] = asyncio.create_task(self._ask_and_keep(secret), name="token-lookup")
+            running.add_done_callback(functools.partial(self._answered, secret))
+        return await asyncio.shield(running)
+
+    def _answered(self, secret: str, running: asyncio.Task[Token | None]) -> None:
+        del self._asked[secret]
+        if not running.cancelled():
+            running.exception()  # read once, so that a failure nobody waits for any more is not called unretrieved
+
+    async def _ask_and_keep(self, secret: str) -> Token | None:
+        token = await self._ask(secret)
+        if len(self._cached) >= CACHED_MAX:
+            self._cached.clear()
+        self._cached[secret] = (time.monotonic() + self._ttl_s, token)
+        telemetry.TOKEN_LOOKUPS.labels("unknown" if token is None else "found").inc()
+        return token
 
     async def _ask(self, secret: str) -> Token | None:
         async with self._pool.connection() as connection, connection.cursor(row_factory=class_row(Token)) as cursor:

@@ -10,8 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from starlette.testclient import TestClient
 
 from api import bootstrap
+from api.app import create_app
 from api.bootstrap import (
     MASTER_KEY_FILE,
     PRACTICE_FILE,
@@ -171,8 +173,17 @@ def test_services_are_made_of_the_store_s_parts(store: Store) -> None:
             admin.execute("update migrations.alembic_version set version_num = '9999_from_the_future'")
         found = {check.name: check.find() for check in made.checks}
         assert "9999_from_the_future" in (found["schema"] or "")
-    found = {check.name: check.find() for check in made.checks}
-    assert "Restart it" in (found["writer"] or "")
+        assert "Restart it" in (found["schema"] or "")
+    [writer] = [check for check in made.checks if check.name == "writer"]
+    assert "Restart it" in (writer.find() or "")
+
+
+def test_what_anybody_may_ask_opens_no_connection(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """/readyz needs no token: who asks it often must not use up PostgreSQL's connections, nor the administrator's."""
+    with store.ledger() as ledger, TestClient(create_app(services(store, ledger))) as client:
+        assert client.get("/readyz").json()["checks"]["schema"] == "ok"
+        monkeypatch.setattr(store.database, "admin", "host=/nowhere")  # from here on none can be opened
+        assert client.get("/readyz").json()["checks"]["schema"] == "ok"
 
 
 def test_the_keys_of_a_service_are_the_same_in_every_process(store: Store) -> None:
@@ -195,8 +206,6 @@ def test_reads_go_to_the_replica_where_one_is_named(database: Database) -> None:
 
 
 def test_the_app_made_of_them_starts_and_stops(store: Store) -> None:
-    from api.app import create_app
-
     with store.ledger() as ledger:
         app = create_app(services(store, ledger))
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from api.principals import Principal
-from api.show import BASES, SCHOOL_OFFICIAL, Found, Shown, basis_of, day_of, show
+from api.show import BASES, SCHOOL_OFFICIAL, Found, Shown, basis_of, day_of, show, usual_zone_of
 from ledger.errors import NotFound, StoreUnavailable
 from ledger.events.disclosure import Disclosed
 from ledger.store.append import Append, Receipt
@@ -159,12 +159,29 @@ def test_a_record_s_first_entry_asks_the_vault() -> None:
     asyncio.run(story())
 
 
+def day(principal: Principal, states: Sequence[str], now: datetime) -> date:
+    return asyncio.run(day_of(principal, states, now, usual_zone_of))
+
+
 def test_the_day_is_the_reader_s_own() -> None:
     midnight = datetime(2025, 9, 3, 5, 30, tzinfo=UTC)
     stateless = Principal("p", "auditor", None, None, None, "Sojourn")
-    assert day_of(REGISTRAR, ["FL"], midnight) == date(2025, 9, 2), "half past ten in the evening in Oregon"
-    assert day_of(stateless, ["FL"], midnight) == date(2025, 9, 3), "half past one in the morning in Florida"
-    assert day_of(stateless, [], midnight) == date(2025, 9, 3)
+    assert day(REGISTRAR, ["FL"], midnight) == date(2025, 9, 2), "half past ten in the evening in Oregon"
+    assert day(stateless, ["FL"], midnight) == date(2025, 9, 3), "half past one in the morning in Florida"
+    assert day(stateless, [], midnight) == date(2025, 9, 3)
+
+
+def test_the_day_is_told_by_the_clock_that_the_state_has_chosen() -> None:
+    asked: list[str] = []
+
+    async def zone_of(state: str) -> str:
+        asked.append(state)
+        return "Pacific/Honolulu"
+
+    early = datetime(2025, 9, 3, 8, 30, tzinfo=UTC)
+    assert day(REGISTRAR, ["FL"], early) == date(2025, 9, 3)
+    assert asyncio.run(day_of(REGISTRAR, ["FL"], early, zone_of)) == date(2025, 9, 2), "evening in Honolulu"
+    assert asked == ["OR"]
 
 
 def test_every_role_has_a_ground() -> None:

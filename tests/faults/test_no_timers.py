@@ -35,6 +35,7 @@ MAY: dict[str, dict[str, str]] = {
         "reached": "the asker's patience; the feed asks without end",
         "_listen": "pauses while PostgreSQL is away",
     },
+    "api/reading.py": {"at_least": "a replica announces nothing, and the asker's patience"},
     "api/routes/events.py": {},
 }
 """The path of an event from its commit to a reader: file to the functions that may use a timer, and what for."""

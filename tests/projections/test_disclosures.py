@@ -11,6 +11,7 @@ from ledger.application import Ledger
 from ledger.events.disclosure import BulkDisclosed, Disclosed, DisclosureRefused
 from ledger.store.database import Database, Role
 from projections import disclosures
+from projections.as_of import AsOf
 from projections.disclosures import Disclosure, rows_of
 from projections.projection import digest
 from projections.rebuild import Rebuild
@@ -83,10 +84,13 @@ def test_pages_of_all_records_of_a_student_join_without_gap_or_repetition(databa
         async with await psycopg.AsyncConnection.connect(database.conninfo(Role.READER), autocommit=True) as conn:
             pages: list[Disclosure] = []
             before = None
-            while page := await disclosures.of_records(conn, [ONE, TWO], before=before, limit=2):
+            while True:
+                reflected, page = await disclosures.of_records(conn, [ONE, TWO], before=before, limit=2)
+                assert reflected == AsOf(position=5, version=1)
+                if not page:
+                    return pages
                 pages += page
                 before = page[-1].cursor
-            return pages
 
     pages = asyncio.run(ask())
     with reading(database) as conn:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import time
 from collections.abc import Iterator
 
 import httpx2
@@ -10,8 +12,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from api.app import create_app
+from api.routes import events
 from api.services import Services
 from ledger.application import Ledger
+from ledger.store.database import Database
 from support.bodies import ENROLLMENT, VALUES, student
 from support.serving import served
 
@@ -105,3 +109,50 @@ def test_a_stream_gives_what_is_there_and_then_what_comes(services: Services, ma
             assert _positions(lines, 60) == list(range(4, 64))
         with client.stream("GET", "/v1/events?after=1", headers={**follow, "Last-Event-ID": "61"}) as stream:
             assert _positions(stream.iter_lines(), 2) == [62, 63]
+
+
+def _revoke(database: Database, name: str) -> None:
+    with database.connect() as connection:
+        connection.execute("update ledger.tokens set revoked_at = now() where name = %s", (name,))
+
+
+def _events_until_its_end(lines: Iterator[str]) -> list[str]:
+    """The events that a stream gives before it ends, which it must do soon."""
+    found: list[str] = []
+    until = time.monotonic() + 10
+    for line in lines:
+        assert time.monotonic() < until, "it goes on"
+        found += [line] * line.startswith("data:")
+    return found
+
+
+def test_a_stream_whose_token_was_revoked_gives_nothing_that_came_after(
+    services: Services, make_token, database: Database
+) -> None:
+    sender, follower = ({"Authorization": f"Bearer {make_token(name=name)}"} for name in ("sender", "follower"))
+    with served(create_app(services)) as base, httpx2.Client(base_url=base, timeout=10) as client:
+        client.put(RECORD, json=student(), headers=sender).raise_for_status()
+        follow = {**follower, "Accept": "text/event-stream"}
+        with client.stream("GET", "/v1/events", headers=follow) as stream:
+            lines = stream.iter_lines()
+            assert _positions(lines, 3) == [1, 2, 3]
+            _revoke(database, "follower")
+            client.put("/v1/records/OR/OR1", json=student(), headers=sender).raise_for_status()
+            assert not _events_until_its_end(lines)
+        assert client.get("/v1/events", headers=follow).status_code == 401
+
+
+def test_a_stream_whose_token_was_revoked_ends_though_nothing_comes(
+    services: Services, make_token, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "HEARTBEAT_S", 0.2)
+    follow = {"Authorization": f"Bearer {make_token(name='follower')}", "Accept": "text/event-stream"}
+    with (
+        served(create_app(services)) as base,
+        httpx2.Client(base_url=base, timeout=10) as client,
+        client.stream("GET", "/v1/events", headers=follow) as stream,
+    ):
+        lines = stream.iter_lines()
+        assert {line[:6] for line in itertools.islice(lines, 6)} == {": ping", ""}, "while the token holds"
+        _revoke(database, "follower")
+        assert not _events_until_its_end(lines)

@@ -69,6 +69,16 @@ def test_a_database_that_is_away_is_told_and_not_hidden(away: TestClient, databa
         assert read.json()["type"] == "/problems/store-unavailable"
 
 
+def test_reads_that_find_a_dead_connection_do_not_make_it_unready(
+    client: TestClient, services: Services, database: Database
+) -> None:
+    """As after a restart of PostgreSQL: each connection of the pool is dead, and a child can be read all the same."""
+    assert client.get("/readyz").status_code == 200
+    with database.connect() as admin:
+        admin.execute("select pg_terminate_backend(pid, 10000) from pg_stat_activity where usename = 'sojourn_reader'")
+    assert client.get("/readyz").json()["checks"]["database"] == "ok"
+
+
 def test_metrics_tell_heads_and_lags(oregon: TestClient) -> None:
     oregon.put("/v1/records/OR/OR1", json=student())
     text = oregon.get("/metrics").text

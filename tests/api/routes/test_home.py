@@ -52,6 +52,15 @@ def test_a_student_s_page_shows_her_and_is_disclosed(practice: TestClient, ledge
     assert getattr(last.event, "view", "") == "student-page"
 
 
+def test_a_page_s_title_names_no_child(practice: TestClient) -> None:
+    """The browser's history keeps it, and shows it to whoever sits there next."""
+    page = practice.get(_first_student(practice)).text
+    found = re.search(r"<title>(.*?)</title>", page)
+    assert found is not None
+    assert found[1] == "Student record · Sojourn"
+    assert re.search(r"<h1>Marisol .*Abarca</h1>", page), "the page itself does"
+
+
 def test_what_was_sent_is_text_and_never_markup(practice: TestClient) -> None:
     page = practice.get(_first_student(practice)).text
     assert "&lt;b&gt;Ana &amp; Co&lt;/b&gt;" in page

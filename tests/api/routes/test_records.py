@@ -9,6 +9,7 @@ from starlette.testclient import TestClient
 
 from ledger.application import Ledger
 from ledger.events import Meta
+from ledger.events.record import RecordOpened
 from ledger.store.append import Answer, Append
 from support.bodies import CHILD, ENROLLMENT, MOVE, VALUES, student
 
@@ -88,11 +89,38 @@ def test_a_student_without_a_move_is_refused_whole(oregon: TestClient, ledger: L
     assert ledger.log.head() == 0
 
 
-def test_a_body_that_names_another_record_is_refused(oregon: TestClient, ledger: Ledger) -> None:
-    answer = oregon.put(RECORD, json={**student(), "student": {"state_student_identifier": "OR777"}})
+@pytest.mark.parametrize(
+    "named",
+    [
+        {"state_student_identifier": "OR777"},
+        {"reporting_state_code": "CA"},
+        {"reporting_state_code": "CA", "state_student_identifier": "OR777"},
+        {"reporting_state_code": "OR", "state_student_identifier": "OR777"},
+    ],
+)
+def test_a_body_that_names_another_record_is_refused(
+    oregon: TestClient, record: dict[str, Any], ledger: Ledger, named: dict[str, str]
+) -> None:
+    """Also where both are there: else the rows of one child would go to the other."""
+    other = oregon.put("/v1/records/OR/OR777", json=student()).json()
+    before = ledger.log.head()
+    answer = oregon.put(RECORD, json={**student(enrollments=[ENROLLMENT]), "student": named})
     assert answer.status_code == 422
-    assert answer.json()["errors"][0]["pointer"] == "/student/state_student_identifier"
-    assert ledger.log.head() == 0
+    wrong = {f"/student/{key}" for key, value in named.items() if value != "OR"}
+    assert {(error["pointer"], error["rule"]) for error in answer.json()["errors"]} == {
+        (pointer, "address") for pointer in wrong
+    }
+    assert "OR777" not in answer.text
+    assert ledger.log.head() == before == other["position"]
+
+
+def test_a_body_that_says_the_address_again_is_taken(oregon: TestClient, ledger: Ledger) -> None:
+    named = {"reporting_state_code": "OR", "state_student_identifier": " OR5540012 "}
+    answer = oregon.put(RECORD, json={**student(), "student": named})
+    assert answer.status_code == 201
+    [opened, *_] = ledger.log.read_stream(f"record/{answer.json()['record_id']}")
+    assert isinstance(opened.event, RecordOpened)
+    assert (opened.event.state, opened.event.state_student_id) == ("OR", "OR5540012")
 
 
 def test_a_put_does_not_retract(oregon: TestClient) -> None:

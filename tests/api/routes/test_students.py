@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,9 +16,14 @@ from api.services import Services
 from api.show import SECTIONS
 from ledger.application import Ledger
 from ledger.errors import StoreUnavailable
+from ledger.events import Meta
 from ledger.events.disclosure import Disclosed
 from ledger.ids import student_id
+from ledger.jurisdiction import SetProfile
+from ledger.store.database import Database
+from projections import students
 from projections.projectors import Projectors
+from projections.rebuild import Rebuild
 from support.bodies import ENROLLMENT, MOVE, student
 
 RECORD = "/v1/records/OR/OR5540012"
@@ -125,6 +131,20 @@ def test_an_etag_changes_with_the_child_and_with_the_day(oregon: TestClient, chi
     assert answer.status_code == 200
 
 
+@pytest.mark.parametrize("view", ["", "/records"])
+def test_an_etag_changes_with_the_version_of_the_read_model(
+    oregon: TestClient, child: dict[str, Any], ledger: Ledger, database: Database, projectors: Projectors, view: str
+) -> None:
+    """A new declaration may say the same events in other words."""
+    etag = get(oregon, child, view).headers["ETag"]
+    projectors.stop()
+    newer = replace(students.PROJECTION, version=students.PROJECTION.version + 1)
+    Rebuild(newer, database, ledger.log).run()
+    answer = oregon.get(f"/v1/students/{child['student_id']}{view}", headers={"If-None-Match": etag})
+    assert answer.status_code == 200
+    assert answer.headers["ETag"] != etag
+
+
 @pytest.mark.parametrize(
     ("now", "eligible"),
     [
@@ -139,6 +159,17 @@ def test_who_is_eligible_today_is_found_today(
 ) -> None:
     clock.now = now
     assert get(oregon, child).json()["eligible_now"] is eligible
+
+
+def test_today_is_told_by_the_time_zone_of_the_state_s_profile(
+    oregon: TestClient, child: dict[str, Any], clock, ledger: Ledger
+) -> None:
+    clock.now = datetime(2028, 4, 18, 8, 30, tzinfo=UTC)
+    oregon_s_own = SetProfile(state="OR", time_zone="Pacific/Honolulu")  # where it is still the last day
+    ledger.set_jurisdiction("OR", oregon_s_own, Meta(actor="oregon"))
+    oregon.app.state.profiles._kept.clear()  # type: ignore[attr-defined] - a profile may be five seconds old
+    body = get(oregon, child).json()
+    assert (body["day"], body["eligible_now"]) == ("2028-04-17", True)
 
 
 def test_records_say_which_state_keeps_which(oregon: TestClient, child: dict[str, Any]) -> None:
@@ -221,6 +252,11 @@ def test_nobody_reads_without_a_token(client: TestClient, headers: dict[str, str
     answer = client.get(f"/v1/students/{student_id(1)}", headers=headers)
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+@pytest.mark.parametrize("query", ["limit=0", "at_least=-1"])
+def test_who_has_no_token_is_told_so_before_anything_else(client: TestClient, query: str) -> None:
+    assert client.get(f"/v1/students/{student_id(1)}/disclosures?{query}").status_code == 401
 
 
 def test_many_readers_at_once_are_each_recorded(oregon: TestClient, child: dict[str, Any], ledger: Ledger) -> None:

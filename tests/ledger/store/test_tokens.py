@@ -7,10 +7,11 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
+import psycopg
 import pytest
 from psycopg_pool import AsyncConnectionPool
 
-from ledger.errors import Conflict
+from ledger.errors import Conflict, Refused
 from ledger.store.database import Database, Role
 from ledger.store.tokens import PREFIX, Token, Tokens, create
 
@@ -53,6 +54,14 @@ def test_two_tokens_have_two_names(database: Database) -> None:
     make(database)
     with pytest.raises(Conflict):
         make(database)
+
+
+@pytest.mark.parametrize("name", ["", " ", "\t\n", "\u2003"])
+def test_a_token_of_nobody_is_not_made(database: Database, name: str) -> None:
+    with database.connect(Role.WRITER) as connection:
+        with pytest.raises(Refused):
+            create(connection, name=name, role="auditor")
+        assert connection.execute("select count(*) from ledger.tokens").fetchone() == (0,)
 
 
 @pytest.mark.parametrize("secret", ["", "x", "soj_", f"{PREFIX}{'A' * 43}", f"{PREFIX}é", "x" * 5000])
@@ -102,3 +111,39 @@ def test_requests_that_come_together_ask_once(database: Database) -> None:
         return asked
 
     assert ask(database, story) == 1
+
+
+@pytest.mark.parametrize("patient", [True, False], ids=["others wait", "nobody waits"])
+def test_who_asked_first_and_goes_away_takes_the_answer_from_nobody(database: Database, patient: bool) -> None:
+    secret = make(database)
+
+    async def story(tokens: Tokens) -> list[Token | None]:
+        first = asyncio.create_task(tokens.lookup(secret))
+        await asyncio.sleep(0)
+        others = [asyncio.create_task(tokens.lookup(secret)) for _ in range(3 * patient)]
+        await asyncio.sleep(0)
+        first.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+        return [*await asyncio.wait_for(asyncio.gather(*others), 10), await tokens.lookup(secret)]
+
+    found = ask(database, story)
+    assert len(found) == 1 + 3 * patient
+    assert all(found)
+
+
+def test_an_error_is_told_to_all_who_wait_and_the_next_asks_anew(database: Database) -> None:
+    secret = make(database)
+
+    async def story(tokens: Tokens) -> tuple[list[Token | BaseException | None], Token | None]:
+        conninfo, tokens._pool.timeout = tokens._pool.conninfo, 0.3
+        async with tokens._pool.connection() as held:
+            await held.close()
+        tokens._pool.conninfo = "host=/nowhere connect_timeout=1"
+        told = await asyncio.gather(*(tokens.lookup(secret) for _ in range(3)), return_exceptions=True)
+        tokens._pool.conninfo, tokens._pool.timeout = conninfo, 10
+        return told, await tokens.lookup(secret)
+
+    told, after = ask(database, story)
+    assert all(isinstance(one, psycopg.OperationalError) for one in told)
+    assert after is not None
