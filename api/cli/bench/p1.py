@@ -19,7 +19,8 @@ from ledger.intake.submission import submit
 
 CHILDREN = 5_000
 PEER_EVENTS = 10_000
-LIBRARY_BATCH = 5_000
+LIBRARY_BATCH = 500
+"""Of one save: as fast as larger ones, which may never come back from psycopg's pipeline over a UNIX socket."""
 MESSAGE_DB_BATCH = 1_000
 
 
