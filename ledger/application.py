@@ -71,6 +71,7 @@ class _Prepared(msgspec.Struct):
 
     known: Known | None
     record: uuid.UUID
+    name: str
     decision: Decision
     state: RecordState | None
     append: Append
@@ -315,11 +316,12 @@ class Ledger:
             command = msgspec.structs.replace(command, new_student_id=self.new_student_id())
         before = None if known is None else known.state
         record = known.record if known is not None else uuid.UUID(bytes=self.ids.next())
+        name = known.name if known is not None else str(record)
         try:
             decision = decide(command, before, profile)
         except (Refused, NotFound, Conflict) as refusal:
             append = Append(parts=[], meta=meta, answer=_refused_answer(request, refusal))
-            return _Prepared(known, record, Decision(events=[], outcomes=[]), before, append, None, refusal)
+            return _Prepared(known, record, name, Decision(events=[], outcomes=[]), before, append, None, refusal)
         events = decision.events
         state = fold(events, before) if events else before
         answer = None
@@ -330,7 +332,7 @@ class Ledger:
                 request_hash=request.body_hash,
                 status=_status(command, decision),
                 ids={
-                    "record_id": str(record) if state is not None else "",
+                    "record_id": name if state is not None else "",
                     "student_id": "" if state is None else state.student_id,
                     "facts": _facts(decision),
                 },
@@ -342,13 +344,13 @@ class Ledger:
         if events:
             assert state is not None
             expected = 0 if known is None else known.version
-            parts = [Part(stream=f"record/{record}", subject=str(record), expected=expected, events=events)]
+            parts = [Part(stream=f"record/{name}", subject=name, expected=expected, events=events)]
             packed = self._packed(known, events, state)
             rows = {record.bytes: packed.joined()}
             if isinstance(events[0], RecordOpened):
                 opened = [Opening(state.state, state.state_student_id, record.bytes, state.student_id)]
         append = Append(parts=parts, meta=meta, answer=answer, opened=opened, rows=rows)
-        return _Prepared(known, record, decision, state, append, None, packed=packed)
+        return _Prepared(known, record, name, decision, state, append, None, packed=packed)
 
     def _packed(self, known: Known | None, events: Sequence[Event], state: RecordState) -> Packed:
         if known is None or known.packed is None:
@@ -373,13 +375,13 @@ class Ledger:
         decision, state = prepared.decision, prepared.state
         if decision.events:
             assert state is not None
-            version = receipt.versions[f"record/{prepared.record}"]
-            self.kept.keep(Known(prepared.record, version, receipt.position, state, prepared.packed))
+            version = receipt.versions[f"record/{prepared.name}"]
+            self.kept.keep(Known(prepared.record, prepared.name, version, receipt.position, state, prepared.packed))
             assert prepared.sealed is not None
             self.vault.remember(prepared.sealed.new_keys)
         return Done(
             position=receipt.position,
-            record_id="" if state is None else str(prepared.record),
+            record_id="" if state is None else prepared.name,
             student_id="" if state is None else state.student_id,
             facts=_facts(decision),
             outcomes=decision.outcomes,

@@ -26,10 +26,11 @@ Key = tuple[str, str]
 
 
 class Known(msgspec.Struct, frozen=True, gc=False):
-    """A record as this process last saw it. position: of its last event. packed: its guard row, where it was made
-    here."""
+    """A record as this process last saw it. name: its id as text. position: of its last event. packed: its guard row,
+    where it was made here."""
 
     record: uuid.UUID
+    name: str
     version: int
     position: int
     state: RecordState
@@ -106,7 +107,7 @@ class KeptRecords:
             self._log.sequencer.stop(broken)
             raise
         assert state is not None
-        known = Known(record, recorded[-1].version, recorded[-1].position, state)
+        known = Known(record, str(record), recorded[-1].version, recorded[-1].position, state)
         self.keep(known)
         return known
 

@@ -30,7 +30,7 @@ CHILDREN = 4_000
 DISCLOSURES = 20_000
 PEER_EVENTS = 2_000
 CATCH_UP_S = 600
-_APPEND_EVENTS = 1_000
+_APPEND_EVENTS = 500
 
 
 def measure(ground: Ground, size: Size) -> Generator[Run, None, None]:
