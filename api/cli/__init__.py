@@ -5,13 +5,10 @@ Data goes to stdout, progress and talk to stderr. Exit 0 done, 1 failed, 2 usage
 
 from __future__ import annotations
 
-import sys
-
 import typer
 
-from api.cli import keys, project, serve, store, students, submit, token
+from api.cli import ending, keys, project, serve, store, students, submit, token
 from api.cli.bench import bench
-from ledger.errors import LedgerError
 
 app = typer.Typer(
     name="sojourn",
@@ -36,18 +33,8 @@ app.add_typer(keys.app, name="keys")
 
 
 def main() -> None:
-    """Run a command; an error made on purpose is told in its words, without a traceback."""
-    try:
-        app()
-    except LedgerError as e:
-        print(f"sojourn: {e.what}", file=sys.stderr)
-        if e.remedy:
-            print(f"  {e.remedy}", file=sys.stderr)
-        sys.exit(1)
-    except OSError as e:
-        # A file or folder that was named: its name and what the system says of it.
-        print(f"sojourn: {e.filename or 'system'}: {e.strerror or e}", file=sys.stderr)
-        sys.exit(1)
+    """Run a command and end the process."""
+    ending.run(app)
 
 
 if __name__ == "__main__":

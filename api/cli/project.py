@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from api.cli.talk import Json, opened, print_json, progress, say
-from ledger.errors import Refused
 
 app = typer.Typer(help="Read models.", no_args_is_help=True)
 
@@ -63,7 +62,7 @@ def run() -> None:
 
 @app.command()
 def rebuild(
-    names: Annotated[list[str] | None, typer.Argument(metavar="NAME...", help="Read models to rebuild.")] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="NAME", help="Read models to rebuild.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Rebuild every read model.")] = False,
 ) -> None:
     """Rebuild read models beside the live ones, while writes go on, and swap them in."""
@@ -76,10 +75,10 @@ def rebuild(
     known = {p.name: p for p in PROJECTIONS}
     wanted = list(known) if every else list(names or ())
     if not wanted:
-        raise typer.BadParameter("name a read model, or say --all", param_hint="NAME...")
+        raise typer.BadParameter("name a read model, or say --all", param_hint="NAME")
     for name in wanted:
         if name not in known:
-            raise Refused(f"There is no read model {name}.", remedy=f"There are: {', '.join(known)}.")
+            raise typer.BadParameter(f"there is no read model {name}; there are: {', '.join(known)}", param_hint="NAME")
     with opened() as store, store.logs() as logs, store.database.connect(Role.PROJECTOR) as conn:
         heads = {name: log.head() for name, log in logs.items()}
         there = {found.name for found in look(conn, PROJECTIONS, heads) if found.stored_version is not None}

@@ -49,12 +49,13 @@ def serve(
     from api.app import create_app
     from api.bootstrap import open_store, services
     from ledger.settings import Settings
+    from ledger.store.postgres_keeper import kept_running
 
     settings = Settings.load()
     service_logs(settings)
     _end_in_order()
     _must_be_free(host, port)
-    with open_store(settings) as store:
+    with open_store(settings) as store, kept_running(store.server):
         if workers == 1:
             with store.ledger() as ledger:
                 app = create_app(services(store, ledger))
@@ -94,6 +95,7 @@ def follow(
     from api.bootstrap import open_store
     from ledger.reactors import REACTORS
     from ledger.reactors.reactor import Reactors
+    from ledger.reactors.timekeeper import Timekeeper
     from ledger.settings import Settings
     from projections import PROJECTIONS
     from projections.projectors import Projectors
@@ -103,9 +105,14 @@ def follow(
     with open_store(settings) as store, store.ledger() as ledger, store.logs() as logs:
         projectors = Projectors(PROJECTIONS, store.database, logs)
         reactors = Reactors(REACTORS, store.database, ledger.log)
+        ending = threading.Event()
+        timekeeper = Timekeeper(store.database, ledger.log, ledger.profile, ledger.clock)
+        keeping = threading.Thread(target=timekeeper.keep_time, args=(ending,), name="timekeeper", daemon=True)
         projectors.start()
         reactors.start()
+        keeping.start()
         sys.stdin.buffer.read()
+        ending.set()
         reactors.stop()
         projectors.stop()
 
@@ -121,6 +128,7 @@ def demo(
     from api.app import create_app
     from api.bootstrap import data_folder, open_store, services
     from ledger.settings import Settings
+    from ledger.store.postgres_keeper import kept_running
     from projections import PROJECTIONS
     from projections.projectors import bring_to_head
 
@@ -129,7 +137,6 @@ def demo(
     data = usual if given.data is not None else usual.with_name(f"{usual.name}-practice")
     settings = Settings.load(database_url=None, read_url=None, data=data)
     service_logs(settings)
-    _end_in_order()
     if serve_it:
         _must_be_free("127.0.0.1", port)
     started = time.perf_counter()
@@ -145,8 +152,9 @@ def demo(
         say(f"  Command line   export SOJOURN_DATA={data}; .venv/bin/sojourn student ID\n")
         if not serve_it:
             return
+        _end_in_order()
         app = create_app(services(store, ledger))
-        with _follower("--data", str(data)):
+        with kept_running(store.server), _follower("--data", str(data)):
             _run(app, "127.0.0.1", port)
 
 

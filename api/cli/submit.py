@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import errno
+from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,15 +11,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from api.cli.talk import As, Json, opened, print_json, progress, say
-from ledger.errors import BadValue, LedgerError, Refused, SubmissionRefused
+from ledger.errors import BadValue, LedgerError, SubmissionRefused
 
 if TYPE_CHECKING:
-    from ledger.intake.response import ResponseSheet, RowAnswer
     from ledger.intake.submission import Report
 
 SAMPLE_DAY = date(2025, 9, 2)
-NAMED_STUDENTS_MAX = 5
-"""Of so many students at most, the command that shows each is printed; a night's file has thousands."""
+
+
+def _day(given: str) -> date:
+    try:
+        return datetime.strptime(given, "%Y-%m-%d").date()  # noqa: DTZ007 - a day has no time zone
+    except ValueError:
+        raise typer.BadParameter("it is no day as in 2025-09-02") from None
 
 
 def sample(
@@ -30,7 +34,7 @@ def sample(
     ] = 100,
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="The same seed gives the same children.")] = 1,
     day: Annotated[
-        datetime | None, typer.Option("--date", metavar="DATE", formats=["%Y-%m-%d"], help="Submission Date.")
+        date | None, typer.Option("--date", metavar="YYYY-MM-DD", parser=_day, help="Submission Date.")
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -43,9 +47,9 @@ def sample(
         raise typer.BadParameter("name a state", param_hint="--states")
     for state in wanted:
         if state not in STATES:
-            raise Refused(f"{state} is no USPS state code.", remedy="Use two capital letters, such as OR.")
+            raise typer.BadParameter(f"{state} is no USPS state code, such as OR", param_hint="--states")
     out.mkdir(parents=True, exist_ok=True)
-    paths = [str(path) for path in write_samples(out, wanted, children, seed, day.date() if day else SAMPLE_DAY)]
+    paths = [str(path) for path in write_samples(out, wanted, children, seed, day or SAMPLE_DAY)]
     if as_json:
         print_json(paths)
         return
@@ -54,7 +58,7 @@ def sample(
 
 
 def submit(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files in the national layout.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH", help="Files in the national layout.")],
     response: Annotated[
         Path | None, typer.Option("--response", metavar="FILE", help="Write the answer to each row here (CSV).")
     ] = None,
@@ -68,27 +72,39 @@ def submit(
     from msgspec.structs import asdict
 
     from api.bootstrap import actor
+    from api.cli.answers import answering
     from ledger.intake.submission import submit as apply
     from projections import PROJECTIONS
     from projections.projectors import bring_to_head
 
+    _must_be_apart(response, paths)
     reports: list[Report] = []
-    with opened() as store, store.ledger() as ledger, _answers(response) as answers:
+    unheard: OSError | None = None
+    with opened() as store, store.ledger() as ledger, answering(response, several=len(paths) > 1) as answers:
         name = actor(store.settings, as_name)
         for path in paths:
-            answers.begin()
+            answers.begin(path)
             try:
+                _must_be_there_twice(path)
                 with progress(path.name) as bar:
                     report = apply(ledger, path, name, answer=answers.add, progress=bar, late=late)
             except OSError as e:
-                say(f"{path}: cannot be read ({e.strerror}). Give a readable file.")
+                say(f"{path}: cannot be read ({e.strerror or e}). Give a readable file.")
                 continue
             except LedgerError as e:
+                if e is answers.lost:
+                    raise  # what comes now would be applied without an answer too
                 say(f"{path}{_place(e)}: {e.what}\n  {e.remedy}")
                 continue
+            except KeyboardInterrupt:
+                say(f"{path}: interrupted. What was applied of it stays.\n  Send the same file again to go on.")
+                raise typer.Exit(1) from None
             reports.append(report)
             if not as_json:
-                print(_told(path, report))
+                try:
+                    print(_told(path, report), flush=True)
+                except OSError as e:
+                    unheard = e  # the files that are left are submitted all the same
             answers.end(report)
         if as_json and reports:
             told = [asdict(report) for report in reports]
@@ -96,10 +112,29 @@ def submit(
         if reports:
             # What was submitted can be read when this command has returned.
             bring_to_head(PROJECTIONS, store.database, ledger.logs, timeout_s=None)
+    if unheard is not None:
+        raise unheard
     if len(reports) < len(paths):
         raise typer.Exit(1)
     if any(report.refused for report in reports):
         raise typer.Exit(3)
+
+
+def _must_be_apart(response: Path | None, paths: Sequence[Path]) -> None:
+    """Raises typer.BadParameter where the response would be written over a file that is to be read."""
+    for path in paths:
+        if response is not None and (
+            response == path or (response.exists() and path.exists() and response.samefile(path))
+        ):
+            raise typer.BadParameter(
+                f"{response} is a file to submit and would be written over", param_hint="--response"
+            )
+
+
+def _must_be_there_twice(path: Path) -> None:
+    """Raises OSError for what can be read once only, and might keep us waiting for ever."""
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise OSError(errno.ESPIPE, "it is a pipe or a device, and a file is read twice", str(path))
 
 
 def _told(path: Path, report: Report) -> str:
@@ -114,70 +149,3 @@ def _place(error: LedgerError) -> str:
     """Row and rule, where the error names them."""
     row = f", row {error.row}" if error.row else ""
     return f"{row} [{error.rule}]" if isinstance(error, BadValue | SubmissionRefused) else row
-
-
-class _Answers:
-    """Rows' answers as they come: to the response file, if one is asked for, and the first students to a reader."""
-
-    def __init__(self, file: Path | None) -> None:
-        self._file = file
-        # Opened now, so that a file that cannot be written is told before anything is applied. What an earlier run
-        # wrote stays until this one has an answer of its own.
-        # Its own alone: it holds children's values.
-        if file is not None and not file.exists():
-            file.touch(mode=0o600)
-        self._lines = None if file is None else file.open("a", newline="", encoding="utf-8")
-        self._sheet: ResponseSheet | None = None
-        self._rows = 0
-        self._students: list[str] = []
-
-    def begin(self) -> None:
-        """A file's rows are about to come; those of one that failed are all that will come of it."""
-        if self._sheet is not None:
-            self._sheet.finish()
-        self._rows = 0
-        self._students = []
-
-    def add(self, answer: RowAnswer) -> None:
-        self._rows += 1
-        if answer.letter == "S" and answer.student_id and len(self._students) <= NAMED_STUDENTS_MAX:
-            self._students.append(answer.student_id)
-        if self._lines is not None:
-            if self._sheet is None:
-                self._lines.truncate(0)
-                self._sheet = self._new_sheet()
-            self._sheet.add(answer)
-
-    def end(self, report: Report) -> None:
-        """A file's rows have come."""
-        if self._sheet is not None:
-            self._sheet.finish()
-        if self._file is not None and self._rows < report.rows:
-            earlier = report.rows - self._rows
-            say(f"  An earlier run applied {earlier:,} of its rows; only the run that applies a row writes its answer.")
-        if len(self._students) <= NAMED_STUDENTS_MAX:
-            for student in self._students:
-                say(f"  sojourn student {student}")
-
-    def close(self) -> None:
-        if self._lines is not None:
-            if self._sheet is not None:
-                self._sheet.finish()
-            elif self._lines.tell() == 0:
-                self._new_sheet()
-            self._lines.close()
-
-    def _new_sheet(self) -> ResponseSheet:
-        from ledger.intake.response import ResponseSheet
-
-        assert self._lines is not None
-        return ResponseSheet(self._lines)
-
-
-@contextmanager
-def _answers(file: Path | None) -> Iterator[_Answers]:
-    answers = _Answers(file)
-    try:
-        yield answers
-    finally:
-        answers.close()

@@ -55,10 +55,11 @@ def operator(store: Store, given: str | None) -> Principal:
 
 
 def print_json(data: Any) -> None:
-    """One document on stdout."""
+    """One document on stdout: UTF-8 as JSON is, whatever the terminal's own code."""
     import orjson
 
-    sys.stdout.write(orjson.dumps(data, option=orjson.OPT_INDENT_2).decode() + "\n")
+    sys.stdout.flush()
+    sys.stdout.buffer.write(orjson.dumps(data, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
 
 
 def say(text: str) -> None:

@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from api.cli.talk import Json, opened, print_json, say
-from ledger.errors import Refused
 
 app = typer.Typer(help="Tokens of machine users.", no_args_is_help=True)
 
@@ -39,9 +38,9 @@ def create(
     from ledger.store.tokens import create as make
 
     if role not in ROLES:
-        raise typer.BadParameter(f"there is no role {role}; roles: {', '.join(sorted(ROLES))}")
+        raise typer.BadParameter(f"there is no role {role}; there are: {', '.join(sorted(ROLES))}", param_hint="--role")
     if state is not None and state not in STATES:
-        raise Refused(f"{state} is no USPS state code.", remedy="Use two capital letters, such as OR.")
+        raise typer.BadParameter(f"{state} is no USPS state code, such as OR", param_hint="--state")
     with opened() as store, store.database.connect(Role.WRITER) as conn:
         secret = make(conn, name=name, role=role, state=state, region=region, district=district)
     if as_json:

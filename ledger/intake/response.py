@@ -27,6 +27,8 @@ COLUMNS: Final = (
     "remedy",
     "student_id",
 )
+FILE: Final = "file"
+"""One more column, the last, where one response answers several files: row numbers begin anew with each."""
 
 
 class RowAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,14 +48,23 @@ class RowAnswer(msgspec.Struct, frozen=True, kw_only=True):
 class ResponseSheet:
     """Writes answers as CSV in the order of their rows. Call ``finish`` at the end, also of a run that failed.
 
-    lines: open for text with ``newline=""``. rows: how many were written.
+    lines: open for text with ``newline=""``. several: whether the rows of more than one file come; then ``begin`` says
+    which, before the first of each. rows: how many were written.
     """
 
-    def __init__(self, lines: TextIO) -> None:
+    def __init__(self, lines: TextIO, *, several: bool = False) -> None:
         self.rows = 0
         self._sheet = csv.writer(lines, lineterminator="\n")
-        self._sheet.writerow(COLUMNS)
+        self._sheet.writerow((*COLUMNS, FILE) if several else COLUMNS)
+        self._several = several
+        self._file: tuple[str, ...] = ()
         self._early: list[tuple[int, RowAnswer]] = []
+
+    def begin(self, file: str) -> None:
+        """The next answers are of this file's rows; those of the one before are all there."""
+        self.finish()
+        if self._several:
+            self._file = (file,)
 
     def add(self, answer: RowAnswer) -> None:
         """Take an answer, in the order in which ``submit`` gives them."""
@@ -71,6 +82,7 @@ class ResponseSheet:
             self._write(heapq.heappop(self._early)[1])
 
     def _write(self, answer: RowAnswer) -> None:
+        assert bool(self._file) is self._several, "the file is named before its rows come"
         self.rows += 1
         head = [str(answer.row), answer.letter, answer.student_record_id, answer.state_student_id]
         outcome = answer.outcome
@@ -79,5 +91,5 @@ class ResponseSheet:
             if finding is not None:
                 element = finding.element or ""
                 said = [element, answer.values.get(element, ""), finding.rule, finding.message, finding.remedy]
-            self._sheet.writerow([*head, outcome, *said, answer.student_id])
+            self._sheet.writerow([*head, outcome, *said, answer.student_id, *self._file])
             outcome = ""  # further findings of the same row

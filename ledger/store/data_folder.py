@@ -216,7 +216,8 @@ def explained(folder: Path) -> Iterator[None]:
                 remedy="Set SOJOURN_DATA to a folder that this user may write to.",
             ) from error
         raise StoreUnavailable(
-            f"The folder {folder} cannot be used: {error}.", remedy="See that it is there and whole, then try again."
+            f"The folder {folder} cannot be used: {error.strerror or error}.",
+            remedy="See that it is there and whole, or set SOJOURN_DATA to another.",
         ) from error
 
 

@@ -31,9 +31,10 @@ PAGE_RECORDS = 200
 PAGE_KEYS = 1_000
 CLOCK_TOLERANCE = timedelta(seconds=5)
 
-KEEP = "Stop writing, keep the database as it is, and compare it with a checkpoint or a backup from before."
+END_WRITERS = "End whatever writes here (`sojourn serve`, submissions): nothing else ends it."
+KEEP = f"{END_WRITERS} Keep the database as it is, and compare it with a checkpoint or a backup from before."
 MEND_GUARD = (
-    "The events are right and the guard is not. Stop writing; then, as sojourn_owner, set what is named here as it"
+    f"The events are right and the guard is not. {END_WRITERS} Then, as sojourn_owner, set what is named here as it"
     " follows from the events, or restore it from a backup, and run `sojourn doctor` again."
 )
 
@@ -372,20 +373,31 @@ def _wrong_guards(case: _Case, records: list[uuid.UUID], key: bytes) -> Iterator
 
 
 def _keys(case: _Case, _: str) -> Iterator[Examined]:
+    wrapped = case.rows("select wrapped_by, count(*) from vault.keys group by 1 order by 2 desc, 1")
+    first = case.vault.fingerprint
+    there = sum(count for _, count in wrapped)
+    told = ", ".join(f"{count} by {bytes(by).hex()}" for by, count in wrapped) or "none yet"
     foreign = case.vault.foreign(case.conn)
-    ((there,),) = case.rows("select count(*) from vault.keys")
     if foreign:
         yield Examined(
             "",
             False,
-            f"{foreign} of {there} keys are wrapped by a master key that is not at hand.",
+            f"{foreign} of {there} keys are wrapped by a master key that is not at hand (wrapped: {told}).",
             "Give that master key too in SOJOURN_MASTER_KEY, after the one in use; then run `sojourn keys rotate`.",
         )
         return
     opened = 0
     for page in _paged(case, "vault.keys", "key_id", "subject", PAGE_KEYS):
         opened += len(case.vault.open_keys(case.conn, [row[0].bytes for row in page]))
-    yield Examined("", True, f"{_so_many(opened, there)} keys open under the master key at hand.")
+    yield Examined("", True, f"{_so_many(opened, there)} keys open under the master key at hand (wrapped: {told}).")
+    if any(bytes(by) != first for by, _ in wrapped):
+        left = sum(count for by, count in wrapped if bytes(by) != first)
+        yield Examined(
+            "",
+            None,
+            f"{left} of {there} keys are still wrapped by another master key than {first.hex()}, which wraps new ones.",
+            "Run `sojourn keys rotate`, and keep the other one at hand until it has left nothing.",
+        )
 
 
 # -- time, and who follows

@@ -278,6 +278,36 @@ def test_a_killed_service_leaves_nothing_behind_and_the_next_one_serves_at_once(
             until(lambda: not alive(follower), "the killed service's folding process goes on")
 
 
+def test_a_server_that_is_killed_under_a_service_is_started_again_by_it(sojourn: CommandLine, wilber: str) -> None:
+    reader = sojourn.run("token", "create", "--name", "counselor ana", "--role", "secondary_user").stdout.strip()
+    pid_file = Path(str(sojourn.settings["data"])) / "pgdata" / "postmaster.pid"
+    assert sojourn.folder is not None
+    log = sojourn.folder / "serve.log"
+    told_before = log.read_text().count("PostgreSQL runs again") if log.exists() else 0
+    with serving(sojourn) as (_, url):
+        gone = int(pid_file.read_text().split()[0])
+        os.kill(gone, signal.SIGKILL)
+        assert ask(f"{url}/readyz").status == 503, "not ready meanwhile"
+        until(lambda: ask(f"{url}/readyz").status == 200, "nobody starts PostgreSQL again")
+        assert int(pid_file.read_text().split()[0]) != gone
+        assert ask(f"{url}/v1/students/{wilber}", reader).status == 200
+    assert "PostgreSQL has ended, starting it again" in log.read_text()
+    assert log.read_text().count("PostgreSQL runs again") == told_before + 1
+    assert not pid_file.exists(), "and stopped by it at its end"
+
+
+def test_a_demo_that_is_told_to_end_while_it_loads_says_that_it_is_not_done() -> None:
+    with reachable_tmp() as folder:
+        line = CommandLine(folder, data=folder / "d")
+        process = line.start("demo", "--children", 2_000, "--no-serve", stderr=subprocess.PIPE)
+        until((folder / "d" / "samples").exists, "it does not load")
+        process.terminate()
+        _, told = process.communicate(timeout=60)
+        assert process.returncode == 1
+        assert "Interrupted" in told
+        assert not (folder / "d" / "pgdata" / "postmaster.pid").exists()
+
+
 def test_a_port_that_is_taken_is_told_before_anything_starts(sojourn: CommandLine) -> None:
     with serving(sojourn) as (_, url):
         port = url.rpartition(":")[2]

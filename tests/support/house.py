@@ -237,18 +237,5 @@ def check_digit(eleven: str) -> str:
     return str((11 - product) % 10)
 
 
-# ruff: noqa: E501 - rows of the layout are as long as they are
-EXAMPLE = """\
-H|OR|20250902020000000|2|11|20250801000000000|20250902000000000
-S|0000001||OR|OR5540012|02|I
-D|0000001|001|María Guadalupe||Reyes|Ordóñez||Female|20120314|No|1004|Anselmo|Reyes|Inés|Ordóñez|||||Tlaxiaco|OAX|MEX
-Q|0000001|001|20250418|Madera|CA||Woodburn|OR|20280417
-E|0000001|001|20250421|01|Valor Middle School||411377000999||||||4113770|Woodburn SD 103|OR|||07|Yes|No|None|Yes|Yes|20250613|4113770|20250418
-I|0000001|001|115|20240816|01
-S|0000002||OR|OR5540013|02|I
-D|0000002|001|Wilber|Isaí|Pablo|Ramírez||Male|20081102|No|1003|||Catarina|Ramírez
-Q|0000002|001|20250602|Huehuetenango||GTM|Hood River|OR|20280601
-E|0000002|001|20250623|03|Columbia Gorge Summer Program||||||||4106510|Hood River County SD 1|OR|||10|Yes|||Yes||20250801|4106510|20250602
-C|0000002|001|Algebra I|Mathematics|00|2025|2025|02|0833|54|B
-A|0000002|001|State English Language Proficiency|English language|01|072025|0512|2|Failed
-"""
+EXAMPLE = (ROOT / "tests" / "golden" / "OR-20250902.txt").read_text(encoding="utf-8")
+"""The design's example file: two children of Oregon."""

@@ -35,7 +35,7 @@ def test_a_rebuild_gives_the_same_digest(loaded: CommandLine) -> None:
     assert said.count(before) == 2, "before and now"
     assert loaded.json("project", "status")[0]["digest"] == before
     assert "disclosures: rebuilt" in loaded.run("project", "rebuild", "--all").stderr
-    assert "There is no read model nonsense" in loaded.run("project", "rebuild", "nonsense", code=1).stderr
+    assert "there is no read model nonsense" in loaded.run("project", "rebuild", "nonsense", code=2).stderr
 
 
 def test_run_brings_every_read_model_to_the_head(loaded: CommandLine) -> None:
@@ -58,7 +58,7 @@ def test_a_token_is_shown_once_and_bound_to_its_role(sojourn: CommandLine, datab
     assert held is not None
     assert made["token"] not in held[0]
     assert "no role king" in sojourn.run("token", "create", "--name", "x", "--role", "king", code=2).stderr
-    bad = sojourn.run("token", "create", "--name", "x", "--role", "recruiter", "--state", "Oregon", code=1)
+    bad = sojourn.run("token", "create", "--name", "x", "--role", "recruiter", "--state", "Oregon", code=2)
     assert "Oregon is no USPS state code" in bad.stderr
 
 

@@ -7,9 +7,15 @@ import json
 import os
 from pathlib import Path
 
+import pytest
+
+from ledger.application import Ledger
+from ledger.errors import BadValue
+from ledger.events import Meta
+from ledger.record import EnrollmentKey, Withdraw
 from ledger.store.database import Database
 from support.command_line import CommandLine
-from support.files import EXAMPLE, NEXT_NIGHT, student, write
+from support.files import EXAMPLE, NEXT_NIGHT, child, student, write
 
 FIELDS = [
     "submission",
@@ -83,6 +89,30 @@ def test_refused_rows_are_exit_3_and_stand_in_the_response(sojourn: CommandLine,
     }
 
 
+def test_a_withdrawal_before_its_enrollment_is_told_in_the_same_words_in_a_file_and_as_a_command(
+    sojourn: CommandLine, ledger: Ledger, tmp_path: Path
+) -> None:
+    early = child("E", enrollment_date="20250623", enrollment_type="01", withdrawal_date="20250622")
+    response = tmp_path / "response.csv"
+    sojourn.run("submit", write(tmp_path / "1.txt", student(1, early)), "--response", response, code=3)
+    told = next(row for row in read(response) if row["outcome"] == "refused")
+    whole = child("E", enrollment_date="20250623", enrollment_type="01")
+    sojourn.run("submit", write(tmp_path / "2.txt", student(1, whole), night=NEXT_NIGHT))
+    with pytest.raises(BadValue) as refused:
+        ledger.execute(
+            Withdraw(
+                state="OR",
+                state_student_id="OR0000001",
+                enrollment=EnrollmentKey(enrollment_date="2025-06-23"),
+                withdrawal_date="2025-06-22",
+            ),
+            Meta(actor="registrar"),
+        )
+    e = refused.value
+    assert (told["rule"], told["element"], told["message"], told["remedy"]) == (e.rule, e.element, e.what, e.remedy)
+    assert (e.rule, e.element) == ("V10", "withdrawal_date")
+
+
 def test_the_response_is_in_the_order_of_the_file(sojourn: CommandLine, tmp_path: Path) -> None:
     (s1, d1, q1), (s2, d2, q2) = student(1), student(2)
     response = tmp_path / "response.csv"
@@ -90,14 +120,25 @@ def test_the_response_is_in_the_order_of_the_file(sojourn: CommandLine, tmp_path
     assert [(row["row"], row["letter"]) for row in read(response)] == list(zip("234567", "SSQDDQ", strict=True))
 
 
-def test_the_response_of_a_file_that_was_applied_before_is_left_as_it_is(sojourn: CommandLine, tmp_path: Path) -> None:
+def test_the_response_comes_again_for_a_file_that_was_applied_before(sojourn: CommandLine, tmp_path: Path) -> None:
+    sojourn.run("submit", EXAMPLE, "--response", tmp_path / "first.csv")
+    done = sojourn.run("submit", EXAMPLE, "--response", tmp_path / "again.csv")
+    assert (tmp_path / "again.csv").read_text() == (tmp_path / "first.csv").read_text()
+    assert "no longer kept" not in done.stderr
+
+
+def test_what_answers_there_were_stays_where_they_are_no_longer_kept(
+    sojourn: CommandLine, database: Database, tmp_path: Path
+) -> None:
     response = tmp_path / "response.csv"
     sojourn.run("submit", EXAMPLE, "--response", response)
     first = response.read_bytes()
+    with database.connect() as admin:
+        admin.execute("delete from ledger.responses")
     done = sojourn.run("submit", EXAMPLE, "--response", response)
     assert response.read_bytes() == first
-    assert "An earlier run applied 11 of its rows" in done.stderr
-    done = sojourn.run("submit", EXAMPLE, "--response", tmp_path / "new.csv")
+    assert "The answers to 11 of its rows are no longer kept." in done.stderr
+    sojourn.run("submit", EXAMPLE, "--response", tmp_path / "new.csv")
     assert read(tmp_path / "new.csv") == []
     assert (tmp_path / "new.csv").read_text().startswith("row,letter,")
 
@@ -105,9 +146,64 @@ def test_the_response_of_a_file_that_was_applied_before_is_left_as_it_is(sojourn
 def test_a_response_that_cannot_be_written_is_told_before_anything_is_applied(
     sojourn: CommandLine, tmp_path: Path
 ) -> None:
-    done = sojourn.run("submit", EXAMPLE, "--response", tmp_path / "none" / "response.csv", code=1)
-    assert "No such file or directory" in done.stderr
+    path = tmp_path / "none" / "response.csv"
+    done = sojourn.run("submit", EXAMPLE, "--response", path, code=1)
+    assert f"The response cannot be written to {path}: No such file or directory." in done.stderr
+    assert "nothing was applied" in done.stderr
     assert sojourn.run("students").stdout.splitlines()[1:] == []
+
+
+def test_a_response_that_cannot_be_written_any_more_ends_the_run_and_says_so(
+    sojourn: CommandLine, tmp_path: Path
+) -> None:
+    first = write(tmp_path / "1.txt", *(student(n) for n in range(1, 2_001)))
+    second = write(tmp_path / "2.txt", student(1), night=NEXT_NIGHT)
+    done = sojourn.run("submit", first, second, "--response", "/dev/full", code=1)
+    assert "The response cannot be written to /dev/full: No space left on device." in done.stderr
+    assert "with a --response that can be written" in done.stderr
+    assert "cannot be read" not in done.stderr, "the file that was submitted has no part in it"
+    assert len(sojourn.run("students").stdout.splitlines()) - 1 == 2_000, "what was applied stays"
+    again = sojourn.json("submit", first, second, "--response", tmp_path / "response.csv")
+    assert len(read(tmp_path / "response.csv")) == again[0]["rows"] + again[1]["rows"] == 6_003
+    assert again[1]["unchanged"] == 3, "the second file had not been begun"
+
+
+def test_a_response_is_never_written_over_a_file_to_submit(sojourn: CommandLine, tmp_path: Path) -> None:
+    path = write(tmp_path / "1.txt", student(1))
+    before = path.read_bytes()
+    (tmp_path / "link.csv").symlink_to(path)
+    for response in (path, tmp_path / "link.csv", "1.txt"):
+        done = sojourn.run("submit", path, "--response", response, code=2)
+        assert "would be written over" in done.stderr
+    assert path.read_bytes() == before
+    assert sojourn.run("students").stdout.splitlines()[1:] == []
+
+
+def test_the_response_to_several_files_says_which_file_each_row_is_of(sojourn: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "ca").mkdir()
+    paths = [
+        write(tmp_path / "night.txt", student(1)),
+        write(tmp_path / "ca" / "night.txt", student(1, state="CA"), student(2, state="CA"), state="CA"),
+        write(tmp_path / "tx.txt", student(1, state="TX"), state="TX"),
+    ]
+    sojourn.run("submit", *paths, "--response", tmp_path / "response.csv")
+    rows = read(tmp_path / "response.csv")
+    assert list(rows[0])[-2:] == ["student_id", "file"]
+    assert [(row["file"], row["row"]) for row in rows] == [
+        *((str(paths[0]), str(n)) for n in range(2, 5)),
+        *((str(paths[1]), str(n)) for n in range(2, 8)),
+        *((str(paths[2]), str(n)) for n in range(2, 5)),
+    ]
+
+
+def test_what_is_no_file_is_told_at_once(sojourn: CommandLine, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    done = sojourn.run("submit", pipe, tmp_path, "/dev/null", "/proc/self/mem", code=1)
+    assert f"{pipe}: cannot be read (it is a pipe or a device, and a file is read twice)." in done.stderr
+    assert f"{tmp_path}: " in done.stderr
+    assert "/dev/null: cannot be read (it is a pipe or a device" in done.stderr
+    assert "/proc/self/mem: cannot be read (Input/output error). Give a readable file." in done.stderr
 
 
 def test_several_files_are_a_list_and_a_bad_one_does_not_stop_the_others(sojourn: CommandLine, tmp_path: Path) -> None:
@@ -179,5 +275,5 @@ def test_samples_are_the_same_for_the_same_seed_and_are_taken_whole(sojourn: Com
     files = sorted(path for path in (tmp_path / "a").iterdir() if path.suffix == ".txt")
     assert [path.name for path in files] == ["CA-20250902.txt", "OR-20250902.txt"]
     assert sum(report["refused"] for report in sojourn.json("submit", *files)) == 0
-    done = sojourn.run("sample", "--out", tmp_path / "b", "--states", "OR,ZZ", code=1)
+    done = sojourn.run("sample", "--out", tmp_path / "b", "--states", "OR,ZZ", code=2)
     assert "ZZ is no USPS state code" in done.stderr

@@ -64,3 +64,28 @@ def test_what_comes_early_is_held_back_only_until_the_next_student_behind_it() -
     for one in (answer(2, "S"), answer(3), answer(9), answer(4, "S")):
         sheet.add(one)
     assert sheet.rows == 2, "rows 2 and 3 are written, 4 and 9 wait"
+
+
+def test_several_files_are_told_apart_by_a_last_column() -> None:
+    lines = io.StringIO()
+    sheet = ResponseSheet(lines, several=True)
+    sheet.begin("or.txt")
+    for one in (answer(2, "S"), answer(9), answer(4, "S")):
+        sheet.add(one)
+    sheet.begin("ca.txt")
+    sheet.add(answer(2, "S"))
+    sheet.finish()
+    header, *rows = csv.reader(io.StringIO(lines.getvalue()))
+    assert header == [*COLUMNS, "file"]
+    assert [(row[-1], row[0]) for row in rows] == [("or.txt", "2"), ("or.txt", "4"), ("or.txt", "9"), ("ca.txt", "2")]
+
+
+def test_one_file_is_not_named_in_its_own_response() -> None:
+    lines = io.StringIO()
+    sheet = ResponseSheet(lines)
+    sheet.begin("or.txt")
+    sheet.add(answer(2, "S"))
+    sheet.finish()
+    header, row = csv.reader(io.StringIO(lines.getvalue()))
+    assert tuple(header) == COLUMNS
+    assert len(row) == len(COLUMNS)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger.errors import Misconfigured
+from ledger.errors import Misconfigured, StoreUnavailable
 from ledger.store.data_folder import default_data_dir, first_closed
 from ledger.store.embedded import EmbeddedServer, claim, find_binaries
 from support.servers import FAST, Process, keep_rows, reachable_tmp, unprivileged_user
@@ -125,6 +125,18 @@ def test_a_folder_of_somebody_else_is_refused_to_a_normal_user(tmp: Path) -> Non
     name = unprivileged_user()
     for folder, words in ((tmp / "d", "belongs to the user root"), (tmp / "e", "may not use")):
         assert words in Process(code, folder, name).end()
+
+
+@pytest.mark.parametrize(
+    ("folder", "why"), [("/proc/x", "No such file or directory"), ("{tmp}/f/d", "Not a directory")]
+)
+def test_a_folder_that_cannot_be_is_told_with_the_reason_in_words(tmp: Path, folder: str, why: str) -> None:
+    (tmp / "f").touch()
+    data = Path(folder.replace("{tmp}", str(tmp)))
+    with pytest.raises(StoreUnavailable) as told:
+        claim(data)
+    assert told.value.what == f"The folder {data} cannot be used: {why}."
+    assert "SOJOURN_DATA" in told.value.remedy
 
 
 @as_root

@@ -21,7 +21,7 @@ from ledger.ids import Uuid7Source
 from ledger.record import PlaceStudent, RetractFact, StudentRows
 from ledger.store.append import Append, Part
 from ledger.store.database import Database, Role
-from ledger.store.doctor import PAGE_EVENTS, Examined, examine
+from ledger.store.doctor import KEEP, MEND_GUARD, PAGE_EVENTS, Examined, examine
 from ledger.store.embedded import EmbeddedServer
 from ledger.store.log import LOGS, Log
 from ledger.store.vault import MasterKey, Vault
@@ -375,6 +375,44 @@ def test_a_wrong_master_key_is_found_before_anything_is_opened_with_it(filled: D
     assert "11 of 11 keys" in found["keys"].what
     assert "SOJOURN_MASTER_KEY" in found["keys"].remedy
     assert found["ledger events"].ok is True, "leaves need no key"
+
+
+def test_how_many_keys_each_master_key_still_wraps_is_told(filled: Database) -> None:
+    first, second = (master.fingerprint.hex() for master in (MASTER, SECOND))
+    by_first = [e for e in examined(filled) if e.name == "keys"]
+    assert [(e.ok, f"(wrapped: 11 by {first})" in e.what) for e in by_first] == [(True, True)]
+    with filled.connect(Role.OWNER) as conn:
+        Vault([SECOND, MASTER]).rewrap(conn)
+    foreign = {e.name: e for e in examined(filled)}["keys"]
+    assert foreign.ok is False
+    assert f"(wrapped: 11 by {second})" in foreign.what
+
+
+def test_keys_that_an_older_master_key_at_hand_still_wraps_are_to_be_rotated(filled: Database) -> None:
+    with filled.connect(Role.WRITER) as conn:
+        vault = Vault([SECOND])
+        vault.insert(conn, [vault.make(("new", "education"))])
+    ids = Uuid7Source(time.time_ns, os.urandom)
+    both = Vault([SECOND, MASTER])
+    logs = {name: Log(name, filled, both, ids, role=Role.PROJECTOR) for name in LOGS}
+    try:
+        found = examine(filled, logs, fits=migrations.check, row_key=lambda: b"key")
+    finally:
+        for log in logs.values():
+            log.close()
+    whole, left = [e for e in found if e.name == "keys"]
+    assert whole.ok is True
+    assert f"11 by {MASTER.fingerprint.hex()}, 1 by {SECOND.fingerprint.hex()}" in whole.what
+    assert left.ok is None
+    assert left.what.startswith("11 of 12 keys are still wrapped by another master key")
+    assert "sojourn keys rotate" in left.remedy
+
+
+def test_what_writes_is_named_since_nobody_but_the_reader_ends_it(filled: Database) -> None:
+    tamper(filled, "update ledger.events set leaf = '' where position = 3", "update ledger.heads set version = 9")
+    remedies = {e.remedy for e in examined(filled) if e.ok is False and e.name in {"ledger events", "ledger heads"}}
+    assert remedies == {KEEP, MEND_GUARD}
+    assert all("End whatever writes here (`sojourn serve`, submissions)" in remedy for remedy in remedies)
 
 
 def test_a_destroyed_record_is_no_fault(filled: Database) -> None:
