@@ -34,6 +34,7 @@ from api.schemas.elements import (
 )
 from api.sending import Profiles
 from api.services import Services
+from api.shortcut import Shortcut
 from ledger.errors import LedgerError
 
 BODIES: Final = (STUDENT_ROWS, *FACTS.values(), WithdrawalBody, ResidencyBody, CorrectionBody, RetractionBody)
@@ -97,6 +98,8 @@ def create_app(services: Services) -> FastAPI:
     schema = _Schema(app)
     app.openapi = schema.read
     app.router.routes.append(Direct("/openapi.json", schema.answer, include_in_schema=False))
+    # Within the edge, which counts, logs and turns errors into answers for whatever lies inside.
+    app.user_middleware.append(Middleware(Shortcut, routes=app.router.routes))
     return app
 
 
