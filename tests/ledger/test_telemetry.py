@@ -14,7 +14,18 @@ import structlog
 from ledger import telemetry
 from support.sources import python_files
 
-UNITS = ("_seconds", "_total", "_requests", "_streams", "_students", "_position", "_events", "_appends", "_rows", "_records")
+UNITS = (
+    "_seconds",
+    "_total",
+    "_requests",
+    "_streams",
+    "_students",
+    "_position",
+    "_events",
+    "_appends",
+    "_rows",
+    "_records",
+)
 SECRET = "Marisol"
 
 
