@@ -21,7 +21,7 @@ from ledger.events import Recorded, Sealed
 from ledger.ids import Uuid7Source
 from ledger.store import arrays, canonical
 from ledger.store.append import Append, Block, Receipt, SealedAppend, SealedBlock, SealedPart
-from ledger.store.commit import commit_group
+from ledger.store.commit import LostBeforeCommit, commit_group
 from ledger.store.database import Database, Role, translate
 from ledger.store.datastore import RoleDatastore
 from ledger.store.mapper import Draft, LedgerMapper, SealedEvent, SealedNotification, open_field, seal_field
@@ -147,7 +147,12 @@ class Log(Application[str]):
         sealed = self.seal(append)
         with _available(), self._database.connect(Role.DISPOSER, name=f"sojourn {self.log_name} disposal") as conn:
             arrays.register(conn)
-            (outcome,) = commit_group(conn, self.log_name, [sealed], self._clock())
+            try:
+                (outcome,) = commit_group(conn, self.log_name, [sealed], self._clock())
+            except LostBeforeCommit as lost:
+                raise StoreUnavailable(
+                    "PostgreSQL went away before anything was destroyed.", remedy="It is tried again."
+                ) from lost
         # The keys are gone and the log says so.
         if isinstance(outcome, LedgerError):
             raise outcome

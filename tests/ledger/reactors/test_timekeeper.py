@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from ledger.application import Ledger
-from ledger.errors import LedgerError
+from ledger.errors import LedgerError, StoreUnavailable
 from ledger.events import Meta
 from ledger.events.retention import KeyDestroyed
 from ledger.intake.response import RowAnswer
@@ -137,6 +138,28 @@ def test_first_answers_to_keys_go_after_ninety_days(ours: Ledger, hands: Hands) 
     timekeeper(ours, hands).look()
     with ours.database.connect(Role.WRITER) as conn:
         assert conn.execute("select key from ledger.answers").fetchall() == [("new",)]
+
+
+def test_a_postgresql_that_goes_away_meanwhile_destroys_nothing_and_ends_nothing(ours: Ledger, hands: Hands) -> None:
+    hands.now = BEGUN + timedelta(days=31)
+    with ours.database.connect() as admin:
+        # Whoever takes the head's lock waits here, and is ended while it waits.
+        admin.execute("begin")
+        admin.execute("select position from ledger.head for update")
+        with ThreadPoolExecutor(1) as pool:
+            looking = pool.submit(timekeeper(ours, hands).look)
+            with ours.database.connect() as other:
+                ended = (0,)
+                while ended == (0,):
+                    ended = other.execute(
+                        "select count(pg_terminate_backend(pid)) from pg_stat_activity"
+                        " where application_name = 'sojourn ledger disposal' and wait_event_type = 'Lock'"
+                    ).fetchone() or (0,)
+            with pytest.raises(StoreUnavailable):
+                looking.result(30)
+        admin.execute("rollback")
+    assert destroyed(ours) == []
+    assert timekeeper(ours, hands).look() == [SUBMISSION]
 
 
 def test_what_fails_is_due_again(ours: Ledger, hands: Hands, monkeypatch: pytest.MonkeyPatch) -> None:
