@@ -23,7 +23,7 @@ from starlette.responses import Response
 from api import problems
 from api.edge import Edge
 from api.openapi import Direct, document
-from api.routes import events, health, home, records, students
+from api.routes import events, health, home, records, search, students, submissions
 from api.schemas.elements import (
     FACTS,
     STUDENT_ROWS,
@@ -32,12 +32,21 @@ from api.schemas.elements import (
     RetractionBody,
     WithdrawalBody,
 )
+from api.schemas.search import SearchBody
 from api.sending import Profiles
 from api.services import Services
 from api.shortcut import Shortcut
 from ledger.errors import LedgerError
 
-BODIES: Final = (STUDENT_ROWS, *FACTS.values(), WithdrawalBody, ResidencyBody, CorrectionBody, RetractionBody)
+BODIES: Final = (
+    STUDENT_ROWS,
+    *FACTS.values(),
+    WithdrawalBody,
+    ResidencyBody,
+    CorrectionBody,
+    RetractionBody,
+    SearchBody,
+)
 _WRITES: Final = (400, 401, 403, 404, 409, 413, 415, 422, 500, 503)
 STATUSES: Final = {
     "get": (401, 403, 404, 422, 500, 503),
@@ -52,6 +61,7 @@ log = structlog.get_logger()
 _TAGS: Final = [
     {"name": "students", "description": "The consolidated record. Every answer is a disclosure, recorded first."},
     {"name": "records", "description": "What a state sends, by the rules of its file."},
+    {"name": "submissions", "description": "A state's whole file, and the answer to each of its rows."},
     {"name": "feed", "description": "Every event, once and in order: ids, types and links."},
     {"name": "operations", "description": "Health and metrics."},
 ]
@@ -93,7 +103,15 @@ def create_app(services: Services) -> FastAPI:
     for kind in (LedgerError, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, problems.answer)
     # In the order in which requests come most often: the router tries one after the other.
-    for router in (students.router, records.router, events.router, health.router, home.router):
+    for router in (
+        students.router,
+        records.router,
+        search.router,
+        submissions.router,
+        events.router,
+        health.router,
+        home.router,
+    ):
         app.router.routes.extend(router.routes)
     schema = _Schema(app)
     app.openapi = schema.read

@@ -36,6 +36,7 @@ from ledger.store.vault import MasterKey, Vault
 
 if TYPE_CHECKING:
     from api.services import Services
+    from ledger.intake.uploads import Spools
 
 MASTER_KEY_FILE = "master.key"
 PRACTICE_FILE = "practice"
@@ -143,6 +144,20 @@ def open_store(settings: Settings, *, check: bool = True) -> Iterator[Store]:
 def data_folder(settings: Settings) -> Path:
     """Where the embedded server and its master key lie. Raises Misconfigured for a user without a home."""
     return settings.data or default_data_dir(settings.xdg_data_home)
+
+
+def spools(settings: Settings) -> Spools:
+    """Where this host keeps files that come until they are applied. Raises Misconfigured."""
+    from ledger.intake.uploads import Spools
+
+    folder = data_folder(settings) / "uploads"
+    try:
+        return Spools(folder)
+    except OSError as error:
+        raise Misconfigured(
+            f"{folder} cannot be used for files that come in: {error.strerror}.",
+            remedy="Set SOJOURN_DATA to a folder that this user may write to.",
+        ) from None
 
 
 def _by_url(url: str, name: str) -> Database:
@@ -258,5 +273,6 @@ def services(store: Store, ledger: Ledger) -> Services:
         organisation=store.settings.organisation,
         practice=store.practice,
         checks=(Check("schema", fits), Check("writer", writes)),
+        spools=spools(store.settings),
         clock=now,
     )

@@ -22,6 +22,9 @@ from api.problems import BodyTooLarge, answer
 from ledger import telemetry
 
 BODY_BYTES_MAX: Final = 10 * 1024 * 1024
+FILE_BYTES_MAX: Final = 4 * 1024 * 1024 * 1024
+FILES: Final = "/v1/submissions"
+"""Where whole files come in, which are never held in memory."""
 REQUEST_ID: Final = "sojourn.request_id"
 """Key of the request's id in the ASGI scope."""
 
@@ -56,6 +59,7 @@ class Edge:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
+        bytes_max = FILE_BYTES_MAX if scope["path"] == FILES else self._body_bytes_max
         given, length = _wanted_headers(scope["headers"])
         request_id = scope[REQUEST_ID] = _request_id(given)
         status = 0
@@ -66,8 +70,8 @@ class Edge:
             message = await receive()
             if message["type"] == "http.request":
                 read += len(message.get("body", b""))
-                if read > self._body_bytes_max:
-                    raise self._too_large(close=True)
+                if read > bytes_max:
+                    raise _too_large(bytes_max, close=True)
             return message
 
         async def stamped(message: Message) -> None:
@@ -79,7 +83,7 @@ class Edge:
 
         telemetry.HTTP_REQUESTS_RUNNING.inc()
         try:
-            self._must_fit(length)
+            _must_fit(length, bytes_max)
             await self._app(scope, counted, stamped)
         except Exception as error:  # the last place that can answer, and keep what the error quotes out of the log
             if status:
@@ -90,20 +94,6 @@ class Edge:
         finally:
             telemetry.HTTP_REQUESTS_RUNNING.dec()
             self._tell(scope, status, time.perf_counter() - started, request_id)
-
-    def _must_fit(self, length: int | None) -> None:
-        if length is not None and length > self._body_bytes_max:
-            raise self._too_large()
-
-    def _too_large(self, *, close: bool = False) -> BodyTooLarge:
-        error = BodyTooLarge(
-            f"The body is larger than {self._body_bytes_max // 1024 // 1024} MB.",
-            remedy="Send one student a request; a whole night's rows go by `sojourn submit`.",
-        )
-        # A body of unknown length may have no end, so the connection ends. One of known length is left to run out
-        # unread: cutting it off could keep the answer from the client.
-        error.close = close
-        return error
 
     def _tell(self, scope: Scope, status: int, seconds: float, request_id: str) -> None:
         route = getattr(scope.get("route"), "path", None) or "unmatched"
@@ -119,6 +109,22 @@ class Edge:
                 request=request_id,
                 principal=scope.get("sojourn.principal"),
             )
+
+
+def _must_fit(length: int | None, bytes_max: int) -> None:
+    if length is not None and length > bytes_max:
+        raise _too_large(bytes_max)
+
+
+def _too_large(bytes_max: int, *, close: bool = False) -> BodyTooLarge:
+    error = BodyTooLarge(
+        f"The body is larger than {bytes_max // 1024 // 1024:,} MB.",
+        remedy="Send one student a request; a whole night's rows go as a file, to /v1/submissions.",
+    )
+    # A body of unknown length may have no end, so the connection ends. One of known length is left to run out unread:
+    # cutting it off could keep the answer from the client.
+    error.close = close
+    return error
 
 
 class _Broken(Exception):

@@ -169,6 +169,10 @@ def problem(error: errors.LedgerError, request_id: str | None, headers: Mapping[
 def _faults_of(error: errors.LedgerError) -> tuple[Fault, ...]:
     if isinstance(error, Unsent):
         return error.faults
+    if isinstance(error, errors.SubmissionRefused):
+        # A file has rows, and no JSON to point into.
+        place = "" if error.row is None else f"row:{error.row}"
+        return (Fault(place, error.element, error.rule, error.what, error.remedy),)
     if error.element is not None:
         rule = getattr(error, "rule", None)
         return (Fault(f"/{error.element}", error.element, rule, error.what, error.remedy),)

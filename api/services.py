@@ -16,6 +16,7 @@ from starlette.requests import Request
 
 from api.announcements import Announcements
 from ledger.application import Ledger
+from ledger.intake.uploads import Spools
 from ledger.store.tokens import Tokens
 
 
@@ -43,7 +44,8 @@ class Services:
     announcements: watcher of what is announced. body_key: 32 bytes, derived from the master key, that hash the bodies
     of requests: a plain digest of a child's data could be guessed. practice: this is practice space, with invented
     children. organisation: whose service it is, for disclosures. checks: what /readyz asks beside the database and
-    the read models. clock: now, UTC.
+    the read models. spools: where files that come are kept until they are applied; None where none are taken.
+    clock: now, UTC.
     """
 
     ledger: Ledger
@@ -56,6 +58,7 @@ class Services:
     organisation: str
     practice: bool = False
     checks: Sequence[Check] = ()
+    spools: Spools | None = None
     clock: Callable[[], datetime] = _now
 
 

@@ -2,7 +2,8 @@
 
 Invariant (law 9): before an answer about a child leaves, the entry that says who was shown what, why and on which
 ground is durable in the access log; one entry for each record shown, all with the request's id. That holds for an
-answer that only says "nothing has changed" as well. Every route, page and command that reads a child calls ``show``.
+answer that only says "nothing has changed" as well. Every route, page and command that reads a child calls ``show``,
+a search, which shows many and names what it was asked, ``show_many``.
 
 Until access control has its policy, whoever holds a token is shown every section; ``sections_of`` is where that will
 be decided.
@@ -21,10 +22,11 @@ from api.principals import Principal
 from ledger import telemetry
 from ledger.errors import NotFound
 from ledger.events import Meta
-from ledger.events.disclosure import Disclosed
+from ledger.events.disclosure import Disclosed, SearchDisclosed
 from ledger.jurisdiction import DEFAULT, default_profile
 from ledger.store.append import Append, Part
 from ledger.store.log import Log
+from ledger.store.vault import LEDGER
 
 SECTIONS: Final = ("core", "contacts", "health", "provenance")
 SCHOOL_OFFICIAL: Final = "34 CFR 99.31(a)(1)"
@@ -141,25 +143,83 @@ async def show(
         position=found.position,
         not_modified=not_modified,
     )
-    started = time.perf_counter()
-    disclosed_at = await _make_durable(access, found.records, disclosed, Meta(actor=principal.name, request=request_id))
-    # From here the entry survives a crash; until here nothing has left.
-    telemetry.DISCLOSURE_WAIT.observe(time.perf_counter() - started)
+    parts = [
+        Part(stream=f"disclosure/{record}", subject=record, expected=None, events=[disclosed])
+        for record in found.records
+    ]
+    disclosed_at = await _make_durable(access, parts, Meta(actor=principal.name, request=request_id))
     _shown_count(view.name, principal.role, len(found.records))
     return Shown(None if not_modified else view.render(sections, day), etag, found.position, disclosed_at)
 
 
-async def _make_durable(access: Log, records: Sequence[str], disclosed: Disclosed, meta: Meta) -> int:
-    """Append one entry for each record, at the end of its own stream; the position of the last."""
-    append = Append(
-        parts=[
-            Part(stream=f"disclosure/{record}", subject=record, expected=None, events=[disclosed]) for record in records
-        ],
-        meta=meta,
+class FoundMany(NamedTuple):
+    """What a search has found, before any of it leaves. records: uuids of every record of the students that it shows.
+    position: of the ledger, that it reflects."""
+
+    records: Sequence[str]
+    position: int
+
+
+class ManyView(Protocol):
+    """A way to show many students: read first, rendered only once the entry is durable.
+
+    name: as recorded in the entry. fields: names of what was asked for.
+    """
+
+    name: str
+    fields: Sequence[str]
+
+    async def read(self) -> FoundMany:
+        """What is found, which may be nobody. Raises StoreUnavailable."""
+        ...
+
+    def render(self) -> bytes:
+        """The answer's bytes, of what ``read`` has found."""
+        ...
+
+
+class ShownMany(NamedTuple):
+    """An answer that may leave now."""
+
+    body: bytes
+    position: int
+    disclosed_at: int
+
+
+async def show_many(
+    principal: Principal, purpose: str, basis: str, view: ManyView, *, access: Log, request_id: str
+) -> ShownMany:
+    """Show a principal whom a search found: read, make the one entry durable, render. That nobody was found is an
+    answer about a child too, and has its entry.
+
+    Errors: StoreUnavailable, and then nothing was shown.
+    """
+    found = await view.read()
+    entry = SearchDisclosed(
+        view=view.name,
+        records=list(found.records),
+        fields=list(view.fields),
+        role=principal.role,
+        organisation=principal.organisation,
+        purpose=purpose,
+        basis=basis,
+        position=found.position,
     )
+    part = Part(stream=f"request/{request_id}", subject=LEDGER[0], expected=None, events=[entry])
+    disclosed_at = await _make_durable(access, [part], Meta(actor=principal.name, request=request_id))
+    _shown_count(view.name, principal.role, len(found.records))
+    return ShownMany(view.render(), found.position, disclosed_at)
+
+
+async def _make_durable(access: Log, parts: Sequence[Part], meta: Meta) -> int:
+    """Append entries, each at the end of its own stream; the position of the last."""
+    started = time.perf_counter()
+    append = Append(parts=parts, meta=meta)
     # The keys of records shown before are at hand; a record's first entry asks the vault, in a thread.
     sealed = access.seal_cached(append) or await asyncio.to_thread(access.seal, append)
     receipt = await access.sequencer.submit_async(sealed)
+    # From here the entries survive a crash; until here nothing has left.
+    telemetry.DISCLOSURE_WAIT.observe(time.perf_counter() - started)
     return receipt.position
 
 

@@ -25,7 +25,8 @@ from ledger.events import Event, Meta
 from ledger.events.record import RecordOpened
 from ledger.ids import Uuid7Source, student_id
 from ledger.intake.student import Decision, Outcome
-from ledger.jurisdiction import Jurisdiction, Profile, SetCalendar, SetProfile, default_jurisdiction
+from ledger.jurisdiction import Command as JurisdictionCommand
+from ledger.jurisdiction import Jurisdiction, Profile, default_jurisdiction
 from ledger.jurisdiction import decide as decide_jurisdiction
 from ledger.jurisdiction import fold as fold_jurisdiction
 from ledger.kept import KeptRecords, Key, Known
@@ -230,8 +231,8 @@ class Ledger:
         self._profiles[state] = (time.monotonic(), jurisdiction)
         return jurisdiction
 
-    def set_jurisdiction(self, state: str, command: SetProfile | SetCalendar, meta: Meta) -> Receipt:
-        """Set a state's profile or calendar. Raises UnknownState, BadValue, StaleDecision, StoreUnavailable."""
+    def set_jurisdiction(self, state: str, command: JurisdictionCommand, meta: Meta) -> Receipt:
+        """Set a state's profile, calendar or terms. Raises UnknownState, BadValue, StaleDecision, StoreUnavailable."""
         _must_be_known(state)
         stream = f"jurisdiction/{state}"
         recorded = self.log.read_stream(stream)

@@ -83,6 +83,11 @@ def last_day_of_age(birth_date: date) -> date:
     return _years_on(birth_date, AGE_MAX + 1) - _DAY
 
 
+def age_on(day: date, birth_date: date) -> int:
+    """Full years on a day; below 0 before the birth. Who was born on 29 February is a year older on 1 March."""
+    return day.year - birth_date.year - ((day.month, day.day) < (birth_date.month, birth_date.day))
+
+
 def expiration_date(
     qad: date, birth_date: date | None, stated: date | None = None, graduated: date | None = None
 ) -> date:

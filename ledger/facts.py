@@ -60,9 +60,23 @@ class Fact(msgspec.Struct, frozen=True, gc=False):
     status: Status = "live"
 
 
+class Replaced(msgspec.Struct, frozen=True, gc=False):
+    """A value that a decided correction replaced (None: it had none), and the id of the decision."""
+
+    value: str | None
+    decision: str
+
+
+Decided = dict[int, dict[str, tuple[Replaced, ...]]]
+"""Fact to element to what decided corrections replaced of it. A withdrawal and a residency stand under their
+enrollment, since their row is one; the S row under 0."""
+
+
 class RecordState(msgspec.Struct, gc=False):
     """A record as its events leave it. identity: the elements of its S row (fact 0), never the record's own student
-    id. facts: by id, in the order in which they were first stated. next_fact: the id that the next new fact gets."""
+    id. facts: by id, in the order in which they were first stated. next_fact: the id that the next new fact gets.
+    decided: what must not be taken back from a file (C1); replaced whole, never changed in place. demographics: facts
+    in the order in which the state last spoke of them: the last live one is what it says of the child now."""
 
     state: str
     state_student_id: str
@@ -71,6 +85,8 @@ class RecordState(msgspec.Struct, gc=False):
     identity: Elements = {}
     facts: dict[int, Fact] = {}
     next_fact: int = 1
+    decided: Decided = {}
+    demographics: tuple[int, ...] = ()
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):

@@ -21,6 +21,7 @@ from typing import Final, Literal, NoReturn
 
 from ledger import rulebook
 from ledger.errors import BadValue
+from ledger.wording import EXACT_DIGITS, form_of, limit_of
 
 Checker = Callable[[str], str | None]
 """From a raw value to its canonical form; None for a blank. Raises BadValue."""
@@ -45,13 +46,6 @@ STUDENTS_MAX: Final = 40_000
 """Most students of one file: the last Student Record ID that the layout allows."""
 
 _MEMO_MAX: Final = 100_000
-_EXACT_DIGITS: Final = {
-    "msix_identification_number": 12,
-    "school_identification_code": 12,
-    "school_district_id": 7,
-    "district_of_residence": 7,
-}
-"""Identifiers of a fixed length. NCES: 7 digits name a local agency, 12 a school; a shorter one names nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +107,7 @@ def words(rule: str, letter: str = "", key: str | None = None, language: str = "
     if element is None:
         return rulebook.words(rule, language, element=key or "-", form="-", limit="-")
     return rulebook.words(
-        rule, language, element=element.name, form=_form(element, language), limit=_limit(element, rule, language)
+        rule, language, element=element.name, form=form_of(element, language), limit=limit_of(element, rule, language)
     )
 
 
@@ -214,7 +208,7 @@ def _email(letter: str, key: str, length: int) -> Checker:
 
 
 def _digits(letter: str, key: str, length: int) -> Checker:
-    exact = _EXACT_DIGITS.get(key)
+    exact = EXACT_DIGITS.get(key)
 
     def check(raw: str) -> str | None:
         value = _trimmed(raw, letter, key)
@@ -345,7 +339,7 @@ def _checker(
         return _Memo(_month(letter, key)).__getitem__
     if type_ == "timestamp":
         return _timestamp(letter, key)
-    if type_ == "digits" or key in _EXACT_DIGITS:
+    if type_ == "digits" or key in EXACT_DIGITS:
         return _digits(letter, key, length)
     if type_ == "email":
         return _email(letter, key, length)
@@ -376,14 +370,19 @@ def _rows(name: str) -> Iterator[dict[str, str]]:
 VACCINES: Final[dict[str, str]] = {row["code"]: row["name"] for row in _rows("cvx.csv")}
 """CVX code of the CDC to our own short name for the vaccine."""
 
+COUNTRIES: Final = tuple(sorted(code for row in _rows("countries.csv") for code in row.values()))
+"""Country codes of ISO 3166-1, of two letters and of three."""
+
 
 def _codes(text: str) -> tuple[str, ...] | None:
     if text == "USPS state code":
         return tuple(sorted(STATES))
     if text == "CDC CVX":
         return tuple(VACCINES)
-    # Places by ISO 3166 may come as names, NCES ids have a form and no list, and the interpretations of an
-    # assessment hang on its type: those are no lists of one element.
+    if text == "ISO 3166-1 alpha-2 or alpha-3":
+        return COUNTRIES
+    # Places of birth may come as names, NCES ids have a form and no list, and the interpretations of an assessment
+    # hang on its type: those are no lists of one element.
     return tuple(text.split("|")) if _LISTED.fullmatch(text) else None
 
 
@@ -448,46 +447,3 @@ TABLES: Final[dict[str, Table]] = _load()
 
 CHILD_LETTERS: Final = "KDQECAI"
 """Tables whose rows belong to a student's S row."""
-
-
-_FORMS: Final = {
-    "date": ("a day of the calendar as YYYYMMDD, not before 1900", "un día del calendario como AAAAMMDD, desde 1900"),
-    "month": ("a month as MMYYYY", "un mes como MMAAAA"),
-    "timestamp": ("a date and time as YYYYMMDDhhmmssSSS", "una fecha con hora como AAAAMMDDhhmmssSSS"),
-    "integer": ("a whole number in the digits 0 to 9", "un número entero con los dígitos 0 a 9"),
-    "digits": ("digits 0 to 9 only", "solo dígitos del 0 al 9"),
-    "email": ("an e-mail address", "una dirección de correo electrónico"),
-    "code": ("a code of its list", "un código de su lista"),
-    "text": ("plain text", "texto simple"),
-}
-
-
-def _form(element: Element, language: str) -> str:
-    spanish = language == "es"
-    exact = _EXACT_DIGITS.get(element.key)
-    if exact is not None:
-        return f"{exact} dígitos" if spanish else f"{exact} digits"
-    if element.type == "decimal":
-        behind = str(element.length).rpartition(",")[2]
-        return (
-            f"un número con punto decimal y hasta {behind} decimales"
-            if spanish
-            else f"a number with a decimal point and at most {behind} decimals"
-        )
-    return _FORMS[element.type][spanish]
-
-
-def _limit(element: Element, rule: str, language: str) -> str:
-    spanish = language == "es"
-    if rule == "too-long":
-        return f"{element.length} caracteres" if spanish else f"{element.length} characters"
-    if element.bounds is not None:
-        least, greatest = element.bounds
-        return f"un número de {least} a {greatest}" if spanish else f"a number from {least} to {greatest}"
-    if element.codes is None:
-        return _form(element, language)
-    if len(element.codes) <= 30:
-        return f"{', '.join(element.codes[:-1])} {'o' if spanish else 'or'} {''.join(element.codes[-1:])}"
-    if element.key == "cvx_code":
-        return "un código CVX de los CDC" if spanish else "a CVX code of the CDC"
-    return "el código postal de un estado, de dos letras" if spanish else "the two-letter postal code of a state"

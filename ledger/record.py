@@ -1,4 +1,4 @@
-"""A record: what one state knows about one child. State, evolve, decide, fold, all pure.
+"""A record: what one state knows about one child. Commands and decide; state is ``facts``, fold ``record_fold``.
 
 The invariant: facts are only ever added to; a correction, a retraction, a retracted record are further events, and what
 was said stays said. A fact that comes alone over HTTP goes through the same placement and the same events as a row of
@@ -7,31 +7,20 @@ the nightly file. Knows no clock, no store and no student: who else the child ma
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from datetime import date
 from typing import Any
 
 import msgspec
 
-from ledger.errors import BadValue, LogBroken, NotEnrolled, NotFound, NotOpen, RecordIsRetracted, Refused
+from ledger.errors import BadValue, NotEnrolled, NotFound, NotOpen, RecordIsRetracted, Refused
 from ledger.events.base import Event
 from ledger.events.record import (
-    AlternateIdStated,
-    AssessmentReported,
-    CourseReported,
-    DemographicsStated,
     Elements,
-    Enrolled,
     FactCorrected,
     FactRetracted,
     FactStated,
-    ImmunizationReported,
-    MoveQualified,
-    RecordOpened,
-    RecordReinstated,
     RecordRetracted,
-    ResidencyChanged,
-    Withdrawn,
 )
 from ledger.facts import (
     IDENTITY,
@@ -47,11 +36,14 @@ from ledger.facts import (
     held_row,
     held_rows,
 )
-from ledger.intake.rows_to_events import RowEvents, changes_between
-from ledger.intake.rules import Finding, check_row
+from ledger.intake.decided import left_as_decided
+from ledger.intake.rows_to_events import RowEvents, changes_between, with_changes
+from ledger.intake.rules import Finding, check_row, finding
 from ledger.intake.student import Decision, Outcome, place_rows, place_student
+from ledger.intake.whole_record import judge, record_after
 from ledger.jurisdiction import Profile
 from ledger.mde import TABLES, canonical
+from ledger.record_fold import evolve, fold
 from ledger.row_hash import all_unchanged, packed_rows, row_hash
 
 __all__ = [
@@ -90,16 +82,21 @@ class RecordCommand(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PlaceStudent(RecordCommand, frozen=True, kw_only=True):
-    """Take one S row with its child rows as the state's word. new_student_id: used where the record is opened."""
+    """Take one S row with its child rows as the state's word.
+
+    new_student_id: used where the record is opened. today: the state's own.
+    """
 
     student: StudentRows
     new_student_id: str
+    today: date = NO_LAST_DAY
 
 
 class PlaceFact(RecordCommand, frozen=True, kw_only=True):
-    """Take one row, checked by ``rules.check_row``, as the state's word on an open record."""
+    """Take one row, checked by ``rules.check_row``, as the state's word on an open record. today: the state's own."""
 
     row: Row
+    today: date = NO_LAST_DAY
 
 
 class EnrollmentKey(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,11 +127,14 @@ class CorrectFact(RecordCommand, frozen=True, kw_only=True):
     """Say otherwise of one fact. elements: only those that change; None is "no value". today: as in Withdraw.
 
     Fact 0 is the S row. An enrollment takes any element of its row: its withdrawal and residency change with it.
+    decision: id of the decision on a correction request that this carries out. The value that it replaces is then not
+    taken back (C1), until it comes again under the same decision or another value has come.
     """
 
     fact: int
     elements: dict[str, str | None]
     today: date = NO_LAST_DAY
+    decision: str | None = None
 
 
 class RetractFact(RecordCommand, frozen=True, kw_only=True):
@@ -150,23 +150,6 @@ class RetractRecord(RecordCommand, frozen=True, kw_only=True):
 Command = PlaceStudent | PlaceFact | Withdraw | ChangeResidency | CorrectFact | RetractFact | RetractRecord
 
 
-def evolve(state: RecordState | None, event: Event) -> RecordState:
-    """The record after one event; the state given is left as it was.
-
-    Raises LogBroken for an event that cannot follow: of another kind of stream, before the record was opened, or of a
-    fact that was never stated.
-    """
-    return _advanced(None if state is None else _copied(state), event)
-
-
-def fold(events: Iterable[Event], state: RecordState | None = None) -> RecordState | None:
-    """The record after events; None where there are none. As ``evolve``, event by event, but copies once."""
-    state = None if state is None else _copied(state)
-    for event in events:
-        state = _advanced(state, event)
-    return state
-
-
 def decide(command: Command, state: RecordState | None, profile: Profile) -> Decision:
     """What a command brings, which is nothing where it says what already holds.
 
@@ -176,7 +159,7 @@ def decide(command: Command, state: RecordState | None, profile: Profile) -> Dec
     forbids.
     """
     if isinstance(command, PlaceStudent):
-        return place_student(command.student, state, command.new_student_id, profile)
+        return place_student(command.student, state, command.new_student_id, profile, today=command.today)
     if state is None:
         raise NotOpen(
             "No record has this state student id.", remedy="Open it first: send the student whole (PUT), or its file."
@@ -187,21 +170,40 @@ def decide(command: Command, state: RecordState | None, profile: Profile) -> Dec
         raise RecordIsRetracted(
             "The record was retracted.", remedy="Send the student whole (PUT), or in a file, to reinstate it."
         )
-    return _DECIDERS[type(command)](command, state, profile)
+    decision = _DECIDERS[type(command)](command, state, profile)
+    if isinstance(command, Withdraw | ChangeResidency | CorrectFact) and decision.events:
+        _judge(command, decision, state, profile)
+    return decision
 
 
 def _place_fact(command: PlaceFact, state: RecordState, profile: Profile) -> Decision:
-    placed = place_rows([command.row], state, profile)
+    placed = place_rows([command.row], state, profile, today=command.today)
     outcome = placed.outcomes[0]
     if outcome.outcome == "refused":
         raise _bad_value(outcome.findings[0])
     return Decision(events=placed.events, outcomes=placed.outcomes)
 
 
+def _judge(
+    command: Withdraw | ChangeResidency | CorrectFact, decision: Decision, state: RecordState, profile: Profile
+) -> None:
+    """The rules about the whole record, asked as of a row that would say the same. Raises BadValue; adds warnings."""
+    after = fold(decision.events, state)
+    outcome = decision.outcomes[0]
+    assert after is not None
+    assert outcome.fact is not None
+    for one in judge(record_after(after, outcome.fact), profile, command.today.isoformat()):
+        found = finding(one.rule, one.letter, one.element, "warned" if one.effect == "stands" else "refused")
+        if found.level == "refused":
+            raise _bad_value(found)
+        outcome.findings = [*outcome.findings, found]
+
+
 def _withdraw(command: Withdraw, state: RecordState, profile: Profile) -> Decision:
     held = _enrollment(command.enrollment, state)
     said = {WITHDRAWAL_DATE: command.withdrawal_date}
     whole, findings = _checked("E", {**held.elements, **said}, said, command.today, profile)
+    whole = _as_decided(whole, held, state, findings)
     return _decided("E", _corrected(held, whole, state), held.withdrawal, findings)
 
 
@@ -217,6 +219,7 @@ def _change_residency(command: ChangeResidency, state: RecordState, profile: Pro
         )
     whole = {**_without(held.elements, RESIDENCY), **command.elements}
     whole, findings = _checked("E", whole, command.elements, command.today, profile)
+    whole = _as_decided(whole, held, state, findings)
     return _decided("E", _corrected(held, whole, state), held.residency, findings)
 
 
@@ -227,20 +230,23 @@ def _correct_fact(command: CorrectFact, state: RecordState, profile: Profile) ->
         return _named(gone, [], [])
     fact = _live_fact(command.fact, state)
     held = held_row(state, fact)
+    decision = command.decision
     if fact.enrollment is None:
         _only(command.elements, _COLUMNS[fact.letter])
-        whole = _merged(held.elements, command.elements)
-        whole, findings = _checked(fact.letter, whole, command.elements, command.today, profile)
-        return _named(fact, _corrected(held, whole, state), findings)
-    # A part of an enrollment is checked as part of the row that would say so.
-    part = _PARTS[fact.kind]
-    _only(command.elements, part)
-    whole = _merged({**_without(held.elements, part), **fact.elements}, command.elements)
+        whole = with_changes(held.elements, command.elements)
+    else:
+        # A part of an enrollment is checked as part of the row that would say so.
+        _only(command.elements, _PARTS[fact.kind])
+        whole = with_changes({**_without(held.elements, _PARTS[fact.kind]), **fact.elements}, command.elements)
     whole, findings = _checked(fact.letter, whole, command.elements, command.today, profile)
-    after = {name: value for name, value in whole.items() if name in part}
+    if decision is None:
+        whole = _as_decided(whole, held, state, findings)
+    if fact.enrollment is None:
+        return _named(fact, _corrected(held, whole, state, decision), findings)
+    after = {name: value for name, value in whole.items() if name in _PARTS[fact.kind]}
     if fact.kind == "withdrawal" and not after:
-        return _named(fact, [FactRetracted(fact=fact.id, letter=fact.letter)], findings)
-    return _named(fact, _correction(fact.id, fact.letter, fact.elements, after), findings)
+        return _named(fact, [FactRetracted(fact=fact.id, letter=fact.letter, decision=decision)], findings)
+    return _named(fact, _correction(fact.id, fact.letter, fact.elements, after, decision), findings)
 
 
 def _correct_identity(command: CorrectFact, state: RecordState) -> Decision:
@@ -251,9 +257,24 @@ def _correct_identity(command: CorrectFact, state: RecordState) -> Decision:
     }
     if said.get(MSIX_NUMBER) == state.student_id:
         said[MSIX_NUMBER] = None  # the record's own student id says nothing
-    events = _correction(0, "S", state.identity, _merged(state.identity, said))
-    outcome = Outcome(letter="S", outcome="accepted" if events else "unchanged", fact=0)
+    findings: list[Finding] = []
+    whole = with_changes(state.identity, said)
+    if command.decision is None and 0 in state.decided:
+        whole, kept = left_as_decided(whole, state.identity, state.decided[0])
+        findings += [finding("C1", "S", name, "warned") for name in kept]
+    events = _correction(0, "S", state.identity, whole, command.decision)
+    outcome = Outcome(letter="S", outcome="accepted" if events else "unchanged", fact=0, findings=findings)
     return Decision(events=events, outcomes=[outcome])
+
+
+def _as_decided(whole: Elements, held: HeldRow, state: RecordState, findings: list[Finding]) -> Elements:
+    """The row without what a decision replaced of it, which is warned of (C1)."""
+    memory = state.decided.get(held.fact.id)
+    if memory is None:
+        return whole
+    whole, kept = left_as_decided(whole, held.elements, memory)
+    findings += [finding("C1", held.fact.letter, name, "warned") for name in kept]
+    return whole
 
 
 def _retract_fact(command: RetractFact, state: RecordState, _profile: Profile) -> Decision:
@@ -306,20 +327,15 @@ def _withdrawal_gone(command: CorrectFact, state: RecordState) -> Fact | None:
     return fact if asked and fact and fact.kind == "withdrawal" and fact.status == "retracted" else None
 
 
-def _merged(before: Elements, changes: dict[str, str | None]) -> Elements:
-    after = {**before, **changes}
-    return {name: value for name, value in after.items() if value is not None}
-
-
-def _corrected(held: HeldRow, whole: Elements, state: RecordState) -> list[Event]:
-    said = RowEvents(state)
+def _corrected(held: HeldRow, whole: Elements, state: RecordState, decision: str | None = None) -> list[Event]:
+    said = RowEvents(state, decision)
     said.correct(Row(held.fact.letter, whole, held.fact.record_id), held)
     return said.events
 
 
-def _correction(fact: int, letter: str, before: Elements, after: Elements) -> list[Event]:
+def _correction(fact: int, letter: str, before: Elements, after: Elements, decision: str | None) -> list[Event]:
     changes = changes_between(before, after)
-    return [FactCorrected(fact=fact, letter=letter, elements=changes)] if changes else []
+    return [FactCorrected(fact=fact, letter=letter, elements=changes, decision=decision)] if changes else []
 
 
 def _checked(
@@ -380,91 +396,6 @@ def _no_fact() -> NotFound:
         "The record holds no live fact with this id.", remedy="Fact ids stand in the student's provenance section."
     )
 
-
-def _copied(state: RecordState) -> RecordState:
-    return msgspec.structs.replace(state, facts=dict(state.facts))
-
-
-def _advanced(state: RecordState | None, event: Event) -> RecordState:
-    """Changes the state in place; facts and elements are replaced, never changed."""
-    if state is None:
-        if type(event) is RecordOpened:
-            return RecordState(event.state, event.state_student_id, event.student_id, identity=event.elements)
-        raise LogBroken(f"A record's stream begins with {event.topic}.")
-    fold_one = _FOLDS.get(type(event))
-    if fold_one is None:
-        raise LogBroken(f"A record's stream goes on with {event.topic}.")
-    try:
-        fold_one(state, event)
-    except KeyError as error:
-        raise LogBroken(f"{event.topic} names a fact that was never stated.") from error
-    return state
-
-
-def _fold_stated(state: RecordState, event: FactStated) -> None:
-    _hold(state, Fact(event.fact, event.letter, KINDS[event.letter], event.elements, event.record_id))
-
-
-def _fold_withdrawn(state: RecordState, event: Withdrawn) -> None:
-    _hold(state, Fact(event.fact, "E", "withdrawal", event.elements, event.record_id, event.enrollment))
-
-
-def _fold_residency_changed(state: RecordState, event: ResidencyChanged) -> None:
-    _hold(state, Fact(event.fact, "E", "residency", event.elements, event.record_id, event.enrollment))
-
-
-def _hold(state: RecordState, fact: Fact) -> None:
-    state.facts[fact.id] = fact
-    if fact.id >= state.next_fact:
-        state.next_fact = fact.id + 1
-
-
-def _fold_corrected(state: RecordState, event: FactCorrected) -> None:
-    after = {name: change[1] for name, change in event.elements.items()}
-    if event.fact == 0:
-        state.identity = _merged(state.identity, after)
-        return
-    fact = state.facts[event.fact]
-    state.facts[event.fact] = msgspec.structs.replace(
-        fact, elements=_merged(fact.elements, after), record_id=event.record_id or fact.record_id
-    )
-
-
-def _fold_fact_retracted(state: RecordState, event: FactRetracted) -> None:
-    gone = state.facts[event.fact]
-    state.facts[gone.id] = msgspec.structs.replace(gone, status="retracted")
-    if gone.kind == "enrollment":
-        for fact in state.facts.values():
-            if fact.enrollment == gone.id:
-                state.facts[fact.id] = msgspec.structs.replace(fact, status="retracted")
-
-
-def _fold_record_retracted(state: RecordState, _event: RecordRetracted) -> None:
-    state.status = "retracted"
-    for fact in state.facts.values():
-        if fact.status == "live":
-            state.facts[fact.id] = msgspec.structs.replace(fact, status="dormant")
-
-
-def _fold_record_reinstated(state: RecordState, _event: RecordReinstated) -> None:
-    state.status = "open"
-
-
-_FOLDS: dict[type[Event], Callable[[RecordState, Any], None]] = {
-    AlternateIdStated: _fold_stated,
-    DemographicsStated: _fold_stated,
-    MoveQualified: _fold_stated,
-    Enrolled: _fold_stated,
-    Withdrawn: _fold_withdrawn,
-    ResidencyChanged: _fold_residency_changed,
-    CourseReported: _fold_stated,
-    AssessmentReported: _fold_stated,
-    ImmunizationReported: _fold_stated,
-    FactCorrected: _fold_corrected,
-    FactRetracted: _fold_fact_retracted,
-    RecordRetracted: _fold_record_retracted,
-    RecordReinstated: _fold_record_reinstated,
-}
 
 _DECIDERS: dict[type, Callable[[Any, RecordState, Profile], Decision]] = {
     PlaceFact: _place_fact,

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from projections import disclosures, students
+from projections import disclosures, records, search, students, submissions
 from projections.projection import Projection
 
-PROJECTIONS: tuple[Projection, ...] = (students.PROJECTION, disclosures.PROJECTION)
+PROJECTIONS: tuple[Projection, ...] = (
+    students.PROJECTION,
+    search.PROJECTION,
+    submissions.PROJECTION,
+    records.PROJECTION,
+    disclosures.PROJECTION,
+)
 """Every read model there is."""

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import psycopg
 
 from ledger.events import Recorded
-from ledger.events.disclosure import EVENTS, BulkDisclosed, Disclosed, DisclosureRefused
+from ledger.events.disclosure import EVENTS, BulkDisclosed, Disclosed, DisclosureRefused, SearchDisclosed
 from projections import as_of
 from projections.as_of import AsOf
 from projections.projection import Projection, statement
@@ -86,7 +86,7 @@ class Cursor(NamedTuple):
 def rows_of(recorded: Recorded) -> list[Disclosure]:
     """The rows of one event."""
     event, meta = recorded.event, recorded.meta
-    assert isinstance(event, Disclosed | DisclosureRefused | BulkDisclosed)
+    assert isinstance(event, Disclosed | DisclosureRefused | BulkDisclosed | SearchDisclosed)
     kind, _, name = recorded.stream.partition("/")
     row = Disclosure(
         position=recorded.position,
@@ -105,7 +105,7 @@ def rows_of(recorded: Recorded) -> list[Disclosure]:
         request=meta.request,
         ledger_position=None,
     )
-    if isinstance(event, BulkDisclosed):
+    if isinstance(event, BulkDisclosed | SearchDisclosed):
         records = dict.fromkeys(event.records)
         return [row._replace(record=record, ledger_position=event.position) for record in records]
     if isinstance(event, DisclosureRefused):

@@ -20,8 +20,9 @@ from ledger.events.record import EVENTS, RecordOpened
 from ledger.store.arrays import byteas, int8s, texts
 from projections import as_of
 from projections.as_of import AsOf
-from projections.consolidation import SECTIONS, Record, Student, consolidate, record_of, tell
+from projections.consolidation import SECTIONS, Student, consolidate
 from projections.projection import Projection, statement
+from projections.record_words import PREFIX, Record, tell
 
 # -- table
 
@@ -112,7 +113,7 @@ class StudentsFold:
         self._student_of: dict[str, str] = {}
 
     def __call__(self, cursor: psycopg.Cursor[Any], schema: str, batch: Sequence[Recorded]) -> None:
-        self._load(cursor, schema, {record_of(recorded.stream) for recorded in batch})
+        self._load(cursor, schema, {recorded.stream[PREFIX:] for recorded in batch})
         records, students = self.hear(batch)
         self._write(cursor, schema, records, students)
         self._trim()
@@ -122,7 +123,7 @@ class StudentsFold:
         touched: dict[str, Record] = {}
         students: dict[str, None] = {}
         for recorded in batch:
-            name = record_of(recorded.stream)
+            name = recorded.stream[PREFIX:]
             student_id = self._student_of.get(name)
             known = self._members[student_id][name] if student_id is not None else None
             if known is None and not isinstance(recorded.event, RecordOpened):
@@ -275,7 +276,7 @@ def _row(row: tuple[Any, ...], reflected: AsOf) -> StudentRow:
 
 PROJECTION = Projection(
     name="students",
-    version=1,
+    version=2,
     log="ledger",
     events=frozenset(EVENTS),
     tables=TABLES,

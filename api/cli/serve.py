@@ -92,7 +92,8 @@ def follow(
     data: Annotated[Path | None, typer.Option("--data", help="Data folder of an embedded server.")] = None,
 ) -> None:
     """Fold until standard input ends: the other half of ``serve``."""
-    from api.bootstrap import open_store
+    from api.bootstrap import open_store, spools
+    from ledger.intake.uploads import Applying
     from ledger.reactors import REACTORS
     from ledger.reactors.reactor import Reactors
     from ledger.reactors.timekeeper import Timekeeper
@@ -105,14 +106,17 @@ def follow(
     with open_store(settings) as store, store.ledger() as ledger, store.logs() as logs:
         projectors = Projectors(PROJECTIONS, store.database, logs)
         reactors = Reactors(REACTORS, store.database, ledger.log)
+        applying = Applying(ledger, spools(settings))
         ending = threading.Event()
         timekeeper = Timekeeper(store.database, ledger.log, ledger.profile, ledger.clock)
         keeping = threading.Thread(target=timekeeper.keep_time, args=(ending,), name="timekeeper", daemon=True)
         projectors.start()
         reactors.start()
         keeping.start()
+        applying.start()
         sys.stdin.buffer.read()
         ending.set()
+        applying.stop()
         reactors.stop()
         projectors.stop()
 

@@ -166,6 +166,7 @@ async def put_student(request: Request) -> Response:
         state_student_id=sender.ssid,
         student=StudentRows(sender.state, sender.ssid, action, elements, rows),
         new_student_id="",
+        today=sender.day,
     )
     done = await execute(request, sender, command, body)
     if done.replayed:
@@ -253,7 +254,7 @@ async def _place(request: Request, letter: str) -> Response:
     if checked.refused:
         raise _row_refused(_faults("", checked.findings))
     row = Row(letter, checked.elements, checked.record_id, raw=checked.raw)
-    command = PlaceFact(state=sender.state, state_student_id=sender.ssid, row=row)
+    command = PlaceFact(state=sender.state, state_student_id=sender.ssid, row=row, today=sender.day)
     done = await execute(request, sender, command, body)
     return answer(done, [_outcome("", outcome, checked.findings) for outcome in done.outcomes])
 

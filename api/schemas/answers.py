@@ -171,3 +171,35 @@ class Health(BaseModel):
     status: Literal["ready", "not ready"]
     checks: dict[str, str] = Field(description="`ok`, or what is wrong and what mends it.")
     projections: dict[str, dict[str, int]] = Field(description="Position and lag in events of each read model.")
+
+
+class SubmissionAnswer(BaseModel):
+    """How far a submission has come. Counts are of rows; findings by rule and level."""
+
+    model_config = ConfigDict(extra="allow")
+
+    submission: str = Field(description="State and Submission Date.")
+    state: str
+    status: str = Field(
+        description="waiting, applying, completed, refused, failed, or `interrupted: send again` where the host that"
+        " took the file is gone."
+    )
+    rule: str | None = Field(default=None, description="Why the whole file was refused.")
+    problem: dict[str, Any] | None = Field(default=None, description="Why the file that came last was not applied.")
+    students: int = 0
+    students_done: int = 0
+    rows: int = 0
+    rows_done: int = 0
+    accepted: int = 0
+    unchanged: int = 0
+    refused: int = 0
+    warned: int = 0
+    events: int = 0
+    students_new: int = 0
+
+
+class SubmissionsAnswer(BaseModel):
+    """Submissions, newest first. next: cursor of the next page."""
+
+    submissions: list[SubmissionAnswer]
+    next: str | None = None

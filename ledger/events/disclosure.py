@@ -70,4 +70,23 @@ class BulkDisclosed(Event, frozen=True, kw_only=True):
     position: int
 
 
-EVENTS: tuple[type[Event], ...] = (Disclosed, DisclosureRefused, BulkDisclosed)
+class SearchDisclosed(Event, frozen=True, kw_only=True):
+    """A search was answered, also where it found nobody: one entry, that the projection spreads.
+
+    records: the uuids of the records of the students shown. fields: names of the fields that were asked for, never
+    what they held.
+    """
+
+    topic: ClassVar[str] = "search-disclosed.v1"
+
+    view: str
+    records: list[str]
+    fields: list[str]
+    role: str
+    organisation: str
+    purpose: str
+    basis: str
+    position: int
+
+
+EVENTS: tuple[type[Event], ...] = (Disclosed, DisclosureRefused, BulkDisclosed, SearchDisclosed)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import msgspec
+
 from ledger.events.base import Event
 
 
@@ -43,4 +45,31 @@ class CalendarSet(Event, frozen=True, kw_only=True):
     open: list[str] = []
 
 
-EVENTS: tuple[type[Event], ...] = (ProfileSet, CalendarSet)
+class Term(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One term. kind: ``regular`` (fall, spring, or whatever a state calls its terms), ``summer`` or ``intersession``.
+
+    begins, ends: first and last day, ISO 8601, both of the term.
+    """
+
+    name: str
+    kind: str
+    begins: str
+    ends: str
+
+
+class TermSet(Event, frozen=True, kw_only=True):
+    """The terms of one school year, whole: none takes back what was set.
+
+    Ends of terms start the clock of 34 CFR 200.85(b) for new and changed elements, and a summer enrollment lies
+    outside the regular ones (V20). school_year: the year in which it begins. district: NCES id of the local agency
+    whose terms they are, or None for those of the state, which hold where a district has set none for that year.
+    """
+
+    topic: ClassVar[str] = "term-set.v1"
+
+    school_year: int
+    district: str | None = None
+    terms: list[Term] = []
+
+
+EVENTS: tuple[type[Event], ...] = (ProfileSet, CalendarSet, TermSet)

@@ -92,25 +92,28 @@ class Enrolled(FactStated, frozen=True, kw_only=True):
 class Withdrawn(FactStated, frozen=True, kw_only=True):
     """The last verified day of an enrollment. A fact of its own that names the enrollment.
 
-    elements: ``withdrawal_date`` alone.
+    elements: ``withdrawal_date`` alone. decision: as of ``FactCorrected``.
     """
 
     topic: ClassVar[str] = "withdrawn.v1"
     letter: ClassVar[str] = "E"
 
     enrollment: int
+    decision: str | None = None
 
 
 class ResidencyChanged(FactStated, frozen=True, kw_only=True):
     """The child lives in another district, as told with an enrollment. A fact of its own that names the enrollment.
 
-    elements: any of ``district_of_residence``, ``residency_date``, ``residency_verification_date``.
+    elements: any of ``district_of_residence``, ``residency_date``, ``residency_verification_date``. decision: as of
+    ``FactCorrected``.
     """
 
     topic: ClassVar[str] = "residency-changed.v1"
     letter: ClassVar[str] = "E"
 
     enrollment: int
+    decision: str | None = None
 
 
 class CourseReported(FactStated, frozen=True, kw_only=True):
@@ -138,7 +141,8 @@ class FactCorrected(RecordEvent, frozen=True, kw_only=True):
     """The state now says otherwise: every element that changed, before and after. Supersedes, never erases (V22).
 
     letter: the corrected fact's table (S for fact 0); a move's correction is sealed like the move. record_id: the
-    Record ID from now on, where it changed with the values.
+    Record ID from now on, where it changed with the values. decision: id of the decision on a correction request that
+    this carries out; the values before are then not taken back from a file (C1).
     """
 
     topic: ClassVar[str] = "fact-corrected.v1"
@@ -148,6 +152,7 @@ class FactCorrected(RecordEvent, frozen=True, kw_only=True):
     elements: Changes
     record_id: str | None = None
     raw: Elements | None = None
+    decision: str | None = None
 
     def key_class(self) -> KeyClass:
         return KeyClass.ELIGIBILITY if self.letter == "Q" else KeyClass.EDUCATION
@@ -156,13 +161,15 @@ class FactCorrected(RecordEvent, frozen=True, kw_only=True):
 class FactRetracted(RecordEvent, frozen=True, kw_only=True):
     """The state no longer says so. The fact stays in history. Retracting an enrollment retracts what names it.
 
-    letter: the retracted fact's table; a move's retraction is sealed like the move.
+    letter: the retracted fact's table; a move's retraction is sealed like the move. decision: of a withdrawal that a
+    decided correction took back, as of ``FactCorrected``.
     """
 
     topic: ClassVar[str] = "fact-retracted.v1"
 
     fact: int
     letter: str
+    decision: str | None = None
 
     def key_class(self) -> KeyClass:
         return KeyClass.ELIGIBILITY if self.letter == "Q" else KeyClass.EDUCATION

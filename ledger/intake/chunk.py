@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Protocol
 
 import msgspec
@@ -30,7 +31,10 @@ COUNTS: tuple[str, ...] = ("accepted", "unchanged", "refused", "warned", "events
 
 
 class Submission(Protocol):
-    """What a chunk must know of its submission. state: that sends it. late: older than what the records hold."""
+    """What a chunk must know of its submission. state: that sends it. late: older than what the records hold.
+
+    today: day of the Submission Date, the last that is not in the future.
+    """
 
     ledger: Ledger
     submission: str
@@ -39,6 +43,7 @@ class Submission(Protocol):
     meta: Meta
     row_key: bytes
     late: bool
+    today: date
 
 
 class _Held(msgspec.Struct):
@@ -131,12 +136,12 @@ class Chunk:
         if held is not None and held.state is None:
             # Every row is one that the guard holds: nothing to decide.
             outcomes = [Outcome(letter="S", outcome="unchanged", row=student.number, fact=0, findings=[])]
-            if warning := action_finding(student.action, known=True):
+            if warning := action_finding(student.action, known=True, levels=self._of.profile.rule_levels):
                 outcomes[0].findings.append(warning)
             outcomes += [Outcome(letter=r.letter, outcome="unchanged", row=r.number) for r in student.rows]
             return _Decided(raw, outcomes, held.student_id, held.record)
         before = None if held is None else held.state
-        decision = place_student(student, before, new_id, self._of.profile, late=self._of.late)
+        decision = place_student(student, before, new_id, self._of.profile, late=self._of.late, today=self._of.today)
         if not decision.events:
             if held is None:
                 return _Decided(raw, decision.outcomes)

@@ -9,7 +9,6 @@ Memory holds one student and a few numbers for each, never the file. The file mu
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, timedelta
@@ -21,11 +20,26 @@ import msgspec
 from ledger import mde
 from ledger.errors import BadValue
 from ledger.facts import Row, StudentRows
-from ledger.intake.lines import Checked, Place, Readable, Record, is_blank, lines, opening, parsed, records, refuse
+from ledger.intake.apart import Apart
+from ledger.intake.encodings import Looked, look
+from ledger.intake.first_pass import STATE_STUDENT_ID_FIELD, FirstPass, canonical_id
+from ledger.intake.lines import (
+    Place,
+    Readable,
+    Record,
+    blocks,
+    is_suspect,
+    opening,
+    parsed,
+    records,
+    refuse,
+)
+from ledger.intake.mojibake import mended_fields
 from ledger.intake.rules import CheckedRow, Finding, check_fields, finding
 
-Source = Path | BinaryIO
-"""A file by its path, or an open binary file that can be sought in (a spool, which the caller closes)."""
+Source = Path | BinaryIO | Looked
+"""A file in UTF-8 by its path, or an open binary file that can be sought in, which the caller closes; or one that was
+looked at already (``ledger.intake.sources``), which is not looked at again."""
 
 Levels = Mapping[str, str]
 """The state's own level by rule, as in its profile."""
@@ -92,7 +106,8 @@ class RawStudent(msgspec.Struct, frozen=True, kw_only=True):
 
 class Scan(msgspec.Struct, kw_only=True):
     """What pass one learned. content_hash: SHA-256 of the file, hexadecimal. students, rows: counted, and equal to the
-    header's. The rest is for pass two alone: where S rows stand, who they are, and the rows that stand apart."""
+    header's. The rest is for pass two alone: where S rows stand, who they are, the rows that stand apart, and how many
+    belong to nobody. A row stands apart once another student's row has come between it and its S row."""
 
     header: Header
     content_hash: str
@@ -103,40 +118,7 @@ class Scan(msgspec.Struct, kw_only=True):
     shared_record_ids: set[str]
     repeated: set[int]
     apart: Apart
-
-
-class Apart:
-    """Places of the child rows that do not stand right behind their S row. Four numbers a row."""
-
-    def __init__(self) -> None:
-        self._owners = array("L")
-        self._places = array("Q")
-        self._order: list[int] | None = None
-
-    def __len__(self) -> int:
-        return len(self._owners)
-
-    def add(self, ordinal: int, number: int, offset: int, length: int) -> None:
-        self._owners.append(ordinal)
-        self._places.extend((number, offset, length))
-
-    def of(self, ordinal: int) -> Iterator[tuple[int, int, int]]:
-        """Number, offset and length of each row of one student, in file order."""
-        if not self._owners:
-            return
-        if self._order is None:
-            self._order = sorted(range(len(self._owners)), key=self._owners.__getitem__)
-        low, high = 0, len(self._order)
-        while low < high:
-            middle = (low + high) // 2
-            if self._owners[self._order[middle]] < ordinal:
-                low = middle + 1
-            else:
-                high = middle
-        while low < len(self._order) and self._owners[self._order[low]] == ordinal:
-            at = 3 * self._order[low]
-            yield self._places[at], self._places[at + 1], self._places[at + 2]
-            low += 1
+    loose: int
 
 
 def read_header(source: Source) -> Header:
@@ -161,25 +143,25 @@ def check_received(header: Header, received_on: date) -> None:
 def scan(source: Source) -> Scan:
     """Pass one: the whole file, byte by byte. Nothing of it is applied if anything of this fails.
 
-    Raises SubmissionRefused: what ``read_header`` raises; ``nul``, ``encoding``, ``line-too-long``, ``quoting``;
-    ``second-header``; ``too-many-students``; ``V24`` where the totals are not those of the file.
+    Raises SubmissionRefused: what ``read_header`` raises; ``nul``, ``encoding``, ``line-end``, ``line-too-long``,
+    ``quoting``; ``second-header``; ``too-many-students``; ``delimiter`` where the rows have another than the header;
+    ``V24`` where the totals are not those of the file.
     """
     with _opened(source) as file:
-        header, _ = _header(file)
-        checked = Checked(file)
-        found = _Scanner(header)
-        rows = _keys(checked, header.delimiter)
-        next(rows)
-        for number, offset, length, letter, record_id, record in rows:
-            found.add(number, offset, length, letter, record_id, record)
+        header, body = _header(file)
+        content_hash = source.content_hash if isinstance(source, Looked) else _looked_at(file)
+        found = FirstPass(header.delimiter)
+        found.read(file, body)
     students = len(found.places)
+    if not students and found.otherwise_delimited:
+        refuse("delimiter", found.otherwise_delimited)
     if students != header.students:
         refuse("V24", 1, "total_students_in_file")
     if found.rows != header.rows:
         refuse("V24", 1, "total_records_in_file")
     return Scan(
         header=header,
-        content_hash=checked.content_hash(),
+        content_hash=content_hash,
         students=students,
         rows=found.rows,
         places=found.places,
@@ -187,6 +169,7 @@ def scan(source: Source) -> Scan:
         shared_record_ids=found.shared,
         repeated=found.repeated,
         apart=found.apart,
+        loose=found.loose,
     )
 
 
@@ -209,9 +192,7 @@ def students(
         yield from reader.students(skip)
 
 
-_STUDENT_RECORD_ID: Final = mde.TABLES["S"].by_key["student_record_id"].check
-_STATE_STUDENT_ID: Final = mde.TABLES["S"].by_key["state_student_identifier"].check
-_STATE_STUDENT_ID_FIELD: Final = mde.TABLES["S"].by_key["state_student_identifier"].number
+_SIDE_BY_SIDE_BYTES: Final = 1024
 _OF_THE_RECORD: Final = ("msix_identification_number", "state_student_identifier_type")
 """Elements of the S row beside the ids and the action."""
 
@@ -222,7 +203,15 @@ def _opened(source: Source) -> Generator[BinaryIO]:
         with source.open("rb") as file:
             yield file
     else:
-        yield source
+        yield source.file if isinstance(source, Looked) else source
+
+
+def _looked_at(file: BinaryIO) -> str:
+    """The content hash of a file that is UTF-8 throughout."""
+    found = look(blocks(file))
+    if not found.utf_8:
+        refuse("encoding", found.bad_line)
+    return found.content_hash
 
 
 def _header(file: Readable) -> tuple[Header, Place]:
@@ -255,82 +244,6 @@ def _header(file: Readable) -> tuple[Header, Place]:
     return header, first.body
 
 
-def _canonical_id(raw: str) -> str | None:
-    try:
-        return _STUDENT_RECORD_ID(raw)
-    except BadValue:
-        return None
-
-
-Keyed = tuple[int, int, int, str, str, list[str] | bytes]
-
-
-def _keys(file: Readable, delimiter: str) -> Iterator[Keyed]:
-    """Number, offset, length, letter and Student Record ID as sent of every row, the header's too, and the row."""
-    start = Place(1, 0)
-    if delimiter == ",":
-        for number, offset, length, fields in records(file, delimiter, start):
-            yield number, offset, length, fields[0], fields[1] if len(fields) > 1 else "", fields
-        return
-    # Two fields of a row are all that pass one needs: the others stay bytes.
-    separator = delimiter.encode()
-    for number, offset, line in lines(file, start):
-        parts = line.split(separator, 2)
-        if len(parts) > 1 and parts[0]:
-            yield number, offset, len(line), parts[0].decode(), parts[1].decode(), line
-        elif not is_blank(line):
-            yield number, offset, len(line), parts[0].decode(), "", line
-
-
-class _Scanner:
-    """Pass one over the rows behind the header."""
-
-    def __init__(self, header: Header) -> None:
-        self.rows = 0
-        self.places: list[Place] = []
-        self.ordinals: dict[str, int] = {}
-        self.shared: set[str] = set()
-        self.repeated: set[int] = set()
-        self.apart = Apart()
-        self._delimiter = header.delimiter
-        self._sent: set[str] = set()
-        self._current: str | None = None
-
-    def add(
-        self, number: int, offset: int, length: int, letter: str, record_id: str, record: list[str] | bytes
-    ) -> None:
-        self.rows += 1
-        if letter == "S":
-            self._student(number, offset, record_id, record)
-        elif letter == "H":
-            refuse("second-header", number)
-        elif record_id != self._current and letter in _CHILDREN:
-            canonical = _canonical_id(record_id)
-            owner = self.ordinals.get(canonical) if canonical is not None else None
-            # A row right behind its S row is found there, however its id is written; one before it belongs to nobody.
-            if owner is not None and owner != len(self.places) - 1:
-                self.apart.add(owner, number, offset, length)
-
-    def _student(self, number: int, offset: int, record_id: str, record: list[str] | bytes) -> None:
-        ordinal = len(self.places)
-        if ordinal == mde.STUDENTS_MAX:
-            refuse("too-many-students", number)
-        self.places.append(Place(number, offset))
-        self._current = record_id
-        canonical = _canonical_id(record_id)
-        if canonical is not None and self.ordinals.setdefault(canonical, ordinal) != ordinal:
-            self.shared.add(canonical)
-        fields = record if isinstance(record, list) else parsed(record, self._delimiter, number)
-        try:
-            sent = _STATE_STUDENT_ID(fields[_STATE_STUDENT_ID_FIELD]) if len(fields) > _STATE_STUDENT_ID_FIELD else None
-        except BadValue:
-            return
-        if sent in self._sent:
-            self.repeated.add(ordinal)
-        elif sent is not None:
-            self._sent.add(sent)
-
-
 _CHILDREN: Final = frozenset(mde.CHILD_LETTERS)
 
 
@@ -350,39 +263,52 @@ class _Reader:
             return
         # The rows before the first S row belong to nobody and come with the first student.
         start = places[skip] if skip else _header(self._file)[1]
-        ordinal, student = skip, None
+        ordinal, student, broken = skip, None, False
         own: list[Record] = []
         found: list[FoundRow] = []
+        nothing_loose = not self._scan.loose and not self._scan.shared_record_ids
         for record in records(self._file, self._delimiter, start):
             if record.fields[0] != "S":
-                self._sort(record, ordinal, student, own, found)
+                broken = self._sort(record, ordinal, student, own, found, broken=broken)
+                if broken and nothing_loose and ordinal == len(places) - 1:
+                    break  # whatever is left was fetched with its student
                 continue
             if student is not None:
                 yield self._student(ordinal, student, own, found)
                 ordinal, own, found = ordinal + 1, [], []
-            student = record
+            student, broken = record, False
         if student is not None:
             yield self._student(ordinal, student, own, found)
         elif found:
             yield RawStudent(ordinal=0, number=None, student_record_id="", student=None, found=found)
 
     def _sort(
-        self, record: Record, ordinal: int, student: Record | None, own: list[Record], found: list[FoundRow]
-    ) -> None:
-        """Put a child row where it belongs: to its student's own, or to what was found. One that stands apart from
-        an earlier student was fetched with that student already."""
+        self,
+        record: Record,
+        ordinal: int,
+        student: Record | None,
+        own: list[Record],
+        found: list[FoundRow],
+        *,
+        broken: bool,
+    ) -> bool:
+        """Put a child row where it belongs: to its student's own, or to what was found. One that stands apart is
+        fetched with its student. Says whether those that follow stand apart."""
         letter, sent = record.fields[0], _sent(record)
         if letter not in _CHILDREN:
             found.append(_refused(record, "?", "unknown-letter"))
-            return
-        canonical = _canonical_id(sent)
+            return broken
+        canonical = canonical_id(sent)
         owner = None if canonical is None else self._scan.ordinals.get(canonical)
+        is_orphan = owner is None or student is None or owner > ordinal
+        broken = broken or (not is_orphan and owner != ordinal)
         if canonical in self._scan.shared_record_ids:
             found.append(_refused(record, letter, "duplicate-student-record-id"))
-        elif owner is None or student is None or owner > ordinal:
+        elif is_orphan:
             found.append(_refused(record, letter, "orphan"))
-        elif owner == ordinal:
+        elif not broken:
             own.append(record)
+        return broken
 
     def _student(self, ordinal: int, record: Record, own: list[Record], found: list[FoundRow]) -> RawStudent:
         head = self._checked("S", record.fields[1:])
@@ -390,7 +316,7 @@ class _Reader:
         if head.findings:
             found.append(_found(record, "S", head, record.fields[1:]))
         # As sent: an S row that is refused for its form has its id all the same.
-        if _canonical_id(_sent(record)) not in self._scan.shared_record_ids:
+        if canonical_id(_sent(record)) not in self._scan.shared_record_ids:
             own.extend(self._apart(ordinal))
         rows: list[Row] = []
         for row in own:
@@ -398,7 +324,7 @@ class _Reader:
             if head.refused:
                 found.append(_refused(row, letter, "student-refused"))
                 continue
-            checked = self._checked(letter, values)
+            checked = self._mended(letter, values) if row.suspect else self._checked(letter, values)
             if checked.findings:
                 found.append(_found(row, letter, checked, values))
             if not checked.refused:
@@ -419,21 +345,36 @@ class _Reader:
             ordinal=ordinal,
             number=record.number,
             student_record_id=_sent(record),
-            state_student_id="".join(record.fields[_STATE_STUDENT_ID_FIELD : _STATE_STUDENT_ID_FIELD + 1]).strip(),
+            state_student_id="".join(record.fields[STATE_STUDENT_ID_FIELD : STATE_STUDENT_ID_FIELD + 1]).strip(),
             student=student,
             found=found,
         )
 
     def _apart(self, ordinal: int) -> Iterator[Record]:
+        begin, block = 0, b""
         for number, offset, length in self._scan.apart.of(ordinal):
-            self._file.seek(offset)
-            yield Record(number, offset, length, parsed(self._file.read(length), self._delimiter, number))
+            # Rows of one student often stand side by side, though apart from her S row.
+            if not begin <= offset <= offset + length <= begin + len(block):
+                self._file.seek(offset)
+                begin, block = offset, self._file.read(max(length, _SIDE_BY_SIDE_BYTES))
+            data = block[offset - begin : offset - begin + length]
+            yield Record(number, offset, length, parsed(data, self._delimiter, number), is_suspect(data))
 
     def _checked(self, letter: str, values: list[str]) -> CheckedRow:
         width = len(mde.TABLES[letter].elements)
         if len(values) > width and any(values[width:]):
             return CheckedRow({}, [finding("too-many-fields", letter)], refused=True)
         return check_fields(letter, values, self._today, levels=self._levels)
+
+    def _mended(self, letter: str, values: list[str]) -> CheckedRow:
+        """The check of a row that may have been read in a wrong encoding: what is mended is warned of, and kept."""
+        whole, before = mended_fields(letter, values)
+        checked = self._checked(letter, whole)
+        for key, raw in before.items():
+            checked.findings.append(finding("mojibake", letter, key, "warned"))
+            if key in checked.elements:
+                checked.raw = {**(checked.raw or {}), key: raw}
+        return checked
 
     def _check_student(self, ordinal: int, head: CheckedRow) -> None:
         """What an S row must be within its file. Adds to its findings."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import codecs
 import csv
-import hashlib
+import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple, NoReturn, Protocol
 
@@ -17,7 +17,12 @@ from ledger import mde
 from ledger.errors import SubmissionRefused
 
 RECORD_BYTES_MAX: Final = 1_000_000
-_BLOCK_BYTES: Final = 1 << 18
+BLOCK_BYTES: int = 1 << 18
+"""How much of a file is read at once."""
+
+_SUSPECT: Final = re.compile(rb"\xc3[\x82-\x85\x8a\x8c\xa1\xa2\xaa][\xc2\xc5\xc6\xcb\xe2]")
+"""UTF-8 bytes without which no value is text that was read in a wrong encoding: ``ledger.intake.mojibake`` says more.
+The first of them is found as fast as memory is read, so a line that is as it should be costs next to nothing."""
 
 
 class Readable(Protocol):
@@ -35,12 +40,14 @@ class Place(NamedTuple):
 
 
 class Record(NamedTuple):
-    """One record. length: in bytes, without the end of its line where it has one line."""
+    """One record. length: in bytes, without the end of its line where it has one line. suspect: whether one of its
+    values may have been read in a wrong encoding before it came here."""
 
     number: int
     offset: int
     length: int
     fields: list[str]
+    suspect: bool
 
 
 class Opening(NamedTuple):
@@ -93,30 +100,54 @@ def opening(source: Readable) -> Opening:
 
 
 def parsed(data: bytes, delimiter: str, number: int) -> list[str]:
-    """The fields of one record. Raises SubmissionRefused (``quoting``); the bytes are known to be UTF-8."""
-    text = data.decode()
+    """The fields of one record. Raises SubmissionRefused (``quoting``, ``line-end``, ``encoding``)."""
+    text = text_of(data, number)
     if delimiter != ",":
         return text.removesuffix("\n").removesuffix("\r").split(delimiter)
     try:
         return next(csv.reader((line + "\n" for line in text.split("\n")), strict=True), [])
-    except csv.Error:
-        refuse("quoting", number)
+    except csv.Error as error:
+        refuse(quoting_rule(error), number)
+
+
+def quoting_rule(error: csv.Error) -> str:
+    """The rule that a record breaks which the reader of quoted fields gave up."""
+    said = str(error)
+    if "larger than" in said:
+        return "line-too-long"
+    return "line-end" if "new-line character" in said else "quoting"
+
+
+def is_suspect(data: bytes) -> bool:
+    """Whether one of a record's values may have been read in a wrong encoding before it came here."""
+    return _SUSPECT.search(data) is not None
+
+
+def text_of(data: bytes, number: int) -> str:
+    """The text of a record's bytes. Raises SubmissionRefused (``encoding``)."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        # Its words would hold the bytes, which are a child's.
+        pass
+    refuse("encoding", number)
 
 
 def records(source: Readable, delimiter: str, start: Place) -> Iterator[Record]:
     """Every record from a place on; blank lines are counted and left out.
 
     Reads at offsets of its own, so the caller may read elsewhere in between. Raises SubmissionRefused:
-    ``line-too-long``, ``quoting``.
+    ``line-too-long``, ``quoting``, ``line-end``, and ``encoding`` where bytes are no UTF-8 that were when the file was
+    looked at.
     """
     if delimiter == ",":
         yield from _quoted(source, start)
         return
     for number, offset, line in lines(source, start):
         if not is_blank(line):
-            fields = line.decode().split(delimiter)
+            fields = text_of(line, number).split(delimiter)
             fields[-1] = fields[-1].removesuffix("\r")
-            yield Record(number, offset, len(line), fields)
+            yield Record(number, offset, len(line), fields, _SUSPECT.search(line) is not None)
 
 
 def lines(source: Readable, start: Place) -> Iterator[tuple[int, int, bytes]]:
@@ -125,7 +156,7 @@ def lines(source: Readable, start: Place) -> Iterator[tuple[int, int, bytes]]:
     at, rest = offset, b""
     while True:
         source.seek(at)
-        block = source.read(_BLOCK_BYTES)
+        block = source.read(BLOCK_BYTES)
         if not block:
             break
         at += len(block)
@@ -143,6 +174,18 @@ def lines(source: Readable, start: Place) -> Iterator[tuple[int, int, bytes]]:
         yield number, offset, rest
 
 
+def blocks(source: Readable) -> Iterator[bytes]:
+    """Every byte of a file, from its beginning."""
+    at = 0
+    while True:
+        source.seek(at)
+        block = source.read(BLOCK_BYTES)
+        if not block:
+            return
+        at += len(block)
+        yield block
+
+
 def is_blank(line: bytes) -> bool:
     """Whether a line holds no row, and counts for nothing but its number."""
     return not line or line.isspace()
@@ -151,14 +194,16 @@ def is_blank(line: bytes) -> bool:
 def _quoted(source: Readable, start: Place) -> Iterator[Record]:
     number, begun = start
     end = begun
+    suspect = False
 
     def texts() -> Iterator[str]:
-        nonlocal end
+        nonlocal end, suspect
         for _, offset, line in lines(source, start):
             end = offset + len(line) + 1
             if end - begun > RECORD_BYTES_MAX:
                 refuse("line-too-long", number)
-            yield line.decode() + "\n"
+            suspect = suspect or _SUSPECT.search(line) is not None
+            yield text_of(line, number) + "\n"
 
     # The reader asks for a line only when it needs one, so after each record `end` is where that record ends.
     reader = csv.reader(texts(), strict=True)
@@ -166,50 +211,9 @@ def _quoted(source: Readable, start: Place) -> Iterator[Record]:
         try:
             fields = next(reader, None)
         except csv.Error as error:
-            refuse("line-too-long" if "larger than" in str(error) else "quoting", number)
+            refuse(quoting_rule(error), number)
         if fields is None:
             return
         if len(fields) > 1 or any(field.strip() for field in fields):
-            yield Record(number, begun, end - begun, fields)
-        number, begun = number + 1, end
-
-
-class Checked:
-    """A file that is read once, in order, from its beginning, while every byte of it is looked at.
-
-    Each block is hashed (SHA-256) and refused at a NUL byte (``nul``) and at bytes that are no UTF-8 (``encoding``),
-    each with the line where it stands.
-    """
-
-    def __init__(self, source: Readable) -> None:
-        self._source = source
-        self._digest = hashlib.sha256()
-        self._decoder = codecs.getincrementaldecoder("utf-8")()
-        self._at = 0
-        self._lines_before = 0
-
-    def seek(self, offset: int, /) -> int:
-        assert offset == self._at, "a checked file is read in order"
-        return self._source.seek(offset)
-
-    def read(self, size: int, /) -> bytes:
-        block = self._source.read(size)
-        nul = block.find(0)
-        if nul >= 0:
-            refuse("nul", self._line(block, nul))
-        held = len(self._decoder.getstate()[0])
-        try:
-            self._decoder.decode(block, final=not block)
-        except UnicodeDecodeError as error:
-            refuse("encoding", self._line(block, error.start - held))
-        self._digest.update(block)
-        self._at += len(block)
-        self._lines_before += block.count(b"\n")
-        return block
-
-    def content_hash(self) -> str:
-        """SHA-256 of what was read so far, hexadecimal: of the whole file once its end was read."""
-        return self._digest.hexdigest()
-
-    def _line(self, block: bytes, place: int) -> int:
-        return self._lines_before + block.count(b"\n", 0, max(place, 0)) + 1
+            yield Record(number, begun, end - begun, fields, suspect)
+        number, begun, suspect = number + 1, end, False

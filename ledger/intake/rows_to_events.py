@@ -7,7 +7,7 @@ one. The invariant: after the events of a row, the row that the record holds for
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from itertools import count
 
 from ledger.events.base import Event
@@ -32,11 +32,15 @@ from ledger.intake.placement import Place, Step
 
 
 class RowEvents:
-    """The events of a student's rows as they are said one after another, and the ids that they use up."""
+    """The events of a student's rows as they are said one after another, and the ids that they use up.
 
-    def __init__(self, state: RecordState | None) -> None:
+    decision: id of the decision that a correction carries out; what it changes bears it.
+    """
+
+    def __init__(self, state: RecordState | None, decision: str | None = None) -> None:
         self.events: list[Event] = []
         self._state = state
+        self._decision = decision
         self._ids = count(1 if state is None else state.next_fact)
         self._facts: dict[int, int] = {}
 
@@ -73,7 +77,9 @@ class RowEvents:
             if withdrawal:
                 self._withdraw(row, held.fact.id, withdrawal, self._dormant_withdrawal(held.fact.id))
         elif not withdrawal:
-            self.events.append(FactRetracted(fact=held.withdrawal.id, letter="E", source_row=row.number))
+            self.events.append(
+                FactRetracted(fact=held.withdrawal.id, letter="E", source_row=row.number, decision=self._decision)
+            )
         elif changes := changes_between(held.withdrawal.elements, withdrawal):
             self._correct(row, held.withdrawal, changes)
         self._correct_residency(row, held, residency)
@@ -123,6 +129,7 @@ class RowEvents:
                 elements=elements,
                 raw=_raw(row, elements) if row.raw else None,
                 source_row=row.number,
+                decision=self._decision,
             )
         )
 
@@ -134,6 +141,7 @@ class RowEvents:
                 elements=elements,
                 raw=_raw(row, elements) if row.raw else None,
                 source_row=row.number,
+                decision=self._decision,
             )
         )
 
@@ -146,6 +154,7 @@ class RowEvents:
                 record_id=record_id,
                 raw=_raw(row, changes) if row.raw else None,
                 source_row=row.number,
+                decision=self._decision,
             )
         )
 
@@ -188,6 +197,11 @@ def changes_between(before: Elements, after: Elements) -> Changes:
         if name not in before:
             changes[name] = (None, value)
     return changes
+
+
+def with_changes(before: Elements, changes: Mapping[str, str | None]) -> Elements:
+    """The elements with these values instead; None takes one away."""
+    return {name: value for name, value in {**before, **changes}.items() if value is not None}
 
 
 def is_later_residency(before: Elements, after: Elements) -> bool:

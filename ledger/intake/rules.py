@@ -3,7 +3,7 @@
 The same check serves a line of a file, a student of a PUT and a single fact over HTTP. What a broken rule does comes
 from the layout: a required element refuses its row; another one does what its ``on_bad`` says (refuses the row, or is
 left out with a warning). The words are those of ``ledger.rulebook``. Pure; knows no record: what needs one
-(V2, V9, V15) is decided where the record is.
+is decided where the record is (``intake.whole_record``, ``intake.student``).
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def check_fields(
             value = column.check(raw)
         except BadValue as bad:
             found = found or _Found(letter, elements)
-            found.bad(_RANGE_RULES.get(column.key, bad.rule) if bad.rule == "range" else bad.rule, column)
+            found.bad(bad.rule, column, levels)
             continue
         if value is None:
             continue
@@ -112,10 +112,10 @@ def check_fields(
         found = found or _Found(letter, elements)
         found.missing(plan, None if record_id or not record_id_required else plan.record_id)
 
-    for key in plan.past_dates:
+    for key, future in plan.past_dates:
         if key in elements and elements[key] > today:
             found = found or _Found(letter, elements)
-            found.broken("future", key, levels)
+            found.broken(future, key, levels)
     rule = plan.cross
     if rule is not None and (found is None or not found.refused):
         broken = rule(elements, today)
@@ -159,7 +159,8 @@ class _Plan(NamedTuple):
     keys: frozenset[str]
     required: frozenset[str]
     record_id: str | None
-    past_dates: tuple[str, ...]
+    past_dates: tuple[tuple[str, str], ...]
+    """Elements that may not lie in the future, each with the rule that says so."""
     cross: Cross | None
 
 
@@ -173,10 +174,16 @@ class _Found:
         self._elements = elements
         self._seen: set[str] = set()
 
-    def bad(self, rule: str, column: _Column) -> None:
-        """A value whose form is wrong."""
+    def bad(self, rule: str, column: _Column, levels: Mapping[str, str] | None) -> None:
+        """A value whose form is wrong: it cannot stand, whatever the state says of the rule."""
         self._seen.add(column.key)
-        self._add(rule, column.key, "refused" if column.refuses_row else "warned")
+        refuses = column.refuses_row
+        own_rule = _RANGE_RULES.get(column.key) if rule == "range" else None
+        if own_rule is not None:
+            own = levels.get(own_rule) if levels else None
+            refuses = refuses or own == "refuse"
+            rule = rule if own == "off" else own_rule
+        self._add(rule, column.key, "refused" if refuses else "warned")
 
     def missing(self, plan: _Plan, record_id: str | None) -> None:
         """Required elements that are not there; one that was there and wrong has been named already."""
@@ -288,6 +295,8 @@ def _assessment(elements: dict[str, str], today: str) -> list[_Broken] | None:
 
 _CROSS: Final[dict[str, Cross]] = {"Q": _move, "E": _enrollment, "C": _course, "A": _assessment}
 _MAY_LIE_AHEAD: Final = frozenset({"eligibility_expiration_date"})
+_PLANNED: Final = frozenset({"birth_date", "qualifying_arrival_date"})
+"""What is ahead of a birth or a move is a plan, and belongs into a move notice (V3)."""
 
 
 def _plan(table: mde.Table) -> _Plan:
@@ -307,7 +316,9 @@ def _plan(table: mde.Table) -> _Plan:
         ),
         record_id=table.record_id,
         past_dates=tuple(
-            element.key for element in table.elements if element.type == "date" and element.key not in _MAY_LIE_AHEAD
+            (element.key, "V3" if element.key in _PLANNED else "future")
+            for element in table.elements
+            if element.type == "date" and element.key not in _MAY_LIE_AHEAD
         ),
         cross=_CROSS.get(table.letter),
     )

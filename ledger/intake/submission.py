@@ -8,23 +8,28 @@ crash at any instant leaves whole chunks, and the next run goes on at the first 
 
 from __future__ import annotations
 
-import hashlib
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import BinaryIO
 
 import msgspec
 from psycopg.rows import tuple_row
 
 from ledger.application import ATTEMPTS_MAX, Ledger
-from ledger.errors import Conflict, StaleDecision, SubmissionDateReused, SubmissionLate, SubmissionRefused
+from ledger.errors import StaleDecision, SubmissionDateReused, SubmissionLate, SubmissionRefused
 from ledger.events import Event, Meta
 from ledger.events import submission as said
 from ledger.intake import answers
 from ledger.intake.chunk import COUNTS, Chunk
-from ledger.intake.layout import Header, RawStudent, Scan, check_received, read_header, scan, students
+from ledger.intake.encodings import Looked
+from ledger.intake.layout import Header, RawStudent, Scan, check_received, scan, students
 from ledger.intake.response import RowAnswer
+from ledger.intake.sources import FileFinding, Sent, opened
+from ledger.intake.spool import KEY_BYTES
 from ledger.jurisdiction import Profile, calendar_of
 from ledger.store import faults
 from ledger.store.append import Append, Part
@@ -41,7 +46,7 @@ Progress = Callable[[int, int], None]
 class Report(msgspec.Struct, kw_only=True):
     """What a submission did, as ``sojourn submit --json`` prints it. position: of its last event. seconds: of this run.
 
-    students_linked and near_matches stay 0 while no matcher decides.
+    students_linked and near_matches stay 0 while no matcher decides. warnings: on the file as a whole.
     """
 
     submission: str
@@ -57,6 +62,7 @@ class Report(msgspec.Struct, kw_only=True):
     near_matches: int = 0
     position: int = 0
     seconds: float = 0.0
+    warnings: list[FileFinding] = []
 
 
 class _Applied(msgspec.Struct):
@@ -93,7 +99,7 @@ def stream_of(submission: str) -> str:
 
 def submit(
     ledger: Ledger,
-    path: Path,
+    source: Path | BinaryIO,
     actor: str,
     *,
     answer: Callable[[RowAnswer], None] | None = None,
@@ -101,17 +107,50 @@ def submit(
     late: bool = False,
     chunk_rows: int = CHUNK_ROWS,
 ) -> Report:
-    """Apply one file; the same file again appends nothing and gives the first counts.
+    """Apply what a state sent; the same again appends nothing and gives the first counts.
 
-    answer: called for each row once all are applied, in input order within a student, whichever run applied it, for as
-    long as answers are kept. late: take a file
-    that is older than one applied; it adds what is not there and never corrects, retracts or reinstates.
+    source: a text file, a folder or a zip by its path, or an open binary file that can be sought in. answer: called
+    for each row once all are applied, in input order within a student, whichever run applied it, for as long as
+    answers are kept. late: take a file that is older than one applied; it adds what is not there and never corrects,
+    retracts or reinstates.
     Raises SubmissionRefused (the whole file, nothing applied), SubmissionDateReused, SubmissionLate, UnknownState,
     StoreUnavailable, OSError where the file cannot be read.
     """
     started = time.perf_counter()
-    at_first = _seen(path)
-    header = read_header(path)
+    # What must be rewritten is sealed under a key that only this run has: a run that is killed leaves nothing to read.
+    with (
+        TemporaryDirectory(prefix="sojourn-", ignore_cleanup_errors=True) as folder,
+        opened(source, Path(folder) / "rewritten", os.urandom(KEY_BYTES)) as sent,
+    ):
+        run = _applied_whole(ledger, sent, actor, progress, late=late, chunk_rows=chunk_rows)
+        report = run.report(time.perf_counter() - started, sent.findings)
+    if answer is not None:
+        for row in answers.read(ledger.log, run.stream, run.submission):
+            answer(row)
+    return report
+
+
+def check(ledger: Ledger, header: Header, content_hash: str, *, late: bool) -> bool:
+    """Whether a file may be applied, by what its header says; False where this very file was applied already.
+
+    Before anything else of it is read, and without the lock: what is found here is found again when it is applied.
+    Raises SubmissionRefused, SubmissionDateReused, SubmissionLate, UnknownState, StoreUnavailable.
+    """
+    check_received(header, calendar_of(ledger.jurisdiction(header.state)).day_of(ledger.clock()))
+    submission = submission_id(header)
+    applied = _applied(ledger, stream_of(submission))
+    _must_be_the_file(header.state, content_hash, applied)
+    if applied.completed is not None:
+        return False
+    if not late and _is_behind(ledger, header.state, submission):
+        raise _late(header.state)
+    return True
+
+
+def _applied_whole(
+    ledger: Ledger, sent: Sent, actor: str, progress: Progress | None, *, late: bool, chunk_rows: int
+) -> _Run:
+    header = sent.header()
     jurisdiction = ledger.jurisdiction(header.state)
     check_received(header, calendar_of(jurisdiction).day_of(ledger.clock()))
     submission = submission_id(header)
@@ -119,50 +158,36 @@ def submit(
     with _one_at_a_time(ledger, header.state) as must_be_alone:
         applied = _applied(ledger, stream_of(submission))
         try:
-            scanned = scan(path)
+            whole = sent.whole()
+            scanned = scan(whole)
         except SubmissionRefused as refusal:
-            _record_refusal(ledger, path, header, applied, refusal, meta)
+            _record_refusal(ledger, sent.content_hash(), header, applied, refusal, meta)
             raise
-        _must_be_the_file(header.state, scanned, applied)
+        _must_be_the_file(header.state, scanned.content_hash, applied)
         behind = applied.completed is None and _is_behind(ledger, header.state, submission)
         if behind and not late:
-            raise SubmissionLate(
-                f"A later file of {header.state} was applied already.",
-                remedy="Send the newest file; with --late an older one adds what is missing and changes nothing.",
-            )
+            raise _late(header.state)
         run = _Run(ledger, scanned, jurisdiction.profile, submission, meta, applied, late=behind)
         if applied.completed is None:
             run.receive()
-            for chunk in _chunks(run.left(path), chunk_rows):
+            for chunk in _chunks(run.left(whole), chunk_rows):
                 must_be_alone()
-                _must_be_as(path, at_first)
+                sent.check_unchanged()
                 run.apply(chunk)
                 if progress is not None:
                     progress(applied.rows, scanned.rows)
                 # This chunk is durable, with the number of students done; the next one is not begun.
                 faults.point("intake.between-chunks")
-            _must_be_as(path, at_first)
+            sent.check_unchanged()
             run.complete()
-        report = run.report(time.perf_counter() - started)
-    if answer is not None:
-        for row in answers.read(ledger.log, run.stream, submission):
-            answer(row)
-    return report
+    return run
 
 
-def _seen(path: Path) -> tuple[int, int, int]:
-    """What tells whether a file is still the same: its place on disk, its size, when it was last written to."""
-    found = path.stat()
-    return found.st_ino, found.st_size, found.st_mtime_ns
-
-
-def _must_be_as(path: Path, at_first: tuple[int, int, int]) -> None:
-    """Raises Conflict: what was counted and hashed must be what is applied."""
-    if _seen(path) != at_first:
-        raise Conflict(
-            "The file was written to while it was being applied.",
-            remedy="Send it again, under a Submission Date of its own, when nobody writes to it.",
-        )
+def _late(state: str) -> SubmissionLate:
+    return SubmissionLate(
+        f"A later file of {state} was applied already.",
+        remedy="Send the newest file; with --late an older one adds what is missing and changes nothing.",
+    )
 
 
 class _Run:
@@ -188,6 +213,7 @@ class _Run:
         self.meta = meta
         self.applied = applied
         self.late = late
+        self.today = scanned.header.submitted_on
         self.row_key = ledger.row_key()
 
     def receive(self) -> None:
@@ -208,11 +234,11 @@ class _Run:
         )
         self.applied.content_hash = self.scanned.content_hash
 
-    def left(self, path: Path) -> Iterator[RawStudent]:
+    def left(self, whole: Looked) -> Iterator[RawStudent]:
         """The students that no earlier run has applied."""
         if self.applied.chunks and self.applied.students == self.scanned.students:
             return iter(())  # also of a file without any student, whose rows make one chunk
-        return students(path, skip=self.applied.students, scanned=self.scanned, levels=self.profile.rule_levels)
+        return students(whole, skip=self.applied.students, scanned=self.scanned, levels=self.profile.rule_levels)
 
     def apply(self, raw: Sequence[RawStudent]) -> None:
         """Apply whole students in one append; where somebody else was faster with some of them, those anew."""
@@ -243,7 +269,7 @@ class _Run:
         self._append_own(completed)
         self.applied.completed = completed
 
-    def report(self, seconds: float) -> Report:
+    def report(self, seconds: float, findings: Sequence[FileFinding]) -> Report:
         """The counts of the whole submission, whoever applied its chunks."""
         counts = self.applied.completed
         assert counts is not None
@@ -252,6 +278,7 @@ class _Run:
             state=self.scanned.header.state,
             position=self.applied.position,
             seconds=round(seconds, 3),
+            warnings=list(findings),
             **msgspec.structs.asdict(counts),
         )
 
@@ -304,9 +331,9 @@ def _applied(ledger: Ledger, stream: str) -> _Applied:
     return applied
 
 
-def _must_be_the_file(state: str, scanned: Scan, applied: _Applied) -> None:
+def _must_be_the_file(state: str, content_hash: str, applied: _Applied) -> None:
     """Raises SubmissionDateReused for another file under a date that is taken."""
-    if applied.content_hash is not None and applied.content_hash != scanned.content_hash:
+    if applied.content_hash is not None and applied.content_hash != content_hash:
         raise SubmissionDateReused(
             f"Another file of {state} came under this Submission Date.",
             remedy="Give the new file a Submission Date of its own.",
@@ -326,11 +353,9 @@ def _is_behind(ledger: Ledger, state: str, submission: str) -> bool:
 
 
 def _record_refusal(
-    ledger: Ledger, path: Path, header: Header, applied: _Applied, refusal: SubmissionRefused, meta: Meta
+    ledger: Ledger, content_hash: str, header: Header, applied: _Applied, refusal: SubmissionRefused, meta: Meta
 ) -> None:
     """Keep that a file was refused whole, once; nothing where another file was applied under this date."""
-    with path.open("rb") as file:
-        content_hash = hashlib.file_digest(file, "sha256").hexdigest()
     if applied.content_hash is not None or content_hash in applied.refused:
         return
     stream = stream_of(submission_id(header))

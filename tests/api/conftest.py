@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,9 +17,10 @@ from api.announcements import Announcements
 from api.app import create_app
 from api.services import Services
 from ledger.application import Ledger
+from ledger.intake.uploads import Spools
 from ledger.store.database import Database, Role
 from ledger.store.tokens import Tokens, create
-from projections import disclosures, students
+from projections import PROJECTIONS
 from projections.projectors import Projectors
 
 NOW = datetime(2025, 9, 2, 18, 0, tzinfo=UTC)
@@ -49,7 +51,7 @@ def _pool(database: Database, role: Role) -> AsyncConnectionPool:
 
 
 @pytest.fixture
-def services(database: Database, ledger: Ledger, clock: Clock) -> Services:
+def services(database: Database, ledger: Ledger, clock: Clock, tmp_path: Path) -> Services:
     reads, feed, writer = (_pool(database, role) for role in (Role.READER, Role.PROJECTOR, Role.WRITER))
     return Services(
         ledger=ledger,
@@ -60,20 +62,19 @@ def services(database: Database, ledger: Ledger, clock: Clock) -> Services:
         announcements=Announcements(database.conninfo(Role.PROJECTOR)),
         body_key=b"k" * 32,
         organisation="Sojourn",
+        spools=Spools(tmp_path / "uploads"),
         clock=clock,
     )
 
 
 @pytest.fixture
 def projectors(database: Database, ledger: Ledger) -> Iterator[Projectors]:
-    """Both read models follow their logs while the test runs."""
+    """The read models follow their logs while the test runs."""
     with database.connect() as connection:
         # A database made from a template has what is in the template, but not the grants on it.
         name = sql.Identifier(connection.info.dbname)
         connection.execute(sql.SQL("grant create on database {} to sojourn_projector").format(name))
-    running = Projectors(
-        [students.PROJECTION, disclosures.PROJECTION], database, {"ledger": ledger.log, "access": ledger.access}
-    )
+    running = Projectors(PROJECTIONS, database, {"ledger": ledger.log, "access": ledger.access})
     running.start()
     yield running
     running.stop()

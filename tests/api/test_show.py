@@ -10,9 +10,21 @@ from typing import Any
 import pytest
 
 from api.principals import Principal
-from api.show import BASES, SCHOOL_OFFICIAL, Found, Shown, basis_of, day_of, show, usual_zone_of
+from api.show import (
+    BASES,
+    SCHOOL_OFFICIAL,
+    Found,
+    FoundMany,
+    Shown,
+    ShownMany,
+    basis_of,
+    day_of,
+    show,
+    show_many,
+    usual_zone_of,
+)
 from ledger.errors import NotFound, StoreUnavailable
-from ledger.events.disclosure import Disclosed
+from ledger.events.disclosure import Disclosed, SearchDisclosed
 from ledger.store.append import Append, Receipt
 
 NOW = datetime(2025, 9, 2, 18, tzinfo=UTC)
@@ -187,3 +199,80 @@ def test_the_day_is_told_by_the_clock_that_the_state_has_chosen() -> None:
 def test_every_role_has_a_ground() -> None:
     assert basis_of(REGISTRAR) == SCHOOL_OFFICIAL
     assert all(ground.startswith("34 CFR 99.") for ground in BASES.values())
+
+
+# -- many at once
+
+
+class Searched:
+    """A view of whom a search finds."""
+
+    name = "search"
+    fields: Sequence[str] = ("name", "birth_date")
+
+    def __init__(self, records: Sequence[str]) -> None:
+        self.records = records
+        self.rendered = 0
+
+    async def read(self) -> FoundMany:
+        return FoundMany(self.records, 7)
+
+    def render(self) -> bytes:
+        self.rendered += 1
+        return b"found"
+
+
+def search(access: Access, view: Searched) -> Any:
+    return show_many(
+        REGISTRAR,
+        "enrollment",
+        basis_of(REGISTRAR),
+        view,
+        access=access,  # type: ignore[arg-type]
+        request_id="request-1",
+    )
+
+
+def test_whom_a_search_found_is_rendered_only_once_the_entry_is_durable() -> None:
+    async def story() -> None:
+        access, view = Access(), Searched(["r1", "r2"])
+        asking = asyncio.create_task(search(access, view))
+        await access.asked.wait()
+        await asyncio.sleep(0)
+        assert (asking.done(), view.rendered) == (False, 0)
+        access.waiting[0].set_result(Receipt(position=3, versions={}))
+        assert await asking == ShownMany(b"found", 7, 3)
+
+    asyncio.run(story())
+
+
+def test_a_search_whose_entry_fails_shows_nothing() -> None:
+    async def story() -> None:
+        access, view = Access(), Searched(["r1"])
+        asking = asyncio.create_task(search(access, view))
+        await access.asked.wait()
+        access.waiting[0].set_exception(StoreUnavailable("away"))
+        with pytest.raises(StoreUnavailable):
+            await asking
+        assert view.rendered == 0
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("records", [["r1", "r2"], []])
+def test_a_search_has_one_entry_that_names_its_fields_and_every_record_also_where_there_is_none(
+    records: list[str],
+) -> None:
+    async def story() -> None:
+        access = Access()
+        asking = asyncio.create_task(search(access, Searched(records)))
+        await access.asked.wait()
+        access.waiting[0].set_result(Receipt(position=3, versions={}))
+        await asking
+        [part] = access.appended[0].parts
+        assert (part.stream, part.subject, part.expected) == ("request/request-1", "ledger", None)
+        [entry] = part.events
+        assert isinstance(entry, SearchDisclosed)
+        assert (entry.fields, entry.records, entry.position) == (["name", "birth_date"], records, 7)
+
+    asyncio.run(story())

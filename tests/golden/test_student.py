@@ -11,9 +11,11 @@ import msgspec
 
 from ledger.events import EVENTS, Meta, Recorded
 from ledger.record import fold, packed_rows
-from projections.consolidation import consolidate, fold_record
+from projections.consolidation import consolidate
+from projections.record_words import fold_record
 
 HERE = Path(__file__).parent
+RECORD = "record/01990000-0000-7000-8000-000000000001"
 EXPECTED: dict[str, Any] = json.loads((HERE / "student.json").read_text("utf-8"))
 
 
@@ -21,7 +23,7 @@ def history() -> list[Recorded]:
     """The record's stream, opened."""
     told = []
     for stored in json.loads((HERE / "stored_events.json").read_text("utf-8")):
-        if stored["stream"].startswith("record/"):
+        if stored["stream"] == RECORD:
             body = json.loads(stored["body"])
             event = msgspec.convert(body.pop("event"), EVENTS[stored["topic"]])
             told.append(

@@ -45,6 +45,7 @@ MAY_IMPORT = {
         "ledger.intake.submission",
         "ledger.intake.chunk",
         "ledger.intake.answers",
+        "ledger.intake.uploads",
         "projections",
         "api",
     ),

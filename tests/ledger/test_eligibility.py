@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.eligibility import Eligibility, Move, eligibility, expiration_date, last_day_of_age, last_day_of_move
+from ledger.eligibility import (
+    Eligibility,
+    Move,
+    age_on,
+    eligibility,
+    expiration_date,
+    last_day_of_age,
+    last_day_of_move,
+)
 
 DAY = timedelta(days=1)
 days = st.dates(min_value=date(1995, 1, 1), max_value=date(2045, 12, 31))
@@ -40,6 +48,29 @@ def test_a_move_lasts_36_months_less_a_day(qad: date, last: date) -> None:
 )
 def test_a_child_is_served_through_the_day_before_the_22nd_birthday(born: date, last: date) -> None:
     assert last_day_of_age(born) == last
+
+
+@pytest.mark.parametrize(
+    ("day", "born", "age"),
+    [
+        (date(2025, 9, 2), date(2003, 9, 2), 22),
+        (date(2025, 9, 1), date(2003, 9, 2), 21),
+        (date(2026, 2, 28), date(2004, 2, 29), 21),
+        (date(2026, 3, 1), date(2004, 2, 29), 22),
+        (date(2024, 2, 29), date(2004, 2, 29), 20),
+        (date(2024, 2, 29), date(2002, 3, 1), 21),
+        (date(2025, 9, 2), date(2025, 9, 2), 0),
+        (date(2025, 9, 1), date(2025, 9, 2), -1),
+    ],
+)
+def test_a_child_of_29_february_is_a_year_older_on_1_march(day: date, born: date, age: int) -> None:
+    assert age_on(day, born) == age
+
+
+@given(days)
+def test_the_last_day_of_age_21_is_the_last_on_which_a_child_is_not_22(born: date) -> None:
+    assert age_on(last_day_of_age(born), born) == 21
+    assert age_on(last_day_of_age(born) + DAY, born) == 22
 
 
 def test_graduation_ends_eligibility_with_its_own_day() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -9,19 +10,24 @@ import pytest
 
 from ledger.errors import BadValue, LogBroken, UnknownState
 from ledger.events import Event
-from ledger.events.jurisdiction import CalendarSet, ProfileSet
+from ledger.events.jurisdiction import CalendarSet, ProfileSet, Term, TermSet
 from ledger.events.record import RecordRetracted
 from ledger.jurisdiction import (
     DEFAULT,
+    Profile,
     SetCalendar,
     SetProfile,
+    SetTerms,
+    calendar_of,
     decide,
     default_jurisdiction,
     default_profile,
     evolve,
     fold,
+    terms_of,
 )
 from ledger.mde import STATES
+from ledger.rulebook import RULES
 
 OREGON = default_jurisdiction("OR")
 STABLE_OREGON = SetProfile(state="OR", time_zone="America/Los_Angeles", record_ids="stable", rule_levels={"V9": "warn"})
@@ -91,6 +97,141 @@ def test_a_profile_that_cannot_be_followed_is_refused(changes: dict[str, Any]) -
 
 
 @pytest.mark.parametrize(
+    ("code", "level"), [(code, level) for code, rule in RULES.items() for level in ("refuse", "warn", "off")]
+)
+def test_a_profile_sets_the_levels_that_a_rule_may_have_and_no_other(code: str, level: str) -> None:
+    command = SetProfile(state="OR", time_zone="America/Los_Angeles", rule_levels={code: level})
+    rule = RULES[code]
+    if level in rule.levels:
+        assert fold(decide(command, OREGON), OREGON).profile.rule_levels == {code: level}
+        return
+    with pytest.raises(BadValue) as refusal:
+        decide(command, OREGON)
+    assert (refusal.value.rule, refusal.value.element) == ("profile", "rule_levels")
+    assert code in str(refusal.value)
+    if rule.level == "file":
+        assert f"The level of rule {code} cannot be set: it refuses the whole file" in refusal.value.what
+    elif not rule.levels:
+        assert f"The level of rule {code} cannot be set" in refusal.value.what
+    else:
+        assert refusal.value.remedy == f"The level of rule {code} is `warn` or `off`."
+
+
+def test_a_level_that_was_stored_before_a_rule_was_fixed_is_still_folded() -> None:
+    after = fold([ProfileSet(time_zone="America/Boise", rule_levels={"V24": "warn"})], OREGON)
+    assert after.profile.rule_levels == {"V24": "warn"}
+
+
+# -- terms
+
+FALL = Term(name="Fall 2025", kind="regular", begins="2025-09-02", ends="2025-12-19")
+SPRING = Term(name="Spring 2026", kind="regular", begins="2026-01-05", ends="2026-06-12")
+SUMMER = Term(name="Summer 2026", kind="summer", begins="2026-06-15", ends="2026-08-14")
+
+
+def terms(*given: Term, year: int = 2025, district: str | None = None) -> SetTerms:
+    return SetTerms(state="OR", school_year=year, district=district, terms=list(given))
+
+
+def test_terms_set_hold_for_their_school_year_and_leave_the_rest_alone() -> None:
+    events = decide(terms(SUMMER, SPRING, FALL), OREGON)
+    assert events == [TermSet(school_year=2025, terms=[FALL, SPRING, SUMMER])]
+    after = fold([ProfileSet(time_zone="America/Boise"), *events, CalendarSet()], OREGON)
+    assert after.profile == Profile(time_zone="America/Boise", terms={"": {2025: [FALL, SPRING, SUMMER]}}, version=2)
+    assert after.calendar.version == 3
+    later = fold([ProfileSet(time_zone="America/Denver")], after)
+    assert later.profile.terms == after.profile.terms, "a new profile leaves the terms"
+    other = fold(
+        decide(terms(Term(name="F", kind="regular", begins="2024-09-03", ends="2024-12-20"), year=2024), after), after
+    )
+    assert sorted(other.profile.terms[""]) == [2024, 2025]
+
+
+def test_the_same_terms_again_in_any_order_append_nothing() -> None:
+    after = fold(decide(terms(FALL, SPRING), OREGON), OREGON)
+    assert decide(terms(SPRING, FALL), after) == []
+    assert decide(terms(FALL), after) == [TermSet(school_year=2025, terms=[FALL])]
+    assert decide(terms(FALL, SPRING, district="4113770"), after) != []
+
+
+def test_no_terms_take_back_what_was_set() -> None:
+    after = fold(decide(terms(FALL), OREGON), OREGON)
+    assert decide(terms(), OREGON) == [], "nothing was set"
+    taken_back = fold(decide(terms(), after), after)
+    assert taken_back.profile.terms == {}
+
+
+def test_a_district_has_its_own_terms_of_a_year_and_the_states_of_the_others() -> None:
+    before = Term(name="Year", kind="regular", begins="2024-09-03", ends="2025-06-12")
+    own = Term(name="All year", kind="regular", begins="2025-07-21", ends="2026-06-30")
+    state = OREGON
+    for command in (terms(FALL, SPRING), terms(before, year=2024), terms(own, district="4113770")):
+        state = fold(decide(command, state), state)
+    held = state.profile.terms
+    assert sorted(term.name for term in terms_of(held, None)) == ["Fall 2025", "Spring 2026", "Year"]
+    assert sorted(term.name for term in terms_of(held, "4113770")) == ["All year", "Year"]
+    assert terms_of(held, "4101474") == terms_of(held, None)
+    assert terms_of({}, "4101474") == []
+
+
+@pytest.mark.parametrize(
+    ("command", "element"),
+    [
+        (terms(FALL, district="Woodburn"), "district"),
+        (terms(FALL, district="411377"), "district"),
+        (terms(FALL, year=25), "school_year"),
+        (terms(FALL, year=2023), "begins"),
+        (terms(Term(name="", kind="regular", begins="2025-09-02", ends="2025-12-19")), "name"),
+        (terms(Term(name="x" * 51, kind="regular", begins="2025-09-02", ends="2025-12-19")), "name"),
+        (terms(Term(name="Fall", kind="fall", begins="2025-09-02", ends="2025-12-19")), "kind"),
+        (terms(Term(name="Fall", kind="regular", begins="2025-12-19", ends="2025-09-02")), "begins"),
+        (terms(Term(name="Fall", kind="regular", begins="20250902", ends="2025-12-19")), "begins"),
+        (terms(Term(name="Fall", kind="regular", begins="2025-09-31", ends="2025-12-19")), "begins"),
+        (terms(FALL, Term(name="Fall 2025", kind="summer", begins="2026-06-15", ends="2026-08-14")), "name"),
+        (terms(FALL, Term(name="Winter", kind="regular", begins="2025-12-19", ends="2026-01-04")), "begins"),
+    ],
+)
+def test_terms_that_cannot_be_followed_are_refused(command: SetTerms, element: str) -> None:
+    with pytest.raises(BadValue) as refusal:
+        decide(command, OREGON)
+    assert (refusal.value.rule, refusal.value.element) == ("terms", element)
+    assert refusal.value.remedy
+
+
+def test_an_intersession_may_lie_within_a_regular_term() -> None:
+    off = Term(name="Break", kind="intersession", begins="2025-10-06", ends="2025-10-24")
+    assert len(decide(terms(FALL, off), OREGON)) == 1
+
+
+# -- a state's own day (V30)
+
+
+@pytest.mark.parametrize(
+    ("state", "instant", "day"),
+    [
+        ("OR", datetime(2025, 9, 3, 6, 59, tzinfo=UTC), date(2025, 9, 2)),
+        ("NY", datetime(2025, 9, 3, 6, 59, tzinfo=UTC), date(2025, 9, 3)),
+        ("GU", datetime(2025, 9, 2, 14, 0, tzinfo=UTC), date(2025, 9, 3)),
+        ("HI", datetime(2025, 9, 3, 9, 59, tzinfo=UTC), date(2025, 9, 2)),
+        # The night on which clocks go back has 25 hours in Oregon, and none more in Arizona.
+        ("OR", datetime(2025, 11, 3, 7, 59, tzinfo=UTC), date(2025, 11, 2)),
+        ("AZ", datetime(2025, 11, 3, 7, 0, tzinfo=UTC), date(2025, 11, 3)),
+    ],
+)
+def test_a_day_is_the_states_own(state: str, instant: datetime, day: date) -> None:
+    calendar = calendar_of(default_jurisdiction(state))
+    assert calendar.day_of(instant) == day
+    assert instant < calendar.end_of(day)
+
+
+def test_a_day_follows_the_zone_that_the_profile_names() -> None:
+    boise = fold([ProfileSet(time_zone="America/Boise")], OREGON)
+    instant = datetime(2025, 9, 3, 6, 30, tzinfo=UTC)
+    assert calendar_of(OREGON).day_of(instant) == date(2025, 9, 2)
+    assert calendar_of(boise).day_of(instant) == date(2025, 9, 3)
+
+
+@pytest.mark.parametrize(
     ("changes", "element"),
     [
         ({"closed": ["Christmas"]}, "closed"),
@@ -121,7 +262,13 @@ def test_oregon_runs_on_pacific_time() -> None:
 
 
 def test_folding_at_once_equals_folding_one_by_one() -> None:
-    events: list[Event] = [ProfileSet(time_zone="America/Boise"), CalendarSet(), ProfileSet(time_zone="Asia/Tokyo")]
+    events: list[Event] = [
+        ProfileSet(time_zone="America/Boise"),
+        TermSet(school_year=2025, terms=[FALL]),
+        CalendarSet(),
+        ProfileSet(time_zone="Asia/Tokyo"),
+        TermSet(school_year=2025),
+    ]
     state = OREGON
     for event in events:
         state = evolve(state, event)

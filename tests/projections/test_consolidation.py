@@ -25,7 +25,8 @@ from ledger.events.record import (
 )
 from ledger.mde import TABLES
 from ledger.record import fold
-from projections.consolidation import CONTACTS, HEALTH, SECTIONS, Record, Student, consolidate, fold_record
+from projections.consolidation import CONTACTS, HEALTH, SECTIONS, Student, consolidate
+from projections.record_words import Record, fold_record
 from support.telling import Teller, histories, opened, record_uuid
 
 RECORD = record_uuid(1)

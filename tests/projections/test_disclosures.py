@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 
 from ledger.application import Ledger
-from ledger.events.disclosure import BulkDisclosed, Disclosed, DisclosureRefused
+from ledger.events.disclosure import BulkDisclosed, Disclosed, DisclosureRefused, SearchDisclosed
 from ledger.store.database import Database, Role
 from projections import disclosures
 from projections.as_of import AsOf
@@ -46,6 +46,21 @@ def test_an_answer_that_nothing_changed_is_a_showing_of_its_own_kind() -> None:
 def test_an_entry_that_names_many_records_is_spread_over_them_once_each() -> None:
     rows = rows_of(Teller().tell("request/1", BULK)[0])
     assert [(row.record, row.outcome, row.ledger_position) for row in rows] == [(ONE, "shown", 9), (TWO, "shown", 9)]
+
+
+def test_a_search_is_spread_over_the_records_that_it_showed_and_keeps_nothing_of_what_was_asked() -> None:
+    event = SearchDisclosed(view="search", records=[ONE, TWO], fields=["name"], position=9, **GROUND)
+    rows = rows_of(Teller().tell("request/1", event)[0])
+    assert [(row.record, row.view, row.outcome, row.ledger_position) for row in rows] == [
+        (ONE, "search", "shown", 9),
+        (TWO, "search", "shown", 9),
+    ]
+    assert rows[0].sections == []
+
+
+def test_a_search_that_found_nobody_is_of_no_record() -> None:
+    event = SearchDisclosed(view="search", records=[], fields=["name"], position=9, **GROUND)
+    assert rows_of(Teller().tell("request/1", event)[0]) == []
 
 
 def test_a_refusal_says_which_rule_refused() -> None:

@@ -28,7 +28,8 @@ from ledger.events.record import (
 from ledger.store.database import Database, Role
 from projections import students
 from projections.as_of import AsOf
-from projections.consolidation import CONTACTS, HEALTH, Record
+from projections.consolidation import CONTACTS, HEALTH
+from projections.record_words import Record
 from projections.runner import BatchRunner
 from projections.students import StudentsFold
 from support.logs import append, reading
@@ -201,7 +202,7 @@ def test_the_asynchronous_side_asks_for_many_and_for_counts(database: Database, 
     async def ask() -> None:
         async with await psycopg.AsyncConnection.connect(database.conninfo(Role.READER), autocommit=True) as conn:
             reflected, found = await students.students(conn, [one, two, absent])
-            assert reflected == AsOf(position=5, version=1)
+            assert reflected == AsOf(position=5, version=students.PROJECTION.version)
             assert {asked: row.asked for asked, row in found.items()} == {one: one, two: two}
             assert await students.record_ids(conn, one) == [record_uuid(1)]
             assert await students.record_ids(conn, absent) == []

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from ledger.errors import OutcomeUnknown, StoreUnavailable
-from ledger.events.disclosure import Disclosed
+from ledger.events.disclosure import Disclosed, SearchDisclosed
 from ledger.store.append import Receipt, SealedAppend
 from ledger.store.log import Log
 from support.bodies import ENROLLMENT, MOVE
@@ -84,6 +84,7 @@ class AnyReading(RuleBasedStateMachine):
         self.failing: str | None = None
         self.students: dict[int, str] = {}
         self.records: dict[int, str] = {}
+        self.retracted: set[int] = set()
         self.position = 0
         self.tags: dict[tuple[int, str], str] = {}
 
@@ -103,6 +104,7 @@ class AnyReading(RuleBasedStateMachine):
             said = answer.json()
             self.students[child], self.records[child] = said["student_id"], said["record_id"]
             self.position = max(self.position, said["position"])
+            self.retracted.discard(child)
         self.nothing_of_a_child_left()
 
     @rule(child=st.integers(0, 1))
@@ -110,6 +112,7 @@ class AnyReading(RuleBasedStateMachine):
         answer = self.door.ask("DELETE", f"/v1/records/OR/{self.example}{child}")
         if child in self.students:
             self.position = max(self.position, answer.json()["position"])
+            self.retracted.add(child)
         self.nothing_of_a_child_left()
 
     @precondition(lambda self: self.students)
@@ -150,6 +153,41 @@ class AnyReading(RuleBasedStateMachine):
             shown = [entry["position"] for entry in answer.json()["disclosures"]]
             assert shown == listed, "complete up to the moment of asking"
         self.tags[child, view] = answer.headers["ETag"]
+
+    @precondition(lambda self: self.students)
+    @rule(
+        child=st.integers(0, 1),
+        asked=st.sampled_from(["first_name", "name", "school", "student_id"]),
+        reader=st.sampled_from(["OR", "CA"]),
+        newest=st.booleans(),
+    )
+    def find(self, child: int, asked: str, reader: str, newest: bool) -> None:
+        child = child if child in self.students else next(iter(self.students))
+        value = self.students[child] if asked == "student_id" else self.secret(child)
+        address = f"/v1/students/search?at_least={self.position if newest else 0}"
+        answer = self.door.ask("POST", address, state=reader, json={asked: value})
+        left = self.door.last()
+        if self.failing:
+            assert left.status == 503
+            self.nothing_of_a_child_left()
+            return
+        assert left.status == 200
+        [entry] = left.entries
+        event = entry.event
+        assert isinstance(event, SearchDisclosed)
+        assert (entry.meta.actor, entry.meta.request) == (f"{reader} nightly", left.request_id)
+        assert event.fields == [asked]
+        assert event.purpose
+        assert event.basis
+        found = [student["student_id"] for student in answer.json()["students"]]
+        assert event.records == [self.records[child]] * len(found)
+        assert found in ([], [self.students[child]])
+        if newest:
+            assert bool(found) == (child not in self.retracted)
+        if found:
+            assert self.secret(1 - child).encode() not in left.body
+        else:
+            self.nothing_of_a_child_left()
 
     @rule(view=st.sampled_from(sorted(VIEWS)), wanted=st.sampled_from([OTHERS_ID, "000000000000", "x"]))
     def read_nobody(self, view: str, wanted: str) -> None:
@@ -199,9 +237,16 @@ class AnyReading(RuleBasedStateMachine):
         assert b"2013-05-09" not in left.body
 
     def entries_of(self, child: int) -> list[int]:
-        """Positions of all entries of a child's record, newest first."""
-        recorded = self.access.read_stream(f"disclosure/{self.records[child]}")
-        return [entry.position for entry in reversed(recorded)]
+        """Positions of all entries that name a child's record, newest first."""
+        record = self.records[child]
+        named = (
+            entry.position
+            for entries in self.door.watcher.entries().values()
+            for entry in entries
+            if entry.stream == f"disclosure/{record}"
+            or (isinstance(entry.event, SearchDisclosed) and record in entry.event.records)
+        )
+        return sorted(named, reverse=True)
 
     def was_disclosed(self, left: Left, child: int, view: str, reader: str) -> None:
         """One entry of this request, for the one record shown, durable when the first byte left."""

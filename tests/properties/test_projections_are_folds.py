@@ -9,7 +9,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Sequence
 
-import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,54 +16,17 @@ from ledger.application import Ledger
 from ledger.events import Erased, Recorded
 from ledger.events.disclosure import Disclosed, DisclosureRefused
 from ledger.events.record import Enrolled, RecordOpened, ResidencyChanged
-from ledger.ids import student_id
 from ledger.store.append import Append, Part
 from ledger.store.database import Role
-from ledger.store.log import Log
 from projections import PROJECTIONS, disclosures
-from projections.consolidation import consolidate, fold_record
+from projections.consolidation import consolidate
 from projections.projection import digest
+from projections.record_words import fold_record
 from support.naive_fold import live_rows, told_by, words_shown, words_told
 from support.sections import facts_shown
+from support.stories import BATCHES, PIECES, append, destroy, own_story
 from support.telling import Teller, histories, opened, record_uuid
 from support.worlds import META, World
-
-FIRST_STUDENT = 10_000_000_000
-"""Numbers that the sequence of student ids does not come to in a test."""
-
-BATCHES = st.integers(1, 12)
-PIECES = st.lists(st.tuples(st.integers(1, 9), BATCHES), min_size=1, max_size=8)
-"""How many events are appended, and in what batches they are folded: again and again, until none are left."""
-
-
-def own_story(world: World, drawn: Sequence[Recorded]) -> list[Recorded]:
-    """A drawn history, with records and students that are the example's own."""
-    example = int(world.next_example()) * 10
-    streams = {stream: n for n, stream in enumerate(dict.fromkeys(recorded.stream for recorded in drawn))}
-    names = {stream: f"record/{uuid.UUID(int=(example + n) << 64 | 7 << 76)}" for stream, n in streams.items()}
-    story: list[Recorded] = []
-    for recorded in drawn:
-        event = recorded.event
-        if isinstance(event, RecordOpened):
-            number = example + streams[recorded.stream]
-            event = msgspec.structs.replace(
-                event, student_id=student_id(FIRST_STUDENT + number), state_student_id=f"S{number}"
-            )
-        story.append(msgspec.structs.replace(recorded, stream=names[recorded.stream], event=event))
-    return story
-
-
-def append(log: Log, events: Sequence[Recorded]) -> None:
-    """In one append, in their order; as the file said, where one did."""
-    for recorded in events:
-        part = Part(
-            stream=recorded.stream,
-            subject=recorded.stream.removeprefix("record/"),
-            expected=None,
-            events=[recorded.event],
-        )
-        meta = msgspec.structs.replace(META, submission=recorded.meta.submission)
-        log.append(Append(parts=[part], meta=meta))
 
 
 def assert_is_the_fold(world: World, log: Sequence[Recorded]) -> None:
@@ -123,14 +85,6 @@ def test_law_8_holds_for_what_can_still_be_opened(world: World, sized: Callable[
             assert world.student(story[0].event.student_id) is None
 
     law()
-
-
-def destroy(world: World, record: str, key_class: str) -> None:
-    """Destroy a key, as the disposer may, and let the running services forget it."""
-    with world.database.connect(Role.DISPOSER) as connection:
-        connection.execute("delete from vault.keys where subject = %s and class = %s", (record, key_class))
-    for ledger in world.ledgers:
-        ledger.vault.forget((record, key_class))
 
 
 def test_a_later_residency_is_shown_without_what_only_the_one_before_said() -> None:
@@ -200,4 +154,6 @@ def disclose(ledger: Ledger, record: str, shown: bool, not_modified: bool) -> No
 
 
 def test_every_read_model_is_held_here() -> None:
-    assert [projection.name for projection in PROJECTIONS] == ["students", "disclosures"]
+    """``search``, ``submissions`` and ``records`` in a file of their own, beside this one."""
+    held = ["students", "search", "submissions", "records", "disclosures"]
+    assert [projection.name for projection in PROJECTIONS] == held

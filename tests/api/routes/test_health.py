@@ -9,6 +9,7 @@ from api.app import create_app
 from api.services import Check, Services
 from ledger.errors import Misconfigured
 from ledger.store.database import Database
+from projections import PROJECTIONS
 from support.bodies import student
 
 
@@ -23,7 +24,7 @@ def test_ready_names_every_check_and_every_read_model(oregon: TestClient) -> Non
     body = answer.json()
     assert body["status"] == "ready"
     assert set(body["checks"].values()) == {"ok"}
-    assert set(body["projections"]) == {"students", "disclosures"}
+    assert set(body["projections"]) == {projection.name for projection in PROJECTIONS}
     assert body["projections"]["students"]["head"] == position
 
 

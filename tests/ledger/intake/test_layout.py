@@ -30,6 +30,7 @@ Q|0000002|001|20250602|Huehuetenango||GTM|Hood River|OR
 E|0000002|001|20250623|03|Columbia Gorge Summer Program
 """
 BODY = EXAMPLE.splitlines()[1:]
+HEADER = "H|OR|20250902020000000|{}|{}|20250801000000000|20250902000000000"
 
 
 def file(text: str | bytes) -> io.BytesIO:
@@ -39,8 +40,7 @@ def file(text: str | bytes) -> io.BytesIO:
 def submission(rows: Sequence[str], count: int | None = None, *, end: str = "\n") -> io.BytesIO:
     found = sum(row.startswith("S|") for row in rows) if count is None else count
     total = sum(1 for row in rows if row.strip())
-    header = f"H|OR|20250902020000000|{found}|{total}|20250801000000000|20250902000000000"
-    return file(end.join([header, *rows, ""]))
+    return file(end.join([HEADER.format(found, total), *rows, ""]))
 
 
 def refused(source: io.BytesIO) -> tuple[str, int | None]:
@@ -160,7 +160,7 @@ def test_child_rows_may_stand_anywhere_behind_their_student() -> None:
     read = list(students(submission(apart)))
     assert applied(read) == applied(list(students(file(EXAMPLE))))
     assert [one.found for one in read] == [[], []]
-    assert len(scan(submission(apart)).apart) == 2  # the rows of the last student stand right behind its S row
+    assert len(scan(submission(apart)).apart) == 5  # all, for a row of the first stands behind the last S row
 
 
 def test_child_rows_that_stand_apart_are_found_in_quoted_files_too() -> None:
@@ -189,6 +189,13 @@ def test_a_row_that_belongs_to_nobody_is_refused() -> None:
     assert rules(read) == [(2, "D", ["orphan"]), (5, "E", ["orphan"])]
     assert read[0].found[0].student_record_id == "0000001"
     assert sum(one.row_count for one in read) == len(rows)
+
+
+@pytest.mark.parametrize(("row", "rule"), [("E|0000009|001|20250623|03", "orphan"), ("X|0000001", "unknown-letter")])
+def test_a_row_of_nobody_is_told_though_it_stands_behind_all_that_stand_apart(row: str, rule: str) -> None:
+    apart = sorted(BODY, key=lambda row: "SKDQECAI".index(row[0]))
+    found = rules(list(students(submission([*apart, row]))))
+    assert [(number, codes) for number, _, codes in found] == [(9, [rule])]
 
 
 def test_a_child_row_before_its_student_is_refused() -> None:
@@ -291,7 +298,8 @@ def test_a_row_with_nothing_but_its_record_id_is_handed_on() -> None:
 
 def test_the_future_begins_after_the_submission_date_unless_a_day_is_given() -> None:
     assert rules(list(students(file(EXAMPLE)))) == []
-    assert {found[0] for _, _, found in rules(list(students(file(EXAMPLE), date(2025, 1, 1))))} == {"future"}
+    found = rules(list(students(file(EXAMPLE), date(2025, 1, 1))))
+    assert (8, "E") in [(number, letter) for number, letter, codes in found if "future" in codes]
 
 
 @pytest.mark.parametrize(
@@ -344,7 +352,7 @@ def test_a_file_that_is_not_utf_8_is_refused_with_the_row(content: bytes, row: i
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 64])
 def test_what_is_found_does_not_hang_on_where_a_block_ends(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = list(students(file(EXAMPLE)))
-    monkeypatch.setattr(lines, "_BLOCK_BYTES", size)
+    monkeypatch.setattr(lines, "BLOCK_BYTES", size)
     assert list(students(file(EXAMPLE))) == wanted
     assert refused(file(EXAMPLE.encode("latin-1"))) == ("encoding", 3)
     assert refused(file(EXAMPLE.encode() + b"\xc3")) == ("encoding", 9)
@@ -375,6 +383,53 @@ def test_every_row_is_accounted_for_once_whatever_the_order(rows: list[str], end
             numbers += [row.number or 0 for row in one.student.rows]
     assert sorted(numbers) == list(range(2, 9))
     assert sum(one.row_count for one in read) == 7
+
+
+written_ids = st.sampled_from(["1", "0000001", " 2", "02", "3", "0000003", "9", "one", ""])
+some_rows = st.lists(st.tuples(st.sampled_from("SSDQKX"), written_ids), max_size=14)
+
+
+@given(some_rows, st.sampled_from(["|", ","]), st.integers(1, 3))
+def test_a_row_goes_to_the_student_whose_id_it_has_wherever_it_stands(
+    sent: list[tuple[str, str]], delimiter: str, resumed: int
+) -> None:
+    def number(written: str) -> str:
+        return written.strip().lstrip("0")
+
+    rows = []
+    for place, (letter, key) in enumerate(sent):
+        values = f"||OR|OR{place}|02|I" if letter == "S" else f"|{place:03d}|x"
+        rows.append(f"{letter}|{key}{values}".replace("|", delimiter))
+    students_sent = [(place, number(key)) for place, (letter, key) in enumerate(sent) if letter == "S"]
+    ids = [key for _, key in students_sent]
+    owned: dict[int, list[int]] = {place: [] for place, key in students_sent}
+    for place, (letter, key) in enumerate(sent):
+        above = [at for at, own in students_sent if own == number(key) and at < place]
+        if letter in "DQK" and above and ids.count(number(key)) == 1 and number(key).isdigit():
+            owned[above[0]].append(place)
+    header = HEADER.format(len(students_sent), len(rows)).replace("|", delimiter)
+    source = "\n".join([header, *rows, ""])
+    scanned = scan(file(source))
+    read = list(students(file(source), scanned=scanned))
+
+    # A row that is wrong by itself is told with its student's, one that belongs to nobody as such.
+    told = {found.number: [one.rule for one in found.findings] for one in read for found in one.found}
+    applied_to = {
+        one.number or 0: [row.number or 0 for row in one.student.rows] for one in read if one.student is not None
+    }
+    taken = [number for numbers in applied_to.values() for number in numbers] + list(applied_to)
+    assert sorted([*told, *taken]) == sorted({*told, *taken}), "a row is either told or taken, once"
+    refused = {found.number for one in read for found in one.found if found.refused}
+    assert sorted({*refused, *taken}) == list(range(2, len(rows) + 2))
+    nobodys = {"orphan", "unknown-letter", "duplicate-student-record-id"}
+    for place, (letter, _) in enumerate(sent):
+        if letter != "S":
+            is_owned = any(place in places for places in owned.values())
+            assert is_owned == (not nobodys & set(told.get(place + 2, ())))
+    for place, places in owned.items():
+        if place + 2 in applied_to:
+            assert applied_to[place + 2] == [at + 2 for at in places if at + 2 in taken]
+    assert list(students(file(source), scanned=scanned, skip=resumed)) == read[resumed:] or not students_sent
 
 
 @given(st.binary(max_size=200) | st.text(max_size=200).map(lambda text: (EXAMPLE + text).encode("utf-8", "replace")))

@@ -109,21 +109,48 @@ def test_the_raw_value_is_kept_only_where_letters_changed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("letter", "row", "key", "level"),
+    ("letter", "row", "rule", "key", "level"),
     [
-        ("D", CHILD, "birth_date", "refused"),
-        ("Q", MOVE, "qualifying_arrival_date", "refused"),
-        ("E", ENROLLMENT, "enrollment_date", "refused"),
-        ("E", ENROLLMENT, "withdrawal_date", "refused"),
-        ("E", ENROLLMENT, "residency_date", "warned"),
-        ("I", SHOT, "administration_date", "refused"),
+        ("D", CHILD, "V3", "birth_date", "refused"),
+        ("Q", MOVE, "V3", "qualifying_arrival_date", "refused"),
+        ("E", ENROLLMENT, "future", "enrollment_date", "refused"),
+        ("E", ENROLLMENT, "future", "withdrawal_date", "refused"),
+        ("E", ENROLLMENT, "future", "residency_date", "warned"),
+        ("I", SHOT, "future", "administration_date", "refused"),
     ],
 )
-def test_what_lies_in_the_future_has_not_happened(letter: str, row: dict[str, str], key: str, level: str) -> None:
+def test_what_lies_in_the_future_has_not_happened(
+    letter: str, row: dict[str, str], rule: str, key: str, level: str
+) -> None:
     checked = check_row(letter, row | {key: "20250903"}, TODAY)
-    assert ("future", key, level) in found(checked)
+    assert (rule, key, level) in found(checked)
     assert checked.refused is (level == "refused")
-    assert ("future", key, level) not in found(check_row(letter, row | {key: "20250902"}, TODAY))
+    assert (rule, key, level) not in found(check_row(letter, row | {key: "20250902"}, TODAY))
+
+
+def test_the_end_of_eligibility_lies_ahead_as_it_should() -> None:
+    assert found(check_row("Q", MOVE | {"eligibility_expiration_date": "20280601"}, TODAY)) == []
+
+
+@pytest.mark.parametrize(
+    ("arrival", "last_day", "first_day_too_late"),
+    [
+        ("20250602", "20280601", "20280602"),
+        # A move of 29 February has its anniversary on 1 March where there is no 29th.
+        ("20240229", "20270228", "20270301"),
+        ("20210301", "20240229", "20240301"),
+    ],
+)
+def test_a_move_lasts_36_months_less_a_day(arrival: str, last_day: str, first_day_too_late: str) -> None:
+    def ending(day: str) -> CheckedRow:
+        dates = {"qualifying_arrival_date": arrival, "eligibility_expiration_date": day}
+        return check_row("Q", MOVE | dates, TODAY)
+
+    assert found(ending(last_day)) == []
+    late = ending(first_day_too_late)
+    assert found(late) == [("V1", "eligibility_expiration_date", "warned")]
+    assert "eligibility_expiration_date" in late.elements, "kept as sent"
+    assert found(ending(arrival)) == []
 
 
 @pytest.mark.parametrize(
@@ -197,6 +224,21 @@ def test_a_state_sets_the_level_of_a_rule(level: str, refused: bool, levels: lis
     checked = check_row("C", COURSE | {"clock_hours": "40"}, TODAY, levels={"V17": level})
     assert checked.refused is refused
     assert [one.level for one in checked.findings] == levels
+
+
+@pytest.mark.parametrize(
+    ("level", "rule", "refused"),
+    [(None, "V18", False), ("warn", "V18", False), ("refuse", "V18", True), ("off", "range", False)],
+)
+def test_a_value_out_of_the_layouts_bounds_is_left_out_at_every_level(
+    level: str | None, rule: str, refused: bool
+) -> None:
+    levels = {} if level is None else {"V18": level}
+    for row in ({"clock_hours": "1081", "credits_granted": None}, {"credits_granted": "10", "final_grade": "A"}):
+        checked = check_row("C", {**COURSE, **row}, TODAY, levels=levels)
+        assert (rule, refused) in [(one.rule, one.level == "refused") for one in checked.findings]
+        assert checked.refused is refused
+        assert not {"clock_hours", "credits_granted"} & checked.elements.keys()
 
 
 def test_a_rule_that_a_state_turns_off_is_silent() -> None:

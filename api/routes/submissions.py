@@ -1,0 +1,372 @@
+# ruff: noqa: FAST003 - a direct route reads its path by itself (api.openapi)
+"""Submissions: a state's file for one night over HTTP; how far it has come; the answer to each of its rows.
+
+Invariant: a file that was answered 202 is durable, and is applied by the same code as ``sojourn submit``. Nothing of it
+stands in clear on any disk of ours. A row's answer says what the state itself sent, and is a disclosure all the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import io
+import uuid
+from collections.abc import AsyncIterator, Iterator, Sequence
+from itertools import islice
+from typing import Any, Final, NamedTuple
+
+import orjson
+from fastapi import APIRouter, Request
+from psycopg.rows import tuple_row
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response, StreamingResponse
+
+from api.edge import request_id_of
+from api.openapi import CURSOR, LIMIT, PURPOSE, Direct, operation, operation_id
+from api.principals import SUBMITTERS, Principal, principal_of, submitter_for
+from api.problems import Fault, Invalid, Unsent
+from api.reading import ask
+from api.requests import purpose_of
+from api.schemas.answers import SubmissionAnswer, SubmissionsAnswer
+from api.services import Services, services_of
+from api.show import basis_of
+from ledger.application import Ledger
+from ledger.errors import Forbidden, NotFound, OtherState, StoreUnavailable
+from ledger.events import Meta
+from ledger.events.disclosure import BulkDisclosed
+from ledger.intake import answers, sources, uploads
+from ledger.intake.response import ResponseSheet, RowAnswer
+from ledger.intake.submission import check, stream_of, submission_id
+from ledger.intake.uploads import Receiving, Spools, Upload
+from ledger.mde import STATES
+from ledger.store.append import Append, Part
+from ledger.store.vault import LEDGER
+from projections import submissions
+from projections.submissions import Cursor, Submission
+
+router = APIRouter(
+    prefix="/v1/submissions", tags=["submissions"], route_class=Direct, generate_unique_id_function=operation_id
+)
+
+READERS: Final = SUBMITTERS | {"auditor"}
+"""Roles that may see how a state's submissions went."""
+ROWS_AT_ONCE: Final = 2_000
+"""Of one disclosure entry, and of one piece of the answer."""
+
+_ID: Final = {
+    "name": "id",
+    "in": "path",
+    "required": True,
+    "description": "State and Submission Date.",
+    "schema": {"type": "string", "pattern": "^[A-Z]{2}-[0-9]{17}$"},
+    "example": "OR-20250902020000000",
+}
+_LATE: Final = {
+    "name": "late",
+    "in": "query",
+    "required": False,
+    "description": "Take a file older than the last one applied; it only adds what is missing.",
+    "schema": {"type": "boolean", "default": False},
+}
+_STATE: Final = {
+    "name": "state",
+    "in": "query",
+    "required": False,
+    "description": "Of which state; the token's own where it has one.",
+    "schema": {"type": "string", "enum": sorted(STATES)},
+}
+_LANGUAGE: Final = {
+    "name": "language",
+    "in": "query",
+    "required": False,
+    "description": "Of messages and remedies.",
+    "schema": {"type": "string", "enum": ["en", "es"], "default": "en"},
+}
+_FILE: Final = {
+    "required": True,
+    "description": "A text file in the national layout, or a zip of its tables as CSV.",
+    "content": {
+        kind: {"schema": {"type": "string", "format": "binary"}}
+        for kind in ("text/plain", "application/zip", "application/octet-stream")
+    },
+}
+
+
+# -- sending
+
+
+@router.post(
+    "",
+    summary="Send a state's file for one night",
+    status_code=202,
+    responses={
+        202: {
+            "model": SubmissionAnswer,
+            "description": "Taken: durable, and applied in its turn. The same file again is answered alike.",
+            "headers": {"Location": {"description": "Of the submission.", "schema": {"type": "string"}}},
+        }
+    },
+    openapi_extra={**operation([_LATE]), "requestBody": _FILE},
+)
+async def post_submission(request: Request) -> Response:
+    """The header is read at once, and refused at once; all else is told by the submission."""
+    principal = await principal_of(request)
+    request.scope["sojourn.principal"] = principal.name
+    if principal.state is None:
+        raise Forbidden("This role does not send files.", remedy="Use the token of a state batch submitter.")
+    submitter_for(principal, principal.state)
+    late = _late_of(request)
+    services = services_of(request)
+    if services.spools is None:
+        raise StoreUnavailable("This service takes no files.", remedy="Use `sojourn submit`.")
+    try:
+        received = await asyncio.to_thread(Receiving, services.spools)
+        try:
+            async for data in request.stream():
+                if data:
+                    await asyncio.to_thread(received.write, data)
+            submission = await asyncio.to_thread(_take, services.ledger, services.spools, received, principal, late)
+        finally:
+            await asyncio.to_thread(received.close)
+    except ClientDisconnect:
+        raise Unsent("The file broke off.", remedy="Send it again.") from None
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        raise StoreUnavailable(
+            "The disk of this host is full." if full else "The file could not be kept on this host's disk.",
+            remedy="Nothing of it was kept. Send it again when there is room." if full else "See the service's log.",
+        ) from error
+    location = f"/v1/submissions/{submission}"
+    return Response(
+        orjson.dumps({"submission": submission, "state": submission[:2], "status": "waiting"}),
+        202,
+        {"Location": location},
+        "application/json",
+    )
+
+
+def _take(ledger: Ledger, spools: Spools, received: Receiving, principal: Principal, late: bool) -> str:
+    """Look at what came, and have it applied unless it was; the submission's id.
+
+    Raises SubmissionRefused, SubmissionDateReused, SubmissionLate, OtherState, StoreUnavailable, OSError.
+    """
+    with (
+        received.read() as file,
+        sources.opened(file, received.path.with_suffix(".rewritten"), received.key) as sent,
+    ):
+        header = sent.header()
+        if header.state != principal.state:
+            raise OtherState(
+                "The file is of another state than the token.",
+                remedy="A state sends only its own facts. Use a token of the file's state.",
+            )
+        submission = submission_id(header)
+        if not check(ledger, header, sent.content_hash(), late=late):
+            return submission  # applied before: the first answer stands
+    uploads.enqueue(ledger, spools, received, submission, principal.name, late=late)
+    return submission
+
+
+def _late_of(request: Request) -> bool:
+    given = request.query_params.get("late", "false")
+    if given not in ("true", "false"):
+        raise Invalid(
+            "The parameter cannot be used.",
+            remedy="Send true or false.",
+            faults=[Fault("query:late", None, "boolean", "It is not true or false.")],
+        )
+    return given == "true"
+
+
+# -- reading
+
+
+@router.get(
+    "",
+    summary="Submissions, newest first",
+    responses={200: {"model": SubmissionsAnswer, "description": "A page."}},
+    openapi_extra=operation([_STATE, LIMIT, CURSOR]),
+)
+async def get_submissions(request: Request) -> Response:
+    """Of the token's own state, or of the one that is asked for."""
+    principal = await principal_of(request)
+    request.scope["sojourn.principal"] = principal.name
+    state = request.query_params.get("state") or principal.state
+    _may_read(principal, state)
+    limit, after = _page_of(request)
+    services = services_of(request)
+    _, rows = await ask(services.reads, lambda conn: submissions.page(conn, state, after, limit))
+    body = {
+        "submissions": [_shown(row) for row in rows],
+        "next": str(rows[-1].begun) if len(rows) == limit else None,
+    }
+    return Response(orjson.dumps(body), 200, {"Cache-Control": "private, no-cache"}, "application/json")
+
+
+@router.get(
+    "/{id}",
+    summary="How far a submission has come",
+    responses={200: {"model": SubmissionAnswer, "description": "Counts and codes; nothing of a child."}},
+    openapi_extra=operation([_ID]),
+)
+async def get_submission(request: Request) -> Response:
+    """From the log's own events; before there are any, from what this service was sent."""
+    found = await _found(request)
+    return Response(orjson.dumps(_told(found)), 200, {"Cache-Control": "private, no-cache"}, "application/json")
+
+
+@router.get(
+    "/{id}/response",
+    summary="The answer to every row",
+    responses={200: {"description": "CSV in the order of the file.", "content": {"text/csv": {}}}},
+    openapi_extra=operation([_ID, _LANGUAGE, PURPOSE]),
+)
+async def get_response(request: Request) -> Response:
+    """For as long as the state has its answers kept. Each piece is disclosed before it leaves."""
+    found = await _found(request)
+    principal = found.principal
+    language = request.query_params.get("language", "en")
+    if language not in ("en", "es"):
+        raise Invalid(
+            "The language cannot be used.",
+            remedy="Send en or es.",
+            faults=[Fault("query:language", None, "language", "It is neither en nor es.")],
+        )
+    if found.row is None or found.row.status != "completed":
+        raise NotFound("The submission has no answers yet.", remedy="Ask again once it is completed.")
+    if found.row.answers_gone_at is not None:
+        raise NotFound("The answers are gone: the days for which they are kept are over.", remedy="See its counts.")
+    entry = BulkDisclosed(
+        view="submission-response",
+        records=[],
+        filters=["submission"],
+        role=principal.role,
+        organisation=principal.organisation,
+        purpose=purpose_of(request),
+        basis=basis_of(principal),
+        position=found.row.position,
+    )
+    meta = Meta(actor=principal.name, request=request_id_of(request), submission=found.row.submission)
+    pieces = _pieces(services_of(request).ledger, found.row, entry, meta, language)
+    return StreamingResponse(_sent(pieces), 200, {"Cache-Control": "no-store"}, "text/csv; charset=utf-8")
+
+
+async def _sent(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+    while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+        yield piece
+
+
+def _pieces(ledger: Ledger, row: Submission, entry: BulkDisclosed, meta: Meta, language: str) -> Iterator[bytes]:
+    """The response a piece at a time, each only once its entry is durable."""
+    text = io.StringIO()
+    sheet = ResponseSheet(text)
+    rows = answers.read(ledger.log, stream_of(row.submission), row.submission, language)
+    while piece := list(islice(rows, ROWS_AT_ONCE)):
+        _disclose(ledger, row.state, piece, entry, meta)
+        # The entry survives a crash; until here nothing of these rows has left.
+        for answer in piece:
+            sheet.add(answer)
+        yield _taken(text)
+    sheet.finish()
+    yield _taken(text)
+
+
+def _disclose(ledger: Ledger, state: str, piece: Sequence[RowAnswer], entry: BulkDisclosed, meta: Meta) -> None:
+    import msgspec
+
+    ssids = list({answer.state_student_id for answer in piece if answer.state_student_id})
+    with ledger.log.connection() as conn, conn.cursor(row_factory=tuple_row) as cursor:
+        cursor.execute(
+            "select record_id from ledger.records where state = %s and state_student_id = any(%s) order by 1",
+            (state, ssids),
+        )
+        records = [str(record) for (record,) in cursor.fetchall()]
+    if records:
+        event = msgspec.structs.replace(entry, records=records)
+        part = Part(stream=f"request/{uuid.uuid4()}", subject=LEDGER[0], expected=0, events=[event])
+        ledger.access.append(Append(parts=[part], meta=meta))
+
+
+def _taken(text: io.StringIO) -> bytes:
+    written = text.getvalue()
+    text.seek(0)
+    text.truncate()
+    return written.encode()
+
+
+class _Found(NamedTuple):
+    principal: Principal
+    row: Submission | None
+    upload: Upload | None
+
+
+async def _found(request: Request) -> _Found:
+    principal = await principal_of(request)
+    request.scope["sojourn.principal"] = principal.name
+    submission: str = request.path_params["id"]
+    _may_read(principal, submission[:2])
+    services = services_of(request)
+    _, row = await ask(services.reads, lambda conn: submissions.one(conn, submission))
+    upload = await _uploaded(services, submission)
+    if row is None and upload is None:
+        raise NotFound("There is no such submission.", remedy="Its id is state and Submission Date.")
+    return _Found(principal, row, upload)
+
+
+async def _uploaded(services: Services, submission: str) -> Upload | None:
+    return await asyncio.to_thread(uploads.latest, services.ledger, submission)
+
+
+def _may_read(principal: Principal, state: str | None) -> None:
+    """Raises Forbidden, OtherState."""
+    if principal.role not in READERS:
+        raise Forbidden("This role does not read submissions.", remedy="Use a token of a state batch submitter.")
+    if principal.role in SUBMITTERS and principal.state != state:
+        raise OtherState(
+            "The submission is of another state than the token.", remedy="Use a token of the submission's state."
+        )
+
+
+def _page_of(request: Request) -> tuple[int, Cursor | None]:
+    limit, cursor = request.query_params.get("limit", "100"), request.query_params.get("cursor")
+    for name, given in (("limit", limit), ("cursor", cursor)):
+        if given is not None and not (given.isascii() and given.isdigit() and len(given) <= 18):
+            raise Invalid(
+                "The page cannot be found.",
+                remedy="Take the cursor from the page before.",
+                faults=[Fault(f"query:{name}", None, "page", "It is no whole number.")],
+            )
+    if not 1 <= int(limit) <= 1000:
+        raise Invalid(
+            "The page is too large or too small.",
+            remedy="Ask for 1 to 1000.",
+            faults=[Fault("query:limit", None, "page", "It is not 1 to 1000.")],
+        )
+    return int(limit), None if cursor is None else Cursor(int(cursor))
+
+
+def _told(found: _Found) -> dict[str, Any]:
+    """The submission as it is known, and what became of the file that came last for it over HTTP."""
+    row, upload = found.row, found.upload
+    told = _shown(row) if row is not None else {}
+    if upload is not None:
+        told |= {"submission": upload.submission, "state": upload.state}
+        waits = upload.status == "waiting"
+        if row is None or (row.status != "completed" and waits):
+            told["status"] = _waiting(row, upload) if waits else upload.status
+        if row is None or row.status != "completed":
+            told["problem"] = upload.problem
+    return told
+
+
+def _waiting(row: Submission | None, upload: Upload) -> str:
+    if not upload.here:
+        return "interrupted: send again"
+    return "waiting" if row is None or row.status == "refused" else row.status
+
+
+_UNSHOWN: Final = frozenset({"begun", "content_hash"})
+
+
+def _shown(row: Submission) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in row.__struct_fields__ if name not in _UNSHOWN}

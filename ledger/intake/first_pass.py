@@ -1,0 +1,118 @@
+"""Pass one over the rows of a file: how many there are, where each student stands, and which rows stand apart.
+
+Looks at two fields of a row and no more: what a row must hold is asked in pass two. Holds a few numbers for each
+student, and for each row that stands apart. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from ledger import mde
+from ledger.errors import BadValue
+from ledger.intake.apart import Apart
+from ledger.intake.lines import Place, Readable, is_blank, lines, parsed, records, refuse, text_of
+
+STATE_STUDENT_ID_FIELD: Final = mde.TABLES["S"].by_key["state_student_identifier"].number
+"""Its place among the fields of an S row, the letter being the first."""
+
+_STUDENT_RECORD_ID: Final = mde.TABLES["S"].by_key["student_record_id"].check
+_STATE_STUDENT_ID: Final = mde.TABLES["S"].by_key["state_student_identifier"].check
+_CHILDREN: Final = frozenset(mde.CHILD_LETTERS)
+_CHILDREN_AS_BYTES: Final = frozenset(letter.encode() for letter in mde.CHILD_LETTERS)
+_DELIMITED: Final = re.compile(f"[S{mde.CHILD_LETTERS}][|\t,;]")
+
+
+class FirstPass:
+    """What is counted and kept of the rows behind the header.
+
+    rows: how many. places: of the S rows. ordinals: of the S rows by Student Record ID, the first where several have
+    it. shared: the ids that several have. repeated: ordinals of S rows whose state student id stood above. apart: the
+    rows that stand apart from their S row, because another student's came between. loose: how many child rows belong to
+    nobody, and rows of no known letter. otherwise_delimited: number of the first row that is one with another delimiter
+    than the header's.
+    """
+
+    def __init__(self, delimiter: str) -> None:
+        self.rows = 0
+        self.places: list[Place] = []
+        self.ordinals: dict[str, int] = {}
+        self.shared: set[str] = set()
+        self.repeated: set[int] = set()
+        self.apart = Apart()
+        self.loose = 0
+        self.otherwise_delimited: int | None = None
+        self._delimiter = delimiter
+        self._broken = False
+        self._sent: set[str] = set()
+
+    def read(self, file: Readable, body: Place) -> None:
+        """Every row from the first behind the header on."""
+        if self._delimiter == ",":
+            for number, offset, length, fields, _ in records(file, ",", body):
+                self._add(number, offset, length, fields[0], fields[1] if len(fields) > 1 else "", fields)
+            return
+        # Two fields of a row are all that pass one needs: the others stay bytes. A row right behind its S row, as
+        # nearly all are, is counted and no more.
+        separator, behind = self._delimiter.encode(), None
+        for number, offset, line in lines(file, body):
+            parts = line.split(separator, 2)
+            sent = parts[1] if len(parts) > 1 else b""
+            if sent == behind and parts[0] in _CHILDREN_AS_BYTES:
+                self.rows += 1
+            elif not is_blank(line):
+                self._add(number, offset, len(line), text_of(parts[0], number), text_of(sent, number), line)
+                if parts[0] == b"S":
+                    behind = sent
+                elif self._broken:
+                    behind = None
+
+    def _add(
+        self, number: int, offset: int, length: int, letter: str, record_id: str, record: list[str] | bytes
+    ) -> None:
+        self.rows += 1
+        if letter == "S":
+            self._student(number, offset, record_id, record)
+        elif letter == "H":
+            refuse("second-header", number)
+        elif letter in _CHILDREN:
+            canonical = canonical_id(record_id)
+            owner = self.ordinals.get(canonical) if canonical is not None else None
+            if owner is None:
+                self.loose += 1  # one before its S row belongs to nobody
+            elif self._broken or owner != len(self.places) - 1:
+                # A row right behind its S row is found there, however its id is written.
+                self._broken = True
+                self.apart.add(owner, number, offset, length)
+        else:
+            self.loose += 1
+            if self.otherwise_delimited is None and _DELIMITED.match(letter):
+                self.otherwise_delimited = number
+
+    def _student(self, number: int, offset: int, record_id: str, record: list[str] | bytes) -> None:
+        ordinal = len(self.places)
+        if ordinal == mde.STUDENTS_MAX:
+            refuse("too-many-students", number)
+        self.places.append(Place(number, offset))
+        self._broken = False
+        canonical = canonical_id(record_id)
+        if canonical is not None and self.ordinals.setdefault(canonical, ordinal) != ordinal:
+            self.shared.add(canonical)
+        fields = record if isinstance(record, list) else parsed(record, self._delimiter, number)
+        try:
+            sent = _STATE_STUDENT_ID(fields[STATE_STUDENT_ID_FIELD]) if len(fields) > STATE_STUDENT_ID_FIELD else None
+        except BadValue:
+            return
+        if sent in self._sent:
+            self.repeated.add(ordinal)
+        elif sent is not None:
+            self._sent.add(sent)
+
+
+def canonical_id(raw: str) -> str | None:
+    """A Student Record ID as its digits, however it is padded; None where it is none."""
+    try:
+        return _STUDENT_RECORD_ID(raw)
+    except BadValue:
+        return None

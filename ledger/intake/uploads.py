@@ -1,0 +1,323 @@
+"""Files that come over HTTP: taken whole onto the disk, sealed, and applied in their turn by the host that has them.
+
+Invariant: once a file's sender was told that it was taken, the file is durable, and stays until it has been applied or
+refused; what came of it is in the log, or in its row here. A file that was not taken whole leaves nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any, BinaryIO, Literal, NamedTuple
+
+import psycopg
+import structlog
+from cryptography.exceptions import InvalidTag
+from psycopg.rows import tuple_row
+from psycopg.types.json import Jsonb
+
+from ledger.application import Ledger
+from ledger.errors import BadValue, LedgerError, LogBroken, SubmissionRefused, Unavailable
+from ledger.intake.spool import KEY_BYTES, SpoolReader, SpoolWriter
+from ledger.intake.submission import Report, submit
+from ledger.store.database import Role, translated
+from ledger.store.following import Interruption, connected, is_passing, lock_key, try_lock
+from ledger.store.vault import seal, submission_subject, unseal
+
+CHANNEL = "ledger_uploads"
+_BACKOFF_S = (0.5, 30.0)
+_log = structlog.get_logger(__name__)
+
+Status = Literal["waiting", "done", "refused", "failed"]
+
+
+class Upload(NamedTuple):
+    """A file that was taken. problem: why it was refused or failed, in our own words. here: whether a process is
+    running that has it."""
+
+    upload: uuid.UUID
+    submission: str
+    state: str
+    actor: str
+    late: bool
+    received_at: datetime
+    status: Status
+    problem: dict[str, Any] | None
+    here: bool
+
+
+class Spools:
+    """The folder in which one host keeps what it was sent. Its name is in it: whoever has the folder is the host.
+
+    Raises OSError.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.folder = folder
+        self.host = _host(folder / "host")
+
+    def path(self, upload: uuid.UUID) -> Path:
+        """Where a file lies."""
+        return self.folder / f"{upload}.spool"
+
+    def sweep(self, known: set[uuid.UUID]) -> None:
+        """Remove what was being written when a process ended: nobody has its key."""
+        for path in self.folder.glob("*.spool"):
+            with suppress(ValueError):
+                if uuid.UUID(path.stem) not in known:
+                    path.unlink(missing_ok=True)
+
+
+class Receiving:
+    """One file while it comes in. Leaving the block removes it, unless it was kept."""
+
+    def __init__(self, spools: Spools) -> None:
+        self.upload = uuid.uuid4()
+        self.key = os.urandom(KEY_BYTES)
+        self.path = spools.path(self.upload)
+        self._writer = SpoolWriter(self.path, self.key)
+        self._kept = False
+
+    def write(self, data: bytes) -> None:
+        """Take bytes. Raises OSError."""
+        self._writer.write(data)
+
+    @contextmanager
+    def read(self) -> Iterator[BinaryIO]:
+        """What came, once it is whole and on the disk."""
+        self._writer.close()
+        with SpoolReader(self.path, self.key) as reader:
+            yield reader.as_file()
+
+    def keep(self) -> None:
+        """It is named in the database: from now on it is applied, here or never."""
+        self._kept = True
+
+    def close(self) -> None:
+        if not self._kept:
+            self._writer.abandon()
+
+
+def enqueue(ledger: Ledger, spools: Spools, received: Receiving, submission: str, actor: str, *, late: bool) -> None:
+    """Have a file applied in its turn; it is durable when this returns. Raises StoreUnavailable."""
+    subject = submission_subject(submission)
+    with ledger.log.connection() as conn:
+        # Under the submission's key, so that what is left of the file can be read by nobody once that key goes.
+        key = ledger.vault.load(conn, [subject])[subject]
+        sealed = seal(key.body_key(received.upload.bytes), received.key, submission.encode())
+        conn.execute(
+            "insert into ledger.uploads"
+            " (upload, submission, state, host, actor, late, received_at, status, key_id, spool_key)"
+            " values (%s, %s, %s, %s, %s, %s, %s, 'waiting', %s, %s)",
+            (
+                received.upload,
+                submission,
+                submission[:2],
+                spools.host,
+                actor,
+                late,
+                ledger.clock(),
+                uuid.UUID(bytes=key.key_id),
+                sealed,
+            ),
+        )
+        conn.execute(f"notify {CHANNEL}".encode())
+    received.keep()
+
+
+_HELD = (
+    "select distinct (classid::bigint << 32) | objid::bigint from pg_catalog.pg_locks"
+    " where locktype = 'advisory' and granted and objsubid = 1"
+    " and (classid::bigint << 32) | objid::bigint = any(%s::bigint[])"
+    " and database = (select oid from pg_catalog.pg_database where datname = current_database())"
+)
+_LATEST = (
+    "select upload, submission, state, actor, late, received_at, status, problem, host = any(%s::uuid[])"
+    " from ledger.uploads where submission = %s order by received_at desc limit 1"
+)
+
+
+def latest(ledger: Ledger, submission: str) -> Upload | None:
+    """The last file that came for a submission over HTTP, if one did. Raises StoreUnavailable."""
+    with ledger.log.connection() as conn, conn.cursor(row_factory=tuple_row) as cursor:
+        cursor.execute("select distinct host from ledger.uploads where submission = %s", (submission,))
+        hosts = {lock_key(_present(host)): host for (host,) in cursor.fetchall()}
+        present = [hosts[key] for (key,) in cursor.execute(_HELD, (list(hosts),)).fetchall()]
+        cursor.execute(_LATEST, (present, submission))
+        row = cursor.fetchone()
+    return None if row is None else Upload(*row)
+
+
+class Applying:
+    """Applies what this host was sent: oldest first, one state's files one after another, states side by side.
+
+    ledger: open. hands: how many files at a time.
+    """
+
+    def __init__(self, ledger: Ledger, spools: Spools, *, hands: int = 2) -> None:
+        self._ledger = ledger
+        self._spools = spools
+        self._stop = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._run, args=(number,), name=f"applying {number}", daemon=True)
+            for number in range(hands)
+        ]
+
+    def start(self) -> None:
+        """Go on with what is waiting. Raises StoreUnavailable."""
+        with translated(), self._ledger.database.connect(Role.WRITER, name="sojourn uploads") as conn:
+            rows = conn.execute(
+                "select upload from ledger.uploads where host = %s and status = 'waiting'", (self._spools.host,)
+            ).fetchall()
+        self._spools.sweep({row[0] for row in rows})
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self, timeout_s: float = 10.0) -> None:
+        """End after the chunk at hand; the rest is applied when the next process starts."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(timeout_s)
+
+    # -- inside
+
+    def _run(self, number: int) -> None:
+        pause_s = _BACKOFF_S[0]
+        with Interruption(self._stop) as interruption:
+            while not self._stop.is_set():
+                try:
+                    with (
+                        connected(self._ledger.database, str(number), role=Role.WRITER, kind="uploads") as conn,
+                        interruption.of(conn),
+                    ):
+                        conn.execute("select pg_advisory_lock_shared(%s)", (lock_key(_present(self._spools.host)),))
+                        conn.execute(f"listen {CHANNEL}".encode())
+                        while not self._stop.is_set():
+                            if not self._next(conn):
+                                interruption.wait_for_news(conn)
+                            pause_s = _BACKOFF_S[0]
+                except Exception as error:  # a file that cannot be applied now waits; another may
+                    if self._stop.is_set():
+                        return
+                    if not is_passing(error):
+                        _log.error("applying uploads failed", error=type(error).__name__, exc_info=error)
+                    self._stop.wait(pause_s)
+                    pause_s = min(pause_s * 2, _BACKOFF_S[1])
+
+    def _next(self, conn: psycopg.Connection[Any]) -> bool:
+        """Apply one file of a state that nobody is at; False where there is none."""
+        with conn.cursor(row_factory=tuple_row) as cursor:
+            waiting = cursor.execute(
+                "select distinct on (state) state, upload, submission, actor, late, key_id, spool_key"
+                " from ledger.uploads where host = %s and status = 'waiting' order by state, received_at",
+                (self._spools.host,),
+            ).fetchall()
+        for state, upload, submission, actor, late, key_id, spool_key in waiting:
+            if not try_lock(conn, _turn(state)):
+                continue
+            try:
+                if self._still_waits(conn, upload):
+                    self._apply(conn, upload, submission, actor, late, key_id, spool_key)
+                    return True
+            finally:
+                conn.execute("select pg_advisory_unlock(%s)", (lock_key(_turn(state)),))
+                # Whoever found the state taken looks again.
+                conn.execute(f"notify {CHANNEL}".encode())
+        return False
+
+    def _still_waits(self, conn: psycopg.Connection[Any], upload: uuid.UUID) -> bool:
+        row = conn.execute("select status from ledger.uploads where upload = %s", (upload,)).fetchone()
+        return row is not None and row[0] == "waiting"
+
+    def _apply(
+        self,
+        conn: psycopg.Connection[Any],
+        upload: uuid.UUID,
+        submission: str,
+        actor: str,
+        late: bool,
+        key_id: uuid.UUID,
+        spool_key: bytes,
+    ) -> None:
+        problem: dict[str, Any] | None = None
+        status: Status = "done"
+        try:
+            self._submit(upload, submission, actor, late, key_id, spool_key)
+        except Unavailable:
+            raise  # it waits
+        except (LedgerError, OSError) as error:
+            refused = isinstance(error, LedgerError)
+            status = "refused" if refused else "failed"
+            problem = _told(error) if isinstance(error, LedgerError) else _UNREADABLE
+            _log.warning("upload not applied", submission=submission, status=status, problem=problem["code"])
+        conn.execute(
+            "update ledger.uploads set status = %s, problem = %s, spool_key = null where upload = %s",
+            (status, None if problem is None else Jsonb(problem), upload),
+        )
+        # What came of it is durable; from here on the file is of no use.
+        self._spools.path(upload).unlink(missing_ok=True)
+
+    def _submit(
+        self, upload: uuid.UUID, submission: str, actor: str, late: bool, key_id: uuid.UUID, spool_key: bytes
+    ) -> Report:
+        with self._ledger.log.connection() as conn:
+            key = self._ledger.vault.open_keys(conn, {key_id.bytes})[key_id.bytes]
+        if key is None:
+            raise SubmissionRefused(
+                "The file waited longer than answers are kept.", rule="expired", remedy="Send it again."
+            )
+        try:
+            secret = unseal(key.body_key(upload.bytes), spool_key, submission.encode())
+        except InvalidTag:
+            raise LogBroken(f"Upload {upload} does not open under its submission's key.") from None
+        with SpoolReader(self._spools.path(upload), secret) as reader:
+            return submit(self._ledger, reader.as_file(), actor, late=late, progress=self._heed)
+
+    def _heed(self, _done: int, _total: int) -> None:
+        """Between two chunks: end where the process is told to, with all that was applied durable."""
+        if self._stop.is_set():
+            raise _Ending("The service is ending.", remedy="It goes on when the service is back.")
+
+
+class _Ending(Unavailable):
+    """The process ends in the middle of a file."""
+
+
+_UNREADABLE: dict[str, Any] = {
+    "code": "spool-unreadable",
+    "what": "The file could not be read from this host's disk any more.",
+    "remedy": "Send it again; what was applied of it is then unchanged.",
+}
+
+
+def _told(error: LedgerError) -> dict[str, Any]:
+    told: dict[str, Any] = {"code": error.code, "what": error.what, "remedy": error.remedy}
+    told |= {name: value for name in ("row", "element") if (value := getattr(error, name, None)) is not None}
+    if isinstance(error, BadValue | SubmissionRefused):
+        told["rule"] = error.rule
+    return told
+
+
+def _present(host: uuid.UUID) -> str:
+    return f"upload host {host}"
+
+
+def _turn(state: str) -> str:
+    return f"uploads of {state}"
+
+
+def _host(file: Path) -> uuid.UUID:
+    """The name in the file, put there once, whole, whoever is first."""
+    if not file.exists():
+        draft = file.with_name(f".host.{uuid.uuid4()}")
+        draft.write_text(f"{uuid.uuid4()}\n", "ascii")
+        with suppress(FileExistsError):
+            os.link(draft, file)
+        draft.unlink()
+    return uuid.UUID(file.read_text("ascii").strip())

@@ -1,0 +1,295 @@
+"""Read model ``records``: the records of each state, with what is asked of them one by one: how many facts they hold,
+how long the child is eligible, where she is enrolled now.
+
+The one invariant: one row for each record that was ever opened; a retracted one stays, and holds no fact. Dates only:
+who reads compares them with his day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+import psycopg
+
+from ledger.eligibility import Move, eligibility
+from ledger.events import Recorded
+from ledger.events.record import EVENTS, Elements
+from ledger.store.arrays import byteas, int2s, int8s, texts
+from projections import as_of
+from projections.as_of import AsOf
+from projections.projection import Projection, statement
+from projections.record_states import RecordState, RecordStates, encode
+
+# -- table
+
+TABLES = """
+create table {schema}.records (
+    record                     text collate "C" primary key,
+    state                      text collate "C" not null,
+    state_student_id           text collate "C" not null,
+    student_id                 text collate "C" not null,
+    status                     text collate "C" not null,
+    opened_at                  timestamptz not null,
+    changed_at                 timestamptz not null,
+    position                   bigint not null,
+    submission                 text collate "C",
+    demographics               smallint not null,
+    alternate_ids              smallint not null,
+    moves                      smallint not null,
+    enrollments                smallint not null,
+    withdrawals                smallint not null,
+    residencies                smallint not null,
+    courses                    smallint not null,
+    assessments                smallint not null,
+    immunizations              smallint not null,
+    qualifying_arrival_date    date,
+    eligible_from              date,
+    eligible_until             date,
+    enrollment_date            date,
+    withdrawal_date            date,
+    school_identification_code text collate "C",
+    school_district_id         text collate "C",
+    grade_level                text collate "C",
+    body                       bytea not null
+) with (toast_tuple_target = 8160);
+comment on table {schema}.records is 'Every record, with counts of its live facts and its latest dates.';
+comment on column {schema}.records.student_id is 'The id that the record minted.';
+comment on column {schema}.records.position is 'Of the last event of the record, at changed_at.';
+comment on column {schema}.records.submission is 'The last file that changed the record.';
+comment on column {schema}.records.qualifying_arrival_date is 'Of the latest qualifying move.';
+comment on column {schema}.records.eligible_from is 'First day of the eligibility that lasts longest.';
+comment on column {schema}.records.eligible_until is 'Last day of it.';
+comment on column {schema}.records.enrollment_date is 'Of the latest enrollment, as are the columns behind it.';
+comment on column {schema}.records.body is 'The fold''s own state.';
+create index records_of_state on {schema}.records (state, position);
+
+alter table {schema}.records alter column state_student_id set statistics 0;
+alter table {schema}.records alter column qualifying_arrival_date set statistics 0;
+alter table {schema}.records alter column eligible_from set statistics 0;
+alter table {schema}.records alter column eligible_until set statistics 0;
+alter table {schema}.records alter column enrollment_date set statistics 0;
+alter table {schema}.records alter column withdrawal_date set statistics 0;
+alter table {schema}.records alter column school_identification_code set statistics 0;
+alter table {schema}.records alter column school_district_id set statistics 0;
+alter table {schema}.records alter column grade_level set statistics 0;
+alter table {schema}.records alter column body set statistics 0;
+"""
+
+
+class StateRecord(NamedTuple):
+    """One record. status: ``open`` or ``retracted``. opened_at, changed_at: UTC. position: of the last event of the
+    record. The counts are of live facts. eligible_from, eligible_until: both days included; None where no move gives
+    any. What is of the latest enrollment, by its date, is None where there is none."""
+
+    record: str
+    state: str
+    state_student_id: str
+    student_id: str
+    status: str
+    opened_at: datetime
+    changed_at: datetime
+    position: int
+    submission: str | None
+    demographics: int
+    alternate_ids: int
+    moves: int
+    enrollments: int
+    withdrawals: int
+    residencies: int
+    courses: int
+    assessments: int
+    immunizations: int
+    qualifying_arrival_date: date | None
+    eligible_from: date | None
+    eligible_until: date | None
+    enrollment_date: date | None
+    withdrawal_date: date | None
+    school_identification_code: str | None
+    school_district_id: str | None
+    grade_level: str | None
+
+
+# -- fold
+
+KEPT: Final = {
+    "D": ("birth_date",),
+    "K": (),
+    "Q": ("qualifying_arrival_date", "eligibility_expiration_date"),
+    "E": (
+        "enrollment_date",
+        "school_identification_code",
+        "school_district_id",
+        "grade_level",
+        "graduation_hse_date",
+    ),
+    "W": ("withdrawal_date",),
+    "R": (),
+    "C": (),
+    "A": (),
+    "I": (),
+}
+"""Kind of fact to the elements that a row is made of; the kinds in the order of the columns that count them."""
+
+
+def row_of(record: RecordState) -> StateRecord:
+    """The row of a record."""
+    counts = dict.fromkeys(KEPT, 0)
+    for fact in record.facts.values():
+        counts[fact.kind] += 1
+    arrived, begins, expires = _eligible(record) if counts["Q"] else (None, None, None)
+    latest, withdrawn = _latest_enrollment(record) if counts["E"] else ({}, None)
+    return StateRecord._make(
+        (
+            record.record,
+            record.state,
+            record.state_student_id,
+            record.student_id,
+            "retracted" if record.retracted else "open",
+            record.opened_at,
+            record.changed_at,
+            record.position,
+            record.submission,
+            *counts.values(),
+            arrived,
+            begins,
+            expires,
+            _day(latest.get("enrollment_date")),
+            _day(withdrawn),
+            latest.get("school_identification_code"),
+            latest.get("school_district_id"),
+            latest.get("grade_level"),
+        )
+    )
+
+
+def _eligible(record: RecordState) -> tuple[date | None, date | None, date | None]:
+    """Arrival of the latest move, and first and last day of the eligibility that lasts longest."""
+    moves: list[Move] = []
+    graduated: list[str] = []
+    for number, fact in record.facts.items():
+        said = fact.elements
+        if fact.kind == "Q" and "qualifying_arrival_date" in said:
+            stated = _day(said.get("eligibility_expiration_date"))
+            moves.append(Move(date.fromisoformat(said["qualifying_arrival_date"]), stated, f"{number:08d}"))
+        elif fact.kind == "E" and "graduation_hse_date" in said:
+            graduated.append(said["graduation_hse_date"])
+    born, graduation = _day(record.demographics().get("birth_date")), _day(min(graduated, default=None))
+    found = eligibility(moves, born, graduation)
+    return max((move.arrival for move in moves), default=None), found.begins, found.expires
+
+
+def _latest_enrollment(record: RecordState) -> tuple[Elements, str | None]:
+    """Its elements and its withdrawal; of several on one date, the one that was stated last."""
+    number, latest = max(
+        record.of_kind("E"), key=lambda found: (found[1].elements.get("enrollment_date", ""), found[0])
+    )
+    withdrawals = [fact.elements.get("withdrawal_date") for _, fact in record.of_kind("W") if fact.enrollment == number]
+    return latest.elements, withdrawals[-1] if withdrawals else None
+
+
+def _day(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text else None
+
+
+class RecordsFold:
+    """Folds a batch: each record that it touches is written once."""
+
+    def __init__(self) -> None:
+        self._states = RecordStates(KEPT, every_event=True)
+
+    def __call__(self, cursor: psycopg.Cursor[Any], schema: str, batch: Sequence[Recorded]) -> None:
+        self._states.load(cursor, schema, batch)
+        records = self._states.hear(batch)
+        if records:
+            cursor.execute(statement(_WRITE, schema), _columns(records))
+        self._states.trim(records)
+
+
+def _columns(records: Sequence[RecordState]) -> list[Any]:
+    """The rows as arrays, one for each column; in texts, nothing stands for null."""
+    columns = list(zip(*map(row_of, records), strict=True))
+    return [
+        *(texts(column) for column in columns[:5]),
+        *(int8s([(at - _EPOCH) // _MICROSECOND for at in column]) for column in columns[5:7]),
+        int8s(columns[7]),
+        texts([name or "" for name in columns[8]]),
+        *(int2s(column) for column in columns[9:18]),
+        *(texts(["" if day is None else day.isoformat() for day in column]) for column in columns[18:23]),
+        *(texts([value or "" for value in column]) for column in columns[23:]),
+        byteas([encode(record) for record in records]),
+    ]
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_WRITE = """
+insert into {schema}.records
+select record, state, state_student_id, student_id, status,
+    'epoch'::timestamptz + opened * interval '1 microsecond', 'epoch'::timestamptz + changed * interval '1 microsecond',
+    position, nullif(submission, ''), n1, n2, n3, n4, n5, n6, n7, n8, n9,
+    nullif(d1, '')::date, nullif(d2, '')::date, nullif(d3, '')::date, nullif(d4, '')::date, nullif(d5, '')::date,
+    nullif(t1, ''), nullif(t2, ''), nullif(t3, ''), body
+from unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[],
+    %s::text[], %s::smallint[], %s::smallint[], %s::smallint[], %s::smallint[], %s::smallint[], %s::smallint[],
+    %s::smallint[], %s::smallint[], %s::smallint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
+    %s::text[], %s::text[], %s::text[], %s::bytea[])
+    as n (record, state, state_student_id, student_id, status, opened, changed, position, submission,
+        n1, n2, n3, n4, n5, n6, n7, n8, n9, d1, d2, d3, d4, d5, t1, t2, t3, body)
+on conflict (record) do update
+set status = excluded.status, changed_at = excluded.changed_at, position = excluded.position,
+    submission = excluded.submission, demographics = excluded.demographics, alternate_ids = excluded.alternate_ids,
+    moves = excluded.moves, enrollments = excluded.enrollments, withdrawals = excluded.withdrawals,
+    residencies = excluded.residencies, courses = excluded.courses, assessments = excluded.assessments,
+    immunizations = excluded.immunizations, qualifying_arrival_date = excluded.qualifying_arrival_date,
+    eligible_from = excluded.eligible_from, eligible_until = excluded.eligible_until,
+    enrollment_date = excluded.enrollment_date, withdrawal_date = excluded.withdrawal_date,
+    school_identification_code = excluded.school_identification_code,
+    school_district_id = excluded.school_district_id, grade_level = excluded.grade_level, body = excluded.body
+"""
+
+# -- queries
+
+_SELECT = (
+    "select record, state, state_student_id, student_id, status, opened_at, changed_at, position, submission,"
+    " demographics, alternate_ids, moves, enrollments, withdrawals, residencies, courses, assessments, immunizations,"
+    " qualifying_arrival_date, eligible_from, eligible_until, enrollment_date, withdrawal_date,"
+    " school_identification_code, school_district_id, grade_level from records.records"
+)
+PAGE = as_of.query(
+    "records",
+    "records",
+    f"{_SELECT} where state = %s and position > %s and status = any(%s) order by position limit %s",
+    " order by found.position",
+)
+STATUSES: Final = ("open", "retracted")
+
+
+async def page(
+    conn: psycopg.AsyncConnection[Any],
+    state: str,
+    *,
+    after: int = 0,
+    limit: int = 100,
+    statuses: Sequence[str] = STATUSES,
+) -> tuple[AsOf, list[StateRecord]]:
+    """What is reflected, and a state's records in the order in which they last changed.
+
+    after: the position of the last row of the page before, or any position: only what changed since is told. Who goes
+    on page by page to the end misses nothing; a record that changes meanwhile comes again, as it is then.
+    conn: in autocommit. Raises StoreUnavailable.
+    """
+    reflected, rows = await as_of.ask(conn, PAGE, (state, after, list(statuses), limit))
+    return reflected, [StateRecord(*row) for row in rows]
+
+
+PROJECTION = Projection(
+    name="records",
+    version=1,
+    log="ledger",
+    events=frozenset(EVENTS),
+    tables=TABLES,
+    keys={"records": "record"},
+    fold=RecordsFold,
+)

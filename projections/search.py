@@ -1,0 +1,265 @@
+"""Read model ``search``: finds students by what is known of them when they walk in: names, birth date, place, ids,
+school, district.
+
+The one invariant: whoever is found is there by a record that is open, and every field that was asked for fits that
+record. A retracted record is found by nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any, Final, NamedTuple
+
+import psycopg
+
+from ledger.events import Recorded
+from ledger.events.record import (
+    AlternateIdStated,
+    DemographicsStated,
+    Elements,
+    Enrolled,
+    FactCorrected,
+    FactRetracted,
+    MoveQualified,
+    RecordOpened,
+    RecordReinstated,
+    RecordRetracted,
+    ResidencyChanged,
+)
+from ledger.store.arrays import byteas, int2s, texts
+from projections import as_of
+from projections.as_of import AsOf
+from projections.projection import Projection, statement
+from projections.record_states import RecordStates, decode, encode
+from projections.search_terms import (
+    EXACT,
+    KEPT,
+    LAST_NAMES,
+    NICKNAME,
+    ORDER,
+    SOUND,
+    Question,
+    Wanted,
+    as_tsvector,
+    question,
+    terms_of,
+)
+
+# -- table
+
+TABLES = """
+create table {schema}.records (
+    record     text collate "C" primary key,
+    student_id text collate "C" not null,
+    status     text collate "C" not null,
+    breadth    smallint not null,
+    terms      tsvector not null,
+    body       bytea not null
+) with (toast_tuple_target = 8160);
+comment on table {schema}.records is 'Every record, with the words that it is found by.';
+comment on column {schema}.records.student_id is 'The student that the record belongs to now.';
+comment on column {schema}.records.breadth is 'How many words its name has.';
+comment on column {schema}.records.terms is 'Empty where the record was retracted.';
+comment on column {schema}.records.body is 'What is shown of it: the fold''s own state.';
+create index records_by_terms on {schema}.records using gin (terms);
+create index records_of_student on {schema}.records (student_id);
+
+alter table {schema}.records alter column breadth set statistics 0;
+alter table {schema}.records alter column terms set statistics 0;
+alter table {schema}.records alter column body set statistics 0;
+"""
+
+SHOWN_MAX: Final = 50
+"""Students that one search shows at most."""
+
+
+class Fit(NamedTuple):
+    """Why a student was found. field: that was asked for. how: ``exact``; of names ``nickname``, ``sound``,
+    ``other order`` (of the surnames) or ``part`` (a word of it is missing in the record); of a birth date
+    ``day and month exchanged``; of a place, school or district ``part``: it begins a word of it."""
+
+    field: str
+    how: str
+
+
+class Hit(NamedTuple):
+    """A student that was found. records: uuids of all the student's open records, the one that fits best first.
+    states: that keep them, in that order. names, birth_dates: of all, the last said first, each once. fits: of the
+    record that fits best."""
+
+    student_id: str
+    records: list[str]
+    states: list[str]
+    names: list[str]
+    birth_dates: list[str]
+    fits: list[Fit]
+
+
+class Hits(NamedTuple):
+    """students: best first. more: there are others, that fit no better."""
+
+    students: list[Hit]
+    more: bool
+
+
+# -- fold
+
+
+class SearchFold:
+    """Folds a batch: each record whose words may change is written once."""
+
+    def __init__(self) -> None:
+        self._states = RecordStates(KEPT)
+
+    def __call__(self, cursor: psycopg.Cursor[Any], schema: str, batch: Sequence[Recorded]) -> None:
+        self._states.load(cursor, schema, batch)
+        records = self._states.hear(batch)
+        if records:
+            found = [terms_of(record) for record in records]
+            cursor.execute(
+                statement(_WRITE, schema),
+                (
+                    texts([record.record for record in records]),
+                    texts([record.student_id for record in records]),
+                    texts(["retracted" if record.retracted else "open" for record in records]),
+                    int2s([terms.breadth for terms in found]),
+                    texts([as_tsvector(terms.terms) for terms in found]),
+                    byteas([encode(record) for record in records]),
+                ),
+            )
+        self._states.trim(records)
+
+
+_WRITE = """
+insert into {schema}.records (record, student_id, status, breadth, terms, body)
+select record, student_id, status, breadth, terms::tsvector, body
+from unnest(%s::text[], %s::text[], %s::text[], %s::smallint[], %s::text[], %s::bytea[])
+    as n (record, student_id, status, breadth, terms, body)
+on conflict (record) do update
+set status = excluded.status, breadth = excluded.breadth, terms = excluded.terms, body = excluded.body
+"""
+
+
+# -- queries
+
+FOUND = as_of.query(
+    "search",
+    "records",
+    # As a constant, the levels are read once and not for every record.
+    "with asked as materialized (select %s::tsquery as query), level as materialized (select * from"
+    " unnest(%s::smallint[], %s::smallint[], %s::smallint[], %s::text[]::tsquery[]) as l (part, weight, gain, query)),"
+    " hit as (select r.student_id, r.breadth,"
+    " (select coalesce(sum(gain), 0)::integer from level where r.terms @@ level.query) as score"
+    " from search.records r where r.terms @@ (select query from asked)),"
+    " shown as (select student_id, max(score) as score, min(breadth) as breadth from hit group by student_id"
+    " order by max(score) desc, min(breadth), student_id limit %s)"
+    # All open records of those who are shown; what fits comes before what does not.
+    " select row_number() over (order by s.score desc, s.breadth, s.student_id, r.terms @@ a.query desc,"
+    " fit.score desc nulls last, r.breadth, r.record) as place, r.student_id, fit.parts, fit.weights, r.body"
+    " from shown s join search.records r using (student_id) cross join asked a cross join lateral"
+    " (select sum(weight) as score, array_agg(part) as parts, array_agg(weight) as weights from"
+    " (select part, max(weight) as weight from level where r.terms @@ level.query group by part) as best) as fit"
+    " where r.status = 'open'",
+    " order by found.place",
+)
+
+
+async def search(conn: psycopg.AsyncConnection[Any], wanted: Wanted, limit: int = SHOWN_MAX) -> tuple[AsOf, Hits]:
+    """What is reflected, and the students that fit all that is asked for, best first.
+
+    conn: in autocommit. Raises EmptyField where a field has nothing to look for, or none is given; StoreUnavailable.
+    """
+    asked = question(wanted)
+    levels = asked.levels
+    reflected, rows = await as_of.ask(
+        conn,
+        FOUND,
+        (
+            asked.query,
+            [level.part for level in levels],
+            [level.weight for level in levels],
+            [level.gain for level in levels],
+            [level.query for level in levels],
+            limit + 1,
+        ),
+    )
+    hits = [_hit(asked, list(of_student)) for _, of_student in groupby(rows, key=lambda row: row[1])]
+    return reflected, Hits(hits[:limit], len(hits) > limit)
+
+
+def _hit(asked: Question, rows: Sequence[tuple[Any, ...]]) -> Hit:
+    """The hit of a student's rows, the best of them first."""
+    _, student_id, parts, weights, _ = rows[0]
+    records = [decode(row[4]) for row in rows]
+    said = sorted(
+        ((fact.said, fact.elements) for record in records for _, fact in record.of_kind("D")),
+        key=lambda entry: entry[0],
+        reverse=True,
+    )
+    return Hit(
+        student_id,
+        [record.record for record in records],
+        list(dict.fromkeys(record.state for record in records)),
+        list(dict.fromkeys(_full_name(elements) for _, elements in said)),
+        list(dict.fromkeys(elements["birth_date"] for _, elements in said if "birth_date" in elements)),
+        _fits(asked.fields, dict(zip(parts, weights, strict=True))),
+    )
+
+
+def _full_name(elements: Elements) -> str:
+    return " ".join(elements[key] for key in _NAME if key in elements)
+
+
+def _fits(fields: Sequence[str], weights: dict[int, int]) -> list[Fit]:
+    """A field of several words fits as its worst word does."""
+    found: dict[str, list[int | None]] = {}
+    for part, field in enumerate(fields):
+        found.setdefault(field, []).append(weights.get(part))
+    in_order = found.pop(ORDER, [1]) != [None]
+    fits: list[Fit] = []
+    for field, each in found.items():
+        how = "part" if None in each else _HOW[field].get(min(w for w in each if w is not None), "exact")
+        fits.append(Fit(field, "other order" if field == LAST_NAMES and how == "exact" and not in_order else how))
+    return fits
+
+
+_NAME: Final = ("first_name", "middle_name", "last_name_1", "last_name_2", "suffix")
+_OF_NAMES: Final = {EXACT: "exact", NICKNAME: "nickname", SOUND: "sound"}
+_HOW: Final[dict[str, dict[int, str]]] = {
+    "name": _OF_NAMES,
+    "first_name": _OF_NAMES,
+    LAST_NAMES: _OF_NAMES,
+    "birth_date": {SOUND: "day and month exchanged"},
+    "place": {SOUND: "part"},
+    "school": {SOUND: "part"},
+    "district": {SOUND: "part"},
+    "student_id": {},
+    "state_student_id": {},
+    "alternate_state_student_id": {},
+    "state": {},
+}
+"""Field to the weight of a way that it fits, to the name of the way; all others are exact."""
+
+PROJECTION = Projection(
+    name="search",
+    version=1,
+    log="ledger",
+    events=frozenset(
+        {
+            RecordOpened,
+            DemographicsStated,
+            AlternateIdStated,
+            MoveQualified,
+            Enrolled,
+            ResidencyChanged,
+            FactCorrected,
+            FactRetracted,
+            RecordRetracted,
+            RecordReinstated,
+        }
+    ),
+    tables=TABLES,
+    keys={"records": "record"},
+    fold=SearchFold,
+)

@@ -1,0 +1,216 @@
+"""A state's file over HTTP: taken once it is durable, applied as on the command line, answered row by row."""
+
+from __future__ import annotations
+
+import io
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from api.app import create_app
+from api.services import Services
+from ledger.application import Ledger
+from ledger.events.disclosure import BulkDisclosed
+from ledger.intake.uploads import Applying, Spools
+from support.files import EXAMPLE, NEXT_NIGHT, student, write
+
+ID = "OR-20250902020000000"
+MakeToken = Callable[..., str]
+
+
+@pytest.fixture
+def spools(services: Services) -> Spools:
+    assert services.spools is not None
+    return services.spools
+
+
+@pytest.fixture
+def sender(oregon: TestClient) -> TestClient:
+    """Oregon's submitter, and nobody who applies what he sends."""
+    return oregon
+
+
+@pytest.fixture
+def applying(ledger: Ledger, spools: Spools) -> Iterator[Applying]:
+    running = Applying(ledger, spools)
+    running.start()
+    yield running
+    running.stop()
+
+
+def settled(client: TestClient, submission: str = ID, *, tries: int = 300) -> dict[str, Any]:
+    """The submission once it is no longer waiting or being applied."""
+    told: dict[str, Any] = {}
+    for _ in range(tries):
+        told = client.get(f"/v1/submissions/{submission}").json()
+        if told["status"] not in ("waiting", "applying", "interrupted: send again"):
+            return told
+        time.sleep(0.1)
+    raise AssertionError(told)
+
+
+def send(client: TestClient, content: bytes, **params: str) -> Any:
+    return client.post("/v1/submissions", content=content, params=params, headers={"Content-Type": "text/plain"})
+
+
+def test_a_file_is_taken_applied_and_answered_row_by_row(
+    sender: TestClient, applying: Applying, ledger: Ledger, spools: Spools
+) -> None:
+    taken = send(sender, EXAMPLE.read_bytes())
+    assert (taken.status_code, taken.headers["Location"]) == (202, f"/v1/submissions/{ID}")
+    told = settled(sender)
+    assert (told["status"], told["rows"], told["accepted"], told["events"]) == ("completed", 11, 11, 15)
+    answer = sender.get(f"/v1/submissions/{ID}/response")
+    assert answer.headers["content-type"].startswith("text/csv")
+    lines = answer.text.splitlines()
+    assert lines[0].startswith("row,letter,student_record_id")
+    assert [line.split(",")[0] for line in lines[1:]] == [str(row) for row in range(2, 13)]
+    assert not list(spools.folder.glob("*.spool"))
+    shown = [r.event for r in ledger.access.read(0, 100)]
+    assert [len(event.records) for event in shown if isinstance(event, BulkDisclosed)] == [2]
+
+
+def test_the_same_file_again_is_the_same_answer_and_appends_nothing(
+    sender: TestClient, applying: Applying, ledger: Ledger
+) -> None:
+    send(sender, EXAMPLE.read_bytes())
+    settled(sender)
+    head = ledger.log.head()
+    again = send(sender, EXAMPLE.read_bytes())
+    assert again.status_code == 202
+    assert settled(sender)["status"] == "completed"
+    assert ledger.log.head() == head
+
+
+def test_a_zip_of_tables_is_taken_like_a_text_file(sender: TestClient, applying: Applying) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr(
+            "Header.csv",
+            "Submitting State,Submission Date,Total Students in File,Total Records in File,Beginning Effective Date,"
+            "Ending Effective Date\nOR,20250902020000000,1,3,20250801000000000,20250901000000000\n",
+        )
+        archive.writestr(
+            "Student.csv",
+            "Student Record ID,Reporting State Code,State Student Identifier,Action Code\n0000001,OR,OR7,I\n",
+        )
+        archive.writestr(
+            "Demographics.csv",
+            "Student Record ID,Demographics Record ID,First Name,Last Name 1,Birth Date\n"
+            "0000001,001,Ana,Ruiz,20150301\n",
+        )
+        archive.writestr(
+            "Qualifying_Moves.csv",
+            "Student Record ID,Qualifying Moves Record ID,Qualifying Arrival Date,Qualifying Move From State,"
+            "Qualifying Move To City,Qualifying Move To State\n0000001,001,20250418,CA,Hood River,OR\n",
+        )
+    taken = send(sender, packed.getvalue())
+    assert taken.status_code == 202, taken.text
+    told = settled(sender)
+    assert (told["status"], told["rows"], told["students_new"]) == ("completed", 3, 1), told
+
+
+def test_nothing_of_a_file_that_waits_stands_in_clear(sender: TestClient, spools: Spools) -> None:
+    assert send(sender, EXAMPLE.read_bytes()).status_code == 202
+    (spool,) = spools.folder.glob("*.spool")
+    assert b"OR5540012" not in spool.read_bytes()
+
+
+def test_a_file_that_waits_is_applied_by_the_next_process(sender: TestClient, ledger: Ledger, spools: Spools) -> None:
+    assert send(sender, EXAMPLE.read_bytes()).status_code == 202
+    assert sender.get(f"/v1/submissions/{ID}").json()["status"] == "interrupted: send again"
+    running = Applying(ledger, Spools(spools.folder))
+    running.start()
+    assert settled(sender)["status"] == "completed"
+    running.stop()
+
+
+def test_what_was_being_written_when_a_process_ended_is_swept(ledger: Ledger, spools: Spools) -> None:
+    left = spools.folder / "00000000-0000-4000-8000-000000000000.spool"
+    left.write_bytes(b"half")
+    running = Applying(ledger, spools)
+    running.start()
+    running.stop()
+    assert not left.exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "told"),
+    [
+        (b"", 422, "empty"),
+        (b"hello", 422, "no-header"),
+        (EXAMPLE.read_bytes().replace(b"H|OR|", b"H|CA|"), 403, "other-state"),
+        (EXAMPLE.read_bytes().replace(b"20250902020000000", b"20350902020000000", 1), 422, "submission-date"),
+    ],
+)
+def test_a_header_that_cannot_be_used_is_refused_at_once_and_nothing_is_kept(
+    sender: TestClient, spools: Spools, content: bytes, status: int, told: str
+) -> None:
+    answer = send(sender, content)
+    assert answer.status_code == status, answer.text
+    assert told in answer.text
+    assert not list(spools.folder.glob("*.spool"))
+
+
+def test_a_file_that_is_refused_whole_says_why(sender: TestClient, applying: Applying) -> None:
+    cut = b"\n".join(EXAMPLE.read_bytes().splitlines()[:-1]) + b"\n"
+    assert send(sender, cut).status_code == 202
+    told = settled(sender)
+    assert told["status"] == "refused"
+    assert told["problem"]["rule"] == "V24"
+    assert sender.get(f"/v1/submissions/{ID}/response").status_code == 404
+    assert send(sender, EXAMPLE.read_bytes()).status_code == 202
+    assert settled(sender)["status"] == "completed"
+
+
+def test_another_file_of_the_same_date_and_an_older_one_are_refused_at_once(
+    sender: TestClient, applying: Applying, tmp_path: Path
+) -> None:
+    newer = write(tmp_path / "2.txt", student(1), night=NEXT_NIGHT).read_bytes()
+    send(sender, newer)
+    settled(sender, "OR-20250903020000000")
+    other = write(tmp_path / "3.txt", student(2), night=NEXT_NIGHT).read_bytes()
+    assert send(sender, other).json()["type"] == "/problems/submission-date-reused"
+    older = write(tmp_path / "1.txt", student(3)).read_bytes()
+    assert send(sender, older).json()["type"] == "/problems/submission-late"
+    assert send(sender, older, late="true").status_code == 202
+    assert settled(sender)["students_new"] == 1
+
+
+def test_a_state_s_submissions_are_listed_newest_first(sender: TestClient, applying: Applying, tmp_path: Path) -> None:
+    for night in ("20250901020000000", "20250902020000000", NEXT_NIGHT):
+        send(sender, write(tmp_path / night, student(1), night=night).read_bytes())
+        settled(sender, f"OR-{night}")
+    first = sender.get("/v1/submissions", params={"limit": "2"}).json()
+    assert [one["submission"] for one in first["submissions"]] == [f"OR-{NEXT_NIGHT}", ID]
+    second = sender.get("/v1/submissions", params={"limit": "2", "cursor": first["next"]}).json()
+    assert [one["submission"] for one in second["submissions"]] == ["OR-20250901020000000"]
+    assert second["next"] is None
+
+
+def test_who_may_not_is_told_so(sender: TestClient, make_token: MakeToken) -> None:
+    send(sender, EXAMPLE.read_bytes())
+    asked: list[tuple[str, str | None, int]] = [
+        ("state_batch_submitter", "CA", 403),
+        ("secondary_user", None, 403),
+        ("auditor", None, 200),
+    ]
+    for role, state, status in asked:
+        headers = {"Authorization": f"Bearer {make_token(role, state)}"}
+        assert sender.get(f"/v1/submissions/{ID}", headers=headers).status_code == status
+    reader = {"Authorization": f"Bearer {make_token('secondary_user', None)}"}
+    assert sender.post("/v1/submissions", content=EXAMPLE.read_bytes(), headers=reader).status_code == 403
+    assert sender.get("/v1/submissions/OR-20200101000000000").status_code == 404
+    assert sender.get("/v1/submissions", params={"limit": "0"}).status_code == 422
+
+
+def test_a_service_without_a_disk_says_so(services: Services, make_token: MakeToken) -> None:
+    services.spools = None
+    with TestClient(create_app(services)) as client:
+        client.headers["Authorization"] = f"Bearer {make_token()}"
+        assert send(client, EXAMPLE.read_bytes()).status_code == 503
