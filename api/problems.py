@@ -171,7 +171,8 @@ def _faults_of(error: errors.LedgerError) -> tuple[Fault, ...]:
         return error.faults
     if isinstance(error, errors.SubmissionRefused):
         # A file has rows, and no JSON to point into.
-        place = "" if error.row is None else f"row:{error.row}"
+        row = "" if error.row is None else f"row:{error.row}"
+        place = row if error.table is None else f"table:{error.table}{',' * bool(row)}{row}"
         return (Fault(place, error.element, error.rule, error.what, error.remedy),)
     if error.element is not None:
         rule = getattr(error, "rule", None)

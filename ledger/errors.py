@@ -88,13 +88,16 @@ class IdempotencyKeyReused(Refused):
 
 
 class SubmissionRefused(Refused):
-    """rule: code of the rule that refuses the file."""
+    """rule: code of the rule that refuses the file. table: of a folder or zip, the file that has the row."""
 
     code = "submission-refused"
 
-    def __init__(self, what: str, *, rule: str, remedy: str = "", row: int | None = None) -> None:
+    def __init__(
+        self, what: str, *, rule: str, remedy: str = "", row: int | None = None, table: str | None = None
+    ) -> None:
         super().__init__(what, remedy=remedy, row=row)
         self.rule = rule
+        self.table = table
 
 
 class NotFound(LedgerError):

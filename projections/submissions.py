@@ -130,9 +130,7 @@ def tell(row: Submission | None, recorded: Recorded) -> Submission | None:
             setattr(row, name, getattr(row, name) + getattr(event, name))
         row.rows_done = row.accepted + row.unchanged + row.refused
     elif isinstance(event, FindingsRecorded):
-        for finding in event.findings:
-            levels = row.findings.setdefault(finding.rule, {})
-            levels[finding.level] = levels.get(finding.level, 0) + 1
+        _count(row, ((finding.rule, finding.level) for finding in event.findings))
     elif isinstance(event, SubmissionCompleted):
         row.status, row.completed_at = "completed", recorded.recorded_at
         row.rows = row.rows_done = event.rows
@@ -168,7 +166,14 @@ def _begun(row: Submission | None, recorded: Recorded, event: SubmissionReceived
     else:
         row.status, row.rule, row.received_at = "applying", None, at
         row.students, row.rows = event.students, event.rows
+        _count(row, ((warned.rule, "warned") for warned in event.warnings))
     return row
+
+
+def _count(row: Submission, findings: Iterable[tuple[str, str]]) -> None:
+    for rule, level in findings:
+        levels = row.findings.setdefault(rule, {})
+        levels[level] = levels.get(level, 0) + 1
 
 
 def submission_of(recorded: Recorded) -> str:

@@ -68,7 +68,7 @@ class Answers:
 
     def add(self, answer: RowAnswer) -> None:
         """Raises Unavailable where the response cannot be written any more."""
-        self._rows += 1
+        self._rows += answer.letter != "H"
         if answer.letter == "S" and answer.student_id and len(self._students) <= NAMED_STUDENTS_MAX:
             self._students.append(answer.student_id)
         if self._lines is not None:

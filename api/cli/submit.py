@@ -69,8 +69,6 @@ def submit(
     as_name: As = None,
 ) -> None:
     """Submit files; the same file again appends nothing. Exit 3 where rows were refused."""
-    from msgspec.structs import asdict
-
     from api.bootstrap import actor
     from api.cli.answers import answering
     from ledger.intake.submission import submit as apply
@@ -100,6 +98,8 @@ def submit(
                 say(f"{path}: interrupted. What was applied of it stays.\n  Send the same file again to go on.")
                 raise typer.Exit(1) from None
             reports.append(report)
+            for warned in report.warnings:
+                say(f"{path}{', ' * bool(warned.place)}{warned.place}: {warned.message}\n  {warned.remedy}")
             if not as_json:
                 try:
                     print(_told(path, report), flush=True)
@@ -107,7 +107,7 @@ def submit(
                     unheard = e  # the files that are left are submitted all the same
             answers.end(report)
         if as_json and reports:
-            told = [asdict(report) for report in reports]
+            told = [report.as_told() for report in reports]
             print_json(told if len(paths) > 1 else told[0])
         if reports:
             # What was submitted can be read when this command has returned.

@@ -14,11 +14,23 @@ import msgspec
 from ledger.events.base import Event, Sealed
 
 
+class FileWarning(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A warning on what was sent as a whole. table: name of the table's file, where one is meant.
+
+    columns: of that table, from 1. Their names are not kept: without a header row they would be a child's data.
+    """
+
+    rule: str
+    table: str | None = None
+    columns: tuple[int, ...] = ()
+
+
 class SubmissionReceived(Event, frozen=True, kw_only=True):
     """The file was read once, its totals hold, and its content is about to be applied.
 
     content_hash: SHA-256 of the file's bytes, hexadecimal. submission_date, beginning, ending: of the header,
-    ISO 8601 without zone (the state's own). students, rows: of the header, checked against the content.
+    ISO 8601 without zone (the state's own). students, rows: of the header, checked against the content. warnings: on
+    the file as a whole.
     """
 
     topic: ClassVar[str] = "submission-received.v1"
@@ -30,6 +42,7 @@ class SubmissionReceived(Event, frozen=True, kw_only=True):
     rows: int
     beginning: str
     ending: str
+    warnings: tuple[FileWarning, ...] = ()
 
 
 class ChunkApplied(Event, frozen=True, kw_only=True):

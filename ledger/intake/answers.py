@@ -18,6 +18,7 @@ from ledger import rulebook
 from ledger.events import Recorded
 from ledger.events import submission as said
 from ledger.intake.response import RowAnswer
+from ledger.intake.rewriting import FileFinding, file_finding
 from ledger.intake.rules import Finding
 from ledger.mde import words
 from ledger.store.append import SealedBlock
@@ -49,15 +50,21 @@ def unpacked(block: bytes) -> list[AnsweredRow]:
 
 
 def read(log: Log, stream: str, submission: str, language: str = "en") -> Iterator[RowAnswer]:
-    """The answer to every row that was applied, chunk by chunk; nothing where the submission's key is gone.
+    """The answer to every row that was applied, chunk by chunk; of rows nothing where the submission's key is gone.
+
+    Before them, as the header's, the warnings on the file as a whole, if there are any.
 
     stream: of the submission. A value whose key is gone is left out. Raises StoreUnavailable, LogBroken.
     """
-    findings = {
-        recorded.event.chunk: recorded
-        for recorded in log.read_stream(stream)
-        if isinstance(recorded.event, said.FindingsRecorded)
-    }
+    findings: dict[int, Recorded] = {}
+    warnings: list[FileFinding] = []
+    for recorded in log.read_stream(stream):
+        if isinstance(recorded.event, said.FindingsRecorded):
+            findings[recorded.event.chunk] = recorded
+        elif isinstance(recorded.event, said.SubmissionReceived):
+            warnings = [file_finding(warned, language) for warned in recorded.event.warnings]
+    if warnings:
+        yield _of_the_file(warnings)
     with log.connection() as conn:
         for block in _blocks(conn, submission):
             text = log.open_block(conn, block)
@@ -81,6 +88,29 @@ def _blocks(conn: psycopg.Connection[object], submission: str) -> Iterator[Seale
             return
         yield SealedBlock(*row)
         after = row[1]
+
+
+def _of_the_file(warnings: Sequence[FileFinding]) -> RowAnswer:
+    findings = [
+        Finding(
+            rule=warned.rule,
+            element=None,
+            level=warned.level,
+            message=f"{warned.place}: {warned.message}" if warned.place else warned.message,
+            remedy=warned.remedy,
+        )
+        for warned in warnings
+    ]
+    return RowAnswer(
+        row=1,
+        letter="H",
+        student_record_id="",
+        state_student_id="",
+        outcome="",
+        findings=findings,
+        values={},
+        student_id="",
+    )
 
 
 _Found = tuple[Finding, str]

@@ -33,7 +33,8 @@ FILE: Final = "file"
 
 class RowAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one row. row: its number in the file, the header's being 1. outcome: ``accepted``, ``unchanged``
-    or ``refused``. values: as sent, of the elements that findings name. student_id: empty where it was refused."""
+    or ``refused``; empty for the header, which is there only where the file as a whole is warned of. values: as sent,
+    of the elements that findings name. student_id: empty where it was refused."""
 
     row: int
     letter: str
@@ -68,7 +69,7 @@ class ResponseSheet:
 
     def add(self, answer: RowAnswer) -> None:
         """Take an answer, in the order in which ``submit`` gives them."""
-        if answer.letter == "S":
+        if answer.letter in ("H", "S"):
             # Whatever stands before an S row is answered before it is.
             self._write_before(answer.row)
         heapq.heappush(self._early, (answer.row, answer))
@@ -83,7 +84,7 @@ class ResponseSheet:
 
     def _write(self, answer: RowAnswer) -> None:
         assert bool(self._file) is self._several, "the file is named before its rows come"
-        self.rows += 1
+        self.rows += answer.letter != "H"
         head = [str(answer.row), answer.letter, answer.student_record_id, answer.state_student_id]
         outcome = answer.outcome
         for finding in answer.findings or (None,):

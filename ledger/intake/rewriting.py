@@ -19,6 +19,7 @@ import msgspec
 
 from ledger import rulebook
 from ledger.errors import SubmissionRefused
+from ledger.events import submission as said
 from ledger.intake.containers import Blocks, Tables
 from ledger.intake.encodings import Encoding, Look, declared, decoded, look
 from ledger.intake.lines import refuse
@@ -45,6 +46,14 @@ class FileFinding(msgspec.Struct, frozen=True, kw_only=True):
     level: str = "warned"
     table: str | None = None
     columns: tuple[int, ...] = ()
+
+    @property
+    def place(self) -> str:
+        """``Demographics.csv, columns 3, 7``; empty for what was sent as a whole."""
+        if self.table is None:
+            return ""
+        numbers = ", ".join(map(str, self.columns))
+        return f"{self.table}, column{'s' * (len(self.columns) > 1)} {numbers}" if numbers else self.table
 
 
 class Begin(msgspec.Struct, frozen=True):
@@ -96,8 +105,16 @@ def content_hash(tables: Tables) -> str:
 
 def warning(rule: str, letter: str | None = None, columns: tuple[int, ...] = ()) -> FileFinding:
     """The finding of a rule on a whole file, with its words. Raises KeyError for an unknown rule."""
-    message, remedy = rulebook.words(rule)
-    table = None if letter is None else file_name_of(letter)
+    return _finding(rule, None if letter is None else file_name_of(letter), columns)
+
+
+def file_finding(kept: said.FileWarning, language: str = "en") -> FileFinding:
+    """What was warned of, with its words; none where this release no longer has the rule."""
+    return _finding(kept.rule, kept.table, kept.columns, language)
+
+
+def _finding(rule: str, table: str | None, columns: tuple[int, ...], language: str = "en") -> FileFinding:
+    message, remedy = rulebook.words(rule, language) if rule in rulebook.RULES else ("", "")
     return FileFinding(rule=rule, message=message, remedy=remedy, table=table, columns=columns)
 
 
@@ -228,8 +245,9 @@ def _named(letter: str) -> Iterator[None]:
     try:
         yield
     except SubmissionRefused as refusal:
-        told = partial(SubmissionRefused, rule=refusal.rule, remedy=refusal.remedy, row=refusal.row)
-        raise told(f"{file_name_of(letter)}: {refusal.what}") from None
+        table = file_name_of(letter)
+        told = partial(SubmissionRefused, rule=refusal.rule, remedy=refusal.remedy, row=refusal.row, table=table)
+        raise told(f"{table}: {refusal.what}") from None
 
 
 def hashed(blocks: Iterable[bytes], digest: Any) -> Iterator[bytes]:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import msgspec
 from psycopg.rows import tuple_row
@@ -28,7 +28,8 @@ from ledger.intake.chunk import COUNTS, Chunk
 from ledger.intake.encodings import Looked
 from ledger.intake.layout import Header, RawStudent, Scan, check_received, scan, students
 from ledger.intake.response import RowAnswer
-from ledger.intake.sources import FileFinding, Sent, opened
+from ledger.intake.rewriting import FileFinding, file_finding
+from ledger.intake.sources import Sent, opened
 from ledger.intake.spool import KEY_BYTES
 from ledger.jurisdiction import Profile, calendar_of
 from ledger.store import faults
@@ -64,16 +65,25 @@ class Report(msgspec.Struct, kw_only=True):
     seconds: float = 0.0
     warnings: list[FileFinding] = []
 
+    def as_told(self) -> dict[str, Any]:
+        """Plain values; ``warnings`` only where there are any."""
+        told = msgspec.to_builtins(self)
+        if not self.warnings:
+            del told["warnings"]
+        return told
+
 
 class _Applied(msgspec.Struct):
     """A submission's stream, folded. content_hash: of the file that is being applied, None before one was received.
 
-    refused: hashes of the files that were refused whole. students, chunks: done. completed: the final counts.
+    warnings: on it as a whole. refused: hashes of the files that were refused whole. students, chunks: done.
+    completed: the final counts.
     """
 
     version: int = 0
     position: int = 0
     content_hash: str | None = None
+    warnings: tuple[said.FileWarning, ...] = ()
     refused: set[str] = msgspec.field(default_factory=set)
     students: int = 0
     chunks: int = 0
@@ -123,7 +133,7 @@ def submit(
         opened(source, Path(folder) / "rewritten", os.urandom(KEY_BYTES)) as sent,
     ):
         run = _applied_whole(ledger, sent, actor, progress, late=late, chunk_rows=chunk_rows)
-        report = run.report(time.perf_counter() - started, sent.findings)
+        report = run.report(time.perf_counter() - started)
     if answer is not None:
         for row in answers.read(ledger.log, run.stream, run.submission):
             answer(row)
@@ -169,7 +179,7 @@ def _applied_whole(
             raise _late(header.state)
         run = _Run(ledger, scanned, jurisdiction.profile, submission, meta, applied, late=behind)
         if applied.completed is None:
-            run.receive()
+            run.receive(sent.findings)
             for chunk in _chunks(run.left(whole), chunk_rows):
                 must_be_alone()
                 sent.check_unchanged()
@@ -216,11 +226,12 @@ class _Run:
         self.today = scanned.header.submitted_on
         self.row_key = ledger.row_key()
 
-    def receive(self) -> None:
-        """Write that the file is here, unless an interrupted run did."""
+    def receive(self, found: Sequence[FileFinding]) -> None:
+        """Write that the file is here, unless an interrupted run did. found: warnings on it as a whole."""
         if self.applied.content_hash is not None:
             return
         header = self.scanned.header
+        warnings = tuple(said.FileWarning(rule=f.rule, table=f.table, columns=f.columns) for f in found)
         self._append_own(
             said.SubmissionReceived(
                 state=header.state,
@@ -230,9 +241,10 @@ class _Run:
                 rows=self.scanned.rows,
                 beginning=header.beginning,
                 ending=header.ending,
+                warnings=warnings,
             )
         )
-        self.applied.content_hash = self.scanned.content_hash
+        self.applied.content_hash, self.applied.warnings = self.scanned.content_hash, warnings
 
     def left(self, whole: Looked) -> Iterator[RawStudent]:
         """The students that no earlier run has applied."""
@@ -269,7 +281,7 @@ class _Run:
         self._append_own(completed)
         self.applied.completed = completed
 
-    def report(self, seconds: float, findings: Sequence[FileFinding]) -> Report:
+    def report(self, seconds: float) -> Report:
         """The counts of the whole submission, whoever applied its chunks."""
         counts = self.applied.completed
         assert counts is not None
@@ -278,7 +290,7 @@ class _Run:
             state=self.scanned.header.state,
             position=self.applied.position,
             seconds=round(seconds, 3),
-            warnings=list(findings),
+            warnings=[file_finding(warned) for warned in self.applied.warnings],
             **msgspec.structs.asdict(counts),
         )
 
@@ -319,7 +331,7 @@ def _applied(ledger: Ledger, stream: str) -> _Applied:
         applied.version, applied.position = recorded.version, recorded.position
         event = recorded.event
         if isinstance(event, said.SubmissionReceived):
-            applied.content_hash = event.content_hash
+            applied.content_hash, applied.warnings = event.content_hash, event.warnings
         elif isinstance(event, said.ChunkApplied):
             applied.students, applied.chunks = event.students, event.chunk
             for name in COUNTS:

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from msgspec import structs
 
 from ledger.errors import Unavailable
-from ledger.events import Event
+from ledger.events.submission import FindingsRecorded
 from ledger.intake.sample import write_samples
-from ledger.intake.submission import Report, submit
+from ledger.intake.submission import Report, stream_of, submit
 from ledger.store.database import Role
 from ledger.store.embedded import EmbeddedServer
 from projections import students
@@ -147,10 +148,21 @@ class Submission(Scenario):
         super().done()
 
 
-def _submission_stream(store: Store, report: Report) -> list[Event]:
-    state, _, instant = report.submission.partition("-")
-    with store.ledger() as ledger:
-        return [recorded.event for recorded in ledger.log.read_stream(f"submission/{state}/{instant}")]
+def _submission_stream(store: Store, report: Report) -> list[Any]:
+    """What was said of the submission, values of findings opened: each run seals them anew."""
+    events: list[Any] = []
+    with store.ledger() as ledger, ledger.log.connection() as conn:
+        for recorded in ledger.log.read_stream(stream_of(report.submission)):
+            event = recorded.event
+            if isinstance(event, FindingsRecorded):
+                values = [
+                    found.value and ledger.log.open_field(conn, recorded, str(number), found.value)
+                    for number, found in enumerate(event.findings)
+                ]
+                events.append(values)
+                event = structs.replace(event, findings=[structs.replace(f, value=None) for f in event.findings])
+            events.append(event)
+    return events
 
 
 def project(pipe: Pipe, store: Store, batch_events: int) -> None:

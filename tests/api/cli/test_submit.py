@@ -53,6 +53,21 @@ def test_the_example_is_submitted_shown_and_again_nothing(sojourn: CommandLine) 
     assert names == ["María Guadalupe", "Wilber"]
 
 
+def test_a_warning_on_the_file_as_a_whole_is_told_wherever_its_rows_are(sojourn: CommandLine, tmp_path: Path) -> None:
+    path = tmp_path / "1.txt"
+    path.write_bytes(EXAMPLE.read_bytes().decode().encode("windows-1252"))
+    response = tmp_path / "response.csv"
+    done = sojourn.run("submit", path, "--response", response)
+    first = read(response)[0]
+    assert (first["row"], first["letter"], first["outcome"], first["rule"]) == ("1", "H", "", "windows-1252")
+    assert f"{path}: {first['message']}\n  {first['remedy']}" in done.stderr
+    assert "no longer kept" not in done.stderr
+    again = sojourn.json("submit", path)
+    assert list(again) == [*FIELDS, "warnings"]
+    assert [(w["rule"], w["message"]) for w in again["warnings"]] == [("windows-1252", first["message"])]
+    assert again["rows"] == again["accepted"] == 11
+
+
 def test_a_small_file_s_students_are_named_to_a_reader(sojourn: CommandLine) -> None:
     done = sojourn.run("submit", EXAMPLE)
     assert done.stdout.startswith("OR-20250902.txt: 11 rows: 11 accepted, 0 unchanged, 0 refused")
@@ -199,9 +214,12 @@ def test_the_response_to_several_files_says_which_file_each_row_is_of(sojourn: C
 def test_what_is_no_file_is_told_at_once(sojourn: CommandLine, tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    done = sojourn.run("submit", pipe, tmp_path, "/dev/null", "/proc/self/mem", code=1)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    done = sojourn.run("submit", pipe, tmp_path, empty, "/dev/null", "/proc/self/mem", code=1)
     assert f"{pipe}: cannot be read (it is a pipe or a device, and a file is read twice)." in done.stderr
-    assert f"{tmp_path}: " in done.stderr
+    assert f"{tmp_path} [not-a-file]: " in done.stderr
+    assert f"{empty} [no-tables]: " in done.stderr
     assert "/dev/null: cannot be read (it is a pipe or a device" in done.stderr
     assert "/proc/self/mem: cannot be read (Input/output error). Give a readable file." in done.stderr
 
