@@ -218,7 +218,7 @@ def test_what_is_no_file_is_told_at_once(sojourn: CommandLine, tmp_path: Path) -
     empty.mkdir()
     done = sojourn.run("submit", pipe, tmp_path, empty, "/dev/null", "/proc/self/mem", code=1)
     assert f"{pipe}: cannot be read (it is a pipe or a device, and a file is read twice)." in done.stderr
-    assert f"{tmp_path} [not-a-file]: " in done.stderr
+    assert f"{tmp_path} [no-tables]: " in done.stderr
     assert f"{empty} [no-tables]: " in done.stderr
     assert "/dev/null: cannot be read (it is a pipe or a device" in done.stderr
     assert "/proc/self/mem: cannot be read (Input/output error). Give a readable file." in done.stderr
