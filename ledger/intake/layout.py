@@ -35,7 +35,7 @@ from ledger.intake.lines import (
     refuse,
 )
 from ledger.intake.mojibake import mended_fields
-from ledger.intake.rules import CheckedRow, Finding, check_fields, finding
+from ledger.intake.rules import CheckedRow, Finding, check_fields, finding, warn_of_mended
 
 Source = Path | BinaryIO | Looked
 """A file in UTF-8 by its path, or an open binary file that can be sought in, which the caller closes; or one that was
@@ -370,10 +370,7 @@ class _Reader:
         """The check of a row that may have been read in a wrong encoding: what is mended is warned of, and kept."""
         whole, before = mended_fields(letter, values)
         checked = self._checked(letter, whole)
-        for key, raw in before.items():
-            checked.findings.append(finding("mojibake", letter, key, "warned"))
-            if key in checked.elements:
-                checked.raw = {**(checked.raw or {}), key: raw}
+        warn_of_mended(checked, letter, before)
         return checked
 
     def _check_student(self, ordinal: int, head: CheckedRow) -> None:

@@ -19,6 +19,7 @@ import msgspec
 from ledger import mde
 from ledger.eligibility import last_day_of_move
 from ledger.errors import BadValue
+from ledger.intake.mojibake import mended_fields
 
 Level = Literal["refused", "warned"]
 
@@ -69,7 +70,9 @@ def check_row(
     """
     plan = _PLANS[letter]
     fields = [raw.get(column.key) or "" for column in plan.columns]
+    fields, before = mended_fields(letter, fields)
     checked = check_fields(letter, fields, today.isoformat(), record_id_required=record_id_required, levels=levels)
+    warn_of_mended(checked, letter, before)
     for key, value in raw.items():
         if value and key not in plan.keys:
             checked.findings.append(finding("unknown-element", letter, key, "warned"))
@@ -128,6 +131,17 @@ def check_fields(
     if repaired:
         repaired = {key: raw for key, raw in repaired.items() if key in elements} or None
     return CheckedRow(elements, found.findings, refused=found.refused, record_id=record_id, raw=repaired)
+
+
+def warn_of_mended(checked: CheckedRow, letter: str, before: Mapping[str, str]) -> None:
+    """Say which values had been read in a wrong encoding, and keep them as they were sent.
+
+    before: those values, as ``mojibake.mended_fields`` gives them.
+    """
+    for key, raw in before.items():
+        checked.findings.append(finding("mojibake", letter, key, "warned"))
+        if key in checked.elements:
+            checked.raw = {**(checked.raw or {}), key: raw}
 
 
 @lru_cache(maxsize=4096)

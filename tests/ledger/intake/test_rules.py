@@ -108,6 +108,13 @@ def test_the_raw_value_is_kept_only_where_letters_changed() -> None:
     assert checked.raw == {"sex": "female"}
 
 
+def test_a_fact_is_mended_as_a_row_of_a_file_is() -> None:
+    checked = check_row("D", CHILD | {"first_name": "MarÃ\xada"}, TODAY)
+    assert found(checked) == [("mojibake", "first_name", "warned")]
+    assert checked.elements["first_name"] == "María"
+    assert checked.raw == {"first_name": "MarÃ\xada"}
+
+
 @pytest.mark.parametrize(
     ("letter", "row", "rule", "key", "level"),
     [
