@@ -340,7 +340,8 @@ class _Transaction:
         destroyed = [a.destroys for a in self.written if a.destroys is not None]
         if destroyed:
             written.append(("destroyed", (uuids([key_id for d in destroyed for key_id, _ in d.keys]),)))
-            written.append(("answered", (texts([d.submission for d in destroyed if d.submission is not None]),)))
+            submissions = texts([d.submission for d in destroyed if d.submission is not None])
+            written += [("answered", (submissions,)), ("uploaded", (submissions,))]
         blocks = [a.block for a in self.written if a.block is not None]
         if blocks:
             arrays = (
@@ -403,6 +404,8 @@ _WRITES = {
     " as n(k, s, c, w, b)",
     "destroyed": "delete from vault.keys where key_id = any(%s::uuid[])",
     "answered": "delete from ledger.responses where submission = any(%s::text[])",
+    # One that still waits is told that it waited too long, by whoever has the file.
+    "uploaded": "delete from ledger.uploads where submission = any(%s::text[]) and status <> 'waiting'",
     "responses": "insert into ledger.responses (submission, chunk, block_id, key_id, block)"
     " select * from unnest(%s::text[], %s::bigint[], %s::uuid[], %s::uuid[], %s::bytea[])",
     "positions": "insert into tracking.positions (application_name, notification_id)"

@@ -15,6 +15,7 @@ from ledger.events import Meta
 from ledger.events.retention import KeyDestroyed
 from ledger.intake.response import RowAnswer
 from ledger.intake.submission import submit
+from ledger.intake.uploads import Receiving, Spools, enqueue
 from ledger.jurisdiction import SetProfile
 from ledger.reactors.timekeeper import ACTOR, Timekeeper
 from ledger.store.append import Append, Part
@@ -66,6 +67,24 @@ def answers(ledger: Ledger, path: Path) -> list[RowAnswer]:
 
 def destroyed(ledger: Ledger) -> list[KeyDestroyed]:
     return [r.event for r in ledger.log.read(0, 1_000) if isinstance(r.event, KeyDestroyed)]
+
+
+def test_what_became_of_files_sent_over_http_goes_with_their_answers(
+    ours: Ledger, hands: Hands, tmp_path: Path
+) -> None:
+    spools = Spools(tmp_path / "spools")
+    for _ in range(2):
+        received = Receiving(spools)
+        received.write((tmp_path / "1.txt").read_bytes())
+        with received.read():
+            enqueue(ours, spools, received, SUBMISSION, "oregon nightly", late=False)
+    with ours.database.connect(Role.WRITER) as conn:
+        conn.execute("update ledger.uploads set status = 'done' where upload = %s", (received.upload,))
+    hands.now = BEGUN + timedelta(days=30, seconds=1)
+    assert timekeeper(ours, hands).look() == [SUBMISSION]
+    with ours.database.connect(Role.WRITER) as conn:
+        # The other one still waits, and is told that it waited too long.
+        assert conn.execute("select status from ledger.uploads").fetchall() == [("waiting",)]
 
 
 def test_answers_are_kept_for_their_days_and_no_longer(ours: Ledger, hands: Hands, tmp_path: Path) -> None:
