@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from pathlib import Path
@@ -24,6 +25,17 @@ SEED = 2
 def sample(folder: Path, children: int) -> Path:
     """A file of a state with as many children, all invented."""
     return write_samples(folder, [STATE], children, SEED, now().date() - timedelta(days=1))[0]
+
+
+def sent_again(path: Path) -> Path:
+    """The same rows in a file of the next day."""
+    again = path.with_suffix(".again.txt")
+    with path.open("rb") as rows, again.open("wb") as out:
+        letter, state, when, rest = rows.readline().split(b"|", 3)
+        day = date.fromisoformat(when[:8].decode()) + timedelta(days=1)
+        out.write(b"|".join((letter, state, f"{day:%Y%m%d}".encode() + when[8:], rest)))
+        shutil.copyfileobj(rows, out)
+    return again
 
 
 def load(ledger: Ledger, folder: Path, children: int) -> Report:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Generator
 
 from api.bootstrap import open_store
-from api.cli.bench import message_db
+from api.cli.bench import message_db, uma
 from api.cli.bench.copying import copy_in, sealed_events
 from api.cli.bench.facts import ACTOR, sample
 from api.cli.bench.ground import Ground
@@ -21,7 +21,8 @@ CHILDREN = 5_000
 PEER_EVENTS = 10_000
 LIBRARY_BATCH = 500
 """Of one save: as fast as larger ones, which may never come back from psycopg's pipeline over a UNIX socket."""
-MESSAGE_DB_BATCH = 1_000
+PEER_BATCH = 1_000
+"""Of the other peers."""
 
 
 def measure(ground: Ground, size: Size) -> Generator[Run, None, None]:
@@ -33,6 +34,8 @@ def measure(ground: Ground, size: Size) -> Generator[Run, None, None]:
     plain, library = ground.new_database(), Library(ground.new_database())
     folder = message_db.find()
     messages = MessageDb(ground.new_database(), folder) if folder else None
+    program = uma.find()
+    uma_db = uma.UmaDb(program, ground.folder) if program else None
     peer_events = size.of(PEER_EVENTS, 50)
     while True:
         with open_store(ground.new_store()) as store, store.ledger() as ledger:
@@ -45,12 +48,14 @@ def measure(ground: Ground, size: Size) -> Generator[Run, None, None]:
         rows_per_event = report.rows / len(events)
         ground.settle()
         library_rate = library.batched(peer_events, LIBRARY_BATCH)
-        message_rate = messages.batched(peer_events, MESSAGE_DB_BATCH) if messages else None
+        message_rate = messages.batched(peer_events, PEER_BATCH) if messages else None
+        uma_rate = uma_db.batched(peer_events, PEER_BATCH) if uma_db else None
         yield Run(
             rate=report.rows / report.seconds,
             against={
                 "copy_binary": report.rows / copy_s,
                 "message_db_batches": message_rate * rows_per_event if message_rate else None,
+                "uma_db_batches": uma_rate * rows_per_event if uma_rate else None,
                 "library_batches": library_rate * rows_per_event,
             },
             more={

@@ -124,7 +124,7 @@ class Measured:
             "against": {name: _round(rate) for name, rate in self.against().items()},
             "missing": [name for name, rate in self.against().items() if rate is None],
             "measured_against": first.of,
-            "ratio": _round(self.value(first)),
+            "ratio": _round(self.value(first)) if first.of in self.runs[0].against else None,
             "must": first.must,
             "stretch": first.stretch,
             "met": self.met(),

@@ -75,6 +75,16 @@ def serving(ground: Ground, settings: Settings, *, follow: bool = True) -> Itera
 
 
 @contextmanager
+def following(ground: Ground, settings: Settings) -> Iterator[None]:
+    """The process that folds, and no other. Raises StoreUnavailable where it does not start."""
+    assert settings.database_url is not None
+    assert settings.master_key is not None
+    config = server.Config(database_url=settings.database_url, master_key=settings.master_key)
+    with _process("main_follow", config, ground.folder / "follow.log"):
+        yield
+
+
+@contextmanager
 def _process(main: str, config: server.Config, log: Path) -> Iterator[int]:
     """A process of the service; the number that it says once it has started. It ends with its standard input."""
     with log.open("ab") as stderr:

@@ -1,0 +1,87 @@
+"""P13: memory of a large submission, by ``sojourn submit`` in a process of its own.
+
+The system says what the process had at its highest, so everything counts: Python, libraries, the file's students.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Generator
+from pathlib import Path
+
+from api.cli.bench.facts import sample
+from api.cli.bench.ground import Ground
+from api.cli.bench.report import Goal, Row, Run, Size
+from ledger.errors import Refused
+from ledger.settings import Settings
+
+CHILDREN = 40_000
+"""As many as one file may have."""
+_MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024
+"""getrusage counts in kilobytes, on macOS in bytes."""
+
+
+def measure(ground: Ground, size: Size) -> Generator[Run, None, None]:
+    """Each run: a quarter of the children into an empty ledger, then all into another one. ``flatness`` is how many
+    times the memory the whole takes of what the quarter takes."""
+    children = size.of(CHILDREN, 40)
+    while True:
+        quarter_mb, _ = _submitted(ground, children // 4)
+        peak_mb, seconds = _submitted(ground, children)
+        yield Run(
+            rate=children / seconds,
+            against={},
+            more={"peak_mb": peak_mb, "quarter_peak_mb": quarter_mb, "flatness": peak_mb / quarter_mb},
+        )
+
+
+def _submitted(ground: Ground, children: int) -> tuple[float, float]:
+    """Peak memory in megabytes of 10^6, and seconds."""
+    path = sample(ground.folder, children)
+    settings = ground.new_store()
+    ground.settle()
+    started = time.perf_counter()
+    child = subprocess.Popen(  # noqa: S603 - our own program
+        [sys.executable, "-P", "-m", "api.cli", "submit", str(path), "--json"],
+        env=_environment(settings, ground.folder),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        raise Refused(f"`sojourn submit` ended with {child.returncode}.", remedy="Run it by hand to see why.")
+    return usage.ru_maxrss * _MAXRSS_BYTES / 1e6, time.perf_counter() - started
+
+
+def plain_environment() -> dict[str, str]:
+    """The environment without settings of ours."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("SOJOURN_")}
+
+
+def _environment(settings: Settings, folder: Path) -> dict[str, str]:
+    assert settings.database_url is not None
+    assert settings.master_key is not None
+    return {
+        **plain_environment(),
+        "SOJOURN_DATABASE_URL": settings.database_url,
+        "SOJOURN_MASTER_KEY": settings.master_key,
+        "SOJOURN_DATA": str(folder),
+    }
+
+
+ROW = Row(
+    id="P13",
+    work="memory of a submission of 40,000 students",
+    unit="students/s",
+    goals=(
+        Goal(of="peak_mb", must=500, stretch=250, at_most=True),
+        Goal(of="flatness", must=None, stretch=1.3, at_most=True),
+    ),
+    measure=measure,
+)
