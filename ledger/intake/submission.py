@@ -169,6 +169,8 @@ def _applied_whole(
         applied = _applied(ledger, stream_of(submission))
         try:
             whole = sent.whole()
+            # Read through once, and made ready where it had to be; nothing of it is durable.
+            faults.point("intake.in-pass-one")
             scanned = scan(whole)
         except SubmissionRefused as refusal:
             _record_refusal(ledger, sent.content_hash(), header, applied, refusal, meta)
@@ -178,8 +180,12 @@ def _applied_whole(
         if behind and not late:
             raise _late(header.state)
         run = _Run(ledger, scanned, jurisdiction.profile, submission, meta, applied, late=behind)
+        # Counted and found whole; that it is here is not written yet, unless an earlier run wrote it.
+        faults.point("intake.after-pass-one")
         if applied.completed is None:
             run.receive(sent.findings)
+            # That the file is here is durable, and every chunk of an earlier run; none of this one.
+            faults.point("intake.received")
             for chunk in _chunks(run.left(whole), chunk_rows):
                 must_be_alone()
                 sent.check_unchanged()
@@ -189,7 +195,11 @@ def _applied_whole(
                 # This chunk is durable, with the number of students done; the next one is not begun.
                 faults.point("intake.between-chunks")
             sent.check_unchanged()
+            # Every student is durable; that there are no more is not.
+            faults.point("intake.before-completed")
             run.complete()
+        # All is durable; nobody was told.
+        faults.point("intake.completed")
     return run
 
 
@@ -256,6 +266,8 @@ class _Run:
         """Apply whole students in one append; where somebody else was faster with some of them, those anew."""
         applied = self.applied
         chunk = Chunk(self, raw)
+        # This chunk is decided, ids are drawn for it, and nothing of it is durable.
+        faults.point("intake.before-chunk")
         for _ in range(ATTEMPTS_MAX):
             try:
                 receipt = self.ledger.log.append(

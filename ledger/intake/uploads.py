@@ -25,6 +25,7 @@ from ledger.application import Ledger
 from ledger.errors import BadValue, LedgerError, LogBroken, SubmissionRefused, Unavailable
 from ledger.intake.spool import KEY_BYTES, SpoolReader, SpoolWriter
 from ledger.intake.submission import Report, submit
+from ledger.store import faults
 from ledger.store.database import Role, translated
 from ledger.store.following import Interruption, connected, is_passing, lock_key, try_lock
 from ledger.store.vault import seal, submission_subject, unseal
@@ -92,6 +93,8 @@ class Receiving:
     def read(self) -> Iterator[BinaryIO]:
         """What came, once it is whole and on the disk."""
         self._writer.close()
+        # The whole file is on the disk, sealed; only this process has its key, and nobody was told.
+        faults.point("uploads.sealed")
         with SpoolReader(self.path, self.key) as reader:
             yield reader.as_file()
 
@@ -129,6 +132,8 @@ def enqueue(ledger: Ledger, spools: Spools, received: Receiving, submission: str
         )
         conn.execute(f"notify {CHANNEL}".encode())
     received.keep()
+    # It is applied in its turn, whoever dies; its sender was not told, and may send it again.
+    faults.point("uploads.enqueued")
 
 
 _HELD = (
@@ -256,11 +261,14 @@ class Applying:
             status = "refused" if refused else "failed"
             problem = _told(error) if isinstance(error, LedgerError) else _UNREADABLE
             _log.warning("upload not applied", submission=submission, status=status, problem=problem["code"])
+        # What came of it is durable in the log, not yet in its row: it is looked at once more, and found done.
+        faults.point("uploads.applied")
         conn.execute(
             "update ledger.uploads set status = %s, problem = %s, spool_key = null where upload = %s",
             (status, None if problem is None else Jsonb(problem), upload),
         )
-        # What came of it is durable; from here on the file is of no use.
+        # What came of it is durable, and its key is gone: the file is of no use, and the next start sweeps it.
+        faults.point("uploads.settled")
         self._spools.path(upload).unlink(missing_ok=True)
 
     def _submit(

@@ -16,7 +16,17 @@ POINTS = (
     "sequencer.after-commit",
     "projector.in-transaction",
     "rebuild.in-swap",
+    "intake.in-pass-one",
+    "intake.after-pass-one",
+    "intake.received",
+    "intake.before-chunk",
     "intake.between-chunks",
+    "intake.before-completed",
+    "intake.completed",
+    "uploads.sealed",
+    "uploads.enqueued",
+    "uploads.applied",
+    "uploads.settled",
 )
 
 _armed: str | None = None
