@@ -25,7 +25,7 @@ from ledger.intake.encodings import Encoding, Looked, declared, decoded, look
 from ledger.intake.layout import Header, read_header
 from ledger.intake.lines import RECORD_BYTES_MAX, blocks, refuse
 from ledger.intake.rewriting import Begin, FileFinding, as_windows_1252, warning
-from ledger.intake.spool import SpoolReader, SpoolWriter
+from ledger.intake.spool import SpoolWriter
 from ledger.intake.tables import file_name_of
 
 Kind = Literal["text", "folder", "zip"]
@@ -100,7 +100,7 @@ def opened(source: Path | BinaryIO, spool: Path, key: bytes, *, limits: Limits =
     """Open what was sent, by its path, or as a binary file that can be sought in, which stays open.
 
     spool: where a rewritten file goes, sealed under the key of 32 bytes, if one is needed. Its folder is there; what
-    stands in its place is replaced; once written it has no name any more, so that a killed run leaves nothing.
+    stands in its place is replaced; it has no name while it is written and read, so that a killed run leaves nothing.
     Raises SubmissionRefused: ``not-a-file`` for a path that is neither file nor folder; for a folder or zip what
     ``containers.of_folder`` and ``containers.of_zip`` raise. OSError where the system refuses.
     """
@@ -148,13 +148,11 @@ class _Spooled:
 
     def file(self, write: Callable[[rewriting.Out], None]) -> BinaryIO:
         """What ``write`` writes, open to be read as long as the stack is."""
-        # Made again when it is needed again, so it need not outlive a loss of power.
-        with SpoolWriter(self._path, self._key, durable=False) as out:
+        # Made again when it is needed again, so it need not outlive a loss of power. It never has a name for longer
+        # than it takes to open it: the system takes it away with the process, also with one killed while it writes.
+        with SpoolWriter(self._path, self._key, durable=False, nameless=True) as out:
             write(out.write)
-        reader = self._stack.enter_context(SpoolReader(self._path, self._key))
-        # Open and without a name: the system takes it away with the process, however that ends.
-        self._path.unlink()
-        return reader.as_file()
+        return self._stack.enter_context(out.reader()).as_file()
 
 
 class _InText:

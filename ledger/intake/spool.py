@@ -53,11 +53,13 @@ class SpoolWriter:
     """A sealed file being written. Leaving the ``with`` block closes it, or removes it where an error left the block.
 
     path: of the file; one that stands there, left by a run that was killed, is replaced. key: 32 bytes. durable:
-    whether the file is on the disk once ``close`` has returned. Raises OSError.
+    whether the file is on the disk once ``close`` has returned. nameless: the file loses its name at once, is read by
+    ``reader`` alone, and goes with the process, however that ends. Raises OSError.
     """
 
-    def __init__(self, path: Path, key: bytes, *, durable: bool = True) -> None:
+    def __init__(self, path: Path, key: bytes, *, durable: bool = True, nameless: bool = False) -> None:
         self._path = path
+        self._key = key
         self._durable = durable
         salt = os.urandom(_SALT_BYTES)
         self._seal, check = _keys(key, salt)
@@ -65,8 +67,12 @@ class SpoolWriter:
         self._waiting = bytearray()
         with suppress(FileNotFoundError):
             path.unlink()
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
         self._file = os.fdopen(os.open(path, flags, 0o600), "wb", buffering=1 << 18)
+        self._nameless: int | None = None
+        if nameless:
+            path.unlink()
+            self._nameless = os.dup(self._file.fileno())
         self._file.write(_MAGIC + salt + check)
 
     def write(self, data: ReadableBuffer) -> int:
@@ -98,11 +104,22 @@ class SpoolWriter:
             self.abandon()
             raise
 
+    def reader(self) -> SpoolReader:
+        """Of a file that was written without a name and closed; once. Raises SpoolBroken, OSError."""
+        assert self._file.closed, "what is not whole is not read"
+        assert self._nameless is not None, "one that has a name is opened by its name"
+        handle, self._nameless = self._nameless, None
+        return SpoolReader(self._path, self._key, handle=handle)
+
     def abandon(self) -> None:
         """Remove what was written."""
         with suppress(OSError):
             self._file.close()
-        self._path.unlink(missing_ok=True)
+        if self._nameless is not None:
+            os.close(self._nameless)
+            self._nameless = None
+        else:
+            self._path.unlink(missing_ok=True)
 
     def __enter__(self) -> Self:
         return self
@@ -123,14 +140,15 @@ class SpoolWriter:
 class SpoolReader(io.RawIOBase):
     """A sealed file as a binary file that is read and sought in. Not for several threads at once.
 
-    key: 32 bytes, the one it was written under. Raises SpoolBroken, where it is opened for a file that is not whole and
+    key: 32 bytes, the one it was written under. handle: of a file that has no name any more; it is closed with this
+    one, and the path only names it in errors. Raises SpoolBroken, where it is opened for a file that is not whole and
     where it is read for a block that is damaged; OSError.
     """
 
-    def __init__(self, path: Path, key: bytes) -> None:
+    def __init__(self, path: Path, key: bytes, *, handle: int | None = None) -> None:
         super().__init__()
         self._path = path
-        self._file = path.open("rb", buffering=0)
+        self._file = path.open("rb", buffering=0) if handle is None else os.fdopen(handle, "rb", buffering=0)
         try:
             self._open(key)
         except BaseException:
