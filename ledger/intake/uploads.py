@@ -6,10 +6,11 @@ refused; what came of it is in the log, or in its row here. A file that was not 
 
 from __future__ import annotations
 
+import fcntl
 import os
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -67,12 +68,35 @@ class Spools:
         """Where a file lies."""
         return self.folder / f"{upload}.spool"
 
-    def sweep(self, known: set[uuid.UUID]) -> None:
-        """Remove what was being written when a process ended: nobody has its key."""
-        for path in self.folder.glob("*.spool"):
-            with suppress(ValueError):
-                if uuid.UUID(path.stem) not in known:
-                    path.unlink(missing_ok=True)
+    def receiving(self) -> int:
+        """A handle that keeps the sweep away until it is closed, also by the process's death. Raises OSError."""
+        handle = os.open(self.folder / "receiving", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH)
+        except BaseException:
+            os.close(handle)
+            raise
+        return handle
+
+    def sweep(self, known: Callable[[], set[uuid.UUID]]) -> bool:
+        """Remove what was being written when a process ended: nobody has its key.
+
+        known: asked for the files that are named in the database, when nobody is receiving one. False where somebody
+        is, in this process or another: what looks left may be his, and stays. Raises OSError, and what known raises.
+        """
+        handle = os.open(self.folder / "receiving", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            named = known()
+            for path in self.folder.glob("*.spool"):
+                with suppress(ValueError):
+                    if uuid.UUID(path.stem) not in named:
+                        path.unlink(missing_ok=True)
+        except BlockingIOError:
+            return False
+        finally:
+            os.close(handle)
+        return True
 
 
 class Receiving:
@@ -82,7 +106,12 @@ class Receiving:
         self.upload = uuid.uuid4()
         self.key = os.urandom(KEY_BYTES)
         self.path = spools.path(self.upload)
-        self._writer = SpoolWriter(self.path, self.key)
+        self._turn = spools.receiving()
+        try:
+            self._writer = SpoolWriter(self.path, self.key)
+        except BaseException:
+            os.close(self._turn)
+            raise
         self._kept = False
 
     def write(self, data: bytes) -> None:
@@ -103,8 +132,11 @@ class Receiving:
         self._kept = True
 
     def close(self) -> None:
-        if not self._kept:
-            self._writer.abandon()
+        try:
+            if not self._kept:
+                self._writer.abandon()
+        finally:
+            os.close(self._turn)
 
 
 def enqueue(ledger: Ledger, spools: Spools, received: Receiving, submission: str, actor: str, *, late: bool) -> None:
@@ -169,6 +201,7 @@ class Applying:
         self._ledger = ledger
         self._spools = spools
         self._stop = threading.Event()
+        self._swept = False
         self._threads = [
             threading.Thread(target=self._run, args=(number,), name=f"applying {number}", daemon=True)
             for number in range(hands)
@@ -177,10 +210,7 @@ class Applying:
     def start(self) -> None:
         """Go on with what is waiting. Raises StoreUnavailable."""
         with translated(), self._ledger.database.connect(Role.WRITER, name="sojourn uploads") as conn:
-            rows = conn.execute(
-                "select upload from ledger.uploads where host = %s and status = 'waiting'", (self._spools.host,)
-            ).fetchall()
-        self._spools.sweep({row[0] for row in rows})
+            self._sweep(conn)
         for thread in self._threads:
             thread.start()
 
@@ -192,19 +222,33 @@ class Applying:
 
     # -- inside
 
+    def _sweep(self, conn: psycopg.Connection[Any]) -> None:
+        """Once in a process; later where somebody is receiving a file just now."""
+
+        def waiting() -> set[uuid.UUID]:
+            query = "select upload from ledger.uploads where host = %s and status = 'waiting'"
+            return {row[0] for row in conn.execute(query, (self._spools.host,)).fetchall()}
+
+        self._swept = self._spools.sweep(waiting)
+
     def _run(self, number: int) -> None:
         pause_s = _BACKOFF_S[0]
         with Interruption(self._stop) as interruption:
             while not self._stop.is_set():
                 try:
                     with (
-                        connected(self._ledger.database, str(number), role=Role.WRITER, kind="uploads") as conn,
+                        # Durable: the file is removed once its row says what came of it.
+                        connected(
+                            self._ledger.database, str(number), role=Role.WRITER, kind="uploads", durable=True
+                        ) as conn,
                         interruption.of(conn),
                     ):
                         conn.execute("select pg_advisory_lock_shared(%s)", (lock_key(_present(self._spools.host)),))
                         conn.execute(f"listen {CHANNEL}".encode())
                         while not self._stop.is_set():
                             if not self._next(conn):
+                                if not self._swept:
+                                    self._sweep(conn)
                                 interruption.wait_for_news(conn)
                             pause_s = _BACKOFF_S[0]
                 except Exception as error:  # a file that cannot be applied now waits; another may
