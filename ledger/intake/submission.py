@@ -3,7 +3,8 @@
 Pass one reads the whole file and applies nothing. Pass two takes whole students in file order, a few thousand rows a
 chunk: a student whose every row is one that the guard holds is passed by; of the others the records are folded, each
 is decided as a single command would be, and the chunk is one append together with the submission's own event. So a
-crash at any instant leaves whole chunks, and the next run goes on at the first one that has not committed.
+crash at any instant leaves whole chunks, and the next run goes on at the first one that has not committed. Two chunks
+are under way at a time: one is written while the next is decided.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import msgspec
 from psycopg.rows import tuple_row
@@ -33,7 +35,7 @@ from ledger.intake.sources import Sent, opened
 from ledger.intake.spool import KEY_BYTES
 from ledger.jurisdiction import Profile, calendar_of
 from ledger.store import faults
-from ledger.store.append import Append, Part
+from ledger.store.append import Append, Part, Receipt, SealedAppend
 from ledger.store.database import Role, translated
 from ledger.store.vault import LEDGER
 
@@ -186,13 +188,15 @@ def _applied_whole(
             run.receive(sent.findings)
             # That the file is here is durable, and every chunk of an earlier run; none of this one.
             faults.point("intake.received")
-            for chunk in _chunks(run.left(whole), chunk_rows):
+
+            def may_go_on() -> None:
                 must_be_alone()
                 sent.check_unchanged()
-                run.apply(chunk)
+
+            for _ in run.apply(_chunks(run.left(whole), chunk_rows), may_go_on):
                 if progress is not None:
                     progress(applied.rows, scanned.rows)
-                # This chunk is durable, with the number of students done; the next one is not begun.
+                # This chunk is durable, with the number of students done; the next one is not handed over.
                 faults.point("intake.between-chunks")
             sent.check_unchanged()
             # Every student is durable; that there are no more is not.
@@ -208,6 +212,25 @@ def _late(state: str) -> SubmissionLate:
         f"A later file of {state} was applied already.",
         remedy="Send the newest file; with --late an older one adds what is missing and changes nothing.",
     )
+
+
+class _Place(NamedTuple):
+    """Where a submission's next chunk is written. version: of the submission's stream. chunks, students: before it."""
+
+    version: int
+    chunks: int
+    students: int
+
+    def after(self, chunk: Chunk, sealed: SealedAppend) -> _Place:
+        """The place behind a chunk that is written here. The submission's own part is the last of its append."""
+        return _Place(self.version + len(sealed.parts[-1].events), self.chunks + 1, self.students + chunk.students)
+
+
+class _Handed(NamedTuple):
+    """A chunk that PostgreSQL has."""
+
+    chunk: Chunk
+    future: Future[Receipt]
 
 
 class _Run:
@@ -262,21 +285,57 @@ class _Run:
             return iter(())  # also of a file without any student, whose rows make one chunk
         return students(whole, skip=self.applied.students, scanned=self.scanned, levels=self.profile.rule_levels)
 
-    def apply(self, raw: Sequence[RawStudent]) -> None:
-        """Apply whole students in one append; where somebody else was faster with some of them, those anew."""
-        applied = self.applied
-        chunk = Chunk(self, raw)
-        # This chunk is decided, ids are drawn for it, and nothing of it is durable.
-        faults.point("intake.before-chunk")
+    def apply(self, chunks: Iterable[Sequence[RawStudent]], may_go_on: Callable[[], object]) -> Iterator[None]:
+        """Apply whole students chunk by chunk, each in one append; yields when one is durable.
+
+        While PostgreSQL has one, the next is decided: a student stands in one chunk only, so neither decides on what
+        the other writes. may_go_on: called before each is handed over; raises where the run must end.
+        """
+        handed: _Handed | None = None
+        place = self._place()
+        try:
+            for raw in chunks:
+                chunk = Chunk(self, raw)
+                sealed = self._sealed(chunk, place)  # as it will be once the one before is written
+                if handed is not None:
+                    before, handed = handed, None
+                    self._write(before)
+                    yield
+                    if self._place() != place:
+                        place = self._place()
+                        sealed = self._sealed(chunk, place)
+                may_go_on()
+                # This chunk is decided, ids are drawn for it, and nothing of it is durable.
+                faults.point("intake.before-chunk")
+                handed = _Handed(chunk, self.ledger.log.sequencer.submit(sealed))
+                place = place.after(chunk, sealed)
+            if handed is not None:
+                before, handed = handed, None
+                self._write(before)
+                yield
+        finally:
+            if handed is not None:
+                # The lock is let go only when nothing of this run is under way any more.
+                wait([handed.future])
+
+    def _place(self) -> _Place:
+        return _Place(self.applied.version, self.applied.chunks, self.applied.students)
+
+    def _sealed(self, chunk: Chunk, place: _Place) -> SealedAppend:
+        append = chunk.append(self.stream, place.version, place.chunks + 1, place.students)
+        return self.ledger.log.seal(append)
+
+    def _write(self, handed: _Handed) -> None:
+        """Wait until a chunk is durable; where somebody else was faster with some of its students, those anew."""
+        applied, chunk, future = self.applied, handed.chunk, handed.future
         for _ in range(ATTEMPTS_MAX):
             try:
-                receipt = self.ledger.log.append(
-                    chunk.append(self.stream, applied.version, applied.chunks + 1, applied.students)
-                )
+                receipt = future.result()
             except StaleDecision:
                 if not chunk.decide_anew() and _applied(self.ledger, self.stream).version != applied.version:
                     # The lock went with its connection, and another process goes on where this one was.
                     raise
+                future = self.ledger.log.sequencer.submit(self._sealed(chunk, self._place()))
                 continue
             applied.version = receipt.versions[self.stream]
             applied.position = receipt.position
@@ -285,6 +344,7 @@ class _Run:
             for name in COUNTS:
                 applied.so_far[name] += chunk.counts[name]
             return
+        wait([future])
         raise StaleDecision("Others change these records faster than the file.", remedy="Send it again later.")
 
     def complete(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ from ledger.intake.sample import write_samples
 from ledger.intake.submission import Report, submit
 from ledger.jurisdiction import SetProfile
 from ledger.record import PlaceFact, PlaceStudent, RetractFact, fold
-from ledger.store.append import Append, Part, Receipt
+from ledger.store.append import Append, Part, Receipt, SealedAppend
 from ledger.store.database import Database
 from ledger.store.vault import LEDGER
 from support.files import EXAMPLE, NEXT_NIGHT, child, student, write
@@ -509,15 +509,15 @@ def test_one_state_waits_for_its_own_file_and_another_does_not(
 
 def interfering(ledger: Ledger, monkeypatch: pytest.MonkeyPatch, interfere: Callable[[], object]) -> None:
     """Do something between a chunk's decision and its append, once."""
-    append = ledger.log.append
+    hand_over = ledger.log.sequencer.submit
     left = [interfere]
 
-    def interrupted(what: Append) -> Receipt:
+    def interrupted(what: SealedAppend) -> Future[Receipt]:
         if left and any(part.stream.startswith("record/") for part in what.parts):
             left.pop()()
-        return append(what)
+        return hand_over(what)
 
-    monkeypatch.setattr(ledger.log, "append", interrupted)
+    monkeypatch.setattr(ledger.log.sequencer, "submit", interrupted)
 
 
 def test_a_record_that_changed_meanwhile_is_decided_anew(
