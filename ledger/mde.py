@@ -187,6 +187,9 @@ def _trimmed(raw: str, letter: str, key: str) -> str | None:
 
 def _text(letter: str, key: str, length: int) -> Checker:
     def check(raw: str) -> str | None:
+        # Most of what comes needs nothing done to it; asking that first takes a third of the time.
+        if raw.isascii() and raw.isprintable() and 0 < len(raw) <= length and raw[0] != " " != raw[-1]:
+            return raw
         value = _trimmed(raw, letter, key)
         if value is not None and len(value) > length:
             _refuse("too-long", letter, key)
@@ -209,8 +212,11 @@ def _email(letter: str, key: str, length: int) -> Checker:
 
 def _digits(letter: str, key: str, length: int) -> Checker:
     exact = EXACT_DIGITS.get(key)
+    least = exact or 1
 
     def check(raw: str) -> str | None:
+        if raw.isascii() and raw.isdigit() and least <= len(raw) <= (exact or length):
+            return raw
         value = _trimmed(raw, letter, key)
         if value is None:
             return None

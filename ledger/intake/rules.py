@@ -92,21 +92,21 @@ def check_fields(
     elements: dict[str, str] = {}
     found: _Found | None = None
     repaired: dict[str, str] | None = None
-    for raw, column in zip(fields, plan.columns, strict=False):
+    for raw, (key, check, spelled, column) in zip(fields, plan.checks, strict=False):
         if not raw:
             continue
         try:
-            value = column.check(raw)
+            value = check(raw)
         except BadValue as bad:
             found = found or _Found(letter, elements)
             found.bad(bad.rule, column, levels)
             continue
         if value is None:
             continue
-        elements[column.key] = value
-        if column.spelled and value != raw and value != unicodedata.normalize("NFC", raw).strip():
+        elements[key] = value
+        if spelled and value != raw and value != unicodedata.normalize("NFC", raw).strip():
             repaired = repaired or {}
-            repaired[column.key] = raw
+            repaired[key] = raw
 
     record_id = elements.pop(plan.record_id, None) if plan.record_id else None
     if not elements and record_id is not None and found is None and letter in mde.CHILD_LETTERS:
@@ -170,6 +170,8 @@ Cross = Callable[[dict[str, str], str], list[_Broken] | None]
 
 class _Plan(NamedTuple):
     columns: tuple[_Column, ...]
+    checks: tuple[tuple[str, mde.Checker, bool, _Column], ...]
+    """Of each column what every value needs, ready to be unpacked, and the column."""
     keys: frozenset[str]
     required: frozenset[str]
     record_id: str | None
@@ -314,16 +316,18 @@ _PLANNED: Final = frozenset({"birth_date", "qualifying_arrival_date"})
 
 
 def _plan(table: mde.Table) -> _Plan:
+    columns = tuple(
+        _Column(
+            key=element.key,
+            check=element.check,
+            spelled=element.type in ("text", "code", "email"),
+            refuses_row=element.required or element.on_bad != "element",
+        )
+        for element in table.elements
+    )
     return _Plan(
-        columns=tuple(
-            _Column(
-                key=element.key,
-                check=element.check,
-                spelled=element.type in ("text", "code", "email"),
-                refuses_row=element.required or element.on_bad != "element",
-            )
-            for element in table.elements
-        ),
+        columns=columns,
+        checks=tuple((column.key, column.check, column.spelled, column) for column in columns),
         keys=frozenset(table.by_key),
         required=frozenset(
             element.key for element in table.elements if element.required and element.key != table.record_id

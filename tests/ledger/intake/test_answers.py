@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from ledger.intake.response import RowAnswer
 from ledger.intake.student import Decision
 from ledger.intake.submission import submit
 from ledger.record import RetractRecord, StudentRows, fold
-from ledger.store.append import Append, Receipt
+from ledger.store.append import Receipt, SealedAppend
 from ledger.store.database import Database, Role
 from support.files import NEXT_NIGHT, student, write
 
@@ -76,20 +77,20 @@ def test_only_the_students_whose_records_moved_are_decided_anew(
     enrolled = [student(n, "E|001|20250623|03|Valor") for n in range(1, 7)]
     decided: list[str] = []
     place = chunk.place_student
-    append = ours.log.append
+    hand_over = ours.log.sequencer.submit
 
     def counted(sent: StudentRows, *more: Any, **options: Any) -> Decision:
         decided.append(sent.state_student_id)
         return place(sent, *more, **options)
 
-    def overtaken(one: Append) -> Receipt:
+    def overtaken(one: SealedAppend) -> Future[Receipt]:
         if one.opened:
-            monkeypatch.setattr(ours.log, "append", append)
+            monkeypatch.setattr(ours.log.sequencer, "submit", hand_over)
             other.execute(RetractRecord(state="OR", state_student_id=SSID), Meta(actor=ACTOR))
-        return append(one)
+        return hand_over(one)
 
     monkeypatch.setattr(chunk, "place_student", counted)
-    monkeypatch.setattr(ours.log, "append", overtaken)
+    monkeypatch.setattr(ours.log.sequencer, "submit", overtaken)
     report = submit(ours, write(tmp_path / "2.txt", *enrolled, night=NEXT_NIGHT), ACTOR)
     assert report.students_new == 5
     assert sorted(Counter(decided).values()) == [1] * 5 + [2]
