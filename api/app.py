@@ -23,7 +23,8 @@ from starlette.responses import Response
 from api import problems
 from api.edge import Edge
 from api.openapi import Direct, document
-from api.routes import events, health, home, records, search, students, submissions
+from api.routes import events, health, home, jurisdictions, records, search, students, submissions
+from api.schemas import jurisdictions as office
 from api.schemas.elements import (
     FACTS,
     STUDENT_ROWS,
@@ -46,6 +47,7 @@ BODIES: Final = (
     CorrectionBody,
     RetractionBody,
     SearchBody,
+    *office.BODIES,
 )
 _WRITES: Final = (400, 401, 403, 404, 409, 413, 415, 422, 500, 503)
 STATUSES: Final = {
@@ -62,6 +64,7 @@ _TAGS: Final = [
     {"name": "students", "description": "The consolidated record. Every answer is a disclosure, recorded first."},
     {"name": "records", "description": "What a state sends, by the rules of its file."},
     {"name": "submissions", "description": "A state's whole file, and the answer to each of its rows."},
+    {"name": "state office", "description": "How a state wants its records kept: profile, working days, terms."},
     {"name": "feed", "description": "Every event, once and in order: ids, types and links."},
     {"name": "operations", "description": "Health and metrics."},
 ]
@@ -109,6 +112,7 @@ def create_app(services: Services) -> FastAPI:
         search.router,
         submissions.router,
         events.router,
+        jurisdictions.router,
         health.router,
         home.router,
     ):

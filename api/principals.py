@@ -1,8 +1,8 @@
 """Who asks: a token's holder, or, in practice space only, whoever opens a page.
 
 Invariant: a request has one principal, found before anything else is looked at. What a principal may write is said
-here in two sentences until access control has a policy of its own: submitters and data administrators write, and only
-for their own state.
+here in three sentences until access control has a policy of its own: submitters and data administrators write, and only
+for their own state. A state's settings are set by its data administrator. An operator sets those of every state.
 """
 
 from __future__ import annotations
@@ -44,6 +44,9 @@ SUBMITTERS: Final = frozenset(
     }
 )
 """Roles that may send facts, each for its own state."""
+STATE_OFFICE: Final = "state_data_administrator"
+OPERATOR: Final = "operator"
+"""Who set a state's own: its office for itself, an operator for any."""
 PRACTICE_VISITOR: Final = "practice visitor"
 
 
@@ -95,4 +98,20 @@ def submitter_for(principal: Principal, state: str) -> None:
         raise OtherState(
             "The record is of another state than the token.",  # V22
             remedy="A state changes only its own facts. Use a token of the record's state.",
+        )
+
+
+def office_of(principal: Principal, state: str) -> None:
+    """Pass where the principal may set how a state wants its records kept. Raises Forbidden, OtherState."""
+    if principal.role == OPERATOR:
+        return
+    if principal.role != STATE_OFFICE or principal.region is not None or principal.district is not None:
+        raise Forbidden(
+            "This role does not set how a state wants its records kept.",
+            remedy="Use the token of the state's data administrator, for the whole state, or of an operator.",
+        )
+    if principal.state != state:
+        raise OtherState(
+            "The settings are of another state than the token.",
+            remedy="A state sets only its own. Use a token of that state.",
         )

@@ -103,6 +103,7 @@ STATUSES: Final[Mapping[type[errors.LedgerError], Status]] = {
     errors.NotFound: Status(404, "Not found"),
     errors.Forbidden: Status(403, "Not allowed"),
     errors.Conflict: Status(409, "In conflict with another change"),
+    errors.VersionMoved: Status(412, "No longer what was read"),
     errors.Unavailable: Status(503, "Not available just now"),
     errors.IntegrityBroken: Status(500, "The ledger has stopped itself"),
     errors.LedgerError: Status(500, "Internal error"),
@@ -176,7 +177,8 @@ def _faults_of(error: errors.LedgerError) -> tuple[Fault, ...]:
         return (Fault(place, error.element, error.rule, error.what, error.remedy),)
     if error.element is not None:
         rule = getattr(error, "rule", None)
-        return (Fault(f"/{error.element}", error.element, rule, error.what, error.remedy),)
+        place = getattr(error, "place", None) or f"/{error.element}"
+        return (Fault(place, error.element, rule, error.what, error.remedy),)
     return ()
 
 

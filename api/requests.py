@@ -7,6 +7,7 @@ says. Knows no ledger.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Final, NamedTuple, TypeVar
 
 import orjson
@@ -48,12 +49,12 @@ class Body(NamedTuple):
             digest.update(part)
         return digest.digest()
 
-    def as_model(self, model: type[Model]) -> Model:
-        """Raises Malformed, Invalid."""
+    def as_model(self, model: type[Model], names: Sequence[str] = _NAMES) -> Model:
+        """names: that the body may hold, to guess the one that was meant. Raises Malformed, Invalid."""
         try:
             return model.__pydantic_validator__.validate_json(self.raw)
         except pydantic.ValidationError as error:
-            raise malformed(error, _NAMES) from None
+            raise malformed(error, names) from None
 
 
 async def body_of(request: Request) -> Body:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import hashlib
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import date
 from typing import Final
@@ -69,21 +68,15 @@ async def sender_of(request: Request) -> Sender:
 
 
 class Profiles:
-    """Profiles of states for the event loop: read in a thread, and kept for as long as the ledger keeps them."""
+    """Profiles of states for the event loop: from the ledger's memory, else read in a thread."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._kept: dict[str, tuple[float, Profile]] = {}
 
     async def of(self, state: str) -> Profile:
         """The state's profile. Raises StoreUnavailable."""
-        kept = self._kept.get(state)
-        now = time.monotonic()
-        if kept is not None and now < kept[0]:
-            return kept[1]
-        profile = await asyncio.to_thread(self._ledger.profile, state)
-        self._kept[state] = (now + Ledger.PROFILE_SECONDS, profile)
-        return profile
+        kept = self._ledger.jurisdictions.kept(state)
+        return await asyncio.to_thread(self._ledger.profile, state) if kept is None else kept.profile
 
 
 def _ssid(given: str) -> str:
@@ -98,22 +91,23 @@ def _ssid(given: str) -> str:
     raise Invalid("The address names no record.", remedy="Put the state's own id of the child there.", faults=[fault])
 
 
-def _request_key(request: Request, sender: Sender, body: Body | None) -> RequestKey | None:
-    """The request's Idempotency-Key with what it was sent with. Raises Invalid."""
+def request_key(request: Request, services: Services, principal: str, body: Body | None) -> RequestKey | None:
+    """The request's Idempotency-Key with what it was sent with; None where none came. Raises Invalid."""
     key = idempotency_key(request)
     if key is None:
         return None
-    hashed = (body or Body(b"")).hash(sender.services.body_key, request.method, request.scope["path"])
+    hashed = (body or Body(b"")).hash(services.body_key, request.method, request.scope["path"])
     # The key is the client's to choose and may be made of a child's ids, so it is kept as a hash like the body.
-    kept = hashlib.blake2b(key.encode(), key=sender.services.body_key, digest_size=24).hexdigest()
+    kept = hashlib.blake2b(key.encode(), key=services.body_key, digest_size=24).hexdigest()
     # A scope of their own: a token may be called like a reactor, whose keys anybody can guess.
-    return RequestKey(scope=f"token {sender.principal}", key=kept, body_hash=hashed)
+    return RequestKey(scope=f"token {principal}", key=kept, body_hash=hashed)
 
 
 async def execute(request: Request, sender: Sender, command: Command, body: Body | None) -> Done:
     """Decide a command and wait until it is durable. Raises what ``Ledger.execute_async`` raises, Invalid."""
     meta = Meta(actor=sender.principal, request=request_id_of(request))
-    return await sender.services.ledger.execute_async(command, meta, _request_key(request, sender, body))
+    key = request_key(request, sender.services, sender.principal, body)
+    return await sender.services.ledger.execute_async(command, meta, key)
 
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -129,10 +123,10 @@ def keeps_refusals(handler: Handler) -> Handler:
         except RowRefused as refusal:
             sender: Sender | None = request.scope.get("sojourn.sender")
             if sender is not None:
-                request_key = _request_key(request, sender, request.scope.get("sojourn.body"))
-                if request_key is not None:
+                key = request_key(request, sender.services, sender.principal, request.scope.get("sojourn.body"))
+                if key is not None:
                     meta = Meta(actor=sender.principal, request=request_id_of(request))
-                    await sender.services.ledger.keep_refusal(refusal, meta, request_key)
+                    await sender.services.ledger.keep_refusal(refusal, meta, key)
             raise
 
     return handled

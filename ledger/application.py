@@ -9,29 +9,27 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 import uuid
 from asyncio import to_thread
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 
 import msgspec
 from psycopg.rows import tuple_row
 
-from ledger import errors, telemetry
+from ledger import telemetry
 from ledger.batching import Batches
-from ledger.errors import Conflict, LedgerError, NotFound, Refused, StaleDecision, StillRunning, UnknownState
+from ledger.errors import Conflict, LedgerError, NotFound, Refused, StaleDecision, StillRunning
 from ledger.events import Event, Meta
 from ledger.events.record import RecordOpened
 from ledger.ids import Uuid7Source, student_id
 from ledger.intake.student import Decision, Outcome
 from ledger.jurisdiction import Command as JurisdictionCommand
-from ledger.jurisdiction import Jurisdiction, Profile, default_jurisdiction
-from ledger.jurisdiction import decide as decide_jurisdiction
-from ledger.jurisdiction import fold as fold_jurisdiction
+from ledger.jurisdiction import Jurisdiction, Profile
+from ledger.jurisdictions import Jurisdictions, Setting, must_be_known
 from ledger.kept import KeptRecords, Key, Known
-from ledger.mde import STATES
 from ledger.record import Command, PlaceStudent, RecordState, RetractRecord, decide, fold
+from ledger.replay import RequestKey, kept_answer, raise_if_refused, refused_answer
 from ledger.row_hash import Packed, pack, pack_after
 from ledger.store.append import Answer, Append, Opening, Part, Receipt, SealedAppend
 from ledger.store.database import Database
@@ -44,14 +42,6 @@ ATTEMPTS_MAX = 20
 LANES = 64
 """Whoever was overtaken on a record decides anew alone with its lane, and those who come meanwhile stand behind him:
 else the slowest of many on one record would be overtaken again and again. Other processes may still be faster."""
-
-
-class RequestKey(msgspec.Struct, frozen=True, kw_only=True):
-    """An ``Idempotency-Key``: who sent it, the key, and a keyed hash of what it was sent with."""
-
-    scope: str
-    key: str
-    body_hash: bytes
 
 
 class Done(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,7 +99,7 @@ class Ledger:
         self._cold: Batches[Key, Known] = Batches(self._load_many, telemetry.LOAD_BATCH.observe)
         self._lock = threading.Lock()
         self._numbers: list[str] = []
-        self._profiles: dict[str, tuple[float, Jurisdiction]] = {}
+        self.jurisdictions = Jurisdictions(self.log, lambda: self.PROFILE_SECONDS)
         self._running: set[tuple[str, str]] = set()
         self._row_key: bytes | None = None
         self._lanes = [threading.Lock() for _ in range(LANES)]
@@ -177,7 +167,7 @@ class Ledger:
         """
         self._enter(request)
         try:
-            append = Append(parts=[], meta=meta, answer=_refused_answer(request, refusal))
+            append = Append(parts=[], meta=meta, answer=refused_answer(request, refusal))
             receipt = await self.log.sequencer.submit_async(self.log.seal(append))
             if receipt.replayed and receipt.answer is not None:
                 _replayed(receipt.answer, receipt.position)
@@ -222,28 +212,29 @@ class Ledger:
 
     def jurisdiction(self, state: str) -> Jurisdiction:
         """Profile and declared days of a state, at most five seconds old. Raises UnknownState, StoreUnavailable."""
-        _must_be_known(state)
-        kept = self._profiles.get(state)
-        if kept is not None and time.monotonic() - kept[0] < self.PROFILE_SECONDS:
-            return kept[1]
-        recorded = self.log.read_stream(f"jurisdiction/{state}")
-        jurisdiction = fold_jurisdiction((r.event for r in recorded), default_jurisdiction(state))
-        self._profiles[state] = (time.monotonic(), jurisdiction)
-        return jurisdiction
+        return self.jurisdictions.of(state)
 
-    def set_jurisdiction(self, state: str, command: JurisdictionCommand, meta: Meta) -> Receipt:
-        """Set a state's profile, calendar or terms. Raises UnknownState, BadValue, StaleDecision, StoreUnavailable."""
-        _must_be_known(state)
-        stream = f"jurisdiction/{state}"
-        recorded = self.log.read_stream(stream)
-        before = fold_jurisdiction((r.event for r in recorded), default_jurisdiction(state))
-        events = decide_jurisdiction(command, before)
-        if not events:
-            return Receipt(position=self.log.head(), versions={stream: len(recorded)})
-        part = Part(stream=stream, subject=LEDGER[0], expected=len(recorded), events=events)
-        receipt = self.log.append(Append(parts=[part], meta=meta))
-        self._profiles.pop(state, None)
-        return receipt
+    def set_jurisdiction(
+        self,
+        state: str,
+        command: JurisdictionCommand,
+        meta: Meta,
+        request: RequestKey | None = None,
+        *,
+        only_at: Collection[int] | None = None,
+    ) -> Setting:
+        """Set a state's profile, calendar or terms, and wait until it is durable; it holds in this process at once.
+
+        only_at: versions of the state's stream on which alone it may be decided; None: on whichever.
+
+        Raises UnknownState, BadValue, VersionMoved, IdempotencyKeyReused, StillRunning, StaleDecision (others were
+        faster twenty times), StoreUnavailable, OutcomeUnknown.
+        """
+        self._enter(request)
+        try:
+            return self.jurisdictions.set(state, command, meta, request, only_at)
+        finally:
+            self._leave(request)
 
     # -- parts that the intake shares
 
@@ -281,7 +272,7 @@ class Ledger:
     # -- decide and seal
 
     def _prepare(self, command: Command, meta: Meta, request: RequestKey | None, *, fresh: bool) -> _Prepared:
-        _must_be_known(command.state)
+        must_be_known(command.state)
         profile = self.profile(command.state)
         key = _key(command)
         known = self.kept.refresh(key) if fresh else self.kept.load(key)
@@ -299,12 +290,10 @@ class Ledger:
     def _prepare_kept(self, command: Command, meta: Meta, request: RequestKey | None) -> _Prepared | None:
         """As ``_prepare`` from memory only; None where that is not enough."""
         known = self.kept.get(_key(command))
-        kept = self._profiles.get(command.state)
+        kept = self.jurisdictions.kept(command.state)
         if known is None or kept is None or self._row_key is None:
             return None
-        if time.monotonic() - kept[0] >= self.PROFILE_SECONDS:
-            return None
-        prepared = self._decide(command, known, kept[1].profile, meta, request)
+        prepared = self._decide(command, known, kept.profile, meta, request)
         if prepared.refusal is not None or not prepared.decision.events:
             return None
         prepared.sealed = self.log.seal_cached(prepared.append)
@@ -321,23 +310,18 @@ class Ledger:
         try:
             decision = decide(command, before, profile)
         except (Refused, NotFound, Conflict) as refusal:
-            append = Append(parts=[], meta=meta, answer=_refused_answer(request, refusal))
+            append = Append(parts=[], meta=meta, answer=refused_answer(request, refusal))
             return _Prepared(known, record, name, Decision(events=[], outcomes=[]), before, append, None, refusal)
         events = decision.events
         state = fold(events, before) if events else before
         answer = None
         if request is not None:
-            answer = Answer(
-                scope=request.scope,
-                key=request.key,
-                request_hash=request.body_hash,
-                status=_status(command, decision),
-                ids={
-                    "record_id": name if state is not None else "",
-                    "student_id": "" if state is None else state.student_id,
-                    "facts": _facts(decision),
-                },
-            )
+            ids = {
+                "record_id": name if state is not None else "",
+                "student_id": "" if state is None else state.student_id,
+                "facts": _facts(decision),
+            }
+            answer = kept_answer(request, _status(command, decision), ids)
         parts = []
         opened: list[Opening] = []
         rows = {}
@@ -406,11 +390,6 @@ class Ledger:
                 self._running.discard((request.scope, request.key))
 
 
-def _must_be_known(state: str) -> None:
-    if state not in STATES:
-        raise UnknownState("This is no USPS state code.", remedy="Use two capital letters, such as OR.")
-
-
 def _key(command: Command) -> Key:
     return command.state, command.state_student_id
 
@@ -432,26 +411,9 @@ def _status(command: Command, decision: Decision) -> int:
     return 201 if decision.events and not isinstance(command, RetractRecord) else 200
 
 
-def _refused_answer(request: RequestKey | None, refusal: LedgerError) -> Answer | None:
-    """A refusal is an answer too. It is kept as our own words about it, which hold nothing of a child."""
-    if request is None:
-        return None
-    ids: dict[str, object] = {
-        "refused": refusal.code,
-        "what": refusal.what,
-        "remedy": refusal.remedy,
-        "element": refusal.element,
-        "rule": getattr(refusal, "rule", None),
-    }
-    return Answer(scope=request.scope, key=request.key, request_hash=request.body_hash, status=0, ids=ids)
-
-
 def _replayed(answer: Answer, position: int) -> Done:
+    raise_if_refused(answer)
     ids = answer.ids
-    if "refused" in ids:
-        raise errors.again(
-            str(ids["refused"]), str(ids["what"]), str(ids["remedy"]), ids.get("element"), ids.get("rule")
-        )
     return Done(
         position=position,
         record_id=str(ids["record_id"]),

@@ -17,6 +17,7 @@
     ├── Forbidden                the principal may not
     ├── Conflict                 somebody else was faster, or is still at it
     │   ├── StaleDecision        the streams decided upon have moved: decide anew
+    │   ├── VersionMoved         what is to be replaced is no longer what the sender had read
     │   ├── StillRunning         the first request with this key has not been answered yet
     │   ├── SubmissionDateReused
     │   └── SubmissionLate
@@ -52,15 +53,24 @@ class Refused(LedgerError):
 
 
 class BadValue(Refused):
-    """rule: code of the rule that the value breaks."""
+    """rule: code of the rule that the value breaks. place: JSON pointer to the value, where its element alone does not
+    tell it; of our own names and numbers, never of the sender's."""
 
     code = "bad-value"
 
     def __init__(
-        self, what: str, *, rule: str, remedy: str = "", element: str | None = None, row: int | None = None
+        self,
+        what: str,
+        *,
+        rule: str,
+        remedy: str = "",
+        element: str | None = None,
+        row: int | None = None,
+        place: str | None = None,
     ) -> None:
         super().__init__(what, remedy=remedy, element=element, row=row)
         self.rule = rule
+        self.place = place
 
 
 class AlreadyEnrolled(Refused):
@@ -120,6 +130,10 @@ class StaleDecision(Conflict):
     code = "stale-decision"
 
 
+class VersionMoved(Conflict):
+    code = "version-moved"
+
+
 class StillRunning(Conflict):
     code = "still-running"
 
@@ -164,7 +178,9 @@ class UnknownEvent(IntegrityBroken):
     code = "unknown-event"
 
 
-def again(code: str, what: str, remedy: str, element: object = None, rule: object = None) -> LedgerError:
+def again(
+    code: str, what: str, remedy: str, element: object = None, rule: object = None, place: object = None
+) -> LedgerError:
     """An error that was answered before, from what was kept of it; the base class where the code is of no class."""
     waiting: list[type[LedgerError]] = [LedgerError]
     while waiting:
@@ -176,6 +192,8 @@ def again(code: str, what: str, remedy: str, element: object = None, rule: objec
                 words["element"] = str(element)
             if issubclass(kind, BadValue | SubmissionRefused):
                 words["rule"] = str(rule)
+            if place is not None and issubclass(kind, BadValue):
+                words["place"] = str(place)
             error = kind(what, **words)  # type: ignore[arg-type]
             error.replayed = True
             return error

@@ -14,12 +14,13 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import msgspec
+from msgspec.structs import replace
 
 from ledger.calendar import Calendar
 from ledger.errors import BadValue, LogBroken, UnknownState
 from ledger.events.base import Event
 from ledger.events.jurisdiction import CalendarSet, ProfileSet, Term, TermSet
-from ledger.mde import STATES
+from ledger.mde import FIPS, STATES
 from ledger.rulebook import RULES
 
 STABLE = "stable"
@@ -30,6 +31,21 @@ WHOLE_STATE = ""
 """Key of the terms that hold wherever a district has set none of its own."""
 
 TERM_KINDS = ("regular", "summer", "intersession")
+
+DAYS_MAX = 3650
+"""Longest that answers are kept: ten years."""
+
+LEVEL_DAYS_MAX = 365
+"""Longest that a case waits on one level."""
+
+DECLARED_MAX = 1000
+"""Days that a calendar closes, and as many that it opens: four years of working days."""
+
+TERMS_MAX = 50
+"""Terms of one school year."""
+
+_TRIBAL = "59"
+"""First digits of the NCES ids of the Bureau of Indian Education, whose schools lie in many states."""
 
 Terms = Mapping[str, Mapping[int, Sequence[Term]]]
 """NCES id of a district, or ``WHOLE_STATE``, to school year to its terms."""
@@ -67,11 +83,17 @@ class DeclaredDays(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Jurisdiction(msgspec.Struct, frozen=True, kw_only=True):
-    """One state's profile and calendar. version: events in its stream."""
+    """One state's profile and calendar.
+
+    version: events in its stream. profile_version, terms_version: of the stream when the profile, or any terms, were
+    last set; 0 where they never were.
+    """
 
     profile: Profile = DEFAULT
     calendar: DeclaredDays = DeclaredDays()
     version: int = 0
+    profile_version: int = 0
+    terms_version: int = 0
 
 
 class SetProfile(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,7 +139,7 @@ def terms_of(terms: Terms, district: str | None) -> list[Term]:
 
 def default_profile(state: str) -> Profile:
     """The profile of a state that has set none: the default, on the clock of most of its people."""
-    return msgspec.structs.replace(DEFAULT, time_zone=_TIME_ZONES.get(state, DEFAULT.time_zone))
+    return replace(DEFAULT, time_zone=_TIME_ZONES.get(state, DEFAULT.time_zone))
 
 
 def calendar_of(jurisdiction: Jurisdiction) -> Calendar:
@@ -136,13 +158,13 @@ def evolve(state: Jurisdiction, event: Event) -> Jurisdiction:
     said = {name: getattr(event, name) for name in event.__struct_fields__}
     if isinstance(event, ProfileSet):
         profile = Profile(**said, terms=state.profile.terms, version=version)
-        return Jurisdiction(profile=profile, calendar=state.calendar, version=version)
+        return replace(state, profile=profile, version=version, profile_version=version)
     if isinstance(event, CalendarSet):
-        return Jurisdiction(profile=state.profile, calendar=DeclaredDays(**said, version=version), version=version)
+        return replace(state, calendar=DeclaredDays(**said, version=version), version=version)
     if isinstance(event, TermSet):
         terms = _with_terms(state.profile.terms, event)
-        profile = msgspec.structs.replace(state.profile, terms=terms, version=version)
-        return Jurisdiction(profile=profile, calendar=state.calendar, version=version)
+        profile = replace(state.profile, terms=terms, version=version)
+        return replace(state, profile=profile, version=version, terms_version=version)
     raise LogBroken(f"A jurisdiction's stream holds {event.topic}.")
 
 
@@ -158,12 +180,12 @@ def decide(command: Command, state: Jurisdiction) -> list[Event]:
         event = _term_set(command)
         return [] if _with_terms(state.profile.terms, event) == state.profile.terms else [event]
     if isinstance(command, SetProfile):
-        event, held = _profile_set(command), state.profile
+        event, held, set_before = _profile_set(command), state.profile, state.profile_version
         said = evolve(state, event).profile
     else:
-        event, held = _calendar_set(command), state.calendar
+        event, held, set_before = _calendar_set(command), state.calendar, state.calendar.version
         said = evolve(state, event).calendar
-    if held.version and said == msgspec.structs.replace(held, version=said.version):
+    if set_before and said == replace(held, version=said.version):
         return []
     return [event]
 
@@ -176,21 +198,35 @@ def fold(events: Iterable[Event], state: Jurisdiction) -> Jurisdiction:
 
 
 def _profile_set(command: SetProfile) -> ProfileSet:
-    try:
-        ZoneInfo(command.time_zone)
-    except (KeyError, ValueError, OSError) as error:  # not found, no proper key, or the name of a folder
-        raise _bad("time_zone", "Use an IANA time zone name, such as America/Los_Angeles.") from error
+    if not _is_zone(command.time_zone):
+        raise _bad("time_zone", "Use an IANA time zone name, such as America/Los_Angeles.")
     if not 0 <= command.expected_hour <= 23:
         raise _bad("expected_hour", "An hour is 0 to 23.")
-    if command.response_days < 1:
-        raise _bad("response_days", "Answers are kept for at least one day.")
+    if not 1 <= command.response_days <= DAYS_MAX:
+        raise _bad("response_days", f"Answers are kept for 1 to {DAYS_MAX} days.")
     if command.record_ids not in ("renumbered", STABLE):
         raise _bad("record_ids", "Record IDs are `renumbered` or `stable`.")
     for code, level in command.rule_levels.items():
         _must_be_settable(code, level)
-    if min(command.escalation_days) < 1:
-        raise _bad("escalation_days", "Each level has at least one day.")
+    for index, days in enumerate(command.escalation_days):
+        if not 1 <= days <= LEVEL_DAYS_MAX:
+            raise _bad("escalation_days", f"Each level has 1 to {LEVEL_DAYS_MAX} days.", f"/{index}")
     return ProfileSet(**{name: getattr(command, name) for name in ProfileSet.__struct_fields__})
+
+
+def _is_zone(name: str) -> bool:
+    """Whether a name means the same zone on every machine.
+
+    Beside the zones of the IANA, a machine's own folder may hold its local time, a blank to be filled in, and copies
+    of all zones that count leap seconds.
+    """
+    if name in _NO_ZONES or name.startswith(("posix/", "right/")):
+        return False
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # not found, no proper key, or the name of a folder
+        return False
+    return True
 
 
 def _must_be_settable(code: str, level: str) -> None:
@@ -204,34 +240,57 @@ def _must_be_settable(code: str, level: str) -> None:
             f"The level of rule {code} cannot be set: it {kept}, in every state alike.",
             rule="profile",
             element="rule_levels",
+            place=f"/rule_levels/{code}",
             remedy="Leave it out of the profile. The page of rules says which levels may be set.",
         )
     if level not in rule.levels:
         *others, last = (f"`{one}`" for one in rule.levels)
-        raise _bad("rule_levels", f"The level of rule {code} is {', '.join(others)} or {last}.")
+        raise _bad("rule_levels", f"The level of rule {code} is {', '.join(others)} or {last}.", f"/{code}")
 
 
 def _term_set(command: SetTerms) -> TermSet:
-    if command.district is not None and not re.fullmatch("[0-9]{7}", command.district):
-        raise _bad_terms("district", "Use the NCES id of the district, of seven digits, or none for the whole state.")
+    if command.district is not None:
+        if not re.fullmatch("[0-9]{7}", command.district):
+            raise _bad_terms(
+                "district", "Use the NCES id of the district, of seven digits, or none for the whole state."
+            )
+        if command.district[:2] not in (FIPS[command.state], _TRIBAL):
+            raise _bad_terms(
+                "district",
+                f"A state sets the terms of its own districts: their NCES ids begin with {FIPS[command.state]}.",
+            )
     if not 1900 <= command.school_year <= 2199:
         raise _bad_terms("school_year", "Name the school year by the year in which it begins, such as 2025.")
+    if len(command.terms) > TERMS_MAX:
+        raise _bad_terms("terms", f"A school year has at most {TERMS_MAX} terms.")
     first, last = f"{command.school_year}-01-01", f"{command.school_year + 1}-12-31"
-    for term in command.terms:
-        if not 1 <= len(term.name.strip()) <= 50:
-            raise _bad_terms("name", "A term has a name of at most 50 characters, such as Fall 2025.")
+    names: set[str] = set()
+    for index, term in enumerate(command.terms):
+        name = " ".join(term.name.split())
+        if not (1 <= len(name) <= 50 and name.isprintable()):
+            raise _bad_terms("name", "A term has a name of at most 50 characters, such as Fall 2025.", index)
+        if name in names:
+            raise _bad_terms("name", "Name each term once.", index)
+        names.add(name)
         if term.kind not in TERM_KINDS:
-            raise _bad_terms("kind", "A term is `regular`, `summer` or `intersession`.")
-        if not (_is_day(term.begins) and _is_day(term.ends) and first <= term.begins <= term.ends <= last):
-            raise _bad_terms("begins", "Write days YYYY-MM-DD, within the school year, the first before the last.")
-    if len({term.name for term in command.terms}) < len(command.terms):
-        raise _bad_terms("name", "Name each term once.")
+            raise _bad_terms("kind", "A term is `regular`, `summer` or `intersession`.", index)
+        for element, day in (("begins", term.begins), ("ends", term.ends)):
+            if not (_is_day(day) and first <= day <= last):
+                raise _bad_terms(element, f"Write a day of the calendar as YYYY-MM-DD, from {first} to {last}.", index)
+        if term.ends < term.begins:
+            raise _bad_terms("begins", "A term begins on the day on which it ends, or before it.", index)
     # In order of their days: the same terms in another order are the same.
-    terms = sorted(command.terms, key=lambda term: (term.begins, term.ends, term.name))
-    regular = [term for term in terms if term.kind == "regular"]
-    if any(later.begins <= earlier.ends for earlier, later in pairwise(regular)):
-        raise _bad_terms("begins", "A regular term begins after the one before it has ended.")
+    order = sorted(range(len(command.terms)), key=lambda index: _days_of(command.terms[index]))
+    regular = [index for index in order if command.terms[index].kind == "regular"]
+    for earlier, later in pairwise(regular):
+        if command.terms[later].begins <= command.terms[earlier].ends:
+            raise _bad_terms("begins", "A regular term begins after the one before it has ended.", later)
+    terms = [replace(term, name=" ".join(term.name.split())) for term in (command.terms[index] for index in order)]
     return TermSet(school_year=command.school_year, district=command.district, terms=terms)
+
+
+def _days_of(term: Term) -> tuple[str, str, str]:
+    return term.begins, term.ends, term.name
 
 
 def _with_terms(held: dict[str, dict[int, list[Term]]], event: TermSet) -> dict[str, dict[int, list[Term]]]:
@@ -252,31 +311,46 @@ def _is_day(text: str) -> bool:
 
 def _calendar_set(command: SetCalendar) -> CalendarSet:
     for element in ("closed", "open"):
-        for day in getattr(command, element):
-            try:
-                date.fromisoformat(day)
-            except ValueError as error:
-                raise BadValue(
-                    "A day is not a date.", rule="calendar", element=element, remedy="Write it YYYY-MM-DD."
-                ) from error
-    if set(command.closed) & set(command.open):
-        raise BadValue("A day is both closed and open.", rule="calendar", element="closed", remedy="Name it once.")
+        days: list[str] = getattr(command, element)
+        if len(days) > DECLARED_MAX:
+            raise _bad_calendar("More days are named than are kept.", element, f"Name at most {DECLARED_MAX}.")
+        for index, day in enumerate(days):
+            if not _is_day(day):
+                raise _bad_calendar(
+                    "A day is not a date.", element, "Write a day of the calendar as YYYY-MM-DD.", f"/{index}"
+                )
+    for index, day in enumerate(command.closed):
+        if day in command.open:
+            raise _bad_calendar("A day is both closed and open.", "closed", "Name it once.", f"/{index}")
     if command.subdivision is not None and command.subdivision not in STATES:
-        raise BadValue(
-            "The subdivision is no state.", rule="calendar", element="subdivision", remedy="Use a USPS state code."
-        )
+        raise _bad_calendar("The subdivision is no state.", "subdivision", "Use a USPS state code.")
     return CalendarSet(
         subdivision=command.subdivision, closed=sorted(set(command.closed)), open=sorted(set(command.open))
     )
 
 
-def _bad(element: str, remedy: str) -> BadValue:
-    return BadValue("A profile's value cannot be followed.", rule="profile", element=element, remedy=remedy)
+def _bad(element: str, remedy: str, within: str = "") -> BadValue:
+    """within: JSON pointer from the element on."""
+    return BadValue(
+        "A profile's value cannot be followed.",
+        rule="profile",
+        element=element,
+        place=f"/{element}{within}",
+        remedy=remedy,
+    )
 
 
-def _bad_terms(element: str, remedy: str) -> BadValue:
-    return BadValue("The terms cannot be followed.", rule="terms", element=element, remedy=remedy)
+def _bad_terms(element: str, remedy: str, index: int | None = None) -> BadValue:
+    """index: of the term as it was sent."""
+    place = f"/{element}" if index is None else f"/terms/{index}/{element}"
+    return BadValue("The terms cannot be followed.", rule="terms", element=element, place=place, remedy=remedy)
 
+
+def _bad_calendar(what: str, element: str, remedy: str, within: str = "") -> BadValue:
+    return BadValue(what, rule="calendar", element=element, place=f"/{element}{within}", remedy=remedy)
+
+
+_NO_ZONES = frozenset({"Factory", "localtime", "posixrules"})
 
 _ZONES = {
     "America/New_York": "CT DC DE FL GA IN KY MA MD ME MI NC NH NJ NY OH PA RI SC VA VT WV",

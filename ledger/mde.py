@@ -26,14 +26,18 @@ from ledger.wording import EXACT_DIGITS, form_of, limit_of
 Checker = Callable[[str], str | None]
 """From a raw value to its canonical form; None for a blank. Raises BadValue."""
 
-STATES: Final = frozenset(
-    code
+FIPS: Final = {
+    pair[:2]: pair[3:]
     for line in (
-        "AL AK AZ AR CA CO CT DE FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM NY NC ND OH",
-        "OK OR PA RI SC SD TN TX UT VT VA WA WV WI WY DC PR AS GU MP VI FM MH PW",
+        "AL=01 AK=02 AZ=04 AR=05 CA=06 CO=08 CT=09 DE=10 DC=11 FL=12 GA=13 HI=15 ID=16 IL=17 IN=18 IA=19 KS=20 KY=21",
+        "LA=22 ME=23 MD=24 MA=25 MI=26 MN=27 MS=28 MO=29 MT=30 NE=31 NV=32 NH=33 NJ=34 NM=35 NY=36 NC=37 ND=38 OH=39",
+        "OK=40 OR=41 PA=42 RI=44 SC=45 SD=46 TN=47 TX=48 UT=49 VT=50 VA=51 WA=53 WV=54 WI=55 WY=56 AS=60 FM=64 GU=66",
+        "MH=68 MP=69 PW=70 PR=72 VI=78",
     )
-    for code in line.split()
-)
+    for pair in line.split()
+}
+"""State to the two digits that its NCES ids begin with."""
+STATES: Final = frozenset(FIPS)
 """USPS codes: 50 states, the District, Puerto Rico, the territories, and the three freely associated states."""
 
 EARLIEST_YEAR: Final = 1900

@@ -15,6 +15,15 @@ NOTICE = ("warn", "off")
 """Levels of a rule that only tells: there is nothing to refuse."""
 
 
+DOES = {
+    "file": "refuses the file",
+    "refused": "refuses the row, or leaves the element out with a warning",
+    "warned": "warns",
+    "off": "nothing, unless a state asks for it",
+}
+"""What a rule does where its level alone tells it."""
+
+
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """One rule.
 

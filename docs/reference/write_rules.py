@@ -8,15 +8,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from ledger.rule import DOES
 from ledger.rulebook import RULES
 
 PAGE = Path(__file__).with_name("rules.md")
-LEVELS = {
-    "file": "refuses the file",
-    "refused": "refuses the row, or leaves the element out with a warning",
-    "warned": "warns",
-    "off": "nothing, unless a state asks for it",
-}
 FIELDS = {"element": "*element*", "form": "*form*", "limit": "*limit*"}
 
 
@@ -39,7 +34,7 @@ def english() -> str:
     for rule in RULES.values():
         levels = ", ".join(f"`{level}`" for level in rule.levels)
         words = (rule.message.format_map(FIELDS), rule.remedy.format_map(FIELDS))
-        lines.append(_row(f"`{rule.code}`", rule.does or LEVELS[rule.level], levels, *words, rule.source))
+        lines.append(_row(f"`{rule.code}`", rule.does or DOES[rule.level], levels, *words, rule.source))
     return "".join(f"{line}\n" for line in lines)
 
 

@@ -260,7 +260,7 @@ class _Book:
     def _enrollments(self, chance: Random, child: _Child, stay: _Stay) -> list[tuple[date, date | None, str]]:
         """One enrollment for each school year and summer that the stay touches, up to four."""
         district = self._towns.index(stay.town)
-        district_id = f"{lists.FIPS[self.state]}{1_200 + 137 * district:05d}"
+        district_id = f"{mde.FIPS[self.state]}{1_200 + 137 * district:05d}"
         learner, special = chance.random() < 0.55, chance.random() < 0.1
         found: list[tuple[date, date | None, str]] = []
         begins = stay.arrived + chance.randint(0, 9) * _DAY

@@ -25,6 +25,8 @@ WRONG: list[tuple[str, str, dict[str, Any], int]] = [
     ("GET", "/v1/students/310890258979/records", {}, 404),
     ("GET", "/v1/students/310890258979/disclosures?limit=x", {}, 422),
     ("GET", "/v1/events?after=x", {}, 422),
+    ("GET", "/v1/jurisdictions/ZZ", {}, 422),
+    ("PUT", "/v1/jurisdictions/OR/profile", {"json": {}}, 403),
     ("GET", "/v1/nothing", {}, 404),
     ("GET", "/students/310890258979", {}, 404),
     ("GET", "/problems/none", {}, 404),

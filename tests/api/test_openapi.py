@@ -98,11 +98,13 @@ def test_nothing_that_is_sent_breaks_it(services: Services, projectors: Projecto
     """Every operation, with data that fits its schema and data that does not: no 5xx, and only declared answers."""
     app = create_app(services)
     headers = {"Authorization": f"Bearer {make_token()}"}
+    office = {"Authorization": f"Bearer {make_token('operator', None)}"}
     with served(app) as base:
         httpx2.put(f"{base}/v1/records/OR/OR1", json=student(), headers=headers).raise_for_status()
         for found in schemathesis.openapi.from_dict(_without_waiting(app.openapi())).get_all_operations():
             assert isinstance(found, Ok), found
-            _try(found.ok(), base, headers)
+            asked = found.ok()
+            _try(asked, base, office if asked.path.startswith("/v1/jurisdictions") else headers)
 
 
 def _without_waiting(schema: dict[str, Any]) -> dict[str, Any]:

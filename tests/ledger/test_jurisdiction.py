@@ -26,7 +26,7 @@ from ledger.jurisdiction import (
     fold,
     terms_of,
 )
-from ledger.mde import STATES
+from ledger.mde import FIPS, STATES
 from ledger.rulebook import RULES
 
 OREGON = default_jurisdiction("OR")
@@ -52,6 +52,16 @@ def test_setting_the_same_profile_again_appends_nothing() -> None:
 
 def test_setting_the_default_for_the_first_time_is_a_word_of_the_state_all_the_same() -> None:
     assert len(decide(SetProfile(state="OR", time_zone=OREGON.profile.time_zone), OREGON)) == 1
+
+
+def test_setting_the_default_is_a_word_of_the_state_also_after_its_terms() -> None:
+    after = fold([TermSet(school_year=2025, terms=[FALL])], OREGON)
+    assert (after.profile_version, after.terms_version) == (0, 1)
+    event = decide(SetProfile(state="OR", time_zone=OREGON.profile.time_zone), after)
+    assert len(event) == 1
+    later = fold(event, after)
+    assert (later.profile_version, later.terms_version) == (2, 1)
+    assert decide(SetProfile(state="OR", time_zone=OREGON.profile.time_zone), later) == []
 
 
 def test_a_profile_is_set_whole_so_what_it_does_not_name_falls_back() -> None:
@@ -85,6 +95,13 @@ def test_a_calendar_set_holds_and_leaves_the_profile_alone() -> None:
         {"rule_levels": {"V9": "shrug"}},
         {"rule_levels": {"V99": "warn"}},
         {"escalation_days": (7, 0, 16)},
+        {"escalation_days": (7, 7, 366)},
+        {"response_days": 3651},
+        {"time_zone": "localtime"},
+        {"time_zone": "Factory"},
+        {"time_zone": "posix/America/Los_Angeles"},
+        {"time_zone": "x" * 5000},
+        {"time_zone": "a\0b"},
     ],
 )
 def test_a_profile_that_cannot_be_followed_is_refused(changes: dict[str, Any]) -> None:
@@ -179,7 +196,13 @@ def test_a_district_has_its_own_terms_of_a_year_and_the_states_of_the_others() -
     [
         (terms(FALL, district="Woodburn"), "district"),
         (terms(FALL, district="411377"), "district"),
+        (terms(FALL, district="0622710"), "district"),
+        (terms(FALL, district="٤١١٣٧٧٠"), "district"),
         (terms(FALL, year=25), "school_year"),
+        (terms(*[FALL] * 51), "terms"),
+        (terms(Term(name="Fall\0", kind="regular", begins="2025-09-02", ends="2025-12-19")), "name"),
+        (terms(Term(name="Fall", kind="regular", begins="2025-09-02", ends="2026-02-29")), "ends"),
+        (terms(FALL, Term(name=" Fall  2025", kind="summer", begins="2026-06-15", ends="2026-08-14")), "name"),
         (terms(FALL, year=2023), "begins"),
         (terms(Term(name="", kind="regular", begins="2025-09-02", ends="2025-12-19")), "name"),
         (terms(Term(name="x" * 51, kind="regular", begins="2025-09-02", ends="2025-12-19")), "name"),
@@ -196,6 +219,40 @@ def test_terms_that_cannot_be_followed_are_refused(command: SetTerms, element: s
         decide(command, OREGON)
     assert (refusal.value.rule, refusal.value.element) == ("terms", element)
     assert refusal.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("given", "place"),
+    [
+        (
+            [SPRING, FALL, SUMMER, Term(name="W", kind="regular", begins="2025-12-19", ends="2026-01-02")],
+            "/terms/3/begins",
+        ),
+        ([SPRING, Term(name="F", kind="regular", begins="2025-09-02", ends="2026-01-05")], "/terms/0/begins"),
+        ([FALL, Term(name="S", kind="spring", begins="2026-01-05", ends="2026-06-12")], "/terms/1/kind"),
+    ],
+)
+def test_a_term_is_pointed_at_where_it_was_sent(given: list[Term], place: str) -> None:
+    """Not where it stands once the terms are in the order of their days."""
+    with pytest.raises(BadValue) as refusal:
+        decide(terms(*given), OREGON)
+    assert refusal.value.place == place
+
+
+def test_blanks_around_a_term_s_name_are_not_of_it() -> None:
+    loose = Term(name="  Fall\t 2025 ", kind="regular", begins=FALL.begins, ends=FALL.ends)
+    assert decide(terms(loose), OREGON) == [TermSet(school_year=2025, terms=[FALL])]
+
+
+@pytest.mark.parametrize("state", sorted(STATES))
+def test_every_state_sets_the_terms_of_its_own_districts(state: str) -> None:
+    for digits, own in ((FIPS[state], True), ("59", True), ("58", False)):
+        command = SetTerms(state=state, school_year=2025, district=f"{digits}13770", terms=[FALL])
+        if own:
+            assert len(decide(command, default_jurisdiction(state))) == 1
+            continue
+        with pytest.raises(BadValue):
+            decide(command, default_jurisdiction(state))
 
 
 def test_an_intersession_may_lie_within_a_regular_term() -> None:
@@ -238,6 +295,9 @@ def test_a_day_follows_the_zone_that_the_profile_names() -> None:
         ({"open": ["2025-13-01"]}, "open"),
         ({"closed": ["2025-11-28"], "open": ["2025-11-28"]}, "closed"),
         ({"subdivision": "ZZ"}, "subdivision"),
+        ({"closed": ["20251128"]}, "closed"),
+        ({"closed": ["2025-W48-5"]}, "closed"),
+        ({"open": ["2025-07-04"] * 1001}, "open"),
     ],
 )
 def test_a_calendar_that_cannot_be_followed_is_refused(changes: dict[str, list[str]], element: str) -> None:

@@ -1,0 +1,324 @@
+"""A state office's own settings: how its records are kept, which days it works on, and its terms.
+
+Invariant: a part is replaced whole, by whoever holds the office, and what is answered is durable and holds in this
+process from then on. Nothing here is of a child, so who is signed in may read it and no disclosure is written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import hashlib
+import re
+from collections.abc import Callable
+from typing import Any, Final
+
+import orjson
+from fastapi import APIRouter, Request
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from api.edge import request_id_of
+from api.openapi import AT_LEAST, IDEMPOTENCY_KEY, STATE, Direct, operation, operation_id
+from api.principals import office_of, principal_of
+from api.problems import MEDIA_TYPE, BodyTooLarge
+from api.reading import at_least
+from api.requests import Model, at_least_of, body_of
+from api.schemas.jurisdictions import (
+    NAMES,
+    CalendarBody,
+    JurisdictionAnswer,
+    ProfileBody,
+    SettingAnswer,
+    TermsBody,
+)
+from api.sending import request_key
+from api.services import services_of
+from ledger import telemetry
+from ledger.events import Meta
+from ledger.events.jurisdiction import Term
+from ledger.jurisdiction import (
+    WHOLE_STATE,
+    Command,
+    DeclaredDays,
+    Jurisdiction,
+    Profile,
+    SetCalendar,
+    SetProfile,
+    SetTerms,
+    default_jurisdiction,
+    default_profile,
+)
+from ledger.jurisdictions import Held, must_be_known
+from ledger.rule import DOES
+from ledger.rulebook import RULES
+from projections.as_of import AsOf
+
+router = APIRouter(
+    prefix="/v1/jurisdictions/{state}",
+    tags=["state office"],
+    route_class=Direct,
+    generate_unique_id_function=operation_id,
+)
+
+BODY_BYTES_MAX: Final = 256 * 1024
+"""Far more than the longest calendar takes."""
+
+_STATE: Final = {**STATE, "description": "USPS code of the state."}
+_IF_NONE_MATCH: Final = {
+    "name": "If-None-Match",
+    "in": "header",
+    "required": False,
+    "description": "ETag of what the client holds.",
+    "schema": {"type": "string", "pattern": "^[ -~]*$"},
+}
+_IF_MATCH: Final = {
+    "name": "If-Match",
+    "in": "header",
+    "required": False,
+    "description": "ETag of what the client has read: set only where nothing was set since.",
+    "schema": {"type": "string", "pattern": "^[ -~]*$"},
+}
+_ETAG: Final = {"description": "Stands for the version of the state's settings.", "schema": {"type": "string"}}
+
+
+# -- reading
+
+
+@router.get(
+    "",
+    summary="Read how a state wants its records kept",
+    responses={
+        200: {
+            "model": JurisdictionAnswer,
+            "description": "What holds, what would hold by default, and what may be set.",
+            "headers": {"ETag": _ETAG},
+        },
+        304: {"description": "What the client holds is current."},
+    },
+    openapi_extra=operation((_STATE, AT_LEAST, _IF_NONE_MATCH)),
+)
+async def get_jurisdiction(request: Request) -> Response:
+    """For whoever is signed in: nothing in it is of a child. Read from the ledger itself, so it is never behind."""
+    principal = await principal_of(request)
+    request.scope["sojourn.principal"] = principal.name
+    state: str = request.path_params["state"]
+    must_be_known(state)
+    services = services_of(request)
+    ledger = services.ledger
+
+    def look() -> tuple[AsOf, Held]:
+        head = ledger.log.head()
+        return AsOf(head, 0), ledger.jurisdictions.read(state)
+
+    async def read() -> tuple[AsOf, Held]:
+        return await asyncio.to_thread(look)
+
+    _, held = await at_least(services, ledger.log.log_name, at_least_of(request), read)
+    etag = etag_of(state, held.jurisdiction.version)
+    headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
+    if _matches(etag, request.headers.get("if-none-match", "")):
+        return Response(status_code=304, headers=headers)
+    return Response(orjson.dumps(_told(state, held)), 200, headers, "application/json")
+
+
+def _told(state: str, held: Held) -> dict[str, Any]:
+    """The answer's body: ``JurisdictionAnswer``."""
+    now, default = held.jurisdiction, default_jurisdiction(state)
+    return {
+        "state": state,
+        "version": now.version,
+        "position": held.position,
+        "profile": _part(_profile(now.profile), _profile(default.profile), now.profile_version),
+        "calendar": _part(_calendar(now.calendar), _calendar(default.calendar), now.calendar.version),
+        "terms": {"set": now.terms_version > 0, "version": now.terms_version, "values": _terms(now)},
+        "rules": [{**rule, "level": now.profile.rule_levels.get(rule["code"])} for rule in RULES_TO_SET],
+    }
+
+
+def _part(values: dict[str, Any], defaults: dict[str, Any], version: int) -> dict[str, Any]:
+    return {
+        "set": version > 0,
+        "version": version,
+        "values": values,
+        "defaults": defaults,
+        "differs": [name for name, value in values.items() if value != defaults[name]],
+    }
+
+
+def _profile(profile: Profile) -> dict[str, Any]:
+    return {name: getattr(profile, name) for name in ProfileBody.model_fields}
+
+
+def _calendar(days: DeclaredDays) -> dict[str, Any]:
+    return {name: getattr(days, name) for name in CalendarBody.model_fields}
+
+
+def _terms(jurisdiction: Jurisdiction) -> list[dict[str, Any]]:
+    """Of the state first, then district by district; the latest school year first."""
+    return [
+        {
+            "school_year": year,
+            "district": None if district == WHOLE_STATE else district,
+            "terms": [{name: getattr(term, name) for name in Term.__struct_fields__} for term in terms],
+        }
+        for district, years in sorted(jurisdiction.profile.terms.items())
+        for year, terms in sorted(years.items(), reverse=True)
+    ]
+
+
+RULES_TO_SET: Final = tuple(
+    {"code": rule.code, "default": rule.level, "does": rule.does or DOES[rule.level], "levels": list(rule.levels)}
+    for rule in RULES.values()
+    if rule.levels
+)
+"""Every rule whose level a state may set."""
+
+
+# -- setting
+
+
+_PRECONDITION: Final = {
+    "description": "Something was set since the state's settings were read.",
+    "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
+_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "model": SettingAnswer,
+        "description": "It holds.",
+        "headers": {
+            "ETag": _ETAG,
+            "Ledger-Position": {"description": "Position of the write.", "schema": {"type": "integer"}},
+            "Idempotency-Replayed": {
+                "description": "`true` where this is the first answer again.",
+                "schema": {"type": "string", "enum": ["true"]},
+            },
+        },
+    },
+    412: _PRECONDITION,
+}
+
+
+def _parameters(body: type[BaseModel]) -> dict[str, Any]:
+    return operation((_STATE, IDEMPOTENCY_KEY, _IF_MATCH), body)
+
+
+@router.put(
+    "/profile",
+    summary="Set a state's profile",
+    responses=_ANSWERS,
+    openapi_extra=_parameters(ProfileBody),
+)
+async def put_profile(request: Request) -> Response:
+    """Whole: what is left out falls back to the default."""
+
+    def command(state: str, sent: ProfileBody) -> Command:
+        said = {name: getattr(sent, name) for name in ProfileBody.model_fields}
+        said["time_zone"] = default_profile(state).time_zone if sent.time_zone is None else sent.time_zone
+        first, second, third = sent.escalation_days
+        return SetProfile(state=state, **{**said, "escalation_days": (first, second, third)})
+
+    return await _put(request, "profile", ProfileBody, command)
+
+
+@router.put(
+    "/calendar",
+    summary="Set a state's working days",
+    responses=_ANSWERS,
+    openapi_extra=_parameters(CalendarBody),
+)
+async def put_calendar(request: Request) -> Response:
+    """Whole: days that are not named follow the week and the public holidays."""
+
+    def command(state: str, sent: CalendarBody) -> Command:
+        subdivision = sent.subdivision if "subdivision" in sent.model_fields_set else state
+        return SetCalendar(state=state, subdivision=subdivision, closed=sent.closed, open=sent.open)
+
+    return await _put(request, "calendar", CalendarBody, command)
+
+
+@router.put(
+    "/terms",
+    summary="Set the terms of a school year",
+    responses=_ANSWERS,
+    openapi_extra=_parameters(TermsBody),
+)
+async def put_terms(request: Request) -> Response:
+    """Of the state, or of one of its districts; the terms of that school year, whole. None takes back what was set."""
+
+    def command(state: str, sent: TermsBody) -> Command:
+        terms = [Term(name=term.name, kind=term.kind, begins=term.begins, ends=term.ends) for term in sent.terms]
+        return SetTerms(state=state, school_year=sent.school_year, district=sent.district, terms=terms)
+
+    return await _put(request, "terms", TermsBody, command)
+
+
+async def _put(request: Request, part: str, model: type[Model], command: Callable[[str, Model], Command]) -> Response:
+    """Set one part, for whoever holds the office."""
+    principal = await principal_of(request)
+    request.scope["sojourn.principal"] = principal.name
+    state: str = request.path_params["state"]
+    must_be_known(state)
+    office_of(principal, state)
+    body = await body_of(request)
+    if len(body.raw) > BODY_BYTES_MAX:
+        raise BodyTooLarge(
+            f"The body is larger than {BODY_BYTES_MAX // 1024} KB.", remedy="Name the days that differ, and no others."
+        )
+    said = command(state, body.as_model(model, NAMES))
+    services = services_of(request)
+    setting = await asyncio.to_thread(
+        services.ledger.set_jurisdiction,
+        state,
+        said,
+        Meta(actor=principal.name, request=request_id_of(request)),
+        request_key(request, services, principal.name, body),
+        only_at=_versions(request.headers.get("if-match")),
+    )
+    headers = {"Ledger-Position": str(setting.position), "ETag": etag_of(state, setting.version)}
+    if setting.replayed:
+        headers["Idempotency-Replayed"] = "true"
+        telemetry.HTTP_REPLAYS.inc()
+    told = {
+        "state": state,
+        "part": part,
+        "version": setting.version,
+        "position": setting.position,
+        "changed": setting.changed,
+    }
+    return Response(orjson.dumps(told), 200, headers, "application/json")
+
+
+# -- versions
+
+
+def etag_of(state: str, version: int) -> str:
+    """What the answer depends on: the version of the state's settings, and the defaults and rules of this release."""
+    return f'"{version}-{_release(state)}"'
+
+
+@functools.cache
+def _release(state: str) -> str:
+    default = default_jurisdiction(state)
+    said = [_profile(default.profile), _calendar(default.calendar), RULES_TO_SET]
+    return hashlib.blake2b(orjson.dumps(said), digest_size=4).hexdigest()
+
+
+def _matches(etag: str, known: str) -> bool:
+    """If-None-Match by weak comparison (RFC 9110, 13.1.2). What is asked for is always there."""
+    return any(part.strip().removeprefix("W/") in (etag, "*") for part in known.split(","))
+
+
+def _versions(given: str | None) -> set[int] | None:
+    """Versions that If-Match names (RFC 9110, 13.1.1); None where any will do.
+
+    A weak tag matches nothing, as the RFC has it. Of a strong one the version alone counts: a release that was put in
+    its place since has set nothing.
+    """
+    if given is None or given.strip() == "*":
+        return None
+    found = (_TAG.fullmatch(part.strip()) for part in given.split(","))
+    return {int(match[1]) for match in found if match}
+
+
+_TAG: Final = re.compile(r'"([0-9]{1,18})-[0-9a-f]{8}"')

@@ -1,0 +1,55 @@
+"""What is kept of an answer to a request with an ``Idempotency-Key``, so that it can be given again.
+
+Invariant: a refusal is an answer too, and is kept as our own words about it, which hold nothing of a child; of what
+was sent there is a keyed hash and nothing else. Knows no command and no HTTP.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from ledger import errors
+from ledger.errors import LedgerError
+from ledger.store.append import Answer
+
+
+class RequestKey(msgspec.Struct, frozen=True, kw_only=True):
+    """An ``Idempotency-Key``: who sent it, the key, and a keyed hash of what it was sent with."""
+
+    scope: str
+    key: str
+    body_hash: bytes
+
+
+def kept_answer(request: RequestKey | None, status: int, ids: dict[str, object]) -> Answer | None:
+    """An answer as it is kept; None where no key came. status: of HTTP. ids: what was made."""
+    if request is None:
+        return None
+    return Answer(scope=request.scope, key=request.key, request_hash=request.body_hash, status=status, ids=ids)
+
+
+def refused_answer(request: RequestKey | None, refusal: LedgerError) -> Answer | None:
+    """A refusal as it is kept; None where no key came."""
+    ids: dict[str, object] = {
+        "refused": refusal.code,
+        "what": refusal.what,
+        "remedy": refusal.remedy,
+        "element": refusal.element,
+        "rule": getattr(refusal, "rule", None),
+    }
+    place = getattr(refusal, "place", None)
+    return kept_answer(request, 0, ids if place is None else {**ids, "place": place})
+
+
+def raise_if_refused(answer: Answer) -> None:
+    """Raises the refusal that was the first answer, if it was one."""
+    ids = answer.ids
+    if "refused" in ids:
+        raise errors.again(
+            str(ids["refused"]),
+            str(ids["what"]),
+            str(ids["remedy"]),
+            ids.get("element"),
+            ids.get("rule"),
+            ids.get("place"),
+        )
