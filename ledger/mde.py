@@ -139,15 +139,19 @@ class _Codes(dict[str, str]):
 
 
 class _Memo(dict[str, str | None]):
-    """A checker that remembers what it accepted: dates and numbers repeat. Bounded; it holds values, not whose."""
+    """A checker that remembers what it accepted: dates, numbers and schools repeat. It holds values, not whose.
 
-    def __init__(self, check: Checker) -> None:
+    at_most: how many.
+    """
+
+    def __init__(self, check: Checker, at_most: int = _MEMO_MAX) -> None:
         super().__init__()
         self._check = check
+        self._at_most = at_most
 
     def __missing__(self, raw: str) -> str | None:
         value = self._check(raw)
-        if len(self) < _MEMO_MAX:
+        if len(self) < self._at_most:
             self[raw] = value
         return value
 
@@ -350,11 +354,21 @@ def _checker(
     if type_ == "timestamp":
         return _timestamp(letter, key)
     if type_ == "digits" or key in EXACT_DIGITS:
-        return _digits(letter, key, length)
+        digits = _digits(letter, key, length)
+        return _Memo(digits, _NAMES_MAX).__getitem__ if letter in _OF_PLACES else digits
     if type_ == "email":
         return _email(letter, key, length)
     assert type_ == "text", f"mde.csv: {key} has the unknown type {type_}"
-    return _text(letter, key, length)
+    text = _text(letter, key, length)
+    if letter in _OF_PLACES and length <= _NAME_CHARACTERS_MAX:
+        return _Memo(text, _NAMES_MAX).__getitem__
+    return text
+
+
+_OF_PLACES: Final = frozenset("QECA")
+"""Letters whose texts name places, schools and courses, which repeat; those of the others are a child's own."""
+_NAMES_MAX: Final = 5_000
+_NAME_CHARACTERS_MAX: Final = 100
 
 
 _TABLE_KEYS: Final = {

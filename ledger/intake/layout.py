@@ -267,8 +267,13 @@ class _Reader:
         own: list[Record] = []
         found: list[FoundRow] = []
         nothing_loose = not self._scan.loose and not self._scan.shared_record_ids
+        whose: str | None = None
         for record in records(self._file, self._delimiter, start):
-            if record.fields[0] != "S":
+            fields = record.fields
+            if fields[0] != "S":
+                if not broken and len(fields) > 1 and fields[1] == whose and fields[0] in _CHILDREN:
+                    own.append(record)  # as nearly every row
+                    continue
                 broken = self._sort(record, ordinal, student, own, found, broken=broken)
                 if broken and nothing_loose and ordinal == len(places) - 1:
                     break  # whatever is left was fetched with its student
@@ -277,10 +282,18 @@ class _Reader:
                 yield self._student(ordinal, student, own, found)
                 ordinal, own, found = ordinal + 1, [], []
             student, broken = record, False
+            whose = self._alone(ordinal, record)
         if student is not None:
             yield self._student(ordinal, student, own, found)
         elif found:
             yield RawStudent(ordinal=0, number=None, student_record_id="", student=None, found=found)
+
+    def _alone(self, ordinal: int, student: Record) -> str | None:
+        """The student's Record ID as sent, if it is hers and nobody else's: whatever carries it is her row."""
+        sent = _sent(student)
+        canonical = canonical_id(sent)
+        alone = self._scan.ordinals.get(canonical) == ordinal if canonical is not None else False
+        return sent if alone and canonical not in self._scan.shared_record_ids else None
 
     def _sort(
         self,
