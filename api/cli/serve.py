@@ -13,8 +13,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from api.cli.talk import progress, say, service_logs
-from ledger.errors import Misconfigured, StoreUnavailable, SubmissionDateReused
+from ledger.errors import LedgerError, Misconfigured, StoreUnavailable, SubmissionDateReused
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     from ledger.application import Ledger
 
 RESTART_SECONDS = 1.0
-DEMO_DAY = date(2025, 9, 1)
-"""The night before that of the example in the documentation, so that the example can follow."""
+DEMO_DAY = date(2025, 8, 25)
+DEMO_APART = 7
+"""Days to the demo's second night: the one before that of the example in the documentation, which can follow."""
 
 Host = Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Address to listen on.")]
 Port = Annotated[int, typer.Option("--port", metavar="N", min=1, max=65535, help="Port to listen on.")]
@@ -128,7 +129,7 @@ def demo(
     ] = 2_000,
     serve_it: Annotated[bool, typer.Option("--serve/--no-serve", help="Serve when all is loaded.")] = True,
 ) -> None:
-    """Load three states' invented children into a practice space of its own and serve it."""
+    """Load three states' invented children into a practice space of its own and serve it; then a second night."""
     from api.app import create_app
     from api.bootstrap import data_folder, open_store, services
     from ledger.settings import Settings
@@ -144,9 +145,17 @@ def demo(
     if serve_it:
         _must_be_free("127.0.0.1", port)
     started = time.perf_counter()
-    with open_store(settings) as store, store.ledger() as ledger:
+    with ExitStack() as stack:
+        store = stack.enter_context(open_store(settings))
+        ledger = stack.enter_context(store.ledger())
         _practice_only(store, ledger)
-        _load(store, ledger, children)
+        if serve_it:
+            stack.enter_context(kept_running(store.server))
+            # It folds while we load, so that the first page comes sooner.
+            stack.enter_context(_follower("--data", str(data)))
+        second = _load_first_night(store, ledger, children)
+        if not serve_it:
+            _submit(ledger, second)
         bring_to_head(PROJECTIONS, store.database, ledger.logs, timeout_s=None)
         reader, sender = _tokens(store)
         say(f"\nLoaded in {time.perf_counter() - started:.1f} s. This is practice space: every child is invented.\n")
@@ -154,12 +163,11 @@ def demo(
         say(f"  Read a student curl -H 'Authorization: Bearer {reader}' http://127.0.0.1:{port}/v1/students/ID")
         say(f"  Send for OR    token {sender}")
         say(f"  Command line   export SOJOURN_DATA={data}; .venv/bin/sojourn student ID\n")
-        if not serve_it:
-            return
-        _end_in_order()
-        app = create_app(services(store, ledger))
-        with kept_running(store.server), _follower("--data", str(data)):
-            _run(app, "127.0.0.1", port)
+        if serve_it:
+            _end_in_order()
+            app = create_app(services(store, ledger))
+            with _loading(store, second, port):
+                _run(app, "127.0.0.1", port)
 
 
 def _practice_only(store: Store, ledger: Ledger) -> None:
@@ -177,21 +185,80 @@ def _practice_only(store: Store, ledger: Ledger) -> None:
     (store.server.data / PRACTICE_FILE).touch()
 
 
-def _load(store: Store, ledger: Ledger, children: int) -> None:
-    from ledger.intake.sample import write_samples
-    from ledger.intake.submission import submit
+def _load_first_night(store: Store, ledger: Ledger, children: int) -> list[Path]:
+    """Make the files of both nights and submit the first ones. Returns the second night's, or none where other
+    children were loaded before: what changes of those that are not there is no news."""
+    from ledger.intake.sample import write_nights
 
     assert store.server is not None
     folder = store.server.data / "samples"
     folder.mkdir(exist_ok=True)
-    for path in write_samples(folder, ["OR", "CA", "TX"], children, 1, DEMO_DAY):
+    states = ["OR", "CA", "TX"]
+    first, second = write_nights(folder, states, children, 1, DEMO_DAY, nights=2, apart=DEMO_APART, years=1)
+    return second if _submit(ledger, first, bars=True) else []
+
+
+def _submit(
+    ledger: Ledger, paths: list[Path], *, bars: bool = False, between: Callable[[], None] = lambda: None
+) -> bool:
+    """Submit a night's files; whether each of them is the one that is there now. between: called after each chunk."""
+    from ledger.intake.submission import submit
+
+    ours = True
+    for path in paths:
         try:
-            with progress(path.name) as bar:
+            with progress(path.name) if bars else nullcontext(lambda _done, _total: between()) as bar:
                 report = submit(ledger, path, "practice submitter", progress=bar)
         except SubmissionDateReused:
             say(f"{path.name}: other children were loaded before; they stay")
+            ours = False
             continue
         say(f"{path.name}: {report.rows:,} rows, {report.events:,} events, {report.refused:,} refused")
+    return ours
+
+
+class _Ended(Exception):
+    """The demo ends; what was applied of a file stays, and the next demo goes on with it."""
+
+
+@contextmanager
+def _loading(store: Store, paths: list[Path], port: int) -> Iterator[None]:
+    """While the block runs, and once the pages answer, submit the second night's files beside it."""
+    ending = threading.Event()
+
+    def go_on() -> None:
+        if ending.is_set():
+            raise _Ended
+
+    def load() -> None:
+        while not _answers("127.0.0.1", port):
+            if ending.wait(0.1):
+                return
+        try:
+            with store.ledger() as ledger:
+                _submit(ledger, paths, between=go_on)
+        except _Ended:
+            return
+        except LedgerError as e:
+            say(f"The second night is not loaded: {e.what}\n  {e.remedy}")
+            return
+        say("The second night is in: some of the children have moved.")
+
+    loader = threading.Thread(target=load, name="second night", daemon=True)
+    if paths:
+        loader.start()
+    try:
+        yield
+    finally:
+        ending.set()
+        if paths:
+            loader.join(30)
+
+
+def _answers(host: str, port: int) -> bool:
+    with suppress(OSError), socket.create_connection((host, port), timeout=1):
+        return True
+    return False
 
 
 def _tokens(store: Store) -> tuple[str, str]:

@@ -30,16 +30,28 @@ def sample(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write to; made if missing.")],
     states: Annotated[str, typer.Option("--states", metavar="CODES", help="USPS codes, by comma.")] = "OR,CA,TX",
     children: Annotated[
-        int, typer.Option("--children", metavar="N", min=1, max=40_000, help="Children in each state.")
+        int, typer.Option("--children", metavar="N", min=1, max=40_000, help="Children in each state's first file.")
     ] = 100,
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="The same seed gives the same children.")] = 1,
     day: Annotated[
-        date | None, typer.Option("--date", metavar="YYYY-MM-DD", parser=_day, help="Submission Date.")
+        date | None, typer.Option("--date", metavar="YYYY-MM-DD", parser=_day, help="Submission Date of the first.")
     ] = None,
+    nights: Annotated[
+        int, typer.Option("--nights", metavar="K", min=1, max=367, help="Files of each state, with changes.")
+    ] = 1,
+    apart: Annotated[
+        int, typer.Option("--apart", metavar="DAYS", min=1, max=366, help="Days from one night to the next.")
+    ] = 1,
+    years: Annotated[
+        int, typer.Option("--years", metavar="N", min=1, max=15, help="How far back the children's lives are told.")
+    ] = 3,
+    habits: Annotated[
+        str, typer.Option("--habits", metavar="LIST", help="What states do otherwise: OR=renumber,CA=changes+tab.")
+    ] = "",
     as_json: Json = False,
 ) -> None:
-    """Write one realistic file per state, with invented children, and a truth file. Prints their paths."""
-    from ledger.intake.sample import write_samples
+    """Write one realistic file per state and night, with invented children, and who is who. Prints their paths."""
+    from ledger.intake.sample import HABITS, write_nights
     from ledger.mde import STATES
 
     wanted = [state.strip() for state in states.split(",") if state.strip()]
@@ -48,8 +60,31 @@ def sample(
     for state in wanted:
         if state not in STATES:
             raise typer.BadParameter(f"{state} is no USPS state code, such as OR", param_hint="--states")
+    chosen: dict[str, str] = {}
+    for entry in habits.split(",") if habits.strip() else ():
+        state, _, words = (part.strip() for part in entry.partition("="))
+        chosen[state] = words
+        if state not in wanted:
+            raise typer.BadParameter(f"{state} is none of the sample's states", param_hint="--habits")
+        if not set(words.split("+")) <= set(HABITS):
+            raise typer.BadParameter(f"{words} is none of {', '.join(HABITS)}", param_hint="--habits")
+    if (nights - 1) * apart > 366:
+        raise typer.BadParameter("they reach further than a year", param_hint="--nights")
     out.mkdir(parents=True, exist_ok=True)
-    paths = [str(path) for path in write_samples(out, wanted, children, seed, day or SAMPLE_DAY)]
+    with progress("sample") as bar:
+        written = write_nights(
+            out,
+            wanted,
+            children,
+            seed,
+            day or SAMPLE_DAY,
+            nights=nights,
+            apart=apart,
+            years=years,
+            habits=chosen,
+            progress=bar,
+        )
+    paths = [str(path) for night in written for path in night]
     if as_json:
         print_json(paths)
         return
