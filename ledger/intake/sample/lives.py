@@ -23,7 +23,7 @@ INTERSTATE: Final = 0.17
 """Of families that have at least two of the sample's states to live in: the share that does. With two or three records
 for each of their children, about a third of a state's children are known to another state too."""
 
-ALONE: Final = 0.07
+ALONE: Final = 0.12
 """Of families: youths of 16 to 20 who came to work, without parents and out of school."""
 
 TWINS: Final = 0.02
@@ -221,7 +221,8 @@ def _stays(chance: Random, anchor: str, states: Sequence[str], span: Span) -> li
         if chance.random() < 0.65:
             return _circuit(chance, [anchor, *journey], span)
         return _relocation(chance, anchor, journey, span)
-    arrived = span.first - chance.randint(30, back)
+    # Some are past their 36 months: a state sends them to the end of the school year in which they ended.
+    arrived = span.first - chance.randint(30, back + 150)
     turn = chance.random()
     if turn < 0.22:
         strangers = [state for state in places.routes(anchor) if state not in states]
