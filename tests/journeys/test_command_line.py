@@ -137,7 +137,8 @@ def head(sojourn: CommandLine) -> int:
 def test_the_demo_loads_three_states_and_says_where_to_go(sojourn: CommandLine) -> None:
     before = head(sojourn)
     said = sojourn.run("demo", "--children", 50, "--no-serve").stderr
-    for told in ("OR-20250901.txt", "CA-20250901.txt", "TX-20250901.txt", "http://127.0.0.1:8000/", "soj_"):
+    files = [f"{state}-{night}.txt" for night in ("20250825", "20250901") for state in ("OR", "CA", "TX")]
+    for told in (*files, "http://127.0.0.1:8000/", "soj_"):
         assert told in said
     assert "every child is invented" in said
     assert f"export SOJOURN_DATA={sojourn.settings['data']}" in said
@@ -148,7 +149,9 @@ def test_the_demo_loads_three_states_and_says_where_to_go(sojourn: CommandLine) 
 
 def test_the_demo_with_other_children_keeps_those_that_are_there(sojourn: CommandLine) -> None:
     before = head(sojourn)
-    assert "other children were loaded before" in sojourn.run("demo", "--children", 7, "--no-serve").stderr
+    said = sojourn.run("demo", "--children", 7, "--no-serve").stderr
+    assert "other children were loaded before" in said
+    assert "20250901" not in said, "what changes of children who are not there is no news"
     assert head(sojourn) == before
 
 
@@ -337,6 +340,21 @@ def test_the_demo_serves_what_it_has_loaded(sojourn: CommandLine) -> None:
         assert "practice" in page.text.lower()
         assert ask(url + next(iter(links))).status == 200
     assert next(itertools.islice(links, 1, None)) != links[0]
+
+
+def test_the_second_night_of_a_demo_goes_in_once_its_pages_answer() -> None:
+    with reachable_tmp() as folder:
+        line = CommandLine(folder, data=folder / "d")
+        log = folder / "serve.log"
+        with serving(line, "demo", "--children", 40) as (_, url):
+            assert "practice" in ask(f"{url}/").text.lower()
+            until(lambda: "The second night is in" in log.read_text(), "the second night does not go in")
+        told = log.read_text()
+        assert told.index("Loaded in") < told.index("OR-20250901.txt") < told.index("TX-20250901.txt")
+        assert " 0 refused" in told
+        before = head(line)
+        line.run("demo", "--children", 40, "--no-serve")
+        assert head(line) == before, "both nights were there"
 
 
 def _pid(file: Path) -> int | None:

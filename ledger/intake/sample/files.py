@@ -110,11 +110,9 @@ class _Placed(NamedTuple):
 class _Book:
     """What one state has so far: room in its first file, and a file for each night."""
 
-    def __init__(self, state: str, habit: Habit, children: int, sheets: list[Sheet]) -> None:
+    def __init__(self, state: str, children: int, sheets: list[Sheet]) -> None:
         self.state, self.sheets, self.children = state, sheets, children
         self.room = children
-        # A file holds no more students than the layout has numbers for.
-        self._later = mde.STUDENTS_MAX - children if habit.sends == "all" else 10**9
 
     def take(self, opened: int, first: int, number: int) -> tuple[int, str] | None:
         """A place among the records of the first file, from 1, or 0 for a later one, and the state's id for it.
@@ -125,9 +123,6 @@ class _Book:
         # A stride that shares no factor with the range deals each number once, and tells nothing of whose it is. Later
         # records have a digit more: what they are called hangs on nothing that the first night does not know.
         if opened > first:
-            if not self._later:
-                return None
-            self._later -= 1
             return 0, f"{prefix}{10_000_000 + number * 7_919 % 90_000_000}"
         if not self.room:
             return None
@@ -155,7 +150,6 @@ class _Sample:
         self.books = {
             state: _Book(
                 state,
-                habits[state],
                 children,
                 [Sheet(out, state, habits[state], befores[night], day) for night, day in enumerate(days)],
             )
@@ -269,10 +263,11 @@ class _Sample:
         seen = ""
         for sheet, day in zip(book.sheets, self._days, strict=True):
             if one.opened <= day:
-                seen = seen or stamp(day)
                 self._dealing.seed(self._key(number, int(places.FIPS[state]), day % 2**16))
-                sheet.add(one, state_student_id, before, self._dealing)
-                before = day
+                if sheet.add(one, state_student_id, before, self._dealing):
+                    seen, before = seen or stamp(day), day
+        if not seen:
+            return None
         twin = "Yes" if child.twin else "No"
         self._truth.writerow(
             (state, state_student_id, child.number, family.number, seen, twin, child.namesake_of or "")

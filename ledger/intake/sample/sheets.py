@@ -74,14 +74,17 @@ class Sheet:
         self._characters = 0
         self.path.write_bytes(self._header())
 
-    def add(self, record: Record, state_student_id: str, since: int | None, chance: Random) -> None:
+    def add(self, record: Record, state_student_id: str, since: int | None, chance: Random) -> bool:
         """What the state sends of a record; nothing where it has nothing to say.
 
-        since: day of the file before, None where the record was in none.
+        since: day up to which the state has told of it, None where it has not yet. False where there is something to
+        say and the file holds as many students as it may: it waits for the next night.
         """
         rows = self._chosen(record, since)
         if rows is None:
-            return
+            return True
+        if self._students == mde.STUDENTS_MAX:
+            return False
         self._students += 1
         student = f"{self._students:07d}"
         kind = "01" if sum(map(ord, self._state)) % 2 else "02"
@@ -97,6 +100,7 @@ class Sheet:
                 lines += [f"{letter}|{student}|{number:03d}|{text}" for number, text in self._numbered(table, chance)]
         self._rows += len(lines)
         self._put(lines)
+        return True
 
     def end(self) -> Path:
         """Write what is left, and the header over the place that was kept for it."""

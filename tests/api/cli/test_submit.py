@@ -284,6 +284,27 @@ def test_a_run_that_was_killed_goes_on(sojourn: CommandLine, database: Database,
     assert (report["rows"], report["accepted"], report["students_new"]) == (6_000, 6_000, 2_000)
 
 
+def test_samples_of_several_nights_are_taken_in_the_order_in_which_they_are_printed(
+    sojourn: CommandLine, tmp_path: Path
+) -> None:
+    words = ("sample", "--out", tmp_path, "--states", "OR,CA", "--children", 8, "--nights", 3, "--apart", 20)
+    paths = sojourn.json(*words, "--habits", "OR=renumber, CA=changes+tab", "--years", 2, "--date", "2025-03-01")
+    assert [Path(path).name for path in paths] == [
+        f"{state}-{night}.txt" for night in ("20250301", "20250321", "20250410") for state in ("OR", "CA")
+    ]
+    assert "\t" in Path(paths[1]).read_text()
+    reports = sojourn.json("submit", *paths)
+    assert [report["refused"] + report["warned"] for report in reports] == [0] * 6
+    assert reports[2]["unchanged"] > 0
+    assert all(report["events"] for report in reports)
+    for habits in ("OR=upside-down", "TX=plain", "OR"):
+        assert (
+            "--habits" in sojourn.run("sample", "--out", tmp_path, "--habits", habits, "--states", "OR", code=2).stderr
+        )
+    done = sojourn.run("sample", "--out", tmp_path, "--nights", 3, "--apart", 300, code=2)
+    assert "further than a year" in done.stderr
+
+
 def test_samples_are_the_same_for_the_same_seed_and_are_taken_whole(sojourn: CommandLine, tmp_path: Path) -> None:
     said = sojourn.run("sample", "--out", tmp_path / "a", "--states", "OR,CA", "--children", 5, "--seed", 7)
     paths = [Path(line) for line in said.stdout.splitlines()]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ledger import mde
 from ledger.errors import BadValue
 from ledger.events.base import Event
 from ledger.events.record import FactCorrected, MoveQualified, RecordOpened, Withdrawn
@@ -62,7 +63,7 @@ class World:
 
 def written(folder: Path, nights: int, apart: int, habit: str = "plain", **options: int) -> list[list[Path]]:
     habits = dict.fromkeys(STATES, habit)
-    children, seed = options.get("children", 150), options.get("seed", 5)
+    children, seed = options.get("children", 100), options.get("seed", 5)
     return write_nights(folder, STATES, children, seed, FIRST, nights=nights, apart=apart, habits=habits)
 
 
@@ -76,19 +77,19 @@ def after(nights: list[list[Path]], apart: int) -> World:
 
 
 @pytest.mark.parametrize("habit", ["plain", "changes", "everything", "renumber", "newest"])
-@pytest.mark.parametrize(("nights", "apart", "seed"), [(8, 45, 5), (12, 1, 6)])
+@pytest.mark.parametrize(("nights", "apart", "seed"), [(5, 70, 5), (6, 1, 6)])
 def test_no_row_is_refused_or_warned_of_on_any_night(
     tmp_path: Path, habit: str, nights: int, apart: int, seed: int
 ) -> None:
     world = after(written(tmp_path, nights, apart, habit, seed=seed), apart)
     assert world.findings == []
     assert set(world.outcomes) <= {"accepted", "unchanged"}
-    assert world.outcomes["accepted"] > 3_000
+    assert world.outcomes["accepted"] > 2_000
 
 
 @pytest.mark.parametrize(("seed", "years"), [(21, 1), (22, 3), (23, 8)])
 def test_no_row_is_refused_or_warned_of_in_larger_samples(tmp_path: Path, seed: int, years: int) -> None:
-    paths = write_nights(tmp_path, ["TX", "WA", "FL", "VT"], 900, seed, FIRST, nights=2, apart=120, years=years)
+    paths = write_nights(tmp_path, ["TX", "WA", "FL", "VT"], 600, seed, FIRST, nights=2, apart=120, years=years)
     assert after(paths, 120).findings == []
 
 
@@ -172,11 +173,11 @@ def sent(path: Path) -> list[StudentRows]:
 
 def test_a_state_that_resends_everything_changes_what_it_has_to(tmp_path: Path) -> None:
     first, second = (paths[0] for paths in written(tmp_path, 2, 1, "everything"))
-    assert len(sent(second)) > len(sent(first)) == 150
+    assert len(sent(second)) > len(sent(first)) == 100
     world = World()
     for path, night in ((first, 0), (second, 1)):
         silent = [not decision.events for _, _, decision in world.submit(path, FIRST + timedelta(days=night))]
-        assert not any(silent) if night == 0 else sum(silent) > 100
+        assert not any(silent) if night == 0 else sum(silent) > 60
 
 
 def test_a_state_that_renumbers_deals_its_record_ids_anew(tmp_path: Path) -> None:
@@ -202,7 +203,7 @@ def test_record_ids_keep_their_meaning_unless_a_state_deals_them_anew(tmp_path: 
                     if row.letter == "E":
                         key = one.state, one.state_student_id, row.letter, row.record_id
                         assert meant.setdefault(key, row.elements["enrollment_date"]) == row.elements["enrollment_date"]
-    assert len(meant) > 1_000
+    assert len(meant) > 800
 
 
 def test_a_state_that_sends_newest_first_does(tmp_path: Path) -> None:
@@ -233,6 +234,23 @@ def test_another_delimiter_or_encoding_says_the_same(tmp_path: Path, layout: str
     with opened(plain, tmp_path / "a", bytes(32)) as one, opened(other, tmp_path / "b", bytes(32)) as two:
         said = [[raw.student for raw in students(sent.whole())] for sent in (one, two)]
     assert said[0] == said[1]
+
+
+def test_who_finds_no_room_in_a_full_file_waits_for_the_next_night(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    roomy = after(written(tmp_path / "roomy", 8, 1, children=50), 1)
+    monkeypatch.setattr(mde, "STUDENTS_MAX", 50)
+    nights = written(tmp_path / "full", 2, 300, children=50)
+    assert [len(sent(path)) for path in nights[1]] == [50, 50, 50]
+    assert len(after(nights, 300).held) > 150
+    nights = written(tmp_path / "all", 8, 1, "everything", children=50)
+    assert {len(sent(path)) for paths in nights for path in paths} == {50}
+    world = after(nights, 1)
+    assert world.findings == []
+    assert len(world.held) == 150 < len(roomy.held)
+    with (tmp_path / "all" / "truth.csv").open(newline="") as file:
+        assert {(row["state"], row["state_student_id"]) for row in csv.DictReader(file)} == set(world.held)
 
 
 def test_habits_are_those_that_are_listed(tmp_path: Path) -> None:
