@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from api.cli.talk import progress, say, service_logs
-from ledger.errors import LedgerError, Misconfigured, StoreUnavailable, SubmissionDateReused
+from ledger.errors import LedgerError, Misconfigured, StoreUnavailable, SubmissionDateReused, SubmissionLate
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -211,6 +211,10 @@ def _submit(
                 report = submit(ledger, path, "practice submitter", progress=bar)
         except SubmissionDateReused:
             say(f"{path.name}: other children were loaded before; they stay")
+            ours = False
+            continue
+        except SubmissionLate:
+            say(f"{path.name}: a later file was loaded before; this one is left out")
             ours = False
             continue
         say(f"{path.name}: {report.rows:,} rows, {report.events:,} events, {report.refused:,} refused")

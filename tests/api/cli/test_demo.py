@@ -49,6 +49,18 @@ def test_a_second_night_that_was_stopped_on_its_way_goes_on(
     assert "not loaded" not in capsys.readouterr().err
 
 
+def test_a_night_that_comes_after_a_later_one_is_left_out(
+    sojourn: CommandLine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (first,), (second,) = write_nights(tmp_path, ["OR"], 5, 1, date(2025, 8, 25), nights=2)
+    with opened(sojourn) as store, store.ledger() as ledger:
+        assert serve._submit(ledger, [second])
+        head = ledger.log.head()
+        assert not serve._submit(ledger, [first])
+        assert ledger.log.head() == head
+    assert "a later file was loaded before" in capsys.readouterr().err
+
+
 def test_a_second_night_waits_until_the_pages_answer(
     sojourn: CommandLine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
