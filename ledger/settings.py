@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import os
 from pathlib import Path
 from typing import Any, Literal
 
@@ -85,6 +86,12 @@ def read_secret(path: Path, name: str) -> str:
     except (OSError, UnicodeDecodeError) as e:
         why = e.strerror if isinstance(e, OSError) else "it is not text"
         raise Misconfigured(f"{name}: {path} cannot be read ({why}).", remedy="Give a readable file.") from None
+
+
+def environment(**values: str | Path) -> dict[str, str]:
+    """An environment for another process: ours, with these settings and no others. values: fields of ``Settings``."""
+    kept = {name: value for name, value in os.environ.items() if not name.upper().startswith("SOJOURN_")}
+    return kept | {f"SOJOURN_{name.upper()}": str(value) for name, value in values.items()}
 
 
 def decode_secrets(text: str, name: str) -> list[bytes]:

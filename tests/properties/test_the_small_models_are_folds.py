@@ -21,6 +21,7 @@ from ledger.events import Event, Recorded
 from ledger.events.record import DemographicsStated, RecordEvent, RecordOpened
 from ledger.events.submission import (
     ChunkApplied,
+    FileWarning,
     Finding,
     FindingsRecorded,
     SubmissionCompleted,
@@ -289,7 +290,19 @@ def submitted(draw: st.DrawFn) -> list[tuple[str, Event]]:
         story: list[Event] = [SubmissionRefused(**about, rule="totals") for _ in range(draw(st.integers(0, 2)))]
         chunks = draw(st.integers(0, 3))
         if draw(st.booleans()):
-            story.append(SubmissionReceived(**about, students=9, rows=draw(st.integers(0, 9)), beginning="", ending=""))
+            rows, warned = draw(st.integers(0, 9)), draw(st.integers(0, 2))
+            warnings = (FileWarning(rule="unknown-column", table="Demographics.csv", columns=(3,)),) * warned
+            received = SubmissionReceived(
+                state=state,
+                submission_date=about["submission_date"],
+                content_hash=about["content_hash"],
+                students=9,
+                rows=rows,
+                beginning="",
+                ending="",
+                warnings=warnings,
+            )
+            story.append(received)
             for number in range(1, chunks + 1):
                 story += [_chunk(draw, number), _findings(draw, number)]
             if draw(st.booleans()):
@@ -337,6 +350,7 @@ def assert_is_told(row: submissions.Submission, story: Sequence[Event]) -> None:
         if isinstance(event, FindingsRecorded)
         for finding in event.findings
     )
+    found.update((warned.rule, "warned") for warned in (received.warnings if received is not None else ()))
     assert {(rule, level): n for rule, levels in row.findings.items() for level, n in levels.items()} == found
 
 

@@ -10,13 +10,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Generator
-from pathlib import Path
 
 from api.cli.bench.facts import sample
 from api.cli.bench.ground import Ground
 from api.cli.bench.report import Goal, Row, Run, Size
 from ledger.errors import Refused
-from ledger.settings import Settings
+from ledger.settings import environment
 
 CHILDREN = 40_000
 """As many as one file may have."""
@@ -42,11 +41,13 @@ def _submitted(ground: Ground, children: int) -> tuple[float, float]:
     """Peak memory in megabytes of 10^6, and seconds."""
     path = sample(ground.folder, children)
     settings = ground.new_store()
+    assert settings.database_url is not None
+    assert settings.master_key is not None
     ground.settle()
     started = time.perf_counter()
     child = subprocess.Popen(  # noqa: S603 - our own program
         [sys.executable, "-P", "-m", "api.cli", "submit", str(path), "--json"],
-        env=_environment(settings, ground.folder),
+        env=environment(database_url=settings.database_url, master_key=settings.master_key),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -57,22 +58,6 @@ def _submitted(ground: Ground, children: int) -> tuple[float, float]:
     if child.returncode:
         raise Refused(f"`sojourn submit` ended with {child.returncode}.", remedy="Run it by hand to see why.")
     return usage.ru_maxrss * _MAXRSS_BYTES / 1e6, time.perf_counter() - started
-
-
-def plain_environment() -> dict[str, str]:
-    """The environment without settings of ours."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("SOJOURN_")}
-
-
-def _environment(settings: Settings, folder: Path) -> dict[str, str]:
-    assert settings.database_url is not None
-    assert settings.master_key is not None
-    return {
-        **plain_environment(),
-        "SOJOURN_DATABASE_URL": settings.database_url,
-        "SOJOURN_MASTER_KEY": settings.master_key,
-        "SOJOURN_DATA": str(folder),
-    }
 
 
 ROW = Row(

@@ -12,9 +12,9 @@ from collections.abc import Generator
 from pathlib import Path
 
 from api.cli.bench.ground import Ground
-from api.cli.bench.p13 import plain_environment
 from api.cli.bench.report import Goal, Row, Run, Size
 from ledger.errors import StoreUnavailable
+from ledger.settings import environment
 
 CHILDREN = 2_000
 """In each of the three states: the demo's own number."""
@@ -36,13 +36,12 @@ def measure(ground: Ground, size: Size) -> Generator[Run, None, None]:
 def _first_page(data: Path, children: int) -> float:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    environment = {**plain_environment(), "SOJOURN_DATA": str(data)}
     log = data.with_suffix(".log")
     started = time.perf_counter()
     with log.open("wb") as words:
         child = subprocess.Popen(  # noqa: S603 - our own program
             [sys.executable, "-P", "-m", "api.cli", "demo", "--port", str(port), "--children", str(children)],
-            env=environment,
+            env=environment(data=data),
             stdin=subprocess.DEVNULL,
             stdout=words,
             stderr=words,

@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 
 from ledger import mde
 from ledger.errors import BadValue, UnknownState
-from ledger.intake.sample import lives, names, places, records, schooling
+from ledger.intake.sample import lives, names, records, schooling
 from ledger.intake.sample.lives import YEAR, Child, Family, Namesake, Span, Stay
 from ledger.intake.sample.records import Record, stamp
 from ledger.intake.sample.sheets import HABITS, Habit, Sheet, habit_of
@@ -222,7 +222,7 @@ class _Sample:
             if stay.found <= until and stay.arrived <= last and stay.state in self.books:
                 by_state.setdefault(stay.state, []).append(number)
         for state, numbers in by_state.items():
-            fips = int(places.FIPS[state])
+            fips = int(mde.FIPS[state])
             self._chance.seed(self._key(family.number, at + 1, fips))
             twice = self._chance.random() < TWO_RECORDS
             parts = [numbers[:1], numbers[1:]] if twice and len(numbers) > 1 else [numbers]
@@ -263,7 +263,7 @@ class _Sample:
         seen = ""
         for sheet, day in zip(book.sheets, self._days, strict=True):
             if one.opened <= day:
-                self._dealing.seed(self._key(number, int(places.FIPS[state]), day % 2**16))
+                self._dealing.seed(self._key(number, int(mde.FIPS[state]), day % 2**16))
                 if sheet.add(one, state_student_id, before, self._dealing):
                     seen, before = seen or stamp(day), day
         if not seen:

@@ -11,7 +11,7 @@ from datetime import date
 from functools import cache, lru_cache
 from typing import Final, NamedTuple
 
-from ledger.mde import STATES
+from ledger.mde import FIPS
 
 
 class District(NamedTuple):
@@ -131,17 +131,6 @@ TOWNS: Final = {
     "CO": ("Greeley", "Rocky Ford", "Center", "Fort Morgan", "Palisade", "Lamar"),
 }
 TOWNS_ELSEWHERE: Final = ("Riverton", "Fairview", "Oak Grove", "Cedar Valley", "Mill Creek", "Orchard Park")
-
-_FIPS: Final = _words(
-    "AL=01 AK=02 AZ=04 AR=05 CA=06 CO=08 CT=09 DE=10 DC=11 FL=12 GA=13 HI=15 ID=16 IL=17 IN=18 IA=19 KS=20 KY=21"
-    " LA=22 ME=23 MD=24 MA=25 MI=26 MN=27 MS=28 MO=29 MT=30 NE=31 NV=32 NH=33 NJ=34 NM=35 NY=36 NC=37 ND=38 OH=39"
-    " OK=40 OR=41 PA=42 RI=44 SC=45 SD=46 TN=47 TX=48 UT=49 VT=50 VA=51 WA=53 WV=54 WI=55 WY=56 AS=60 FM=64 GU=66"
-    " MH=68 MP=69 PW=70 PR=72 VI=78"
-)
-FIPS: Final = {pair[:2]: pair[3:] for pair in _FIPS}
-"""State to the two digits that its NCES ids begin with."""
-
-assert FIPS.keys() == STATES
 
 _ROUTES: Final = {
     "TX": _words("CA OR WA MI MN CO ID WI ND NE OH IN IL NM"),

@@ -73,18 +73,18 @@ def test_what_became_of_files_sent_over_http_goes_with_their_answers(
     ours: Ledger, hands: Hands, tmp_path: Path
 ) -> None:
     spools = Spools(tmp_path / "spools")
-    for _ in range(2):
-        received = Receiving(spools)
+    done, waiting = Receiving(spools), Receiving(spools)
+    for received in (done, waiting):
         received.write((tmp_path / "1.txt").read_bytes())
         with received.read():
             enqueue(ours, spools, received, SUBMISSION, "oregon nightly", late=False)
     with ours.database.connect(Role.WRITER) as conn:
-        conn.execute("update ledger.uploads set status = 'done' where upload = %s", (received.upload,))
+        conn.execute("update ledger.uploads set status = 'done' where upload = %s", (done.upload,))
     hands.now = BEGUN + timedelta(days=30, seconds=1)
     assert timekeeper(ours, hands).look() == [SUBMISSION]
     with ours.database.connect(Role.WRITER) as conn:
-        # The other one still waits, and is told that it waited too long.
-        assert conn.execute("select status from ledger.uploads").fetchall() == [("waiting",)]
+        # The other one is told that it waited too long, by whoever has the file.
+        assert conn.execute("select upload from ledger.uploads").fetchall() == [(waiting.upload,)]
 
 
 def test_answers_are_kept_for_their_days_and_no_longer(ours: Ledger, hands: Hands, tmp_path: Path) -> None:
