@@ -218,12 +218,13 @@ def services(store: Store, ledger: Ledger) -> Services:
     from psycopg_pool import AsyncConnectionPool
 
     from api.announcements import Announcements
+    from api.pools import TimedPool
     from api.services import Check, Services
     from ledger.store.tokens import Tokens
     from ledger.store.vault import LEDGER
 
     def pool(database: Database, role: Role, size: int, *, look: bool = True) -> AsyncConnectionPool:
-        return AsyncConnectionPool(
+        return TimedPool(
             database.conninfo(role, name="sojourn api"),
             min_size=1,
             max_size=size,

@@ -216,8 +216,9 @@ async def _make_durable(access: Log, parts: Sequence[Part], meta: Meta) -> int:
     started = time.perf_counter()
     append = Append(parts=parts, meta=meta)
     # The keys of records shown before are at hand; a record's first entry asks the vault, in a thread.
-    sealed = access.seal_cached(append) or await asyncio.to_thread(access.seal, append)
-    receipt = await access.sequencer.submit_async(sealed)
+    with telemetry.DISCLOSURE_FAILURES.count_exceptions():
+        sealed = access.seal_cached(append) or await asyncio.to_thread(access.seal, append)
+        receipt = await access.sequencer.submit_async(sealed)
     # From here the entries survive a crash; until here nothing has left.
     telemetry.DISCLOSURE_WAIT.observe(time.perf_counter() - started)
     return receipt.position

@@ -79,6 +79,24 @@ class Settings(BaseSettings):
         return decode_secrets(text or "", name)
 
 
+_SHARED_COUNTS = "PROMETHEUS_MULTIPROC_DIR"
+"""The Prometheus library's own name: it reads it where it counts."""
+
+
+def shared_counts() -> Path | None:
+    """Folder into which this process and its siblings count together, if there is one: see ``ledger.shared_counts``."""
+    folder = os.environ.get(_SHARED_COUNTS)
+    return Path(folder) if folder else None
+
+
+def set_shared_counts(folder: Path | None) -> None:
+    """Tell this process, and every one that it starts from now on, the folder; None: that there is none."""
+    if folder is None:
+        os.environ.pop(_SHARED_COUNTS, None)
+    else:
+        os.environ[_SHARED_COUNTS] = str(folder)
+
+
 def read_secret(path: Path, name: str) -> str:
     """The text of a secret's file. Raises Misconfigured."""
     try:

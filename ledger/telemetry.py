@@ -1,8 +1,12 @@
 """What operators see: every metric, declared once, and the shape of a log line.
 
-Invariant: nothing about a child comes through here. Labels are names of routes, logs, read models and rules; a log
-line holds ids of requests, counts and durations, and the places of a traceback without its values. This module knows
-no route, no event and no database: others count into it.
+Invariant: nothing about a child comes through here. Labels are names of routes, logs, states, read models and rules; a
+log line holds ids of requests, counts and durations, and the places of a traceback without its values. This module
+knows no route, no event and no database: others count into it.
+
+A metric is counted where it happens, by whichever process of the service it happens in; or it is asked of the database
+for each answer (``Asked``), where that knows better than any process: what other commands did, and what stood before
+this process began.
 """
 
 from __future__ import annotations
@@ -10,12 +14,21 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
-from collections.abc import MutableMapping
-from typing import Any, TextIO
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, TextIO
 
 import orjson
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.metrics import MetricWrapperBase
+from prometheus_client.registry import Collector
+
+from ledger import shared_counts
+
+# Before the first metric: where it is made decides into what it counts.
+shared_counts.join()
 
 REGISTRY = CollectorRegistry(auto_describe=True)
 """Our own, so that what is exposed is what this file declares, and nothing that a library slips in."""
@@ -23,6 +36,33 @@ REGISTRY = CollectorRegistry(auto_describe=True)
 _FAST = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.012, 0.02, 0.03, 0.05, 0.08, 0.12, 0.25, 0.5, 1.0, 2.0, 5.0)
 _SLOW = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 _COUNTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192)
+
+Samples = Mapping[tuple[str, ...], float]
+"""Values of the labels, in their order, to the number."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A metric that no process counts: it is asked for each answer. kind: of the numbers, as Prometheus means it."""
+
+    name: str
+    documentation: str
+    labels: tuple[str, ...] = ()
+    kind: Literal["gauge", "counter"] = "gauge"
+
+    def of(self, samples: Samples) -> Metric:
+        """The metric with the numbers that were found. Without labels the key is ``()``."""
+        family: GaugeMetricFamily | CounterMetricFamily
+        if self.kind == "gauge":
+            family = GaugeMetricFamily(self.name, self.documentation, labels=self.labels)
+        else:
+            family = CounterMetricFamily(self.name, self.documentation, labels=self.labels)
+        for values, number in samples.items():
+            family.add_metric(values, number)
+        return family
+
+
+BUILD = Asked("sojourn_build_info", "Always 1, with the release that answers and its Python.", ("version", "python"))
 
 HTTP_REQUEST_DURATION = Histogram(
     "http_request_duration_seconds",
@@ -32,7 +72,10 @@ HTTP_REQUEST_DURATION = Histogram(
     registry=REGISTRY,
 )
 HTTP_REQUESTS_RUNNING = Gauge(
-    "http_running_requests", "Requests that have begun and are not answered yet.", registry=REGISTRY
+    "http_running_requests",
+    "Requests that have begun and are not answered yet.",
+    registry=REGISTRY,
+    multiprocess_mode="livesum",
 )
 HTTP_PROBLEMS = Counter(
     "http_problems_total", "Problems answered, by the stable last part of their type.", ("problem",), registry=REGISTRY
@@ -45,7 +88,12 @@ HTTP_REPLAYS = Counter(
 TOKEN_LOOKUPS = Counter(
     "token_lookups_total", "Tokens looked up, by result: cached, found, unknown.", ("result",), registry=REGISTRY
 )
-FEED_STREAMS_OPEN = Gauge("feed_open_streams", "Clients that follow the feed as server-sent events.", registry=REGISTRY)
+FEED_STREAMS_OPEN = Gauge(
+    "feed_open_streams",
+    "Clients that follow the feed as server-sent events.",
+    registry=REGISTRY,
+    multiprocess_mode="livesum",
+)
 
 DISCLOSURES = Counter(
     "disclosures_total",
@@ -57,6 +105,11 @@ DISCLOSURE_WAIT = Histogram(
     "disclosure_wait_seconds",
     "Seconds that an answer waited until its disclosure entry was durable.",
     buckets=_FAST,
+    registry=REGISTRY,
+)
+DISCLOSURE_FAILURES = Counter(
+    "disclosure_failures_total",
+    "Answers withheld because their disclosure entry could not be made durable.",
     registry=REGISTRY,
 )
 LOAD_BATCH = Histogram(
@@ -85,16 +138,110 @@ GROUP_APPENDS = Histogram(
 APPENDED_EVENTS = Counter(
     "ledger_appended_events_total", "Events that this process made durable, by log.", ("log",), registry=REGISTRY
 )
-LEDGER_HEAD = Gauge("ledger_head_position", "Last position of a log: ledger or access.", ("log",), registry=REGISTRY)
-
-PROJECTION_POSITION = Gauge(
-    "projection_position", "Position that a read model has reached in its log.", ("projection",), registry=REGISTRY
+STOPPED_WRITERS = Gauge(
+    "ledger_stopped_writers",
+    "Processes whose writer takes no more appends, because the log is not what it must be or it ended by a defect.",
+    ("log",),
+    registry=REGISTRY,
+    multiprocess_mode="livesum",
 )
-PROJECTION_LAG = Gauge(
+LEDGER_HEAD = Asked("ledger_head_position", "Last position of a log: ledger or access.", ("log",))
+VAULT_KEYS = Counter(
+    "vault_keys_total",
+    "Keys wanted to seal or to open with, by where they were found: memory, vault.",
+    ("found",),
+    registry=REGISTRY,
+)
+POOL_WAIT = Histogram(
+    "database_pool_wait_seconds",
+    "Seconds that a caller waited for a connection to PostgreSQL, by pool: api, or the log that it belongs to.",
+    ("pool",),
+    buckets=_FAST,
+    registry=REGISTRY,
+)
+EMBEDDED_RESTARTS = Counter(
+    "embedded_server_restarts_total",
+    "Times that the embedded PostgreSQL ended by itself and was started again.",
+    registry=REGISTRY,
+)
+DISK_FREE = Asked(
+    "data_folder_free_bytes", "Room left, for a user who is not root, on the disk of this host's data folder."
+)
+DISK_SIZE = Asked("data_folder_disk_bytes", "Room in all on the disk of this host's data folder.")
+
+SUBMISSIONS_RECEIVED = Asked(
+    "submissions_received_total",
+    "Files whose totals held and that were received, one for each state and date, by state.",
+    ("state",),
+    "counter",
+)
+SUBMISSIONS_COMPLETED = Asked(
+    "submissions_completed_total", "Files of which every student was applied, by state.", ("state",), "counter"
+)
+SUBMISSIONS_REFUSED = Asked(
+    "submissions_refused_files",
+    "Dates whose file was refused whole and for which no other was received yet, by state and rule.",
+    ("state", "rule"),
+)
+SUBMISSION_ROWS = Asked(
+    "submission_rows_total",
+    "Rows answered, by state and outcome: accepted, unchanged, refused.",
+    ("state", "outcome"),
+    "counter",
+)
+LAST_COMPLETED = Asked(
+    "submission_last_completed_timestamp_seconds", "When a state's file was last completed, Unix time.", ("state",)
+)
+LAST_DURATION = Asked(
+    "submission_last_duration_seconds",
+    "Seconds from received to completed, of the file of a state that was completed last.",
+    ("state",),
+)
+LAST_ROWS = Asked(
+    "submission_last_rows",
+    "Rows of the file of a state that was completed last, by outcome: accepted, unchanged, refused.",
+    ("state", "outcome"),
+)
+LAST_FINDINGS = Asked(
+    "submission_last_findings",
+    "What was found in the file of a state that was completed last, by rule and level: refused, warned.",
+    ("state", "rule", "level"),
+)
+LAST_DATE = Asked(
+    "submission_last_date_timestamp_seconds",
+    "Latest Submission Date that a state's received files bear, on the state's own clock, Unix time.",
+    ("state",),
+)
+DUE = Asked(
+    "submission_due_timestamp_seconds",
+    "When the nightly file of a state that has sent before was last awaited, by its profile's hour, Unix time.",
+    ("state",),
+)
+RUNNING_ROWS = Asked(
+    "submission_running_rows", "Rows in all of the file of a state that is being applied now.", ("state",)
+)
+RUNNING_ROWS_DONE = Asked(
+    "submission_running_done_rows", "Rows done of the file of a state that is being applied now.", ("state",)
+)
+CHUNK_DURATION = Histogram(
+    "intake_chunk_duration_seconds",
+    "Seconds to decide one chunk of a file and make it durable, in the service's own processes.",
+    buckets=_SLOW,
+    registry=REGISTRY,
+)
+
+PROJECTION_POSITION = Asked(
+    "projection_position", "Position that a read model has reached in its log.", ("projection",)
+)
+PROJECTION_LAG = Asked(
     "projection_lag_events",
     "Events that a read model has not folded yet; not-a-number where that cannot be known.",
     ("projection",),
-    registry=REGISTRY,
+)
+PROJECTION_LAG_AGE = Asked(
+    "projection_lag_seconds",
+    "Age of the oldest event that a read model has not folded yet, 0 where there is none.",
+    ("projection",),
 )
 PROJECTION_BATCH_DURATION = Histogram(
     "projection_batch_duration_seconds",
@@ -110,7 +257,43 @@ PROJECTION_BATCH_EVENTS = Histogram(
     buckets=_COUNTS,
     registry=REGISTRY,
 )
-REACTOR_LAG = Gauge("reactor_lag_events", "Events that a reactor has not passed yet.", ("reactor",), registry=REGISTRY)
+REACTOR_LAG = Asked("reactor_lag_events", "Events that a reactor has not passed yet.", ("reactor",))
+
+
+class Declared(NamedTuple):
+    """One metric as the outside sees it. kind: counter, gauge, histogram. name: with the ending of a counter."""
+
+    name: str
+    kind: str
+    labels: tuple[str, ...]
+    documentation: str
+
+
+def declared() -> Iterator[Declared]:
+    """Every metric of this file, in its order."""
+    for metric in globals().values():
+        if isinstance(metric, Asked):
+            yield Declared(metric.name, metric.kind, metric.labels, metric.documentation)
+        elif isinstance(metric, MetricWrapperBase):
+            kind = str(metric._type)  # noqa: SLF001 - the library tells a metric's kind only with its samples
+            name = f"{metric._name}_total" if kind == "counter" else metric._name  # noqa: SLF001
+            yield Declared(name, kind, tuple(metric._labelnames), metric._documentation)  # noqa: SLF001
+
+
+def exposition(asked: Iterable[Metric]) -> bytes:
+    """What was counted by all processes of the service, and what was asked, in Prometheus' text format."""
+    return generate_latest(_Scrape(tuple(asked)))
+
+
+class _Scrape(Collector):
+    """All that one answer tells."""
+
+    def __init__(self, asked: tuple[Metric, ...]) -> None:
+        self._asked = asked
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._asked
+        yield from shared_counts.source(REGISTRY).collect()
 
 
 def places(error: BaseException) -> list[str]:

@@ -313,7 +313,6 @@ class BatchRunner:
             self._healthy, self._backoff_s = True, _BACKOFF_S[0]
         telemetry.PROJECTION_BATCH_DURATION.labels(name).observe(time.perf_counter() - began)
         telemetry.PROJECTION_BATCH_EVENTS.labels(name).observe(len(batch))
-        telemetry.PROJECTION_POSITION.labels(name).set(self._tables.position)
         return True
 
     def _keep_failure(self, conn: psycopg.Connection[Any], batch: Sequence[Recorded], error: Exception) -> None:

@@ -45,6 +45,14 @@ def serve(
     workers: Annotated[int, typer.Option("--workers", metavar="N", min=1, help="Processes that answer.")] = 1,
 ) -> None:
     """Serve API and pages, and keep the read models up."""
+    from ledger.shared_counts import shared
+
+    # Before anything is imported that makes a metric: there it is decided into what it counts.
+    with shared():
+        _serve(host, port, workers)
+
+
+def _serve(host: str, port: int, workers: int) -> None:
     import uvicorn
 
     from api.app import create_app
@@ -130,6 +138,13 @@ def demo(
     serve_it: Annotated[bool, typer.Option("--serve/--no-serve", help="Serve when all is loaded.")] = True,
 ) -> None:
     """Load three states' invented children into a practice space of its own and serve it; then a second night."""
+    from ledger.shared_counts import shared
+
+    with shared():
+        _demo(port, children, serve_it=serve_it)
+
+
+def _demo(port: int, children: int, *, serve_it: bool) -> None:
     from api.app import create_app
     from api.bootstrap import data_folder, open_store, services
     from ledger.settings import Settings

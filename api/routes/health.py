@@ -7,17 +7,16 @@ ready. Nobody signs in here, and nothing here is about a child.
 from __future__ import annotations
 
 import asyncio
-import math
-from collections.abc import Mapping
 from typing import Final
 
 import orjson
 import psycopg
 from fastapi import APIRouter, Request
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 from psycopg_pool import PoolTimeout
 from starlette.responses import PlainTextResponse, Response
 
+from api import scrape
 from api.openapi import operation_id
 from api.reading import ask
 from api.schemas.answers import Health
@@ -69,16 +68,12 @@ async def readyz(request: Request) -> Response:
 
 @router.get("/metrics", summary="Prometheus metrics", response_class=PlainTextResponse)
 async def metrics(request: Request) -> Response:
-    """Heads and lags are asked of the database for this very answer: a projector that died cannot report itself."""
-    lags = await lag(services_of(request))
-    known = {} if isinstance(lags, str) else lags
-    for name, log in LOGS.items():
-        # What cannot be known is not a number: an old figure would look like a healthy one.
-        numbers: Mapping[str, float] = known.get(name, _UNKNOWN)
-        telemetry.PROJECTION_POSITION.labels(name).set(numbers["position"])
-        telemetry.PROJECTION_LAG.labels(name).set(numbers["lag_events"])
-        telemetry.LEDGER_HEAD.labels(log).set(numbers["head"])
-    return Response(generate_latest(telemetry.REGISTRY), media_type=CONTENT_TYPE_LATEST)
+    """Heads, lags and files are asked of the database for this very answer: a projector that died cannot report
+    itself."""
+    services = services_of(request)
+    lags = await lag(services)
+    asked = await scrape.ask_all(services, {} if isinstance(lags, str) else lags, LOGS)
+    return Response(telemetry.exposition(asked), media_type=CONTENT_TYPE_LATEST)
 
 
 async def lag(services: Services) -> dict[str, dict[str, int]] | str:
@@ -103,9 +98,6 @@ async def lag(services: Services) -> dict[str, dict[str, int]] | str:
         for name, log in LOGS.items()
         if (position := positions.get(name)) is not None
     }
-
-
-_UNKNOWN: Final = {"position": math.nan, "head": math.nan, "lag_events": math.nan}
 
 
 async def _run(check: Check) -> str | None:

@@ -21,6 +21,7 @@ from typing import Any, BinaryIO, NamedTuple
 import msgspec
 from psycopg.rows import tuple_row
 
+from ledger import telemetry
 from ledger.application import ATTEMPTS_MAX, Ledger
 from ledger.errors import StaleDecision, SubmissionDateReused, SubmissionLate, SubmissionRefused
 from ledger.events import Event, Meta
@@ -258,6 +259,8 @@ class _Run:
         self.late = late
         self.today = scanned.header.submitted_on
         self.row_key = ledger.row_key()
+        self._begun = 0.0
+        """When the chunk at hand was begun: when the one before was durable."""
 
     def receive(self, found: Sequence[FileFinding]) -> None:
         """Write that the file is here, unless an interrupted run did. found: warnings on it as a whole."""
@@ -293,6 +296,7 @@ class _Run:
         """
         handed: _Handed | None = None
         place = self._place()
+        self._begun = time.perf_counter()
         try:
             for raw in chunks:
                 chunk = Chunk(self, raw)
@@ -343,6 +347,8 @@ class _Run:
             applied.chunks += 1
             for name in COUNTS:
                 applied.so_far[name] += chunk.counts[name]
+            begun, self._begun = self._begun, time.perf_counter()
+            telemetry.CHUNK_DURATION.observe(self._begun - begun)
             return
         wait([future])
         raise StaleDecision("Others change these records faster than the file.", remedy="Send it again later.")

@@ -19,7 +19,6 @@ import psycopg
 import structlog
 from psycopg import sql
 
-from ledger import telemetry
 from ledger.errors import StaleDecision
 from ledger.events import Event, Recorded
 from ledger.store.append import Answer, Append, Moved
@@ -133,7 +132,6 @@ class ReactorRunner:
                 self._answer(recorded)
         if batch:
             self._move(conn, batch[-1].position)
-            telemetry.REACTOR_LAG.labels(self.reactor.name).set(max(self._log.head() - self.position, 0))
         return bool(batch)
 
     def _answer(self, recorded: Recorded) -> None:

@@ -13,6 +13,8 @@ from psycopg import Connection
 from psycopg.rows import dict_row
 from psycopg_pool import PoolTimeout
 
+from ledger import telemetry
+
 WAIT_SECONDS_MAX = 10.0
 """How long a caller waits for a connection while PostgreSQL gives connections and all of the pool are in use."""
 
@@ -44,6 +46,7 @@ class RoleDatastore(PostgresDatastore):
             min_size=pool_size,
             max_size=pool_size + max_overflow,
             open=False,
+            name=schema,
             configure=self._configured(),
             check=ConnectionPool.check_connection,
             timeout=WAIT_SECONDS_MAX,
@@ -72,12 +75,17 @@ class _Pool(ConnectionPool[Connection[Any]]):
 
     def __init__(self, conninfo: str, **options: Any) -> None:
         super().__init__(conninfo, **options)
+        self._waited = telemetry.POOL_WAIT.labels(self.name)
         self._asking = Lock()
         self._asked_at = 0.0
         self._refusal: psycopg.OperationalError | None = None
 
     def getconn(self, timeout: float | None = None) -> Connection[Any]:
         """A connection. Raises psycopg.OperationalError: why PostgreSQL gives none, or PoolTimeout."""
+        with self._waited.time():
+            return self._getconn(timeout)
+
+    def _getconn(self, timeout: float | None) -> Connection[Any]:
         deadline = time.monotonic() + (self.timeout if timeout is None else timeout)
         if self._refusal is not None and not self.get_stats()["pool_size"]:
             self._ask()

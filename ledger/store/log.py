@@ -27,7 +27,7 @@ from ledger.store.datastore import RoleDatastore
 from ledger.store.mapper import Draft, LedgerMapper, SealedEvent, SealedNotification, open_field, seal_field
 from ledger.store.recorder import LedgerRecorder
 from ledger.store.sequencer import Sequencer
-from ledger.store.vault import NewKey, Subject, SubjectKey, Vault, seal, submission_subject, unseal
+from ledger.store.vault import IN_MEMORY, NewKey, Subject, SubjectKey, Vault, seal, submission_subject, unseal
 
 LOGS: Final = ("ledger", "access")
 
@@ -188,6 +188,7 @@ class Log(Application[str]):
                     if key is None:
                         return None
                     keys[subject] = key
+        IN_MEMORY.inc(len(keys))
         return self._seal(append, keys, [])
 
     def _seal(self, append: Append, keys: dict[Subject, SubjectKey], new_keys: Sequence[NewKey]) -> SealedAppend:
@@ -248,6 +249,7 @@ class Log(Application[str]):
         keys = {new.subject: new.key for new in made}
         existing = [subject for subject in subjects if subject not in keys]
         missing = [s for s in existing if (key := self.vault.cached(s)) is None or keys.setdefault(s, key) is None]
+        IN_MEMORY.inc(len(existing) - len(missing))
         if missing:
             with self.connection() as conn:
                 keys.update(self.vault.load(conn, missing))

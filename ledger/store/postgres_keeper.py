@@ -15,6 +15,7 @@ from contextlib import contextmanager
 
 import structlog
 
+from ledger import telemetry
 from ledger.errors import LedgerError
 from ledger.store.embedded import EmbeddedServer
 
@@ -63,6 +64,7 @@ def _keep(server: EmbeddedServer, ending: threading.Event) -> None:
         pause = min(max(2 * pause, PAUSE_SECONDS[0]), PAUSE_SECONDS[1])
         try:
             _start(server)
+            telemetry.EMBEDDED_RESTARTS.inc()
         except LedgerError as e:
             _log.error("PostgreSQL cannot be started", what=e.what, remedy=e.remedy, again_in_seconds=pause)
         except Exception:  # a defect of ours must not leave the service without its server for ever

@@ -102,6 +102,7 @@ class Sequencer:
         self._seconds = telemetry.APPEND_SECONDS.labels(log)
         self._appends = telemetry.GROUP_APPENDS.labels(log)
         self._events = telemetry.APPENDED_EVENTS.labels(log)
+        telemetry.STOPPED_WRITERS.labels(log)
 
     def submit(self, append: SealedAppend) -> Future[Receipt]:
         """Hand over an append; the future raises what commit_group left it out for, StoreUnavailable, OutcomeUnknown.
@@ -129,6 +130,7 @@ class Sequencer:
         if self._stopped is None:
             _log.error("writing stops", log=self.log, error=why.code)
             self._stopped = why
+            telemetry.STOPPED_WRITERS.labels(self.log).inc()
 
     @property
     def stopped(self) -> IntegrityBroken | None:
@@ -175,6 +177,8 @@ class Sequencer:
                     self._serve(group)
         finally:
             with self._starting:
+                if not self._closed:
+                    telemetry.STOPPED_WRITERS.labels(self.log).inc()  # by a defect: nobody asked it to end
                 self._closed = True
                 left = []
                 while not self._queue.empty():

@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
 from psycopg.rows import tuple_row
 
+from ledger import telemetry
 from ledger.errors import LogBroken, Misconfigured
 from ledger.store.canonical import text_field
 
@@ -44,6 +45,10 @@ LEDGER: Subject = ("ledger", "ledger")
 def submission_subject(submission: str) -> Subject:
     """The subject of what is kept of one submission for some days: its spool, answers, values of unknown records."""
     return submission, "submission"
+
+
+IN_MEMORY = telemetry.VAULT_KEYS.labels("memory")
+_IN_VAULT = telemetry.VAULT_KEYS.labels("vault")
 
 
 class MasterKey(NamedTuple):
@@ -147,7 +152,9 @@ class Vault:
                 missing.append(subject)
             else:
                 found[subject] = key
+        IN_MEMORY.inc(len(found))
         if missing:
+            _IN_VAULT.inc(len(missing))
             found.update(self._select_subjects(conn, missing))
             made = [self.make(subject) for subject in missing if subject not in found]
             if made:
@@ -188,7 +195,9 @@ class Vault:
             keys[key_id] = key
             if key is None:
                 missing.append(uuid.UUID(bytes=key_id))
+        IN_MEMORY.inc(len(keys) - len(missing))
         if missing:
+            _IN_VAULT.inc(len(missing))
             for _, key in self._select(conn, "key_id = any(%s)", missing):
                 keys[key.key_id] = key
         return keys

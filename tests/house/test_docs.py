@@ -74,16 +74,16 @@ def test_every_error_is_documented_with_its_status() -> None:
 
 
 def test_every_metric_is_documented_with_its_labels() -> None:
-    from prometheus_client.metrics import MetricWrapperBase
-
     from ledger import telemetry
 
     rows = {line.split("`")[1]: line for line in reference("metrics").splitlines() if line.startswith("| `")}
-    metrics = {_full_name(m): m for m in vars(telemetry).values() if isinstance(m, MetricWrapperBase)}
+    metrics = {metric.name: metric for metric in telemetry.declared()}
     compare(set(metrics), set(rows), "metrics")
     for name, metric in metrics.items():
-        labels = CODE.findall(rows[name].split("|")[3])
-        assert labels == list(metric._labelnames), f"{name} has the labels {metric._labelnames}"
+        _, _, kind, labels, says, _ = rows[name].split("|")
+        assert kind.strip() == metric.kind, f"{name} is a {metric.kind}"
+        assert CODE.findall(labels) == list(metric.labels), f"{name} has the labels {metric.labels}"
+        assert says.strip().replace("`", "") + "." == metric.documentation, f"{name} says: {metric.documentation}"
 
 
 def test_every_setting_is_documented() -> None:
@@ -191,11 +191,6 @@ def test_every_page_is_reached_from_the_list_of_pages() -> None:
 
 
 # -- what there is
-
-
-def _full_name(metric: object) -> str:
-    name, kind = metric._name, metric._type  # type: ignore[attr-defined]
-    return f"{name}_total" if kind == "counter" else name
 
 
 def _commands() -> dict[str, list[str]]:

@@ -25,6 +25,11 @@ UNITS = (
     "_appends",
     "_rows",
     "_records",
+    "_bytes",
+    "_files",
+    "_findings",
+    "_info",
+    "_writers",
 )
 SECRET = "Marisol"
 
@@ -47,11 +52,16 @@ def read(stream: io.StringIO) -> list[dict[str, object]]:
 
 
 def test_every_metric_has_a_sentence_and_a_unit() -> None:
-    for metric in telemetry.REGISTRY.collect():
-        name = metric.name + ("_total" if metric.type == "counter" else "")
-        assert name.endswith(UNITS), name
-        assert metric.documentation.endswith("."), name
-        assert len(metric.documentation.split()) > 4, name
+    for metric in telemetry.declared():
+        assert metric.name.endswith(UNITS), metric.name
+        assert metric.documentation.endswith("."), metric.name
+        assert len(metric.documentation.split()) > 4, metric.name
+
+
+def test_no_label_could_hold_more_than_a_code_a_state_or_a_name_of_ours() -> None:
+    known = {"route", "method", "status", "problem", "result", "view", "role", "log", "projection", "reactor", "found"}
+    known |= {"pool", "state", "rule", "outcome", "level", "version", "python"}
+    assert {label for metric in telemetry.declared() for label in metric.labels} <= known
 
 
 def test_every_metric_is_written_somewhere() -> None:

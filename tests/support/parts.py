@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FETCHED = ROOT / ".parts"
 NPM_FILES = Path(__file__).resolve().parent / "npm"
 NO_CLUSTER = Path("/etc/postgresql-common/createcluster.d/sojourn.conf")
+NO_SERVICE = Path("/etc/systemd/system/prometheus.service")
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,12 @@ def _oldest_server() -> Path | None:
     return min(fitting)[1] if fitting else None
 
 
+def _prometheus() -> Path | None:
+    """The server; promtool is beside it."""
+    found = shutil.which("prometheus")
+    return Path(found) if found and Path(found).with_name("promtool").exists() else None
+
+
 def _message_db() -> Path | None:
     folder = FETCHED / "node_modules" / "@eventide" / "message-db" / "database"
     return folder if (folder / "install.sh").exists() else None
@@ -71,6 +78,7 @@ PARTS: dict[str, Part] = {
         Part("psql", "psql", _program("psql"), apt=("postgresql-client",)),
         Part("make", "make", _program("make"), apt=("make",)),
         Part("git", "git", _program("git"), apt=("git",)),
+        Part("prometheus", "Prometheus with promtool", _prometheus, apt=("prometheus",)),
         Part("npm", "npm", _program("npm"), apt=("npm",)),
         Part("message-db", "message-db's SQL, a peer in the benchmarks", _message_db, npm=True),
         Part("chromium", "Chromium, which photographs pages", _program("chromium"), apt=("chromium",), for_tests=False),
@@ -114,12 +122,16 @@ def main(names: list[str]) -> int:
 
 
 def _install_packages(packages: list[str]) -> None:
-    """By apt. A server package must not make and start a cluster of its own: nobody asked for one."""
+    """By apt. A server package must not make a cluster or start a service of its own: nobody asked for one."""
     install = f"apt-get install -y --no-install-recommends {' '.join(packages)}"
     lines = f"apt-get -q update && DEBIAN_FRONTEND=noninteractive {install}"
     if "postgresql" in packages:
         setting = "create_main_cluster = false"
         lines = f"mkdir -p {NO_CLUSTER.parent} && echo '{setting}' > {NO_CLUSTER} && {lines}"
+    if "prometheus" in packages and not NO_SERVICE.exists():
+        # Masked, it is started neither now nor at the next boot, on every address of this machine. Whoever wants it as
+        # a service says: systemctl unmask prometheus.
+        lines = f"mkdir -p {NO_SERVICE.parent} && ln -sfn /dev/null {NO_SERVICE} && {lines}"
     as_root = _as_root()
     if as_root is None or not shutil.which("apt-get"):
         print(f"Missing packages. On Debian, as root, run:\n  {lines}", file=sys.stderr)

@@ -1,0 +1,177 @@
+"""What the database is asked for one answer of ``/metrics``: heads, lags, and how each state's files stand.
+
+Invariant: what cannot be known is not told, or told as not-a-number; an old figure would look like a healthy one.
+Counts, codes and times only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import platform
+import shutil
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from importlib.metadata import version
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import psycopg
+from prometheus_client.core import Metric
+from psycopg import AsyncConnection
+from psycopg_pool import PoolTimeout
+
+from api.reading import ask
+from api.services import Services
+from ledger import telemetry
+from ledger.errors import LedgerError
+from ledger.jurisdiction import Profile
+from ledger.reactors import REACTORS
+from ledger.telemetry import Asked
+from projections import submissions_watch
+from projections.submissions_watch import Files
+
+TIMEOUT_S: Final = 5.0
+_AWAY: Final = (psycopg.Error, PoolTimeout, TimeoutError)
+
+Lags = Mapping[str, Mapping[str, int]]
+"""Read model to its position, its log's head, and its lag_events; without those that are not known."""
+
+Found = dict[Asked, dict[tuple[str, ...], float]]
+
+
+async def ask_all(services: Services, lags: Lags, logs: Mapping[str, str]) -> list[Metric]:
+    """Every metric that is asked. lags: as they are now. logs: read model to the log that it follows."""
+    found: Found = {telemetry.BUILD: {(version("sojourn"), platform.python_version()): 1.0}}
+    _tell_disk(found, services)
+    _tell_lags(found, lags, logs)
+    found[telemetry.PROJECTION_LAG_AGE] = await _ages(services, lags, logs)
+    if lags:
+        # Else the database is away, and whoever asks for the metrics has waited long enough.
+        found[telemetry.REACTOR_LAG] = await _reactors(services, lags, logs)
+        _tell_files(found, *await _files(services))
+    return [metric.of(samples) for metric, samples in found.items()]
+
+
+def due(profile: Profile, now: datetime) -> float:
+    """When the state's nightly file was last awaited, Unix time: its hour, on its own clock. now: aware."""
+    here = now.astimezone(ZoneInfo(profile.time_zone))
+    at = here.replace(hour=profile.expected_hour, minute=0, second=0, microsecond=0, fold=0)
+    return (at if at <= here else at - timedelta(days=1)).timestamp()
+
+
+def instant(submission_date: str, profile: Profile) -> float:
+    """A Submission Date (ISO 8601, on the state's own clock) as Unix time."""
+    return datetime.fromisoformat(submission_date).replace(tzinfo=ZoneInfo(profile.time_zone)).timestamp()
+
+
+def _tell_disk(found: Found, services: Services) -> None:
+    if services.spools is not None:
+        disk = shutil.disk_usage(services.spools.folder)
+        found[telemetry.DISK_FREE], found[telemetry.DISK_SIZE] = {(): disk.free}, {(): disk.total}
+
+
+def _tell_lags(found: Found, lags: Lags, logs: Mapping[str, str]) -> None:
+    known = {name: lags.get(name, _UNKNOWN) for name in logs}
+    found[telemetry.PROJECTION_POSITION] = {(name,): numbers["position"] for name, numbers in known.items()}
+    found[telemetry.PROJECTION_LAG] = {(name,): numbers["lag_events"] for name, numbers in known.items()}
+    found[telemetry.LEDGER_HEAD] = {(logs[name],): numbers["head"] for name, numbers in known.items()}
+
+
+async def _ages(services: Services, lags: Lags, logs: Mapping[str, str]) -> dict[tuple[str, ...], float]:
+    ages = {(name,): 0.0 if name in lags else math.nan for name in logs}
+    now = services.clock()
+    for name, numbers in lags.items():
+        if numbers["lag_events"] == 0:
+            continue
+        try:
+            async with asyncio.timeout(TIMEOUT_S), services.feed.connection() as connection:
+                cursor = await connection.execute(
+                    f"select recorded_at from {logs[name]}.events where position = %s".encode(),
+                    (numbers["position"] + 1,),
+                )
+                row = await cursor.fetchone()
+        except _AWAY:
+            row = None
+        ages[(name,)] = math.nan if row is None else max((now - row[0]).total_seconds(), 0.0)
+    return ages
+
+
+async def _reactors(services: Services, lags: Lags, logs: Mapping[str, str]) -> dict[tuple[str, ...], float]:
+    """Lags of the reactors, which all follow the ledger."""
+    if not REACTORS:
+        return {}
+    head = max((numbers["head"] for name, numbers in lags.items() if logs[name] == "ledger"), default=math.nan)
+    positions: dict[str, float] = {}
+    try:
+        async with asyncio.timeout(TIMEOUT_S), services.feed.connection() as connection:
+            cursor = await connection.execute("select application_name, notification_id from tracking.positions")
+            positions = dict(await cursor.fetchall())
+    except _AWAY:
+        head = math.nan
+    return {(one.name,): max(head - positions.get(one.tracked_as, 0), 0.0) for one in REACTORS}
+
+
+async def _files(services: Services) -> tuple[dict[str, Files], dict[str, Profile], datetime]:
+    """How the states' files stand, and the profiles of those states that are known; empty where that is not known."""
+
+    async def question(connection: AsyncConnection[Any]) -> dict[str, Files]:
+        return await submissions_watch.files(connection)
+
+    now = services.clock()
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            states = await ask(services.reads, question)
+            return states, await asyncio.to_thread(_profiles, services, list(states)), now
+    except (*_AWAY, LedgerError):
+        return {}, {}, now
+
+
+def _profiles(services: Services, states: list[str]) -> dict[str, Profile]:
+    """Raises StoreUnavailable."""
+    return {state: services.ledger.profile(state) for state in states}
+
+
+def _tell_files(found: Found, states: Mapping[str, Files], profiles: Mapping[str, Profile], now: datetime) -> None:
+    t = telemetry
+    for metric in _OF_FILES:
+        found[metric] = {}
+    for state, of in states.items():
+        found[t.SUBMISSIONS_RECEIVED][(state,)] = of.received
+        found[t.SUBMISSIONS_COMPLETED][(state,)] = of.completed
+        for outcome in _OUTCOMES:
+            found[t.SUBMISSION_ROWS][state, outcome] = getattr(of, outcome)
+        for rule, dates in of.refused_whole.items():
+            found[t.SUBMISSIONS_REFUSED][state, rule] = dates
+        if of.running is not None:
+            found[t.RUNNING_ROWS_DONE][(state,)], found[t.RUNNING_ROWS][(state,)] = of.running
+        if of.latest_date is not None:
+            found[t.LAST_DATE][(state,)] = instant(of.latest_date, profiles[state])
+        found[t.DUE][(state,)] = due(profiles[state], now)
+        if (last := of.last) is None:
+            continue
+        found[t.LAST_COMPLETED][(state,)] = last.completed_at.timestamp()
+        found[t.LAST_DURATION][(state,)] = (last.completed_at - last.received_at).total_seconds()
+        for outcome in _OUTCOMES:
+            found[t.LAST_ROWS][state, outcome] = getattr(last, outcome)
+        for rule, levels in last.findings.items():
+            for level, number in levels.items():
+                found[t.LAST_FINDINGS][state, rule, level] = number
+
+
+_UNKNOWN: Final[Mapping[str, float]] = {"position": math.nan, "head": math.nan, "lag_events": math.nan}
+_OUTCOMES: Final = ("accepted", "unchanged", "refused")
+_OF_FILES: Final = (
+    telemetry.SUBMISSIONS_RECEIVED,
+    telemetry.SUBMISSIONS_COMPLETED,
+    telemetry.SUBMISSIONS_REFUSED,
+    telemetry.SUBMISSION_ROWS,
+    telemetry.LAST_COMPLETED,
+    telemetry.LAST_DURATION,
+    telemetry.LAST_ROWS,
+    telemetry.LAST_FINDINGS,
+    telemetry.LAST_DATE,
+    telemetry.DUE,
+    telemetry.RUNNING_ROWS,
+    telemetry.RUNNING_ROWS_DONE,
+)

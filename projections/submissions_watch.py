@@ -1,0 +1,88 @@
+"""What operators ask of the read model ``submissions``: how each state's files stand, in counts, codes and times.
+
+Invariant: one row for each state, or for each state and rule, whatever its files were; no id of a file, and nothing of
+a child.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final, LiteralString
+
+import msgspec
+import psycopg
+from psycopg.rows import tuple_row
+
+
+class LastFile(msgspec.Struct, frozen=True, kw_only=True):
+    """The file of a state that was completed last. findings: rule to level to how many."""
+
+    received_at: datetime
+    completed_at: datetime
+    accepted: int
+    unchanged: int
+    refused: int
+    findings: dict[str, dict[str, int]]
+
+
+class Files(msgspec.Struct, kw_only=True):
+    """The files of one state. received, completed: how many. accepted, unchanged, refused: rows of all of them.
+
+    latest_date: greatest Submission Date among the received, ISO 8601 without zone, None where none was received.
+    running: (rows done, rows in all) of the newest one while it is applied; one that a newer overtook is none.
+    refused_whole: rule to dates that have no other file yet.
+    """
+
+    received: int
+    completed: int
+    accepted: int
+    unchanged: int
+    refused: int
+    latest_date: str | None
+    last: LastFile | None = None
+    running: tuple[int, int] | None = None
+    refused_whole: dict[str, int] = {}
+
+
+_TOTALS: Final[LiteralString] = (
+    "select state, count(received_at), count(completed_at), sum(accepted), sum(unchanged), sum(refused),"
+    " max(submission_date) filter (where received_at is not null) from submissions.submissions group by state"
+)
+_LAST: Final[LiteralString] = (
+    "select distinct on (state) state, received_at, completed_at, accepted, unchanged, refused, findings"
+    " from submissions.submissions where completed_at is not null order by state, completed_at desc"
+)
+_NEWEST: Final[LiteralString] = (
+    "select distinct on (state) state, status, rows_done, rows"
+    " from submissions.submissions where received_at is not null order by state, received_at desc"
+)
+_REFUSED: Final[LiteralString] = (
+    "select state, rule, count(*) from submissions.submissions where status = 'refused' group by state, rule"
+)
+
+
+async def files(conn: psycopg.AsyncConnection[Any]) -> dict[str, Files]:
+    """State to how its files stand, for every state that ever sent one. conn: in autocommit. Raises psycopg.Error."""
+    found: dict[str, Files] = {}
+    # Each on its own: one that fits no longer with the one before it is right at the next look.
+    async with conn.cursor(row_factory=tuple_row) as cursor:
+        for state, *totals, latest in await (await cursor.execute(_TOTALS)).fetchall():
+            received, completed, accepted, unchanged, refused = map(int, totals)
+            found[state] = Files(
+                received=received,
+                completed=completed,
+                accepted=accepted,
+                unchanged=unchanged,
+                refused=refused,
+                latest_date=latest,
+            )
+        for state, *last in await (await cursor.execute(_LAST)).fetchall():
+            if state in found:
+                found[state].last = LastFile(**dict(zip(LastFile.__struct_fields__, last, strict=True)))
+        for state, status, done, rows in await (await cursor.execute(_NEWEST)).fetchall():
+            if state in found and status == "applying":
+                found[state].running = (done, rows)
+        for state, rule, dates in await (await cursor.execute(_REFUSED)).fetchall():
+            if state in found:
+                found[state].refused_whole[rule] = dates
+    return found
