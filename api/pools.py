@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from psycopg import AsyncConnection
@@ -16,5 +17,8 @@ class TimedPool(AsyncConnectionPool[AsyncConnection[Any]]):
     """As its base. A wait that ends without a connection is counted too."""
 
     async def getconn(self, timeout: float | None = None) -> AsyncConnection[Any]:  # noqa: ASYNC109 - as its base
-        with _WAITED.time():
+        began = time.perf_counter()
+        try:
             return await super().getconn(timeout)
+        finally:
+            _WAITED.observe(time.perf_counter() - began)

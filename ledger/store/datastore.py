@@ -82,8 +82,11 @@ class _Pool(ConnectionPool[Connection[Any]]):
 
     def getconn(self, timeout: float | None = None) -> Connection[Any]:
         """A connection. Raises psycopg.OperationalError: why PostgreSQL gives none, or PoolTimeout."""
-        with self._waited.time():
+        began = time.perf_counter()
+        try:
             return self._getconn(timeout)
+        finally:
+            self._waited.observe(time.perf_counter() - began)
 
     def _getconn(self, timeout: float | None) -> Connection[Any]:
         deadline = time.monotonic() + (self.timeout if timeout is None else timeout)

@@ -167,6 +167,8 @@ def test_the_requests_of_all_workers_are_counted_together(watched: Watched) -> N
     assert watched.value("sum(disclosures_total)") == ASKED_TIMES
     assert watched.value("http_replays_total") == 1
     assert watched.value("disclosure_failures_total") == 0
+    assert {"api", "ledger", "access"} <= watched.by("pool", "database_pool_wait_seconds_count > 0").keys()
+    assert watched.by("found", "vault_keys_total > 0").keys() == {"memory", "vault"}
 
 
 def test_files_are_told_whoever_took_them(watched: Watched) -> None:

@@ -51,12 +51,11 @@ def test_every_alert_fires_and_keeps_still_as_its_test_says(promtool: Path) -> N
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("instead", ["vector(0) > 1", "vector(1)"], ids=["never", "always"])
-def test_alerts_that_never_or_always_fire_fail_their_tests(promtool: Path, tmp_path: Path, instead: str) -> None:
+def test_alerts_that_never_fire_fail_their_tests(promtool: Path, tmp_path: Path) -> None:
     text = yaml.safe_load(RULES.read_text())
     for group in text["groups"]:
         for rule in group["rules"]:
-            rule["expr"] = instead
+            rule["expr"] = "vector(0) > 1"
     (tmp_path / RULES.name).write_text(yaml.safe_dump(text))
     shutil.copy(RULES_TEST, tmp_path)
     done = run(promtool, "test", "rules", RULES_TEST.name, folder=tmp_path)
