@@ -225,7 +225,7 @@ RUNNING_ROWS_DONE = Asked(
 )
 CHUNK_DURATION = Histogram(
     "intake_chunk_duration_seconds",
-    "Seconds to decide one chunk of a file and make it durable, in the service's own processes.",
+    "Seconds from one durable chunk of a file to the next, in the service's own processes.",
     buckets=_SLOW,
     registry=REGISTRY,
 )
