@@ -1,20 +1,25 @@
-"""The projectors of one process: a thread for each read model, that rebuilds what is outdated and then follows.
+"""Read models of one process, each on a thread of its own: followed, brought to the head, or made again.
 
-The one invariant: a read model that stops does not stop another, and that it stopped is shown, never swallowed.
+The one invariant: a read model that stops does not stop another, and that it stopped is shown, never swallowed. Those
+of one log read it together: what one has opened, the others need not open again.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import TypeVar
 
 import structlog
 
 from ledger.store.database import Database
 from projections.projection import Projection
-from projections.rebuild import Rebuild
+from projections.reading import Reader, SharedReading
+from projections.rebuild import Progress, Rebuild, Rebuilt
 from projections.runner import BatchRunner, Readable
 
+T = TypeVar("T")
 _log = structlog.get_logger()
 
 
@@ -24,7 +29,8 @@ class Projectors:
     def __init__(self, projections: Sequence[Projection], database: Database, logs: Mapping[str, Readable]) -> None:
         """logs: ``ledger`` and ``access``."""
         self._stop = threading.Event()
-        self._projectors = [_Projector(p, database, logs[p.log], self._stop) for p in projections]
+        shared = _shared(projections, logs)
+        self._projectors = [_Projector(p, database, shared[p.log].reader(), self._stop) for p in projections]
 
     def start(self) -> None:
         """Make tables that are missing, then follow. Raises StoreUnavailable, Misconfigured."""
@@ -50,10 +56,11 @@ class Projectors:
 
 
 class _Projector(threading.Thread):
-    def __init__(self, projection: Projection, database: Database, log: Readable, stop: threading.Event) -> None:
+    def __init__(self, projection: Projection, database: Database, log: Reader, stop: threading.Event) -> None:
         super().__init__(name=f"projector {projection.name}", daemon=True)
         self.runner = BatchRunner(projection, database, log)
         self.failure: BaseException | None = None
+        self._log = log
         self._rebuild = Rebuild(projection, database, log, stop=stop)
         self._stop_asked = stop
         self._rebuilding = False
@@ -74,6 +81,8 @@ class _Projector(threading.Thread):
             if not self._stop_asked.is_set():
                 self.failure = error
                 _log.error("projector ended", projection=self.runner.projection.name, exc_info=error)
+        finally:
+            self._log.close()
 
 
 def bring_to_head(
@@ -83,6 +92,64 @@ def bring_to_head(
 
     Raises ProjectionBehind after the timeout, StoreUnavailable, and what a fold raises.
     """
-    for projection in projections:
-        Rebuild(projection, database, logs[projection.log]).run_if_outdated()
-        BatchRunner(projection, database, logs[projection.log]).catch_up(timeout_s=timeout_s)
+
+    def bring(projection: Projection, log: Readable, stop: threading.Event) -> None:
+        Rebuild(projection, database, log, stop=stop).run_if_outdated()
+        BatchRunner(projection, database, log).catch_up(timeout_s=timeout_s, stop=stop)
+
+    _each(projections, logs, bring)
+
+
+def rebuild_all(
+    projections: Sequence[Projection],
+    database: Database,
+    logs: Mapping[str, Readable],
+    *,
+    progress: Progress | None = None,
+) -> dict[str, Rebuilt]:
+    """Make read models again from position 1, side by side; what became of each by its name.
+
+    progress: called with the positions of all, added up, and their heads. Raises the first of what ``Rebuild.run``
+    raises, once all have ended.
+    """
+    told: dict[str, tuple[int, int]] = {p.name: (0, logs[p.log].head()) for p in projections}
+
+    def rebuild(projection: Projection, log: Readable, stop: threading.Event) -> Rebuilt:
+        def tell(position: int, head: int) -> None:
+            told[projection.name] = (position, head)
+            if progress is not None:
+                progress(sum(at for at, _ in told.values()), sum(head for _, head in told.values()))
+
+        return Rebuild(projection, database, log, progress=tell, stop=stop).run()
+
+    return dict(zip([p.name for p in projections], _each(projections, logs, rebuild), strict=True))
+
+
+def _shared(projections: Sequence[Projection], logs: Mapping[str, Readable]) -> dict[str, SharedReading]:
+    return {name: SharedReading(logs[name]) for name in {p.log for p in projections}}
+
+
+def _each(
+    projections: Sequence[Projection],
+    logs: Mapping[str, Readable],
+    work: Callable[[Projection, Readable, threading.Event], T],
+) -> list[T]:
+    """Work on each, side by side, on a shared reading of its log. Raises the first error, once all have ended."""
+    shared, stop = _shared(projections, logs), threading.Event()
+
+    def run(projection: Projection, log: Reader) -> T:
+        try:
+            return work(projection, log, stop)
+        finally:
+            log.close()
+
+    # All are readers before the first begins: nothing that a later one needs is let go.
+    readers = [shared[p.log].reader() for p in projections]
+    with ThreadPoolExecutor(max(1, len(projections)), thread_name_prefix="projecting") as pool:
+        try:
+            running = [pool.submit(run, p, log) for p, log in zip(projections, readers, strict=True)]
+            wait(running)
+        except BaseException:
+            stop.set()  # each ends after the batch at hand
+            raise
+    return [one.result() for one in running]

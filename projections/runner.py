@@ -212,23 +212,23 @@ class BatchRunner:
         with connected(self._database, self.projection.name) as conn, translated():
             self._tables.create(conn)
 
-    def catch_up(self, *, timeout_s: float | None = None) -> int:
+    def catch_up(self, *, timeout_s: float | None = None, stop: threading.Event | None = None) -> int:
         """As ``run_to`` the log's head as it is now."""
-        return self.run_to(self._log.head(), timeout_s=timeout_s)
+        return self.run_to(self._log.head(), timeout_s=timeout_s, stop=stop)
 
-    def run_to(self, position: int, *, timeout_s: float | None = None) -> int:
+    def run_to(self, position: int, *, timeout_s: float | None = None, stop: threading.Event | None = None) -> int:
         """Return when the read model reflects a position: do it, or see another projector do it.
 
-        Returns the position reached. Raises ProjectionBehind after the timeout, StoreUnavailable, Misconfigured, and
-        whatever the fold raises.
+        stop: set where it shall end before. Returns the position reached. Raises ProjectionBehind after the timeout,
+        StoreUnavailable, Misconfigured, and whatever the fold raises.
         """
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         with connected(self._database, self.projection.name) as conn, translated():
             self._tables.create(conn)
             conn.execute(sql.SQL("listen {}").format(sql.Identifier(PROJECTED)))
-            while (so_far := reached(conn, self.projection.name)) < position:
+            while (so_far := reached(conn, self.projection.name)) < position and not _is_set(stop):
                 if try_lock(conn, self.projection.name):
-                    return self._run(conn, position)
+                    return self._run(conn, position, stop)
                 if deadline is not None and time.monotonic() > deadline:
                     raise ProjectionBehind(
                         f"Read model {self.projection.name} has reached position {so_far} of {position}.",
@@ -280,12 +280,12 @@ class BatchRunner:
                 if not self._step(conn):
                     interruption.wait_for_news(conn)
 
-    def _run(self, conn: psycopg.Connection[Any], position: int) -> int:
+    def _run(self, conn: psycopg.Connection[Any], position: int, stop: threading.Event | None) -> int:
         self._tables.resume(conn)
         self.state = "live"
-        while self._tables.position < position and self._step(conn):
+        while self._tables.position < position and not _is_set(stop) and self._step(conn):
             pass
-        if self._tables.position < position:
+        if self._tables.position < position and not _is_set(stop):
             raise ProjectionBehind(
                 f"The log ends at position {self._tables.position}, before {position}.", remedy="Ask for one it has."
             )
@@ -320,3 +320,7 @@ class BatchRunner:
         with suppress(psycopg.Error):
             self._tables.note_failure(conn, f"{type(error).__qualname__} in positions {first} to {last}")
         _log.error("projector stopped", projection=self.projection.name, first=first, last=last, exc_info=error)
+
+
+def _is_set(stop: threading.Event | None) -> bool:
+    return stop is not None and stop.is_set()

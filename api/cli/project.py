@@ -70,7 +70,7 @@ def rebuild(
     from projections import PROJECTIONS
     from projections.projection import digest
     from projections.projection import status as look
-    from projections.rebuild import Rebuild
+    from projections.projectors import rebuild_all
 
     known = {p.name: p for p in PROJECTIONS}
     wanted = list(known) if every else list(names or ())
@@ -82,12 +82,13 @@ def rebuild(
     with opened() as store, store.logs() as logs, store.database.connect(Role.PROJECTOR) as conn:
         heads = {name: log.head() for name, log in logs.items()}
         there = {found.name for found in look(conn, PROJECTIONS, heads) if found.stored_version is not None}
-        for name in wanted:
-            before = digest(conn, known[name]) if name in there else None
-            with progress(name) as bar:
-                rebuilt = Rebuild(known[name], store.database, logs[known[name].log], progress=bar).run()
+        digests = {name: digest(conn, known[name]) for name in wanted if name in there}
+        with progress(", ".join(wanted)) as bar:
+            done = rebuild_all([known[name] for name in wanted], store.database, logs, progress=bar)
+        for name, rebuilt in done.items():
             took = f"{rebuilt.events:,} events in {rebuilt.seconds:.1f} s"
             say(f"{name}: rebuilt to position {rebuilt.position:,}, {took}")
+            before = digests.get(name)
             if before is not None:
                 say(f"  digest before, at position {before.position:,}: {before.sha256}")
             after = digest(conn, known[name])
