@@ -5,22 +5,21 @@ Whoever is killed, a fresh process begins the same work again, with the same ide
 
 from __future__ import annotations
 
-import os
-import signal
-import time
 from pathlib import Path
 from random import Random
 
-import psycopg
 import pytest
 from _pytest.mark import ParameterSet
 
 from ledger.store import faults
 from ledger.store.embedded import EmbeddedServer
-from ledger.store.postgres_process import processes_of
 from support.crash_scenarios import SCENARIOS, Requests, Scenario
+from support.killed_servers import kill_server, revive_server
+from support.nights_sent import PIPELINE_POINTS
 from support.service_processes import ServiceProcess
 
+POINTS = tuple(point for point in faults.POINTS if point in SCENARIOS)
+"""The others are those of a night's files: ``test_pipeline_kills``."""
 HITS_MIN = 5
 HITS_LONG = 25
 VICTIMS = ("postmaster", "backends")
@@ -30,10 +29,10 @@ Hits = dict[tuple[str, str], int]
 
 
 def test_every_named_point_has_a_scenario() -> None:
-    assert set(SCENARIOS) == set(faults.POINTS)
+    assert set(SCENARIOS) | set(PIPELINE_POINTS) == set(faults.POINTS)
 
 
-@pytest.mark.parametrize("point", faults.POINTS)
+@pytest.mark.parametrize("point", POINTS)
 @pytest.mark.parametrize("kills", [HITS_MIN, pytest.param(HITS_LONG, marks=pytest.mark.torture)])
 def test_killing_the_service_loses_and_doubles_nothing(
     point: str, kills: int, durable: dict[str, str], durable_server: EmbeddedServer, tmp_path: Path, hits: Hits
@@ -65,7 +64,7 @@ def _kills_of_the_server() -> list[ParameterSet]:
             passing,
             marks=() if passing == 1 and number == place % len(VICTIMS) else pytest.mark.torture,
         )
-        for place, point in enumerate(faults.POINTS)
+        for place, point in enumerate(POINTS)
         for number, victim in enumerate(VICTIMS)
         for passing in range(1, HITS_MIN + 1)
     ]
@@ -88,10 +87,10 @@ def test_killing_postgresql_loses_and_doubles_nothing(
         for word in process.said():
             scenario.heard(word)
         assert process.alive, f"the work was done before it passed {point}"
-        _kill(durable_server, victim)
+        kill_server(durable_server, victim)
         hits[point, victim] += 1
         process.go_on()
-        _revive(durable_server)
+        revive_server(durable_server)
         scenario.after_kill()
         for word in process.said():
             scenario.heard(word)
@@ -110,36 +109,3 @@ def _finish(scenario: Scenario) -> None:
             scenario.heard(word)
         assert not process.was_killed
     scenario.done()
-
-
-def _kill(server: EmbeddedServer, victim: str) -> None:
-    """postmaster: the server and all that belongs to it at once. backends: of the service; the server goes on."""
-    postmaster = server.pid()
-    assert postmaster is not None
-    if victim == "postmaster":
-        processes = [postmaster, *processes_of(server.pgdata)]
-    else:
-        with psycopg.connect(server.conninfo("postgres"), autocommit=True) as admin:
-            rows = admin.execute("select pid from pg_stat_activity where application_name like 'sojourn %'").fetchall()
-        processes = [pid for (pid,) in rows]
-    assert processes
-    for pid in processes:
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            continue  # went with the one before
-
-
-def _revive(server: EmbeddedServer) -> None:
-    """What systemd, or the next process that uses the embedded server, does."""
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            server.start()
-            with psycopg.connect(server.conninfo("postgres"), autocommit=True) as conn:
-                conn.execute("select")
-        except psycopg.OperationalError:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        else:
-            return
