@@ -42,6 +42,7 @@ from support.nights_sent import (
     completed,
     content_in,
     nights_of,
+    run_to_its_end,
     settings_below,
     spools_left,
     words_of,
@@ -113,7 +114,7 @@ def test_a_killed_submit_is_begun_again_until_it_is_as_if_it_had_not_been(
         while killed < kills:
             fault = next(plan)
             paths = [sent.path for sent in nights[-1]]
-            run = command_line(tmp_path, settings, fault=fault).run("submit", *paths, code=None)
+            run = run_to_its_end(command_line(tmp_path, settings, fault=fault), "submit", *paths)
             if run.returncode == KILLED:
                 killed += 1
                 hits[fault.partition(":")[0], "submit"] += 1
@@ -126,9 +127,8 @@ def test_a_killed_submit_is_begun_again_until_it_is_as_if_it_had_not_been(
                 nights.append(nights_of(tmp_path, children, len(nights)))
         assert list((tmp_path / "tmp").iterdir()), "this is where a run has its temporary files"
         response = tmp_path / "response.csv"
-        run = command_line(tmp_path, settings).run(
-            "submit", *(sent.path for sent in nights[-1]), "--response", response, "--json", code=None
-        )
+        paths = [sent.path for sent in nights[-1]]
+        run = run_to_its_end(command_line(tmp_path, settings), "submit", *paths, "--response", response, "--json")
         assert run.returncode in (0, 3), run.stderr
         assert [told["rows"] for told in json.loads(run.stdout)] == [sent.rows for sent in nights[-1]]
         with response.open(newline="", encoding="utf-8") as lines:

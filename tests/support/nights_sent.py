@@ -7,6 +7,7 @@ which are rewritten first.
 from __future__ import annotations
 
 import os
+import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
@@ -112,6 +113,16 @@ def command_line(folder: Path, settings: Mapping[str, str], **more: str) -> Comm
         (folder / name).mkdir(exist_ok=True)
     line.environment["TMPDIR"] = str(folder / "tmp")
     return line
+
+
+def run_to_its_end(line: CommandLine, *words: object) -> subprocess.CompletedProcess[str]:
+    """Run a command, with the time that 40,000 children and their read models take."""
+    with line.start(*words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        try:
+            out, err = process.communicate(timeout=1_800)
+        finally:
+            process.kill()
+    return subprocess.CompletedProcess([str(word) for word in words], process.returncode, out, err)
 
 
 # -- over HTTP
