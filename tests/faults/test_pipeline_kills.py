@@ -175,7 +175,7 @@ def test_a_killed_service_applies_what_it_took_and_its_sender_sends_once(
 def test_a_submit_whose_postgresql_is_stopped_ends_in_words_and_goes_on_when_it_is_back(
     durable_server: EmbeddedServer, durable: Settings, tmp_path: Path
 ) -> None:
-    [oregon, *_] = nights_of(tmp_path, 1_200, 0)
+    [*_, oregon] = nights_of(tmp_path, 1_200, 0)
     line = command_line(tmp_path, durable)
     running = line.start("submit", oregon.path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
@@ -210,7 +210,7 @@ def test_a_submit_whose_postgresql_is_stopped_ends_in_words_and_goes_on_when_it_
 def test_a_service_whose_postgresql_is_killed_goes_on_with_the_file_by_itself(
     point: str, durable_server: EmbeddedServer, durable: Settings, tmp_path: Path, hits: Hits
 ) -> None:
-    [oregon, *_] = nights_of(tmp_path, SMALL[1], 0)
+    [*_, oregon] = nights_of(tmp_path, SMALL[1], 0)
     settings = settings_below(tmp_path, durable)
     sender = Sender(settings)
     with ServiceProcess(serve_files, settings=settings, pause_at=point) as process:

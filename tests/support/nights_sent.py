@@ -26,9 +26,9 @@ from support.nightly_files import Form, rewritten
 from support.service_processes import ServiceProcess, open_store_of
 
 STATES: Mapping[str, Form] = {
-    "OR": Form(),
-    "CA": Form(encoding="utf-16"),
     "TX": Form("zip", shuffled=1),
+    "CA": Form(encoding="utf-16"),
+    "OR": Form(),
 }
 OTHERS = 100
 """Children of a state whose file is one chunk."""

@@ -244,3 +244,23 @@ def test_memory_holds_a_few_blocks_however_much_is_read(tmp_path: Path) -> None:
         while file.read(1000):
             pass
         assert len(file._opened) == spool._OPENED_MAX
+
+
+def test_one_without_a_name_is_written_and_read_and_leaves_nothing_whenever_its_process_ends(tmp_path: Path) -> None:
+    path = tmp_path / "a.spool"
+    content = content_of(5 * BLOCK_BYTES)
+    with SpoolWriter(path, KEY, nameless=True) as out:
+        out.write(content)
+        assert not path.exists(), "not while it is written either"
+    with out.reader() as file:
+        assert file.read() == content
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_without_a_name_that_is_abandoned_is_closed_and_removes_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "a.spool"
+    with suppress(RuntimeError), SpoolWriter(path, KEY, nameless=True) as out:
+        path.write_bytes(b"another's")
+        out.write(SECRET)
+        raise RuntimeError
+    assert path.read_bytes() == b"another's"
