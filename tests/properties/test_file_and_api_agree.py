@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ledger.events import Event
@@ -55,6 +55,7 @@ class Doors:
         return [
             (answer.letter, answer.outcome, {(f.rule, f.level, f.element) for f in answer.findings})
             for answer in answers
+            if answer.letter != "H"  # what is warned of the file as a whole, such as Windows-1252
         ]
 
     def by_put(self, student: StudentRows) -> list[Answer]:
@@ -121,6 +122,8 @@ def test_law_7_any_element_says_the_same_in_a_file_of_any_form_and_in_a_put(
     @sized(40)
     @given(nights(), st.sampled_from(FORMS))
     def law(sent: list[StudentRows], form: Form) -> None:
+        # Written in Windows-1252, such text is valid UTF-8 again: nobody could tell what it was.
+        assume(form.encoding != "cp1252" or "Ã" not in repr(sent))
         example = doors.world.next_example()
         for student in sent:
             filed, put = named(student, f"{example}F"), named(student, f"{example}P")

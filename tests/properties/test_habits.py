@@ -130,7 +130,8 @@ class System:
         answers: list[RowAnswer] = []
         chunk_rows = self.chance.choice([1, 7, 4_000])
         report = submit(self.world.ledgers[0], path, "nightly", answer=answers.append, late=late, chunk_rows=chunk_rows)
-        return report, answers
+        # The header has an answer where the file as a whole was warned of, as one in Windows-1252 is.
+        return report, [one for one in answers if one.letter != "H"]
 
     def send_renumbered(self, told: Sequence[Said]) -> None:
         """The same rows under other numbers: nothing but the submission's own events, nothing but a warning."""

@@ -1,7 +1,6 @@
 """Rows with any element of the layout, most of them right, some of them wrong in one value: as systems send them.
 
-Drawn from the layout itself, so that an element which comes later is sent too. No value is text that was read in a
-wrong encoding: only a file has an encoding, and only there is it mended.
+Drawn from the layout itself, so that an element which comes later is sent too.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from hypothesis import strategies as st
 from ledger.facts import Row, StudentRows
 from ledger.mde import CHILD_LETTERS, TABLES, Element
 
-_TEXTS: Final = ["Peña", "Reyes Ordóñez", "  O'Brien ", "Woodburn", "A" * 120, "7"]
+_TEXTS: Final = ["Peña", "PeÃ±a", "Reyes Ordóñez", "  O'Brien ", "Woodburn", "A" * 120, "7"]
 _BY_TYPE: Final = {
     "text": _TEXTS,
     "date": [
