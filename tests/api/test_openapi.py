@@ -94,6 +94,8 @@ def test_a_put_s_example_is_taken_as_it_stands(oregon: TestClient) -> None:
     assert {row["outcome"] for row in answer.json()["outcomes"]} == {"accepted"}
 
 
+# The service's connection pool draws from ``random`` in threads of its own, also while a request is being made up.
+@pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
 def test_nothing_that_is_sent_breaks_it(services: Services, projectors: Projectors, make_token) -> None:
     """Every operation, with data that fits its schema and data that does not: no 5xx, and only declared answers."""
     app = create_app(services)
