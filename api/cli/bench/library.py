@@ -25,6 +25,10 @@ from api.cli.bench.callers import TIMEOUT_S, together
 from api.cli.bench.facts import elements
 
 
+SAVE_MAX = 500
+"""Aggregates of one save: as fast as more, which may never come back from psycopg's pipeline over a UNIX socket."""
+
+
 class Enrollment(Aggregate):
     """One enrollment, one event."""
 
@@ -91,8 +95,9 @@ class Library:
         """The stock runner over so many events from the first on; events a second."""
         with self._application() as app:
             missing = count - (app.recorder.max_notification_id() or 0)
-            if missing > 0:
-                app.save(*[Enrollment(elements(next(self._numbers))) for _ in range(missing)])
+            for first in range(0, missing, SAVE_MAX):
+                few = range(first, min(first + SAVE_MAX, missing))
+                app.save(*[Enrollment(elements(next(self._numbers))) for _ in few])
             last = app.recorder.max_notification_id()
             assert last is not None
         with psycopg.connect(self._conninfo, autocommit=True) as conn:

@@ -12,15 +12,13 @@ from api.cli.bench import message_db, uma
 from api.cli.bench.copying import copy_in, sealed_events
 from api.cli.bench.facts import ACTOR, sample
 from api.cli.bench.ground import Ground
-from api.cli.bench.library import Library
+from api.cli.bench.library import SAVE_MAX, Library
 from api.cli.bench.message_db import MessageDb
 from api.cli.bench.report import Goal, Row, Run, Size
 from ledger.intake.submission import submit
 
 CHILDREN = 5_000
 PEER_EVENTS = 10_000
-LIBRARY_BATCH = 500
-"""Of one save: as fast as larger ones, which may never come back from psycopg's pipeline over a UNIX socket."""
 PEER_BATCH = 1_000
 """Of the other peers."""
 
@@ -47,7 +45,7 @@ def measure(ground: Ground, size: Size) -> Generator[Run, None, None]:
         copy_s = copy_in(plain, events)
         rows_per_event = report.rows / len(events)
         ground.settle()
-        library_rate = library.batched(peer_events, LIBRARY_BATCH)
+        library_rate = library.batched(peer_events, SAVE_MAX)
         message_rate = messages.batched(peer_events, PEER_BATCH) if messages else None
         uma_rate = uma_db.batched(peer_events, PEER_BATCH) if uma_db else None
         yield Run(
