@@ -24,7 +24,6 @@ from psycopg.sql import SQL, Identifier
 from api.cli.bench.callers import TIMEOUT_S, together
 from api.cli.bench.facts import elements
 
-
 SAVE_MAX = 500
 """Aggregates of one save: as fast as more, which may never come back from psycopg's pipeline over a UNIX socket."""
 
