@@ -16,7 +16,7 @@ import psycopg
 from ledger.eligibility import Move, eligibility
 from ledger.events import Recorded
 from ledger.events.record import EVENTS, Elements
-from ledger.store.arrays import byteas, int2s, int8s, texts
+from ledger.store.arrays import byteas, int8s, texts
 from projections import as_of
 from projections.as_of import AsOf
 from projections.projection import Projection, statement
@@ -35,15 +35,15 @@ create table {schema}.records (
     changed_at                 timestamptz not null,
     position                   bigint not null,
     submission                 text collate "C",
-    demographics               smallint not null,
-    alternate_ids              smallint not null,
-    moves                      smallint not null,
-    enrollments                smallint not null,
-    withdrawals                smallint not null,
-    residencies                smallint not null,
-    courses                    smallint not null,
-    assessments                smallint not null,
-    immunizations              smallint not null,
+    demographics               integer not null,
+    alternate_ids              integer not null,
+    moves                      integer not null,
+    enrollments                integer not null,
+    withdrawals                integer not null,
+    residencies                integer not null,
+    courses                    integer not null,
+    assessments                integer not null,
+    immunizations              integer not null,
     qualifying_arrival_date    date,
     eligible_from              date,
     eligible_until             date,
@@ -215,7 +215,7 @@ def _columns(records: Sequence[RecordState]) -> list[Any]:
         *(int8s([(at - _EPOCH) // _MICROSECOND for at in column]) for column in columns[5:7]),
         int8s(columns[7]),
         texts([name or "" for name in columns[8]]),
-        *(int2s(column) for column in columns[9:18]),
+        *(int8s(column) for column in columns[9:18]),
         *(texts(["" if day is None else day.isoformat() for day in column]) for column in columns[18:23]),
         *(texts([value or "" for value in column]) for column in columns[23:]),
         byteas([encode(record) for record in records]),
@@ -232,8 +232,8 @@ select record, state, state_student_id, student_id, status,
     nullif(d1, '')::date, nullif(d2, '')::date, nullif(d3, '')::date, nullif(d4, '')::date, nullif(d5, '')::date,
     nullif(t1, ''), nullif(t2, ''), nullif(t3, ''), body
 from unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[],
-    %s::text[], %s::smallint[], %s::smallint[], %s::smallint[], %s::smallint[], %s::smallint[], %s::smallint[],
-    %s::smallint[], %s::smallint[], %s::smallint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
+    %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
+    %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
     %s::text[], %s::text[], %s::text[], %s::bytea[])
     as n (record, state, state_student_id, student_id, status, opened, changed, position, submission,
         n1, n2, n3, n4, n5, n6, n7, n8, n9, d1, d2, d3, d4, d5, t1, t2, t3, body)

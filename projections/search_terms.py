@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from functools import lru_cache
-from itertools import combinations
+from itertools import accumulate, combinations
 from typing import Any, Final, NamedTuple
 
 from ledger.events.record import Elements
@@ -68,6 +68,13 @@ _NAMED: Final = {
     "R": {"d": ("district_of_residence",)},
 }
 """Kind of fact to the names and ids of schools and districts in it."""
+
+TERM_CHARACTERS_MAX: Final = 120
+"""Of a term; PostgreSQL takes 2,046 bytes, and folding can make one letter eighteen."""
+TERMS_CHARACTERS_MAX: Final = 200_000
+"""Of all terms of a record; PostgreSQL takes a megabyte less a byte."""
+_WIDE: Final = frozenset("cdp")
+"""First letters of the terms that name schools, districts and places."""
 
 WORDS_MAX: Final = 6
 """Words of a name that are looked for: more only make it narrower."""
@@ -357,9 +364,18 @@ def _any(queries: Iterable[str]) -> str:
 
 def _quoted(term: str) -> str:
     """A term holds letters, digits, blanks and ``~#-`` (``folded``): nothing that a ``tsquery`` would read."""
-    return f"'{term}'"
+    return f"'{term[:TERM_CHARACTERS_MAX]}'"
 
 
 def as_tsvector(terms: Iterable[str]) -> str:
-    """Terms as PostgreSQL reads a ``tsvector``."""
-    return f"'{quote}'" if (quote := "' '".join(terms)) else ""
+    """Terms as PostgreSQL reads a ``tsvector``; cut where it would refuse them.
+
+    A long term is cut, in a question alike. Of more terms than it takes, those that name a child stay before those
+    that name schools, districts and places, of which a child has been at a few hundred then.
+    """
+    found = [term[:TERM_CHARACTERS_MAX] for term in terms]
+    if sum(map(len, found)) > TERMS_CHARACTERS_MAX:
+        found.sort(key=lambda term: (term[0] in _WIDE, term))
+        ends = accumulate(map(len, found))
+        found = [term for term, end in zip(found, ends, strict=True) if end <= TERMS_CHARACTERS_MAX]
+    return f"'{quote}'" if (quote := "' '".join(found)) else ""

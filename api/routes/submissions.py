@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
+import msgspec
 import orjson
 from fastapi import APIRouter, Request
 from psycopg.rows import tuple_row
@@ -28,17 +29,18 @@ from api.problems import Fault, Invalid, Unsent
 from api.reading import ask
 from api.requests import purpose_of
 from api.schemas.answers import SubmissionAnswer, SubmissionsAnswer
+from api.sending import SSID_ELEMENT
 from api.services import Services, services_of
 from api.show import basis_of
 from ledger.application import Ledger
-from ledger.errors import Forbidden, NotFound, OtherState, StoreUnavailable
+from ledger.errors import BadValue, Forbidden, NotFound, OtherState, StoreUnavailable
 from ledger.events import Meta
 from ledger.events.disclosure import BulkDisclosed
 from ledger.intake import answers, sources, uploads
 from ledger.intake.response import ResponseSheet, RowAnswer
 from ledger.intake.submission import check, stream_of, submission_id
 from ledger.intake.uploads import Receiving, Spools, Upload
-from ledger.mde import STATES
+from ledger.mde import STATES, canonical
 from ledger.store.append import Append, Part
 from ledger.store.vault import LEDGER
 from projections import submissions
@@ -272,19 +274,25 @@ def _pieces(ledger: Ledger, row: Submission, entry: BulkDisclosed, meta: Meta, l
 
 
 def _disclose(ledger: Ledger, state: str, piece: Sequence[RowAnswer], entry: BulkDisclosed, meta: Meta) -> None:
-    import msgspec
-
-    ssids = list({answer.state_student_id for answer in piece if answer.state_student_id})
+    ssids = list({_as_kept(answer.state_student_id) for answer in piece if answer.state_student_id})
     with ledger.log.connection() as conn, conn.cursor(row_factory=tuple_row) as cursor:
         cursor.execute(
             "select record_id from ledger.records where state = %s and state_student_id = any(%s) order by 1",
             (state, ssids),
         )
         records = [str(record) for (record,) in cursor.fetchall()]
-    if records:
-        event = msgspec.structs.replace(entry, records=records)
-        part = Part(stream=f"request/{uuid.uuid4()}", subject=LEDGER[0], expected=0, events=[event])
-        ledger.access.append(Append(parts=[part], meta=meta))
+    # An entry also where no record is known: what was refused of a child leaves with its row.
+    event = msgspec.structs.replace(entry, records=records)
+    part = Part(stream=f"request/{uuid.uuid4()}", subject=LEDGER[0], expected=0, events=[event])
+    ledger.access.append(Append(parts=[part], meta=meta))
+
+
+def _as_kept(sent: str) -> str:
+    """A state student identifier as its record has it; as sent, where it can be nobody's."""
+    try:
+        return canonical(SSID_ELEMENT, sent) or sent
+    except BadValue:
+        return sent
 
 
 def _taken(text: io.StringIO) -> bytes:

@@ -65,29 +65,29 @@ def read(log: Log, stream: str, submission: str, language: str = "en") -> Iterat
             warnings = [file_finding(warned, language) for warned in recorded.event.warnings]
     if warnings:
         yield _of_the_file(warnings)
-    with log.connection() as conn:
-        for block in _blocks(conn, submission):
-            text = log.open_block(conn, block)
-            if text is not None:
-                found = _found(log, conn, findings.get(block.chunk), language)
-                for row in unpacked(text):
-                    yield _answer(row, found.get(row.row, ()))
-
-
-def _blocks(conn: psycopg.Connection[object], submission: str) -> Iterator[SealedBlock]:
-    after = 0
+    chunk = 0
     while True:
-        with conn.cursor(row_factory=tuple_row, binary=True) as cursor:
-            cursor.execute(
-                "select submission, chunk, uuid_send(block_id), uuid_send(key_id), block from ledger.responses"
-                " where submission = %s and chunk > %s order by chunk limit 1",
-                (submission, after),
-            )
-            row = cursor.fetchone()
-        if row is None:
-            return
-        yield SealedBlock(*row)
-        after = row[1]
+        # Nothing is held while a row is with the caller, who may take his time.
+        with log.connection() as conn:
+            block = _next_block(conn, submission, chunk)
+            if block is None:
+                return
+            chunk = block.chunk
+            text = log.open_block(conn, block)
+            found = {} if text is None else _found(log, conn, findings.get(chunk), language)
+        for row in () if text is None else unpacked(text):
+            yield _answer(row, found.get(row.row, ()))
+
+
+def _next_block(conn: psycopg.Connection[object], submission: str, after: int) -> SealedBlock | None:
+    with conn.cursor(row_factory=tuple_row, binary=True) as cursor:
+        cursor.execute(
+            "select submission, chunk, uuid_send(block_id), uuid_send(key_id), block from ledger.responses"
+            " where submission = %s and chunk > %s order by chunk limit 1",
+            (submission, after),
+        )
+        row = cursor.fetchone()
+    return None if row is None else SealedBlock(*row)
 
 
 def _of_the_file(warnings: Sequence[FileFinding]) -> RowAnswer:

@@ -89,6 +89,8 @@ def translate(error: psycopg.Error) -> LedgerError | None:
     for kind, what, remedy in _REMEDIES:
         if isinstance(error, kind):
             return StoreUnavailable(what, remedy=remedy)
+    if (error.sqlstate or "").startswith("54"):
+        return None  # a limit of PostgreSQL's own: psycopg calls it operational, and it never ends by itself
     if isinstance(error, pg.InvalidCatalogName):
         return Misconfigured("The database of SOJOURN_DATABASE_URL does not exist.", remedy="Create it, then migrate.")
     if isinstance(error, pg.InvalidPassword | pg.InvalidAuthorizationSpecification):

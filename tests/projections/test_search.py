@@ -260,3 +260,24 @@ def test_columns_with_personal_data_have_no_statistics(world: World) -> None:
             "select attname from pg_attribute where attrelid = 'search.records'::regclass and attstattarget = 0"
         ).fetchall()
     assert {row[0] for row in rows} == {"breadth", "terms", "body"}
+
+
+LONG = "\ufdfa" * 100
+"""A school name that the layout takes; folded, each of its letters becomes eighteen."""
+
+
+def test_names_that_postgresql_would_refuse_stop_nothing(database: Database, ledger: Ledger) -> None:
+    words = " ".join(f"Escuela{number}" for number in range(10))
+    attended = [
+        Enrolled(
+            fact=number,
+            elements={"school_or_project_name": f"{words} {number}", "facility_name": f"{number} {words}"},
+        )
+        for number in range(3, 1_500)
+    ]
+    long = Enrolled(fact=2, elements={"school_or_project_name": LONG})
+    append(ledger.log, f"record/{record_uuid(1)}", opened(1), name("Ana", "Ruiz"), long)
+    append(ledger.log, f"record/{record_uuid(2)}", opened(2), name("Eva", "Mora"), long, *attended)
+    BatchRunner(search.PROJECTION, database, ledger.log).catch_up()
+    assert [hit.names for hit in ask(database, Wanted(name="Eva Mora"))[1].students] == [["Eva Mora"]]
+    assert [hit.names for hit in ask(database, Wanted(name="Ana", school=LONG))[1].students] == [["Ana Ruiz"]]

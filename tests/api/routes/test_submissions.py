@@ -75,6 +75,20 @@ def test_a_file_is_taken_applied_and_answered_row_by_row(
     assert [len(event.records) for event in shown if isinstance(event, BulkDisclosed)] == [2]
 
 
+def test_what_was_refused_of_nobody_and_an_id_sent_with_a_mark_are_disclosed_too(
+    sender: TestClient, applying: Applying, ledger: Ledger, tmp_path: Path
+) -> None:
+    marked = [row.replace("|OR0000001|", "|OR0000001\u200b|") for row in student(1)]
+    nobody = [row for row in student(2) if not row.startswith("Q")]
+    for night, rows, records in (("20250901020000000", marked, 1), ("20250902020000000", nobody, 0)):
+        send(sender, write(tmp_path / "1.txt", rows, night=night).read_bytes())
+        before = ledger.access.head()
+        assert settled(sender, f"OR-{night}")["status"] == "completed"
+        assert sender.get(f"/v1/submissions/OR-{night}/response").status_code == 200
+        [entry] = [r.event for r in ledger.access.read(before, 100) if isinstance(r.event, BulkDisclosed)]
+        assert len(entry.records) == records
+
+
 def test_the_same_file_again_is_the_same_answer_and_appends_nothing(
     sender: TestClient, applying: Applying, ledger: Ledger
 ) -> None:

@@ -14,9 +14,10 @@ from ledger.application import Ledger
 from ledger.events import Meta
 from ledger.events import submission as said
 from ledger.intake import chunk
+from ledger.intake.answers import read
 from ledger.intake.response import RowAnswer
 from ledger.intake.student import Decision
-from ledger.intake.submission import submit
+from ledger.intake.submission import stream_of, submit
 from ledger.record import RetractRecord, StudentRows, fold
 from ledger.store.append import Receipt, SealedAppend
 from ledger.store.database import Database, Role
@@ -98,3 +99,12 @@ def test_only_the_students_whose_records_moved_are_decided_anew(
     state = fold(r.event for r in ours.log.read_stream(f"record/{ours.record_of('OR', SSID)}"))
     assert state is not None
     assert state.status == "open", "the file came after the retraction"
+
+
+def test_whoever_reads_answers_slowly_holds_nothing(ledger: Ledger, tmp_path: Path) -> None:
+    report = submit(ledger, write(tmp_path / "1.txt", student(1), student(2)), ACTOR)
+    stream = stream_of(report.submission)
+    readers = [read(ledger.log, stream, report.submission) for _ in range(20)]
+    assert [next(reader).row for reader in readers] == [2] * 20
+    assert ledger.log.head() > 0
+    assert [len(list(reader)) for reader in readers] == [5] * 20

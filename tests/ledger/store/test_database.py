@@ -98,7 +98,14 @@ def test_what_postgresql_says_is_told_with_a_remedy(said: psycopg.Error, ours: t
 
 
 @pytest.mark.parametrize(
-    "defect", [pg.UniqueViolation(), pg.SyntaxError(), pg.CheckViolation(), psycopg.ProgrammingError()]
+    "defect",
+    [
+        pg.UniqueViolation(),
+        pg.SyntaxError(),
+        pg.CheckViolation(),
+        pg.ProgramLimitExceeded(),
+        psycopg.ProgrammingError(),
+    ],
 )
 def test_a_defect_of_ours_is_not_told_as_the_operators(defect: psycopg.Error) -> None:
     assert translate(defect) is None
