@@ -1,8 +1,7 @@
 """A jurisdiction: how one state wants its records kept, its terms, and which of its days are working days.
 
 State, evolve, decide, fold. A profile is set whole, so what it does not name falls back to the default; so are the
-working days, and the terms of one school year. A decision that
-depends on a profile names the version it used. Knows no clock, and nothing of records.
+working days, and the terms of one school year. Knows no clock, and nothing of records.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import tempfile
 from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
@@ -122,7 +123,7 @@ def submit(
                 with progress(path.name) as bar:
                     report = apply(ledger, path, name, answer=answers.add, progress=bar, late=late)
             except OSError as e:
-                say(f"{path}: cannot be read ({e.strerror or e}). Give a readable file.")
+                say(_unread(path, e))
                 continue
             except LedgerError as e:
                 if e is answers.lost:
@@ -178,6 +179,17 @@ def _told(path: Path, report: Report) -> str:
         f" {report.refused:,} refused, {report.warned:,} with warnings; {report.students_new:,} new students,"
         f" {report.events:,} events, position {report.position:,}, {report.seconds:.1f} s"
     )
+
+
+def _unread(path: Path, error: OSError) -> str:
+    """Why a file was not applied that the system would not let us read, or make ready to be read."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return (
+            f"{path}: there is no room to make it ready in {tempfile.gettempdir()} ({error.strerror})."
+            " What was applied of it stays.\n  Make room there, or set TMPDIR to a folder that has some;"
+            " then send the same file again."
+        )
+    return f"{path}: cannot be read ({error.strerror or error}). Give a readable file."
 
 
 def _place(error: LedgerError) -> str:

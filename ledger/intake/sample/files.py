@@ -84,7 +84,13 @@ def write_nights(
     _must_lie("years", years, 1, 15)
     _must_lie("nights", nights, 1, 367)
     _must_lie("apart", apart, 1, 366)
-    _must_lie("nights", (nights - 1) * apart, 0, 366)
+    if (nights - 1) * apart > 366:
+        raise BadValue(
+            "The last night is more than 366 days after the first.",
+            rule="range",
+            element="nights",
+            remedy="Ask for fewer nights, or for less time between them.",
+        )
     wanted = list(dict.fromkeys(states))
     chosen = {state: habit_of((habits or {}).get(state, "plain")) for state in wanted}
     begins = first.toordinal() - years * YEAR

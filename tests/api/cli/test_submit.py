@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
 
+from api.cli.submit import _unread
 from ledger.application import Ledger
 from ledger.errors import BadValue
 from ledger.events import Meta
@@ -316,3 +319,12 @@ def test_samples_are_the_same_for_the_same_seed_and_are_taken_whole(sojourn: Com
     assert sum(report["refused"] for report in sojourn.json("submit", *files)) == 0
     done = sojourn.run("sample", "--out", tmp_path / "b", "--states", "OR,ZZ", code=2)
     assert "ZZ is no USPS state code" in done.stderr
+
+
+def test_no_room_to_make_a_file_ready_is_told_with_where_and_what_to_do() -> None:
+    told = _unread(Path("OR.zip"), OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+    assert told.startswith(f"OR.zip: there is no room to make it ready in {tempfile.gettempdir()} (No space left")
+    assert "TMPDIR" in told
+    assert "cannot be read (Permission denied)" in _unread(
+        Path("OR.zip"), PermissionError(errno.EACCES, "Permission denied")
+    )
