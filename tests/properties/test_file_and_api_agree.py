@@ -119,7 +119,7 @@ def nights(draw: st.DrawFn) -> list[StudentRows]:
 def test_law_7_any_element_says_the_same_in_a_file_of_any_form_and_in_a_put(
     doors: Doors, sized: Callable[..., settings]
 ) -> None:
-    @sized(40)
+    @sized(15)
     @given(nights(), st.sampled_from(FORMS))
     def law(sent: list[StudentRows], form: Form) -> None:
         # Written in Windows-1252, such text is valid UTF-8 again: nobody could tell what it was.
@@ -143,7 +143,7 @@ def test_law_7_any_element_says_the_same_in_a_file_and_as_a_fact_of_its_own(
 ) -> None:
     """Each row in a file of its own, with the move that its record needs; and posted."""
 
-    @sized(25)
+    @sized(15)
     @given(any_students("OR"))
     def law(sent: StudentRows) -> None:
         example = doors.world.next_example()

@@ -189,7 +189,7 @@ def test_whatever_a_state_s_habits_are_the_ledger_holds_what_it_said(
 ) -> None:
     state, habits_of = SYSTEMS[system]
 
-    @sized(12)
+    @sized(5)
     @given(st.lists(st.tuples(habits_of, st.booleans()), min_size=1, max_size=4), st.integers(0, 2**32))
     def law(sent: list[tuple[Habit, bool]], seed: int) -> None:
         """On each night how it is sent, and whether it is held back and sent after the next, late."""
