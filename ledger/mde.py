@@ -48,6 +48,10 @@ LATEST_YEAR: Final = 2199
 RECORD_IDS_MAX: Final = 999
 STUDENTS_MAX: Final = 40_000
 """Most students of one file: the last Student Record ID that the layout allows."""
+ROWS_OF_A_STUDENT_MAX: Final = 7 * RECORD_IDS_MAX
+"""Most child rows of one student: as many as there are Record IDs, in each of seven tables."""
+LOOSE_ROWS_MAX: Final = 10_000
+"""Most rows of a file that belong to nobody. Each is refused by itself; more are a file of another kind."""
 
 _MEMO_MAX: Final = 100_000
 

@@ -97,6 +97,22 @@ FILES = (
         "Envíelos en varios envíos de fechas distintas.",
     ),
     _rule(
+        "too-many-rows",
+        "file",
+        "A student of the file has more than 6,993 rows, 999 of each table.",
+        "Look whether rows of several students have one Student Record ID.",
+        "Un estudiante del archivo tiene más de 6,993 filas, 999 de cada tabla.",
+        "Vea si filas de varios estudiantes tienen el mismo Student Record ID.",
+    ),
+    _rule(
+        "too-many-loose-rows",
+        "file",
+        "More than 10,000 rows of the file belong to no student above them, or are of no known letter.",
+        "Send each S row before its student's other rows, under the same Student Record ID.",
+        "Más de 10,000 filas del archivo no pertenecen a ningún estudiante anterior, o su letra es desconocida.",
+        "Envíe cada fila S antes de las demás filas de su estudiante, con el mismo Student Record ID.",
+    ),
+    _rule(
         "V24",
         "file",
         "{element} of the header does not agree with the file.",

@@ -7,6 +7,7 @@ student, and for each row that stands apart. Pure.
 from __future__ import annotations
 
 import re
+from array import array
 from typing import Final
 
 from ledger import mde
@@ -46,6 +47,8 @@ class FirstPass:
         self._delimiter = delimiter
         self._broken = False
         self._sent: set[str] = set()
+        self._rows_of = array("I")
+        """Of each student, its child rows so far."""
 
     def read(self, file: Readable, body: Place) -> None:
         """Every row from the first behind the header on."""
@@ -61,6 +64,7 @@ class FirstPass:
             sent = parts[1] if len(parts) > 1 else b""
             if sent == behind and parts[0] in _CHILDREN_AS_BYTES:
                 self.rows += 1
+                self._count(-1, number)
             elif not is_blank(line):
                 self._add(number, offset, len(line), text_of(parts[0], number), text_of(sent, number), line)
                 if parts[0] == b"S":
@@ -80,21 +84,35 @@ class FirstPass:
             canonical = canonical_id(record_id)
             owner = self.ordinals.get(canonical) if canonical is not None else None
             if owner is None:
-                self.loose += 1  # one before its S row belongs to nobody
-            elif self._broken or owner != len(self.places) - 1:
+                self._is_loose(number)  # one before its S row belongs to nobody
+                return
+            self._count(owner, number)
+            if self._broken or owner != len(self.places) - 1:
                 # A row right behind its S row is found there, however its id is written.
                 self._broken = True
                 self.apart.add(owner, number, offset, length)
         else:
-            self.loose += 1
+            self._is_loose(number)
             if self.otherwise_delimited is None and _DELIMITED.match(letter):
                 self.otherwise_delimited = number
+
+    def _count(self, ordinal: int, number: int) -> None:
+        """One more row of a student. A file that has too many is refused before they are held together."""
+        self._rows_of[ordinal] += 1
+        if self._rows_of[ordinal] > mde.ROWS_OF_A_STUDENT_MAX:
+            refuse("too-many-rows", number)
+
+    def _is_loose(self, number: int) -> None:
+        self.loose += 1
+        if self.loose > mde.LOOSE_ROWS_MAX:
+            refuse("too-many-loose-rows", number)
 
     def _student(self, number: int, offset: int, record_id: str, record: list[str] | bytes) -> None:
         ordinal = len(self.places)
         if ordinal == mde.STUDENTS_MAX:
             refuse("too-many-students", number)
         self.places.append(Place(number, offset))
+        self._rows_of.append(0)
         self._broken = False
         canonical = canonical_id(record_id)
         if canonical is not None and self.ordinals.setdefault(canonical, ordinal) != ordinal:

@@ -331,8 +331,12 @@ def _too_much() -> Iterator[BrokenFile]:
     plain = text_of()
     comma = text_of(delimiter=",")
     many = [f"S|{number}||OR|{number}|02|I" for number in range(1, 40_002)]
+    shots = [many[0], *["I|1|001|115|20250101"] * 6_994]
+    loose = [many[0], *["I|2|001|115|20250101"] * 10_001]
     for name, content, refused in (
         ("40,001 students", text_of(many, header=claiming(many)), Refusal("too-many-students", 40_002)),
+        ("6,994 rows of a student", text_of(shots, header=claiming(shots)), Refusal("too-many-rows", 6_996)),
+        ("10,001 rows of nobody", text_of(loose, header=claiming(loose)), Refusal("too-many-loose-rows", 10_003)),
         ("a line of a megabyte", plain.replace("Efrain", "x" * 1_000_001), Refusal("line-too-long", 9)),
         ("a line of three megabytes", plain.replace("Efrain", "x" * 3_000_000), Refusal("line-too-long", 9)),
         ("a header of a megabyte", "H|" + "x" * 1_000_001, Refusal("line-too-long", 1)),

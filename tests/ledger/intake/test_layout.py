@@ -364,6 +364,22 @@ def test_more_students_than_the_layout_allows_refuse_the_file() -> None:
     assert refused(submission(rows)) == ("too-many-students", 40_002)
 
 
+@pytest.mark.parametrize("behind", [True, False])
+def test_more_rows_of_a_student_than_the_layout_has_record_ids_for_refuse_the_file(behind: bool) -> None:
+    heads = ["S|0000001||OR|1|02|I", "S|0000002||OR|2|02|I"]
+    rows = ["I|0000001|001|115|20250101"] * 6_993
+    whole = [heads[0], *rows, heads[1]] if behind else [*heads, *rows]
+    assert sum(len(student.found) for student in students(submission(whole))) == 0
+    one_more = [heads[0], *rows, rows[0], heads[1]] if behind else [*whole, rows[0]]
+    assert refused(submission(one_more)) == ("too-many-rows", 6_996 if behind else 6_997)
+
+
+def test_more_rows_of_nobody_than_a_mistake_explains_refuse_the_file() -> None:
+    rows = ["S|0000001||OR|1|02|I", *["I|0000009|001|115|20250101"] * 10_000]
+    assert sum(len(student.found) for student in students(submission(rows))) == 10_000
+    assert refused(submission([*rows, "?|0000001"])) == ("too-many-loose-rows", 10_003)
+
+
 def test_a_submission_date_may_be_a_day_ahead_of_receipt_and_no_more() -> None:
     header = read_header(file(EXAMPLE))
     check_received(header, date(2025, 9, 1))
