@@ -23,7 +23,15 @@ from psycopg.rows import tuple_row
 from psycopg.types.json import Jsonb
 
 from ledger.application import Ledger
-from ledger.errors import BadValue, LedgerError, LogBroken, SubmissionRefused, Unavailable
+from ledger.errors import (
+    BadValue,
+    IntegrityBroken,
+    LedgerError,
+    LogBroken,
+    StaleDecision,
+    SubmissionRefused,
+    Unavailable,
+)
 from ledger.intake.spool import KEY_BYTES, SpoolReader, SpoolWriter
 from ledger.intake.submission import Report, submit
 from ledger.store import faults
@@ -298,8 +306,8 @@ class Applying:
         status: Status = "done"
         try:
             self._submit(upload, submission, actor, late, key_id, spool_key)
-        except Unavailable:
-            raise  # it waits
+        except (Unavailable, IntegrityBroken, StaleDecision):
+            raise  # nothing is wrong with the file: it waits until the ledger can take it
         except (LedgerError, OSError) as error:
             refused = isinstance(error, LedgerError)
             status = "refused" if refused else "failed"

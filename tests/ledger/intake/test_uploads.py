@@ -1,0 +1,118 @@
+"""Files that wait to be applied: what is wrong with the ledger or the host leaves them waiting, whole, with their key."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, MutableMapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pytest
+from psycopg.rows import tuple_row
+from structlog.testing import capture_logs
+
+from ledger.application import Ledger
+from ledger.errors import LogBroken, StaleDecision
+from ledger.intake import uploads
+from ledger.intake.submission import Report, submit
+from ledger.intake.uploads import Applying, Receiving, Spools, enqueue
+from ledger.store.database import Database
+from support.files import NIGHT, student, write
+
+ID = f"OR-{NIGHT}"
+Said = MutableMapping[str, Any]
+NewLedger = Callable[..., Ledger]
+
+
+@pytest.fixture
+def spools(tmp_path: Path) -> Spools:
+    return Spools(tmp_path / "uploads")
+
+
+@pytest.fixture
+def said() -> Iterator[list[Said]]:
+    """What is logged."""
+    with capture_logs() as entries:
+        yield entries
+
+
+def taken(ledger: Ledger, spools: Spools, folder: Path, state: str = "OR") -> Path:
+    """A file of one student that was answered 202; where it lies."""
+    file = write(folder / f"{state}.txt", student(1, state=state), state=state)
+    received = Receiving(spools)
+    try:
+        received.write(file.read_bytes())
+        with received.read():
+            pass
+        enqueue(ledger, spools, received, f"{state}-{NIGHT}", "nightly", late=False)
+    finally:
+        received.close()
+    return received.path
+
+
+def rows(database: Database) -> dict[str, tuple[str, bool]]:
+    """Of each submission, what its file's row says, and whether it has the file's key."""
+    with database.connect() as conn, conn.cursor(row_factory=tuple_row) as cursor:
+        cursor.execute("select submission, status, spool_key is not null from ledger.uploads")
+        return {submission: (status, key) for submission, status, key in cursor.fetchall()}
+
+
+@contextmanager
+def running(ledger: Ledger, spools: Spools, *, hands: int = 1) -> Iterator[None]:
+    applying = Applying(ledger, Spools(spools.folder), hands=hands)
+    applying.start()
+    try:
+        yield
+    finally:
+        applying.stop()
+
+
+def until(true: Callable[[], object]) -> None:
+    ends = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < ends
+        time.sleep(0.02)
+
+
+def tried(database: Database, said: list[Said]) -> bool:
+    """Whether an attempt at a file has ended, and was told."""
+    return any(entry["log_level"] in ("warning", "error") and "upload" in entry["event"] for entry in said)
+
+
+def test_a_file_waits_where_the_writer_has_stopped_and_is_applied_by_the_next_one(
+    database: Database, ledger: Ledger, new_ledger: NewLedger, spools: Spools, tmp_path: Path, said: list[Said]
+) -> None:
+    spool = taken(ledger, spools, tmp_path)
+    ledger.log.sequencer.stop(LogBroken("A position does not open."))
+    said.clear()
+    with running(ledger, spools):
+        until(lambda: tried(database, said))
+    assert rows(database) == {ID: ("waiting", True)}
+    assert spool.exists()
+    with running(new_ledger(database), spools):
+        until(lambda: rows(database) == {ID: ("done", False)})
+    assert not spool.exists()
+
+
+def test_a_file_waits_where_others_were_faster_and_is_applied_after(
+    database: Database,
+    ledger: Ledger,
+    spools: Spools,
+    tmp_path: Path,
+    said: list[Said],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    spool = taken(ledger, spools, tmp_path)
+    times: list[bool] = []
+
+    def overtaken_once(ledger: Ledger, source: BinaryIO, actor: str, **more: Any) -> Report:
+        times.append(spool.exists())
+        if len(times) == 1:
+            raise StaleDecision("Others change these records faster than the file.")
+        return submit(ledger, source, actor, **more)
+
+    monkeypatch.setattr(uploads, "submit", overtaken_once)
+    with running(ledger, spools):
+        until(lambda: rows(database)[ID][0] != "waiting")
+    assert (rows(database)[ID][0], times) == ("done", [True, True])
