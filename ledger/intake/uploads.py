@@ -32,7 +32,7 @@ from ledger.errors import (
     SubmissionRefused,
     Unavailable,
 )
-from ledger.intake.spool import KEY_BYTES, SpoolReader, SpoolWriter
+from ledger.intake.spool import KEY_BYTES, SpoolBroken, SpoolReader, SpoolWriter
 from ledger.intake.submission import Report, submit
 from ledger.store import faults
 from ledger.store.database import Role, translated
@@ -308,10 +308,13 @@ class Applying:
             self._submit(upload, submission, actor, late, key_id, spool_key)
         except (Unavailable, IntegrityBroken, StaleDecision):
             raise  # nothing is wrong with the file: it waits until the ledger can take it
-        except (LedgerError, OSError) as error:
-            refused = isinstance(error, LedgerError)
-            status = "refused" if refused else "failed"
-            problem = _told(error) if isinstance(error, LedgerError) else _UNREADABLE
+        except LedgerError as error:
+            status, problem = "refused", _told(error)
+        except OSError as error:
+            if not _is_lost(error, self._spools.path(upload)):
+                raise  # no room, no handles: that passes
+            status, problem = "failed", _UNREADABLE
+        if problem is not None:
             _log.warning("upload not applied", submission=submission, status=status, problem=problem["code"])
         # What came of it is durable in the log, not yet in its row: it is looked at once more, and found done.
         faults.point("uploads.applied")
@@ -354,6 +357,11 @@ _UNREADABLE: dict[str, Any] = {
     "what": "The file could not be read from this host's disk any more.",
     "remedy": "Send it again; what was applied of it is then unchanged.",
 }
+
+
+def _is_lost(error: OSError, spool: Path) -> bool:
+    """Whether it says that the file itself is gone or damaged, not one that is made while it is read."""
+    return isinstance(error, SpoolBroken | FileNotFoundError) and error.filename == str(spool)
 
 
 def _told(error: LedgerError) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
@@ -116,3 +117,32 @@ def test_a_file_waits_where_others_were_faster_and_is_applied_after(
     with running(ledger, spools):
         until(lambda: rows(database)[ID][0] != "waiting")
     assert (rows(database)[ID][0], times) == ("done", [True, True])
+
+
+def test_a_file_waits_while_this_host_cannot_write_what_it_needs_and_is_applied_by_itself_after(
+    database: Database,
+    ledger: Ledger,
+    spools: Spools,
+    tmp_path: Path,
+    said: list[Said],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    spool = taken(ledger, spools, tmp_path)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "not mounted"))
+    with running(ledger, spools):
+        until(lambda: tried(database, said))
+        assert rows(database) == {ID: ("waiting", True)}
+        assert spool.exists()
+        (tmp_path / "not mounted").mkdir()
+        until(lambda: rows(database) == {ID: ("done", False)})
+
+
+@pytest.mark.parametrize("lose", [Path.unlink, lambda spool: spool.write_bytes(spool.read_bytes()[:-1])])
+def test_a_file_that_is_gone_or_damaged_on_the_disk_has_failed(
+    database: Database, ledger: Ledger, spools: Spools, tmp_path: Path, lose: Callable[[Path], object]
+) -> None:
+    spool = taken(ledger, spools, tmp_path)
+    lose(spool)
+    with running(ledger, spools):
+        until(lambda: rows(database) == {ID: ("failed", False)})
+    assert not spool.exists()
