@@ -6,9 +6,13 @@ refused; what came of it is in the log, or in its row here. A file that was not 
 
 from __future__ import annotations
 
+import errno
 import fcntl
+import math
 import os
 import threading
+import time
+import traceback
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -41,6 +45,8 @@ from ledger.store.vault import seal, submission_subject, unseal
 
 CHANNEL = "ledger_uploads"
 _BACKOFF_S = (0.5, 30.0)
+_LOOK_S = 1.0
+"""How often is looked for news while a file waits for its next attempt."""
 _log = structlog.get_logger(__name__)
 
 Status = Literal["waiting", "done", "refused", "failed"]
@@ -202,6 +208,7 @@ def latest(ledger: Ledger, submission: str) -> Upload | None:
 class Applying:
     """Applies what this host was sent: oldest first, one state's files one after another, states side by side.
 
+    A file that cannot be applied now is tried again, later each time; its state waits with it, the others do not.
     ledger: open. hands: how many files at a time.
     """
 
@@ -210,6 +217,8 @@ class Applying:
         self._spools = spools
         self._stop = threading.Event()
         self._swept = False
+        # When each file that could not be applied is tried again, by the monotonic clock, and the pause before that.
+        self._again: dict[uuid.UUID, tuple[float, float]] = {}
         self._threads = [
             threading.Thread(target=self._run, args=(number,), name=f"applying {number}", daemon=True)
             for number in range(hands)
@@ -254,12 +263,16 @@ class Applying:
                         conn.execute("select pg_advisory_lock_shared(%s)", (lock_key(_present(self._spools.host)),))
                         conn.execute(f"listen {CHANNEL}".encode())
                         while not self._stop.is_set():
-                            if not self._next(conn):
-                                if not self._swept:
-                                    self._sweep(conn)
+                            wait_s = self._next(conn)
+                            if wait_s and not self._swept:
+                                self._sweep(conn)
+                            if math.isinf(wait_s):
                                 interruption.wait_for_news(conn)
+                            elif wait_s:
+                                # No news tells that it is time; what comes meanwhile is seen a little later.
+                                self._stop.wait(min(wait_s, _LOOK_S))
                             pause_s = _BACKOFF_S[0]
-                except Exception as error:  # a file that cannot be applied now waits; another may
+                except Exception as error:  # this hand has lost its connection, or meets a defect: it begins anew
                     if self._stop.is_set():
                         return
                     if not is_passing(error):
@@ -267,26 +280,64 @@ class Applying:
                     self._stop.wait(pause_s)
                     pause_s = min(pause_s * 2, _BACKOFF_S[1])
 
-    def _next(self, conn: psycopg.Connection[Any]) -> bool:
-        """Apply one file of a state that nobody is at; False where there is none."""
+    def _next(self, conn: psycopg.Connection[Any]) -> float:
+        """Take one file of a state that nobody is at; seconds until it is worth looking again.
+
+        That is 0 where one was taken, or had been by another hand, and infinite where only news can bring one.
+        """
         with conn.cursor(row_factory=tuple_row) as cursor:
             waiting = cursor.execute(
                 "select distinct on (state) state, upload, submission, actor, late, key_id, spool_key"
                 " from ledger.uploads where host = %s and status = 'waiting' order by state, received_at",
                 (self._spools.host,),
             ).fetchall()
+        wait_s = math.inf
         for state, upload, submission, actor, late, key_id, spool_key in waiting:
+            left_s = self._left_s(upload)
+            if left_s > 0:
+                wait_s = min(wait_s, left_s)
+                continue
             if not try_lock(conn, _turn(state)):
                 continue
             try:
-                if self._still_waits(conn, upload):
-                    self._apply(conn, upload, submission, actor, late, key_id, spool_key)
-                    return True
+                # Another hand may have been at it between the look and the lock.
+                if self._left_s(upload) <= 0 and self._still_waits(conn, upload):
+                    self._attempt(conn, upload, submission, actor, late, key_id, spool_key)
+                return 0.0
             finally:
                 conn.execute("select pg_advisory_unlock(%s)", (lock_key(_turn(state)),))
                 # Whoever found the state taken looks again.
                 conn.execute(f"notify {CHANNEL}".encode())
-        return False
+        return wait_s
+
+    def _left_s(self, upload: uuid.UUID) -> float:
+        """Seconds until a file is tried; not positive where it may be now."""
+        due, _ = self._again.get(upload, (-math.inf, 0.0))
+        return due - time.monotonic()
+
+    def _attempt(
+        self,
+        conn: psycopg.Connection[Any],
+        upload: uuid.UUID,
+        submission: str,
+        actor: str,
+        late: bool,
+        key_id: uuid.UUID,
+        spool_key: bytes,
+    ) -> None:
+        """Apply one file, or put it off. Raises where PostgreSQL is gone, or the process ends."""
+        try:
+            self._apply(conn, upload, submission, actor, late, key_id, spool_key)
+            self._again.pop(upload, None)
+        except Exception as error:  # whatever is wrong, another state's file may go
+            if self._stop.is_set():
+                raise
+            _, last_s = self._again.get(upload, (0.0, 0.0))
+            pause_s = min(max(last_s * 2, _BACKOFF_S[0]), _BACKOFF_S[1])
+            self._again[upload] = (time.monotonic() + pause_s, pause_s)
+            if is_passing(error):
+                raise
+            _log.error("upload waits", submission=submission, again_in_seconds=pause_s, **_defect(error))
 
     def _still_waits(self, conn: psycopg.Connection[Any], upload: uuid.UUID) -> bool:
         row = conn.execute("select status from ledger.uploads where upload = %s", (upload,)).fetchone()
@@ -362,6 +413,16 @@ _UNREADABLE: dict[str, Any] = {
 def _is_lost(error: OSError, spool: Path) -> bool:
     """Whether it says that the file itself is gone or damaged, not one that is made while it is read."""
     return isinstance(error, SpoolBroken | FileNotFoundError) and error.filename == str(spool)
+
+
+def _defect(error: Exception) -> dict[str, Any]:
+    """What is logged of it: its kind, and where it arose. Not its words, which may be a child's."""
+    told: dict[str, Any] = {"error": type(error).__name__}
+    if isinstance(error, OSError) and error.errno is not None:
+        told["errno"] = errno.errorcode.get(error.errno, str(error.errno))
+    frames = traceback.extract_tb(error.__traceback__)
+    told["at"] = [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]
+    return told
 
 
 def _told(error: LedgerError) -> dict[str, Any]:

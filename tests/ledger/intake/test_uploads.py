@@ -1,4 +1,4 @@
-"""Files that wait to be applied: what is wrong with the ledger or the host leaves them waiting, whole, with their key."""
+"""Files that wait to be applied: what is wrong with ledger or host leaves them waiting, whole."""
 
 from __future__ import annotations
 
@@ -135,6 +135,59 @@ def test_a_file_waits_while_this_host_cannot_write_what_it_needs_and_is_applied_
         assert spool.exists()
         (tmp_path / "not mounted").mkdir()
         until(lambda: rows(database) == {ID: ("done", False)})
+
+
+def test_a_file_that_meets_a_defect_waits_and_other_states_go_on(
+    database: Database,
+    ledger: Ledger,
+    spools: Spools,
+    tmp_path: Path,
+    said: list[Said],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    california, oregon = f"CA-{NIGHT}", ID
+    taken(ledger, spools, tmp_path, "CA")
+    taken(ledger, spools, tmp_path, "OR")
+    mended = False
+    attempts: list[float] = []
+
+    def defective(ledger: Ledger, source: BinaryIO, actor: str, **more: Any) -> Report:
+        if b"H|CA" in source.read(4) and not mended:
+            attempts.append(time.monotonic())
+            raise ValueError("Wilber is no number")
+        return submit(ledger, source, actor, **more)
+
+    monkeypatch.setattr(uploads, "submit", defective)
+    with running(ledger, spools):
+        until(lambda: rows(database)[oregon][0] == "done")
+        until(lambda: len(attempts) == 3)
+        assert rows(database)[california] == ("waiting", True)
+        assert attempts[2] - attempts[1] > 0.9, "later each time"
+        mended = True
+        until(lambda: rows(database)[california][0] == "done")
+    told = [entry for entry in said if entry["event"] == "upload waits"]
+    assert [(entry["submission"], entry["error"]) for entry in told] == [(california, "ValueError")] * 3
+    assert "defective" in told[0]["at"][-1]
+    assert "Wilber" not in str(said)
+
+
+def test_a_file_that_comes_while_another_waits_for_its_next_attempt_is_applied_meanwhile(
+    database: Database,
+    ledger: Ledger,
+    spools: Spools,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(uploads, "_BACKOFF_S", (60.0, 60.0))
+    damaged = taken(ledger, spools, tmp_path, "CA")
+    with database.connect() as conn:
+        conn.execute("update ledger.uploads set spool_key = '\\x00'")
+    with running(ledger, spools, hands=2):
+        time.sleep(0.3)
+        taken(ledger, spools, tmp_path, "OR")
+        until(lambda: rows(database)[ID][0] == "done")
+    assert rows(database)[f"CA-{NIGHT}"] == ("waiting", True)
+    assert damaged.exists()
 
 
 @pytest.mark.parametrize("lose", [Path.unlink, lambda spool: spool.write_bytes(spool.read_bytes()[:-1])])
