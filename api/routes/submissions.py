@@ -362,8 +362,8 @@ def _told(found: _Found) -> dict[str, Any]:
         waits = upload.status == "waiting"
         if row is None or (row.status != "completed" and waits):
             told["status"] = _waiting(row, upload) if waits else upload.status
-        if row is None or row.status != "completed":
-            told["problem"] = upload.problem
+        # Also of a submission that is completed: another file of its date may have been taken while the first waited.
+        told["problem"] = upload.problem
     return told
 
 

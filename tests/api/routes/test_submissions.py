@@ -45,10 +45,18 @@ def applying(ledger: Ledger, spools: Spools) -> Iterator[Applying]:
 
 def settled(client: TestClient, submission: str = ID, *, tries: int = 300) -> dict[str, Any]:
     """The submission once it is no longer waiting or being applied."""
+    passing = ("waiting", "applying", "interrupted: send again")
+    return told_once(client, lambda told: told["status"] not in passing, submission, tries=tries)
+
+
+def told_once(
+    client: TestClient, true: Callable[[dict[str, Any]], object], submission: str = ID, *, tries: int = 300
+) -> dict[str, Any]:
+    """The submission once what is told of it is so."""
     told: dict[str, Any] = {}
     for _ in range(tries):
         told = client.get(f"/v1/submissions/{submission}").json()
-        if told["status"] not in ("waiting", "applying", "interrupted: send again"):
+        if true(told):
             return told
         time.sleep(0.1)
     raise AssertionError(told)
@@ -194,6 +202,20 @@ def test_another_file_of_the_same_date_and_an_older_one_are_refused_at_once(
     assert send(sender, older).json()["type"] == "/problems/submission-late"
     assert send(sender, older, late="true").status_code == 202
     assert settled(sender)["students_new"] == 1
+
+
+def test_another_file_of_the_date_that_was_taken_while_the_first_waited_says_why_it_was_not_applied(
+    sender: TestClient, ledger: Ledger, spools: Spools, tmp_path: Path
+) -> None:
+    assert send(sender, EXAMPLE.read_bytes()).status_code == 202
+    assert send(sender, write(tmp_path / "other.txt", student(2)).read_bytes()).status_code == 202
+    running = Applying(ledger, spools)
+    running.start()
+    try:
+        told = told_once(sender, lambda told: told.get("problem"))
+    finally:
+        running.stop()
+    assert (told["status"], told["rows"], told["problem"]["code"]) == ("completed", 11, "submission-date-reused")
 
 
 def test_a_state_s_submissions_are_listed_newest_first(sender: TestClient, applying: Applying, tmp_path: Path) -> None:
