@@ -314,8 +314,9 @@ async def _found(request: Request) -> _Found:
     submission: str = request.path_params["id"]
     _may_read(principal, submission[:2])
     services = services_of(request)
-    _, row = await ask(services.reads, lambda conn: submissions.one(conn, submission))
+    # In this order: what was at work when it was looked for is in the row, or still to come.
     upload = await _uploaded(services, submission)
+    _, row = await ask(services.reads, lambda conn: submissions.one(conn, submission))
     if row is None and upload is None:
         raise NotFound("There is no such submission.", remedy="Its id is state and Submission Date.")
     return _Found(principal, row, upload)
@@ -359,18 +360,24 @@ def _told(found: _Found) -> dict[str, Any]:
     told = _shown(row) if row is not None else {}
     if upload is not None:
         told |= {"submission": upload.submission, "state": upload.state}
-        waits = upload.status == "waiting"
-        if row is None or (row.status != "completed" and waits):
-            told["status"] = _waiting(row, upload) if waits else upload.status
+        told["status"] = status_of(row, upload)
         # Also of a submission that is completed: another file of its date may have been taken while the first waited.
         told["problem"] = upload.problem
     return told
 
 
-def _waiting(row: Submission | None, upload: Upload) -> str:
-    if not upload.here:
-        return "interrupted: send again"
-    return "waiting" if row is None or row.status == "refused" else row.status
+def status_of(row: Submission | None, upload: Upload) -> str:
+    """How far a submission has come for which a file came over HTTP; row: as far as it is reflected."""
+    begun = row is not None and row.status != "refused"
+    if row is not None and row.status == "completed":
+        return row.status
+    if upload.waits is not None:
+        if not upload.waits:
+            return "interrupted: send again"
+        return "applying" if begun else "waiting"
+    if upload.done or (begun and upload.at_work):
+        return "applying"  # it is at its end, and not yet reflected; or somebody sent it in another way
+    return upload.status
 
 
 _UNSHOWN: Final = frozenset({"begun", "content_hash"})

@@ -53,8 +53,12 @@ Status = Literal["waiting", "done", "refused", "failed"]
 
 
 class Upload(NamedTuple):
-    """A file that was taken. problem: why it was refused or failed, in our own words. here: whether a process is
-    running that has it."""
+    """The file that came last for a submission, and what is known of all that came for it.
+
+    problem: why it was refused or failed, in our own words. waits: whether a process is running that has the file, of
+    those that wait; None where none waits. done: whether one was applied to its end. at_work: whether somebody applies
+    a file of the state just now, perhaps from the command line.
+    """
 
     upload: uuid.UUID
     submission: str
@@ -64,7 +68,9 @@ class Upload(NamedTuple):
     received_at: datetime
     status: Status
     problem: dict[str, Any] | None
-    here: bool
+    waits: bool | None
+    done: bool
+    at_work: bool
 
 
 class Spools:
@@ -182,15 +188,19 @@ def enqueue(ledger: Ledger, spools: Spools, received: Receiving, submission: str
     faults.point("uploads.enqueued")
 
 
-_HELD = (
-    "select distinct (classid::bigint << 32) | objid::bigint from pg_catalog.pg_locks"
-    " where locktype = 'advisory' and granted and objsubid = 1"
-    " and (classid::bigint << 32) | objid::bigint = any(%s::bigint[])"
+_LOCKS = (
+    " from pg_catalog.pg_locks where locktype = 'advisory' and granted and objsubid = 1"
     " and database = (select oid from pg_catalog.pg_database where datname = current_database())"
+    " and (classid::bigint << 32) | objid::bigint"
 )
+_HELD = f"select distinct (classid::bigint << 32) | objid::bigint {_LOCKS} = any(%s::bigint[])"
+# The lock is the one under which ``submission.submit`` applies the files of a state.
 _LATEST = (
-    "select upload, submission, state, actor, late, received_at, status, problem, host = any(%s::uuid[])"
-    " from ledger.uploads where submission = %s order by received_at desc limit 1"
+    "select upload, submission, state, actor, late, received_at, status, problem, found.waits, found.done,"
+    f" exists (select {_LOCKS} = hashtextextended('submission/' || state, 0))"
+    " from ledger.uploads, (select bool_or(host = any(%s::uuid[])) filter (where status = 'waiting') as waits,"
+    " bool_or(status = 'done') as done from ledger.uploads where submission = %s) as found"
+    " where submission = %s order by received_at desc limit 1"
 )
 
 
@@ -200,7 +210,7 @@ def latest(ledger: Ledger, submission: str) -> Upload | None:
         cursor.execute("select distinct host from ledger.uploads where submission = %s", (submission,))
         hosts = {lock_key(_present(host)): host for (host,) in cursor.fetchall()}
         present = [hosts[key] for (key,) in cursor.execute(_HELD, (list(hosts),)).fetchall()]
-        cursor.execute(_LATEST, (present, submission))
+        cursor.execute(_LATEST, (present, submission, submission))
         row = cursor.fetchone()
     return None if row is None else Upload(*row)
 

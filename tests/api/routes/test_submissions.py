@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import time
+import uuid
 import zipfile
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +15,17 @@ import pytest
 from starlette.testclient import TestClient
 
 from api.app import create_app
+from api.routes.submissions import status_of
 from api.services import Services
 from ledger.application import Ledger
 from ledger.events.disclosure import BulkDisclosed
-from ledger.intake.uploads import Applying, Spools
+from ledger.intake.submission import submit
+from ledger.intake.uploads import Applying, Spools, Status, Upload
+from projections.submissions import Submission
 from support.files import EXAMPLE, NEXT_NIGHT, student, write
 
 ID = "OR-20250902020000000"
+NOW = datetime(2025, 9, 2, 18, 0, tzinfo=UTC)
 MakeToken = Callable[..., str]
 
 
@@ -216,6 +222,77 @@ def test_another_file_of_the_date_that_was_taken_while_the_first_waited_says_why
     finally:
         running.stop()
     assert (told["status"], told["rows"], told["problem"]["code"]) == ("completed", 11, "submission-date-reused")
+
+
+def test_a_file_that_failed_half_way_says_so_until_it_is_sent_again(
+    sender: TestClient, ledger: Ledger, spools: Spools
+) -> None:
+    asked: list[str] = []
+
+    def break_off(_done: int, _total: int) -> None:
+        if asked:
+            asked.append(told_once(sender, lambda told: told["rows_done"])["status"])
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        submit(ledger, EXAMPLE, "nightly", chunk_rows=1, progress=break_off)
+    assert send(sender, EXAMPLE.read_bytes()).status_code == 202
+    (spool,) = spools.folder.glob("*.spool")
+    spool.unlink()
+    running = Applying(ledger, spools)
+    running.start()
+    try:
+        told = told_once(sender, lambda told: told["problem"])
+        assert (told["status"], told["problem"]["code"]) == ("failed", "spool-unreadable")
+        assert 0 < told["rows_done"] < told["rows"] == 11
+
+        asked.append("while it is sent from the command line")
+        with pytest.raises(InterruptedError):
+            submit(ledger, EXAMPLE, "nightly", chunk_rows=1, progress=break_off)
+        assert asked[1:] == ["applying"]
+        assert sender.get(f"/v1/submissions/{ID}").json()["status"] == "failed"
+
+        assert send(sender, EXAMPLE.read_bytes()).status_code == 202
+        told = settled(sender)
+        assert (told["status"], told["problem"]) == ("completed", None)
+    finally:
+        running.stop()
+
+
+@pytest.mark.parametrize(
+    ("reflected", "last", "waits", "done", "status"),
+    [
+        (None, "waiting", True, False, "waiting"),
+        ("refused", "waiting", True, False, "waiting"),
+        ("applying", "waiting", True, False, "applying"),
+        ("applying", "waiting", False, False, "interrupted: send again"),
+        ("applying", "refused", True, False, "applying"),  # the first still waits on another host
+        ("applying", "refused", False, False, "interrupted: send again"),
+        (None, "done", None, True, "applying"),  # the read model is behind
+        ("applying", "refused", None, True, "applying"),
+        ("applying", "failed", None, False, "failed"),
+        (None, "refused", None, False, "refused"),
+        ("completed", "refused", None, True, "completed"),
+    ],
+)
+def test_a_status_is_told_of_what_is_reflected_and_of_every_file_that_came(
+    reflected: str | None, last: Status, waits: bool | None, done: bool, status: str
+) -> None:
+    row = None
+    if reflected is not None:
+        row = Submission(
+            submission=ID,
+            state="OR",
+            submission_date="2025-09-02T02:00:00",
+            status=reflected,
+            actor="nightly",
+            content_hash="",
+            begun=1,
+            begun_at=NOW,
+            position=1,
+        )
+    upload = Upload(uuid.uuid4(), ID, "OR", "nightly", False, NOW, last, None, waits, done, at_work=False)
+    assert status_of(row, upload) == status
 
 
 def test_a_state_s_submissions_are_listed_newest_first(sender: TestClient, applying: Applying, tmp_path: Path) -> None:
