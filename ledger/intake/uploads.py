@@ -166,23 +166,25 @@ def enqueue(ledger: Ledger, spools: Spools, received: Receiving, submission: str
         # Under the submission's key, so that what is left of the file can be read by nobody once that key goes.
         key = ledger.vault.load(conn, [subject])[subject]
         sealed = seal(key.body_key(received.upload.bytes), received.key, submission.encode())
-        conn.execute(
-            "insert into ledger.uploads"
-            " (upload, submission, state, host, actor, late, received_at, status, key_id, spool_key)"
-            " values (%s, %s, %s, %s, %s, %s, %s, 'waiting', %s, %s)",
-            (
-                received.upload,
-                submission,
-                submission[:2],
-                spools.host,
-                actor,
-                late,
-                ledger.clock(),
-                uuid.UUID(bytes=key.key_id),
-                sealed,
-            ),
-        )
-        conn.execute(f"notify {CHANNEL}".encode())
+        # One transaction: no row without its news, where the connection goes between the two.
+        with conn.transaction():
+            conn.execute(
+                "insert into ledger.uploads"
+                " (upload, submission, state, host, actor, late, received_at, status, key_id, spool_key)"
+                " values (%s, %s, %s, %s, %s, %s, %s, 'waiting', %s, %s)",
+                (
+                    received.upload,
+                    submission,
+                    submission[:2],
+                    spools.host,
+                    actor,
+                    late,
+                    ledger.clock(),
+                    uuid.UUID(bytes=key.key_id),
+                    sealed,
+                ),
+            )
+            conn.execute(f"notify {CHANNEL}".encode())
     received.keep()
     # It is applied in its turn, whoever dies; its sender was not told, and may send it again.
     faults.point("uploads.enqueued")

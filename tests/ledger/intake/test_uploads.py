@@ -14,7 +14,7 @@ from psycopg.rows import tuple_row
 from structlog.testing import capture_logs
 
 from ledger.application import Ledger
-from ledger.errors import LogBroken, StaleDecision
+from ledger.errors import LogBroken, StaleDecision, StoreUnavailable
 from ledger.intake import uploads
 from ledger.intake.submission import Report, submit
 from ledger.intake.uploads import Applying, Receiving, Spools, enqueue
@@ -188,6 +188,16 @@ def test_a_file_that_comes_while_another_waits_for_its_next_attempt_is_applied_m
         until(lambda: rows(database)[ID][0] == "done")
     assert rows(database)[f"CA-{NIGHT}"] == ("waiting", True)
     assert damaged.exists()
+
+
+def test_a_file_whose_news_cannot_be_told_is_not_taken(
+    database: Database, ledger: Ledger, spools: Spools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads, "CHANNEL", "no channel")
+    with pytest.raises(StoreUnavailable):
+        taken(ledger, spools, tmp_path)
+    assert rows(database) == {}
+    assert not list(spools.folder.glob("*.spool"))
 
 
 @pytest.mark.parametrize("lose", [Path.unlink, lambda spool: spool.write_bytes(spool.read_bytes()[:-1])])
