@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 import orjson
+import structlog
 from fastapi import APIRouter, Request
 from psycopg.rows import tuple_row
 from starlette.requests import ClientDisconnect
@@ -45,6 +46,8 @@ from ledger.store.append import Append, Part
 from ledger.store.vault import LEDGER
 from projections import submissions
 from projections.submissions import Cursor, Submission
+
+log = structlog.get_logger()
 
 router = APIRouter(
     prefix="/v1/submissions", tags=["submissions"], route_class=Direct, generate_unique_id_function=operation_id
@@ -133,6 +136,9 @@ async def post_submission(request: Request) -> Response:
     except ClientDisconnect:
         raise Unsent("The file broke off.", remedy="Send it again.") from None
     except OSError as error:
+        # Its number's name only: the words of the error have a path.
+        name = errno.errorcode.get(error.errno or 0, "unknown")
+        log.warning("file not kept", where="spool folder of uploads", errno=name, error=type(error).__name__)
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         raise StoreUnavailable(
             "The disk of this host is full." if full else "The file could not be kept on this host's disk.",

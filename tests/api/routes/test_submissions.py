@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import time
 import uuid
 import zipfile
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
+from structlog.testing import capture_logs
 
 from api.app import create_app
 from api.routes.submissions import status_of
@@ -320,6 +322,17 @@ def test_who_may_not_is_told_so(sender: TestClient, make_token: MakeToken) -> No
     assert sender.post("/v1/submissions", content=EXAMPLE.read_bytes(), headers=reader).status_code == 403
     assert sender.get("/v1/submissions/OR-20200101000000000").status_code == 404
     assert sender.get("/v1/submissions", params={"limit": "0"}).status_code == 422
+
+
+def test_a_file_that_cannot_be_kept_is_not_taken_and_the_log_says_why(sender: TestClient, spools: Spools) -> None:
+    shutil.rmtree(spools.folder)
+    with capture_logs() as said:
+        answer = send(sender, EXAMPLE.read_bytes())
+    assert answer.status_code == 503
+    assert "See the service's log." in answer.text
+    (told,) = (entry for entry in said if entry["event"] == "file not kept")
+    assert (told["where"], told["errno"]) == ("spool folder of uploads", "ENOENT")
+    assert str(spools.folder) not in str(said)
 
 
 def test_a_service_without_a_disk_says_so(services: Services, make_token: MakeToken) -> None:
