@@ -41,6 +41,8 @@ class Interruption:
         self._over = threading.Event()
         self._near, self._far = socket.socketpair()
         self._conn: psycopg.Connection[Any] | None = None
+        self._heard = False
+        """Whether news came while a statement was under way: its answer may be older than they are."""
         self._watcher = threading.Thread(target=self._watch, name="projector stop", daemon=True)
 
     def __enter__(self) -> Self:
@@ -55,14 +57,22 @@ class Interruption:
     @contextmanager
     def of(self, conn: psycopg.Connection[Any]) -> Iterator[None]:
         """While this connection is the one in use."""
-        self._conn = conn
+        self._conn, self._heard = conn, False
+        conn.add_notify_handler(self._hear)
         try:
             yield
         finally:
+            conn.remove_notify_handler(self._hear)
             self._conn = None
 
     def wait_for_news(self, conn: psycopg.Connection[Any]) -> None:
-        """Return when a notification has come, or it is time to stop. Raises OperationalError: the server went."""
+        """Return when a notification has come since this was last asked, or it is time to stop.
+
+        Raises OperationalError: the server went.
+        """
+        if self._heard:
+            self._heard = False
+            return
         pgconn = conn.pgconn
         with selectors.DefaultSelector() as selector:
             selector.register(pgconn.socket, selectors.EVENT_READ)
@@ -75,6 +85,9 @@ class Interruption:
                 if heard:
                     return
                 selector.select()
+
+    def _hear(self, _: psycopg.Notify) -> None:
+        self._heard = True
 
     def _watch(self) -> None:
         while not self._stop.wait(0.5):
