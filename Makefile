@@ -39,7 +39,7 @@ bench: $(INSTALLED) ## measure, beside limits and peers
 	@$(BIN)/sojourn bench $(ARGS)
 
 torture: $(INSTALLED) ## the long runs: gaps, crash points, many writers
-	@$(BIN)/python -m pytest -m torture $(ARGS)
+	@$(BIN)/python -m pytest -m torture -o faulthandler_timeout=3600 $(ARGS)
 
 lock: $(INSTALLED) ## resolve the dependencies anew (ARGS=--upgrade for newer ones)
 	@$(LOCK) -o requirements/runtime.txt $(ARGS)
