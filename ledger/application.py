@@ -11,7 +11,8 @@ import asyncio
 import threading
 import uuid
 from asyncio import to_thread
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import msgspec
@@ -165,12 +166,18 @@ class Ledger:
 
         Raises the first answer to the key where that was a refusal, IdempotencyKeyReused, StillRunning.
         """
-        self._enter(request)
-        try:
+        with self.once(request):
             append = Append(parts=[], meta=meta, answer=refused_answer(request, refusal))
             receipt = await self.log.sequencer.submit_async(self.log.seal(append))
             if receipt.replayed and receipt.answer is not None:
                 _replayed(receipt.answer, receipt.position)
+
+    @contextmanager
+    def once(self, request: RequestKey | None) -> Iterator[None]:
+        """While a request is answered. Raises StillRunning where another with its key is, in this process."""
+        self._enter(request)
+        try:
+            yield
         finally:
             self._leave(request)
 
@@ -230,11 +237,8 @@ class Ledger:
         Raises UnknownState, BadValue, VersionMoved, IdempotencyKeyReused, StillRunning, StaleDecision (others were
         faster twenty times), StoreUnavailable, OutcomeUnknown.
         """
-        self._enter(request)
-        try:
+        with self.once(request):
             return self.jurisdictions.set(state, command, meta, request, only_at)
-        finally:
-            self._leave(request)
 
     # -- parts that the intake shares
 

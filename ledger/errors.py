@@ -179,7 +179,14 @@ class UnknownEvent(IntegrityBroken):
 
 
 def again(
-    code: str, what: str, remedy: str, element: object = None, rule: object = None, place: object = None
+    code: str,
+    what: str,
+    remedy: str,
+    element: object = None,
+    rule: object = None,
+    place: object = None,
+    row: object = None,
+    table: object = None,
 ) -> LedgerError:
     """An error that was answered before, from what was kept of it; the base class where the code is of no class."""
     waiting: list[type[LedgerError]] = [LedgerError]
@@ -194,7 +201,10 @@ def again(
                 words["rule"] = str(rule)
             if place is not None and issubclass(kind, BadValue):
                 words["place"] = str(place)
+            if table is not None and issubclass(kind, SubmissionRefused):
+                words["table"] = str(table)
             error = kind(what, **words)  # type: ignore[arg-type]
+            error.row = row if isinstance(row, int) else None
             error.replayed = True
             return error
     return Refused(what, remedy=remedy)

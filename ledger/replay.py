@@ -37,8 +37,8 @@ def refused_answer(request: RequestKey | None, refusal: LedgerError) -> Answer |
         "element": refusal.element,
         "rule": getattr(refusal, "rule", None),
     }
-    place = getattr(refusal, "place", None)
-    return kept_answer(request, 0, ids if place is None else {**ids, "place": place})
+    where = {name: value for name in ("place", "row", "table") if (value := getattr(refusal, name, None)) is not None}
+    return kept_answer(request, 0, {**ids, **where})
 
 
 def raise_if_refused(answer: Answer) -> None:
@@ -52,4 +52,6 @@ def raise_if_refused(answer: Answer) -> None:
             ids.get("element"),
             ids.get("rule"),
             ids.get("place"),
+            ids.get("row"),
+            ids.get("table"),
         )

@@ -102,7 +102,7 @@ def follow(
 ) -> None:
     """Fold until standard input ends: the other half of ``serve``."""
     from api.bootstrap import open_store, spools
-    from ledger.intake.uploads import Applying
+    from ledger.intake.applying import Applying
     from ledger.reactors import REACTORS
     from ledger.reactors.reactor import Reactors
     from ledger.reactors.timekeeper import Timekeeper

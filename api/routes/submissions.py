@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import hashlib
 import io
 import uuid
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -24,27 +25,29 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
 
 from api.edge import request_id_of
-from api.openapi import CURSOR, LIMIT, PURPOSE, Direct, operation, operation_id
+from api.openapi import AT_LEAST, CURSOR, IDEMPOTENCY_KEY, LIMIT, PURPOSE, Direct, operation, operation_id
 from api.principals import SUBMITTERS, Principal, principal_of, submitter_for
 from api.problems import Fault, Invalid, Unsent
-from api.reading import ask
-from api.requests import purpose_of
+from api.reading import ask, at_least
+from api.requests import at_least_of, purpose_of
 from api.schemas.answers import SubmissionAnswer, SubmissionsAnswer
-from api.sending import SSID_ELEMENT
+from api.sending import SSID_ELEMENT, request_key
 from api.services import Services, services_of
 from api.show import basis_of
-from ledger.application import Ledger
-from ledger.errors import BadValue, Forbidden, NotFound, OtherState, StoreUnavailable
+from ledger import telemetry
+from ledger.application import Ledger, RequestKey
+from ledger.errors import BadValue, Conflict, Forbidden, NotFound, OtherState, Refused, StoreUnavailable
 from ledger.events import Meta
 from ledger.events.disclosure import BulkDisclosed
 from ledger.intake import answers, sources, uploads
 from ledger.intake.response import ResponseSheet, RowAnswer
-from ledger.intake.submission import check, stream_of, submission_id
-from ledger.intake.uploads import Receiving, Spools, Upload
+from ledger.intake.submission import check, is_left, stream_of, submission_id
+from ledger.intake.uploads import Receiving, Taken, Upload
 from ledger.mde import STATES, canonical
 from ledger.store.append import Append, Part
 from ledger.store.vault import LEDGER
 from projections import submissions
+from projections.as_of import AsOf
 from projections.submissions import Cursor, Submission
 
 log = structlog.get_logger()
@@ -108,10 +111,20 @@ _FILE: Final = {
         202: {
             "model": SubmissionAnswer,
             "description": "Taken: durable, and applied in its turn. The same file again is answered alike.",
-            "headers": {"Location": {"description": "Of the submission.", "schema": {"type": "string"}}},
+            "headers": {
+                "Location": {"description": "Of the submission.", "schema": {"type": "string"}},
+                "Ledger-Position": {
+                    "description": "Where it was completed, if it stands applied already.",
+                    "schema": {"type": "integer"},
+                },
+                "Idempotency-Replayed": {
+                    "description": "`true` where this is the first answer again.",
+                    "schema": {"type": "string", "enum": ["true"]},
+                },
+            },
         }
     },
-    openapi_extra={**operation([_LATE]), "requestBody": _FILE},
+    openapi_extra={**operation([_LATE, IDEMPOTENCY_KEY]), "requestBody": _FILE},
 )
 async def post_submission(request: Request) -> Response:
     """The header is read at once, and refused at once; all else is told by the submission."""
@@ -124,15 +137,22 @@ async def post_submission(request: Request) -> Response:
     services = services_of(request)
     if services.spools is None:
         raise StoreUnavailable("This service takes no files.", remedy="Use `sojourn submit`.")
+    # Of the bytes as they come, behind what else was asked: what the file says is known only once it is read.
+    digest = hashlib.blake2b(f"POST /v1/submissions late={late}\n".encode(), key=services.body_key, digest_size=32)
+    key = request_key(request, services, principal.name, None)
+    meta = Meta(actor=principal.name, request=request_id_of(request))
     try:
-        received = await asyncio.to_thread(Receiving, services.spools)
-        try:
-            async for data in request.stream():
-                if data:
-                    await asyncio.to_thread(received.write, data)
-            submission = await asyncio.to_thread(_take, services.ledger, services.spools, received, principal, late)
-        finally:
-            await asyncio.to_thread(received.close)
+        with services.ledger.once(key):
+            received = await asyncio.to_thread(Receiving, services.spools, None if key is None else digest)
+            try:
+                async for data in request.stream():
+                    if data:
+                        await asyncio.to_thread(received.write, data)
+                if key is not None:
+                    key = msgspec.structs.replace(key, body_hash=digest.digest())
+                taken = await asyncio.to_thread(_take, services, received, principal, meta, key, late)
+            finally:
+                await asyncio.to_thread(received.close)
     except ClientDisconnect:
         raise Unsent("The file broke off.", remedy="Send it again.") from None
     except OSError as error:
@@ -144,35 +164,48 @@ async def post_submission(request: Request) -> Response:
             "The disk of this host is full." if full else "The file could not be kept on this host's disk.",
             remedy="Nothing of it was kept. Send it again when there is room." if full else "See the service's log.",
         ) from error
-    location = f"/v1/submissions/{submission}"
-    return Response(
-        orjson.dumps({"submission": submission, "state": submission[:2], "status": "waiting"}),
-        202,
-        {"Location": location},
-        "application/json",
-    )
+    headers = {"Location": f"/v1/submissions/{taken.submission}"}
+    if taken.position is not None:
+        headers["Ledger-Position"] = str(taken.position)
+    if taken.replayed:
+        headers["Idempotency-Replayed"] = "true"
+        telemetry.HTTP_REPLAYS.inc()
+    told = {
+        "submission": taken.submission,
+        "state": taken.submission[:2],
+        "status": "waiting" if taken.position is None else "completed",
+    }
+    return Response(orjson.dumps(told), 202, headers, "application/json")
 
 
-def _take(ledger: Ledger, spools: Spools, received: Receiving, principal: Principal, late: bool) -> str:
-    """Look at what came, and have it applied unless it was; the submission's id.
+def _take(
+    services: Services, received: Receiving, principal: Principal, meta: Meta, key: RequestKey | None, late: bool
+) -> Taken:
+    """Look at what came, and have it applied unless it was. With a key, what it was answered first.
 
-    Raises SubmissionRefused, SubmissionDateReused, SubmissionLate, OtherState, StoreUnavailable, OSError.
+    Raises SubmissionRefused, SubmissionDateReused, SubmissionLate, OtherState, IdempotencyKeyReused, StoreUnavailable,
+    OutcomeUnknown, OSError.
     """
-    with (
-        received.read() as file,
-        sources.opened(file, received.path.with_suffix(".rewritten"), received.key) as sent,
-    ):
-        header = sent.header()
-        if header.state != principal.state:
-            raise OtherState(
-                "The file is of another state than the token.",
-                remedy="A state sends only its own facts. Use a token of the file's state.",
-            )
-        submission = submission_id(header)
-        if not check(ledger, header, sent.content_hash(), late=late):
-            return submission  # applied before: the first answer stands
-    uploads.enqueue(ledger, spools, received, submission, principal.name, late=late)
-    return submission
+    ledger = services.ledger
+    assert services.spools is not None
+    try:
+        with (
+            received.read() as file,
+            sources.opened(file, received.path.with_suffix(".rewritten"), received.key) as sent,
+        ):
+            header = sent.header()
+            if header.state != principal.state:
+                raise OtherState(
+                    "The file is of another state than the token.",
+                    remedy="A state sends only its own facts. Use a token of the file's state.",
+                )
+            position = check(ledger, header, sent.content_hash(), late=late)
+    except (Refused, Conflict) as refusal:
+        return uploads.refuse(ledger, refusal, meta, key)
+    submission = submission_id(header)
+    if position is not None:
+        return uploads.stands(ledger, submission, position, meta, key)
+    return uploads.enqueue(ledger, services.spools, received, submission, meta, late=late, request=key)
 
 
 def _late_of(request: Request) -> bool:
@@ -193,7 +226,7 @@ def _late_of(request: Request) -> bool:
     "",
     summary="Submissions, newest first",
     responses={200: {"model": SubmissionsAnswer, "description": "A page."}},
-    openapi_extra=operation([_STATE, LIMIT, CURSOR]),
+    openapi_extra=operation([_STATE, LIMIT, CURSOR, AT_LEAST]),
 )
 async def get_submissions(request: Request) -> Response:
     """Of the token's own state, or of the one that is asked for."""
@@ -203,9 +236,13 @@ async def get_submissions(request: Request) -> Response:
     _may_read(principal, state)
     limit, after = _page_of(request)
     services = services_of(request)
-    _, rows = await ask(services.reads, lambda conn: submissions.page(conn, state, after, limit))
+
+    async def look() -> tuple[AsOf, list[Submission]]:
+        return await ask(services.reads, lambda conn: submissions.page(conn, state, after, limit))
+
+    _, rows = await at_least(services, submissions.PROJECTION.name, at_least_of(request), look)
     body = {
-        "submissions": [_shown(row) for row in rows],
+        "submissions": await asyncio.to_thread(lambda: [_listed(services.ledger, row) for row in rows]),
         "next": str(rows[-1].begun) if len(rows) == limit else None,
     }
     return Response(orjson.dumps(body), 200, {"Cache-Control": "private, no-cache"}, "application/json")
@@ -214,20 +251,34 @@ async def get_submissions(request: Request) -> Response:
 @router.get(
     "/{id}",
     summary="How far a submission has come",
-    responses={200: {"model": SubmissionAnswer, "description": "Counts and codes; nothing of a child."}},
-    openapi_extra=operation([_ID]),
+    responses={
+        200: {
+            "model": SubmissionAnswer,
+            "description": "Counts and codes; nothing of a child.",
+            "headers": {
+                "Ledger-Position": {"description": "Once it is completed.", "schema": {"type": "integer"}},
+            },
+        }
+    },
+    openapi_extra=operation([_ID, AT_LEAST]),
 )
 async def get_submission(request: Request) -> Response:
     """From the log's own events; before there are any, from what this service was sent."""
     found = await _found(request)
-    return Response(orjson.dumps(_told(found)), 200, {"Cache-Control": "private, no-cache"}, "application/json")
+    told = await asyncio.to_thread(_told, services_of(request).ledger, found.submission, found.row)
+    if not told:
+        raise NotFound("There is no such submission.", remedy="Its id is state and Submission Date.")
+    headers = {"Cache-Control": "private, no-cache"}
+    if found.row is not None and found.row.status == "completed":
+        headers["Ledger-Position"] = str(found.row.position)
+    return Response(orjson.dumps(told), 200, headers, "application/json")
 
 
 @router.get(
     "/{id}/response",
     summary="The answer to every row",
     responses={200: {"description": "CSV in the order of the file.", "content": {"text/csv": {}}}},
-    openapi_extra=operation([_ID, _LANGUAGE, PURPOSE]),
+    openapi_extra=operation([_ID, _LANGUAGE, PURPOSE, AT_LEAST]),
 )
 async def get_response(request: Request) -> Response:
     """For as long as the state has its answers kept. Each piece is disclosed before it leaves."""
@@ -241,7 +292,7 @@ async def get_response(request: Request) -> Response:
             faults=[Fault("query:language", None, "language", "It is neither en nor es.")],
         )
     if found.row is None or found.row.status != "completed":
-        raise NotFound("The submission has no answers yet.", remedy="Ask again once it is completed.")
+        raise NotFound("There are no answers of this submission yet.", remedy="Ask again once it is completed.")
     if found.row.answers_gone_at is not None:
         raise NotFound("The answers are gone: the days for which they are kept are over.", remedy="See its counts.")
     entry = BulkDisclosed(
@@ -310,26 +361,23 @@ def _taken(text: io.StringIO) -> bytes:
 
 class _Found(NamedTuple):
     principal: Principal
+    submission: str
     row: Submission | None
-    upload: Upload | None
 
 
 async def _found(request: Request) -> _Found:
+    """What is reflected of the submission that is asked for."""
     principal = await principal_of(request)
     request.scope["sojourn.principal"] = principal.name
     submission: str = request.path_params["id"]
     _may_read(principal, submission[:2])
     services = services_of(request)
-    # In this order: what was at work when it was looked for is in the row, or still to come.
-    upload = await _uploaded(services, submission)
-    _, row = await ask(services.reads, lambda conn: submissions.one(conn, submission))
-    if row is None and upload is None:
-        raise NotFound("There is no such submission.", remedy="Its id is state and Submission Date.")
-    return _Found(principal, row, upload)
 
+    async def look() -> tuple[AsOf, Submission | None]:
+        return await ask(services.reads, lambda conn: submissions.one(conn, submission))
 
-async def _uploaded(services: Services, submission: str) -> Upload | None:
-    return await asyncio.to_thread(uploads.latest, services.ledger, submission)
+    _, row = await at_least(services, submissions.PROJECTION.name, at_least_of(request), look)
+    return _Found(principal, submission, row)
 
 
 def _may_read(principal: Principal, state: str | None) -> None:
@@ -360,34 +408,48 @@ def _page_of(request: Request) -> tuple[int, Cursor | None]:
     return int(limit), None if cursor is None else Cursor(int(cursor))
 
 
-def _told(found: _Found) -> dict[str, Any]:
-    """The submission as it is known, and what became of the file that came last for it over HTTP."""
-    row, upload = found.row, found.upload
-    told = _shown(row) if row is not None else {}
-    if upload is not None:
-        told |= {"submission": upload.submission, "state": upload.state}
-        told["status"] = status_of(row, upload)
-        # Also of a submission that is completed: another file of its date may have been taken while the first waited.
-        told["problem"] = upload.problem
-    return told
-
-
-def status_of(row: Submission | None, upload: Upload) -> str:
-    """How far a submission has come for which a file came over HTTP; row: as far as it is reflected."""
-    begun = row is not None and row.status != "refused"
-    if row is not None and row.status == "completed":
-        return row.status
-    if upload.waits is not None:
-        if not upload.waits:
-            return "interrupted: send again"
-        return "applying" if begun else "waiting"
-    if upload.done or (begun and upload.at_work):
-        return "applying"  # it is at its end, and not yet reflected; or somebody sent it in another way
-    return upload.status
-
-
 _UNSHOWN: Final = frozenset({"begun", "content_hash"})
+INTERRUPTED: Final = "interrupted: send again"
 
 
 def _shown(row: Submission) -> dict[str, Any]:
     return {name: getattr(row, name) for name in row.__struct_fields__ if name not in _UNSHOWN}
+
+
+def _listed(ledger: Ledger, row: Submission) -> dict[str, Any]:
+    """A line of the list: only of one that may have been left more is asked."""
+    return _told(ledger, row.submission, row) if row.status == "applying" else _shown(row)
+
+
+def _told(ledger: Ledger, submission: str, row: Submission | None) -> dict[str, Any]:
+    """The submission as it is known, and what became of the file that came last for it over HTTP; empty for none.
+
+    row: as far as it is reflected. It is read before the rest, so that what has ended since is not taken for left.
+    """
+    told = {} if row is None else _shown(row)
+    upload = uploads.latest(ledger, submission)
+    if upload is not None:
+        told |= {"submission": upload.submission, "state": upload.state}
+        # Also of a submission that is completed: another file of its date may have been taken while the first waited.
+        told["problem"] = upload.problem
+    if told:
+        left = row is not None and row.status == "applying" and is_left(ledger, submission)
+        told["status"] = status_of(row, upload, left=left)
+    return told
+
+
+def status_of(row: Submission | None, upload: Upload | None, *, left: bool) -> str:
+    """How far a submission has come. row: as far as it is reflected. upload: the last file that came over HTTP.
+
+    left: it was begun, and nobody is at it.
+    """
+    if row is not None and (row.status == "completed" or (row.status == "applying" and not left)):
+        return row.status
+    if upload is None:
+        assert row is not None
+        return INTERRUPTED if left else row.status
+    if upload.waits is not None:
+        return "waiting" if upload.waits else INTERRUPTED
+    if upload.done:
+        return "applying"  # it is at its end, and not yet reflected
+    return INTERRUPTED if left and upload.status == "refused" else upload.status

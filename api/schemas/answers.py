@@ -182,7 +182,7 @@ class SubmissionAnswer(BaseModel):
     state: str
     status: str = Field(
         description="waiting, applying, completed, refused, failed, or `interrupted: send again` where the host that"
-        " took the file is gone."
+        " took the file is gone, or the command that applied it has ended."
     )
     rule: str | None = Field(default=None, description="Why the whole file was refused.")
     problem: dict[str, Any] | None = Field(default=None, description="Why the file that came last was not applied.")

@@ -38,6 +38,7 @@ from ledger.jurisdiction import Profile, calendar_of
 from ledger.store import faults
 from ledger.store.append import Append, Part, Receipt, SealedAppend
 from ledger.store.database import Role, translated
+from ledger.store.following import held, lock_key
 from ledger.store.vault import LEDGER
 
 CHUNK_ROWS = 4_000
@@ -143,8 +144,9 @@ def submit(
     return report
 
 
-def check(ledger: Ledger, header: Header, content_hash: str, *, late: bool) -> bool:
-    """Whether a file may be applied, by what its header says; False where this very file was applied already.
+def check(ledger: Ledger, header: Header, content_hash: str, *, late: bool) -> int | None:
+    """See that a file may be applied, by what its header says; where this very file was applied already, the position
+    at which it was completed.
 
     Before anything else of it is read, and without the lock: what is found here is found again when it is applied.
     Raises SubmissionRefused, SubmissionDateReused, SubmissionLate, UnknownState, StoreUnavailable.
@@ -154,10 +156,10 @@ def check(ledger: Ledger, header: Header, content_hash: str, *, late: bool) -> b
     applied = _applied(ledger, stream_of(submission))
     _must_be_the_file(header.state, content_hash, applied)
     if applied.completed is not None:
-        return False
+        return applied.position
     if not late and _is_behind(ledger, header.state, submission):
         raise _late(header.state)
-    return True
+    return None
 
 
 def _applied_whole(
@@ -168,7 +170,7 @@ def _applied_whole(
     check_received(header, calendar_of(jurisdiction).day_of(ledger.clock()))
     submission = submission_id(header)
     meta = Meta(actor=actor, submission=submission)
-    with _one_at_a_time(ledger, header.state) as must_be_alone:
+    with _one_at_a_time(ledger, submission) as must_be_alone:
         applied = _applied(ledger, stream_of(submission))
         try:
             whole = sent.whole()
@@ -392,14 +394,32 @@ def _chunks(raw: Iterable[RawStudent], chunk_rows: int) -> Iterator[list[RawStud
         yield chunk
 
 
+def turn_of(state: str) -> str:
+    """The lock under which the files of a state are applied."""
+    return f"submission/{state}"
+
+
+def is_left(ledger: Ledger, submission: str) -> bool:
+    """Whether a submission that was begun before this is asked is not completed, and nobody is at it.
+
+    Raises StoreUnavailable.
+    """
+    with ledger.log.connection() as conn:
+        at_work = held(conn, [stream_of(submission)])
+    # In this order: what was completed when nobody was at it stands in the log.
+    return not at_work and _applied(ledger, stream_of(submission)).completed is None
+
+
 @contextmanager
-def _one_at_a_time(ledger: Ledger, state: str) -> Iterator[Callable[[], object]]:
+def _one_at_a_time(ledger: Ledger, submission: str) -> Iterator[Callable[[], object]]:
     """One state's files apply one after another, whichever process takes them; the others wait here.
 
     Gives what raises StoreUnavailable once the lock has gone with its connection: a later file may be under way.
     """
     with translated(), ledger.database.connect(Role.WRITER, name="sojourn submission") as conn:
-        conn.execute("select pg_advisory_lock(hashtextextended(%s, 0))", (f"submission/{state}",))
+        # The state's is waited for; the submission's own, free then, tells which of its files is at work.
+        for lock in (turn_of(submission[:2]), stream_of(submission)):
+            conn.execute("select pg_advisory_lock(%s)", (lock_key(lock),))
         yield lambda: conn.execute("select 1")
 
 

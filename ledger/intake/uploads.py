@@ -1,53 +1,34 @@
-"""Files that come over HTTP: taken whole onto the disk, sealed, and applied in their turn by the host that has them.
+"""Files that come over HTTP: taken whole onto the disk, sealed, and named in the database.
 
-Invariant: once a file's sender was told that it was taken, the file is durable, and stays until it has been applied or
-refused; what came of it is in the log, or in its row here. A file that was not taken whole leaves nothing.
+Invariant: once a file's sender was told that it was taken, the file is durable, and ``ledger.intake.applying`` applies
+it in its turn. A file that was not taken whole leaves nothing.
 """
 
 from __future__ import annotations
 
-import errno
 import fcntl
-import math
+import hashlib
 import os
-import threading
-import time
-import traceback
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, NamedTuple
 
+import msgspec
 import psycopg
-import structlog
-from cryptography.exceptions import InvalidTag
 from psycopg.rows import tuple_row
-from psycopg.types.json import Jsonb
 
 from ledger.application import Ledger
-from ledger.errors import (
-    BadValue,
-    IntegrityBroken,
-    LedgerError,
-    LogBroken,
-    StaleDecision,
-    SubmissionRefused,
-    Unavailable,
-)
-from ledger.intake.spool import KEY_BYTES, SpoolBroken, SpoolReader, SpoolWriter
-from ledger.intake.submission import Report, submit
+from ledger.errors import LedgerError, OutcomeUnknown
+from ledger.events import Meta
+from ledger.intake.spool import KEY_BYTES, SpoolReader, SpoolWriter
+from ledger.replay import RequestKey, kept_answer, raise_if_refused, refused_answer
 from ledger.store import faults
-from ledger.store.database import Role, translated
-from ledger.store.following import Interruption, connected, is_passing, lock_key, try_lock
-from ledger.store.vault import seal, submission_subject, unseal
-
-CHANNEL = "ledger_uploads"
-_BACKOFF_S = (0.5, 30.0)
-_LOOK_S = 1.0
-"""How often is looked for news while a file waits for its next attempt."""
-_log = structlog.get_logger(__name__)
+from ledger.store.append import Answer, Append, UploadRow
+from ledger.store.following import held
+from ledger.store.vault import seal, submission_subject
 
 Status = Literal["waiting", "done", "refused", "failed"]
 
@@ -56,8 +37,7 @@ class Upload(NamedTuple):
     """The file that came last for a submission, and what is known of all that came for it.
 
     problem: why it was refused or failed, in our own words. waits: whether a process is running that has the file, of
-    those that wait; None where none waits. done: whether one was applied to its end. at_work: whether somebody applies
-    a file of the state just now, perhaps from the command line.
+    those that wait; None where none waits. done: whether one was applied to its end.
     """
 
     upload: uuid.UUID
@@ -70,7 +50,6 @@ class Upload(NamedTuple):
     problem: dict[str, Any] | None
     waits: bool | None
     done: bool
-    at_work: bool
 
 
 class Spools:
@@ -120,10 +99,11 @@ class Spools:
 
 
 class Receiving:
-    """One file while it comes in. Leaving the block removes it, unless it was kept."""
+    """One file while it comes in. Leaving the block removes it, unless it was kept. digest: is fed what comes."""
 
-    def __init__(self, spools: Spools) -> None:
+    def __init__(self, spools: Spools, digest: hashlib.blake2b | None = None) -> None:
         self.upload = uuid.uuid4()
+        self._digest = digest
         self.key = os.urandom(KEY_BYTES)
         self.path = spools.path(self.upload)
         self._turn = spools.receiving()
@@ -136,6 +116,8 @@ class Receiving:
 
     def write(self, data: bytes) -> None:
         """Take bytes. Raises OSError."""
+        if self._digest is not None:
+            self._digest.update(data)
         self._writer.write(data)
 
     @contextmanager
@@ -159,47 +141,93 @@ class Receiving:
             os.close(self._turn)
 
 
-def enqueue(ledger: Ledger, spools: Spools, received: Receiving, submission: str, actor: str, *, late: bool) -> None:
-    """Have a file applied in its turn; it is durable when this returns. Raises StoreUnavailable."""
+class Taken(NamedTuple):
+    """What the sender of a file is told. position: of its completion, where it stands applied already."""
+
+    submission: str
+    position: int | None
+    replayed: bool = False
+
+
+def enqueue(
+    ledger: Ledger,
+    spools: Spools,
+    received: Receiving,
+    submission: str,
+    meta: Meta,
+    *,
+    late: bool,
+    request: RequestKey | None = None,
+) -> Taken:
+    """Have a file applied in its turn, unless its key was answered before; it is durable when this returns.
+
+    Raises IdempotencyKeyReused, the refusal that was the first answer, StoreUnavailable, OutcomeUnknown.
+    """
     subject = submission_subject(submission)
     with ledger.log.connection() as conn:
         # Under the submission's key, so that what is left of the file can be read by nobody once that key goes.
         key = ledger.vault.load(conn, [subject])[subject]
-        sealed = seal(key.body_key(received.upload.bytes), received.key, submission.encode())
-        # One transaction: no row without its news, where the connection goes between the two.
-        with conn.transaction():
-            conn.execute(
-                "insert into ledger.uploads"
-                " (upload, submission, state, host, actor, late, received_at, status, key_id, spool_key)"
-                " values (%s, %s, %s, %s, %s, %s, %s, 'waiting', %s, %s)",
-                (
-                    received.upload,
-                    submission,
-                    submission[:2],
-                    spools.host,
-                    actor,
-                    late,
-                    ledger.clock(),
-                    uuid.UUID(bytes=key.key_id),
-                    sealed,
-                ),
-            )
-            conn.execute(f"notify {CHANNEL}".encode())
+    row = UploadRow(
+        upload=received.upload.bytes,
+        submission=submission,
+        host=spools.host.bytes,
+        actor=meta.actor,
+        late=late,
+        key_id=key.key_id,
+        spool_key=seal(key.body_key(received.upload.bytes), received.key, submission.encode()),
+    )
+    ids: dict[str, object] = {"submission": submission, "position": None, "upload": str(received.upload)}
+    append = Append(parts=[], meta=meta, answer=kept_answer(request, 202, ids), upload=row)
+    try:
+        receipt = ledger.log.append(append)
+    except OutcomeUnknown:
+        # Perhaps it is named: then it is applied here. If not, the next start finds that nobody names it.
+        received.keep()
+        raise
+    if receipt.replayed and receipt.answer is not None and receipt.answer.ids.get("upload") != str(received.upload):
+        return _again(receipt.answer)
     received.keep()
     # It is applied in its turn, whoever dies; its sender was not told, and may send it again.
     faults.point("uploads.enqueued")
+    return Taken(submission, None)
 
 
-_LOCKS = (
-    " from pg_catalog.pg_locks where locktype = 'advisory' and granted and objsubid = 1"
-    " and database = (select oid from pg_catalog.pg_database where datname = current_database())"
-    " and (classid::bigint << 32) | objid::bigint"
-)
-_HELD = f"select distinct (classid::bigint << 32) | objid::bigint {_LOCKS} = any(%s::bigint[])"
-# The lock is the one under which ``submission.submit`` applies the files of a state.
+def stands(ledger: Ledger, submission: str, position: int, meta: Meta, request: RequestKey | None) -> Taken:
+    """Answer a file that was applied before, at a position: nothing is kept but the answer to its key.
+
+    Raises as ``enqueue``.
+    """
+    answer = kept_answer(request, 202, {"submission": submission, "position": position})
+    return _answered(ledger, answer, meta) or Taken(submission, position)
+
+
+def refuse(ledger: Ledger, refusal: LedgerError, meta: Meta, request: RequestKey | None) -> Taken:
+    """Raise a refusal, kept as the answer to its key; where that was answered before, what it was answered.
+
+    Raises as ``enqueue``.
+    """
+    again = _answered(ledger, refused_answer(request, refusal), meta)
+    if again is None:
+        raise refusal
+    return again
+
+
+def _answered(ledger: Ledger, answer: Answer | None, meta: Meta) -> Taken | None:
+    """Keep an answer to a key, if one came. What was answered before, if something was."""
+    if answer is None:
+        return None
+    receipt = ledger.log.append(Append(parts=[], meta=meta, answer=answer))
+    return _again(receipt.answer) if receipt.replayed and receipt.answer is not None else None
+
+
+def _again(answer: Answer) -> Taken:
+    raise_if_refused(answer)
+    position = msgspec.convert(answer.ids["position"], int | None)
+    return Taken(str(answer.ids["submission"]), position, replayed=True)
+
+
 _LATEST = (
-    "select upload, submission, state, actor, late, received_at, status, problem, found.waits, found.done,"
-    f" exists (select {_LOCKS} = hashtextextended('submission/' || state, 0))"
+    "select upload, submission, state, actor, late, received_at, status, problem, found.waits, found.done"
     " from ledger.uploads, (select bool_or(host = any(%s::uuid[])) filter (where status = 'waiting') as waits,"
     " bool_or(status = 'done') as done from ledger.uploads where submission = %s) as found"
     " where submission = %s order by received_at desc limit 1"
@@ -210,247 +238,21 @@ def latest(ledger: Ledger, submission: str) -> Upload | None:
     """The last file that came for a submission over HTTP, if one did. Raises StoreUnavailable."""
     with ledger.log.connection() as conn, conn.cursor(row_factory=tuple_row) as cursor:
         cursor.execute("select distinct host from ledger.uploads where submission = %s", (submission,))
-        hosts = {lock_key(_present(host)): host for (host,) in cursor.fetchall()}
-        present = [hosts[key] for (key,) in cursor.execute(_HELD, (list(hosts),)).fetchall()]
+        present = present_hosts(conn, [host for (host,) in cursor.fetchall()])
         cursor.execute(_LATEST, (present, submission, submission))
         row = cursor.fetchone()
     return None if row is None else Upload(*row)
 
 
-class Applying:
-    """Applies what this host was sent: oldest first, one state's files one after another, states side by side.
-
-    A file that cannot be applied now is tried again, later each time; its state waits with it, the others do not.
-    ledger: open. hands: how many files at a time.
-    """
-
-    def __init__(self, ledger: Ledger, spools: Spools, *, hands: int = 2) -> None:
-        self._ledger = ledger
-        self._spools = spools
-        self._stop = threading.Event()
-        self._swept = False
-        # When each file that could not be applied is tried again, by the monotonic clock, and the pause before that.
-        self._again: dict[uuid.UUID, tuple[float, float]] = {}
-        self._threads = [
-            threading.Thread(target=self._run, args=(number,), name=f"applying {number}", daemon=True)
-            for number in range(hands)
-        ]
-
-    def start(self) -> None:
-        """Go on with what is waiting. Raises StoreUnavailable."""
-        with translated(), self._ledger.database.connect(Role.WRITER, name="sojourn uploads") as conn:
-            self._sweep(conn)
-        for thread in self._threads:
-            thread.start()
-
-    def stop(self, timeout_s: float = 10.0) -> None:
-        """End after the chunk at hand; the rest is applied when the next process starts."""
-        self._stop.set()
-        for thread in self._threads:
-            thread.join(timeout_s)
-
-    # -- inside
-
-    def _sweep(self, conn: psycopg.Connection[Any]) -> None:
-        """Once in a process; later where somebody is receiving a file just now."""
-
-        def waiting() -> set[uuid.UUID]:
-            query = "select upload from ledger.uploads where host = %s and status = 'waiting'"
-            return {row[0] for row in conn.execute(query, (self._spools.host,)).fetchall()}
-
-        self._swept = self._spools.sweep(waiting)
-
-    def _run(self, number: int) -> None:
-        pause_s = _BACKOFF_S[0]
-        with Interruption(self._stop) as interruption:
-            while not self._stop.is_set():
-                try:
-                    with (
-                        # Durable: the file is removed once its row says what came of it.
-                        connected(
-                            self._ledger.database, str(number), role=Role.WRITER, kind="uploads", durable=True
-                        ) as conn,
-                        interruption.of(conn),
-                    ):
-                        conn.execute("select pg_advisory_lock_shared(%s)", (lock_key(_present(self._spools.host)),))
-                        conn.execute(f"listen {CHANNEL}".encode())
-                        while not self._stop.is_set():
-                            wait_s = self._next(conn)
-                            if wait_s and not self._swept:
-                                self._sweep(conn)
-                            if math.isinf(wait_s):
-                                interruption.wait_for_news(conn)
-                            elif wait_s:
-                                # No news tells that it is time; what comes meanwhile is seen a little later.
-                                self._stop.wait(min(wait_s, _LOOK_S))
-                            pause_s = _BACKOFF_S[0]
-                except Exception as error:  # this hand has lost its connection, or meets a defect: it begins anew
-                    if self._stop.is_set():
-                        return
-                    if not is_passing(error):
-                        _log.error("applying uploads failed", error=type(error).__name__, exc_info=error)
-                    self._stop.wait(pause_s)
-                    pause_s = min(pause_s * 2, _BACKOFF_S[1])
-
-    def _next(self, conn: psycopg.Connection[Any]) -> float:
-        """Take one file of a state that nobody is at; seconds until it is worth looking again.
-
-        That is 0 where one was taken, or had been by another hand, and infinite where only news can bring one.
-        """
-        with conn.cursor(row_factory=tuple_row) as cursor:
-            waiting = cursor.execute(
-                "select distinct on (state) state, upload, submission, actor, late, key_id, spool_key"
-                " from ledger.uploads where host = %s and status = 'waiting' order by state, received_at",
-                (self._spools.host,),
-            ).fetchall()
-        wait_s = math.inf
-        for state, upload, submission, actor, late, key_id, spool_key in waiting:
-            left_s = self._left_s(upload)
-            if left_s > 0:
-                wait_s = min(wait_s, left_s)
-                continue
-            if not try_lock(conn, _turn(state)):
-                continue
-            try:
-                # Another hand may have been at it between the look and the lock.
-                if self._left_s(upload) <= 0 and self._still_waits(conn, upload):
-                    self._attempt(conn, upload, submission, actor, late, key_id, spool_key)
-                return 0.0
-            finally:
-                conn.execute("select pg_advisory_unlock(%s)", (lock_key(_turn(state)),))
-                # Whoever found the state taken looks again.
-                conn.execute(f"notify {CHANNEL}".encode())
-        return wait_s
-
-    def _left_s(self, upload: uuid.UUID) -> float:
-        """Seconds until a file is tried; not positive where it may be now."""
-        due, _ = self._again.get(upload, (-math.inf, 0.0))
-        return due - time.monotonic()
-
-    def _attempt(
-        self,
-        conn: psycopg.Connection[Any],
-        upload: uuid.UUID,
-        submission: str,
-        actor: str,
-        late: bool,
-        key_id: uuid.UUID,
-        spool_key: bytes,
-    ) -> None:
-        """Apply one file, or put it off. Raises where PostgreSQL is gone, or the process ends."""
-        try:
-            self._apply(conn, upload, submission, actor, late, key_id, spool_key)
-            self._again.pop(upload, None)
-        except Exception as error:  # whatever is wrong, another state's file may go
-            if self._stop.is_set():
-                raise
-            _, last_s = self._again.get(upload, (0.0, 0.0))
-            pause_s = min(max(last_s * 2, _BACKOFF_S[0]), _BACKOFF_S[1])
-            self._again[upload] = (time.monotonic() + pause_s, pause_s)
-            if is_passing(error):
-                raise
-            _log.error("upload waits", submission=submission, again_in_seconds=pause_s, **_defect(error))
-
-    def _still_waits(self, conn: psycopg.Connection[Any], upload: uuid.UUID) -> bool:
-        row = conn.execute("select status from ledger.uploads where upload = %s", (upload,)).fetchone()
-        return row is not None and row[0] == "waiting"
-
-    def _apply(
-        self,
-        conn: psycopg.Connection[Any],
-        upload: uuid.UUID,
-        submission: str,
-        actor: str,
-        late: bool,
-        key_id: uuid.UUID,
-        spool_key: bytes,
-    ) -> None:
-        problem: dict[str, Any] | None = None
-        status: Status = "done"
-        try:
-            self._submit(upload, submission, actor, late, key_id, spool_key)
-        except (Unavailable, IntegrityBroken, StaleDecision):
-            raise  # nothing is wrong with the file: it waits until the ledger can take it
-        except LedgerError as error:
-            status, problem = "refused", _told(error)
-        except OSError as error:
-            if not _is_lost(error, self._spools.path(upload)):
-                raise  # no room, no handles: that passes
-            status, problem = "failed", _UNREADABLE
-        if problem is not None:
-            _log.warning("upload not applied", submission=submission, status=status, problem=problem["code"])
-        # What came of it is durable in the log, not yet in its row: it is looked at once more, and found done.
-        faults.point("uploads.applied")
-        conn.execute(
-            "update ledger.uploads set status = %s, problem = %s, spool_key = null where upload = %s",
-            (status, None if problem is None else Jsonb(problem), upload),
-        )
-        # What came of it is durable, and its key is gone: the file is of no use, and the next start sweeps it.
-        faults.point("uploads.settled")
-        self._spools.path(upload).unlink(missing_ok=True)
-
-    def _submit(
-        self, upload: uuid.UUID, submission: str, actor: str, late: bool, key_id: uuid.UUID, spool_key: bytes
-    ) -> Report:
-        with self._ledger.log.connection() as conn:
-            key = self._ledger.vault.open_keys(conn, {key_id.bytes})[key_id.bytes]
-        if key is None:
-            raise SubmissionRefused(
-                "The file waited longer than answers are kept.", rule="expired", remedy="Send it again."
-            )
-        try:
-            secret = unseal(key.body_key(upload.bytes), spool_key, submission.encode())
-        except InvalidTag:
-            raise LogBroken(f"Upload {upload} does not open under its submission's key.") from None
-        with SpoolReader(self._spools.path(upload), secret) as reader:
-            return submit(self._ledger, reader.as_file(), actor, late=late, progress=self._heed)
-
-    def _heed(self, _done: int, _total: int) -> None:
-        """Between two chunks: end where the process is told to, with all that was applied durable."""
-        if self._stop.is_set():
-            raise _Ending("The service is ending.", remedy="It goes on when the service is back.")
+def present_hosts(conn: psycopg.Connection[Any], hosts: Sequence[uuid.UUID]) -> list[uuid.UUID]:
+    """Those of which a process is running that applies what they have."""
+    running = held(conn, map(presence, hosts))
+    return [host for host in hosts if presence(host) in running]
 
 
-class _Ending(Unavailable):
-    """The process ends in the middle of a file."""
-
-
-_UNREADABLE: dict[str, Any] = {
-    "code": "spool-unreadable",
-    "what": "The file could not be read from this host's disk any more.",
-    "remedy": "Send it again; what was applied of it is then unchanged.",
-}
-
-
-def _is_lost(error: OSError, spool: Path) -> bool:
-    """Whether it says that the file itself is gone or damaged, not one that is made while it is read."""
-    return isinstance(error, SpoolBroken | FileNotFoundError) and error.filename == str(spool)
-
-
-def _defect(error: Exception) -> dict[str, Any]:
-    """What is logged of it: its kind, and where it arose. Not its words, which may be a child's."""
-    told: dict[str, Any] = {"error": type(error).__name__}
-    if isinstance(error, OSError) and error.errno is not None:
-        told["errno"] = errno.errorcode.get(error.errno, str(error.errno))
-    frames = traceback.extract_tb(error.__traceback__)
-    told["at"] = [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]
-    return told
-
-
-def _told(error: LedgerError) -> dict[str, Any]:
-    told: dict[str, Any] = {"code": error.code, "what": error.what, "remedy": error.remedy}
-    told |= {name: value for name in ("row", "element") if (value := getattr(error, name, None)) is not None}
-    if isinstance(error, BadValue | SubmissionRefused):
-        told["rule"] = error.rule
-    return told
-
-
-def _present(host: uuid.UUID) -> str:
+def presence(host: uuid.UUID) -> str:
+    """The lock that every process shares which applies what a host has."""
     return f"upload host {host}"
-
-
-def _turn(state: str) -> str:
-    return f"uploads of {state}"
 
 
 def _host(file: Path) -> uuid.UUID:

@@ -66,6 +66,21 @@ class SealedBlock(NamedTuple):
     text: bytes
 
 
+class UploadRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that came over HTTP and waits on a host. upload, host, key_id: 16 bytes. late: take an older one too.
+
+    spool_key: the file's key, sealed under the submission's, which is key_id.
+    """
+
+    upload: bytes
+    submission: str
+    host: bytes
+    actor: str
+    late: bool
+    key_id: bytes
+    spool_key: bytes
+
+
 class Destroyed(msgspec.Struct, frozen=True):
     """What a disposal takes away in its transaction. keys: id (16 bytes) and subject. submission: whose answers."""
 
@@ -91,7 +106,7 @@ class Append(msgspec.Struct, frozen=True, kw_only=True):
     """What is written together or not at all. opened, rows: guard rows that go with it (record id: 16 bytes).
 
     moved: the position of the reactor whose answer this is. block: answers to rows, sealed with it.
-    destroys: what goes with it; ``Log.dispose`` alone writes such an append.
+    destroys: what goes with it; ``Log.dispose`` alone writes such an append. upload: a file that is taken.
     """
 
     parts: Sequence[Part]
@@ -102,6 +117,7 @@ class Append(msgspec.Struct, frozen=True, kw_only=True):
     moved: Moved | None = None
     block: Block | None = None
     destroys: Destroyed | None = None
+    upload: UploadRow | None = None
 
 
 class SealedPart(msgspec.Struct, frozen=True):
@@ -122,6 +138,7 @@ class SealedAppend(msgspec.Struct, frozen=True, kw_only=True):
     moved: Moved | None = None
     block: SealedBlock | None = None
     destroys: Destroyed | None = None
+    upload: UploadRow | None = None
     new_keys: Sequence[NewKey] = ()
 
     def size(self) -> int:

@@ -19,10 +19,13 @@ from psycopg.rows import tuple_row
 
 from ledger.errors import IdempotencyKeyReused, LedgerError, LogBroken, StaleDecision
 from ledger.store import faults
-from ledger.store.append import Answer, Receipt, SealedAppend
+from ledger.store.append import Answer, Receipt, SealedAppend, UploadRow
 from ledger.store.arrays import byteas, int2s, int8s, texts, uuids
 from ledger.store.canonical import entry, leaf
 from ledger.store.mapper import SealedEvent
+
+UPLOADS_CHANNEL = "ledger_uploads"
+"""Announces that a file waits to be applied."""
 
 COPY_FROM_EVENTS = 400
 """From this many events on, COPY BINARY beats one INSERT of arrays."""
@@ -125,7 +128,7 @@ class _Transaction:
     def run(self, group: Sequence[SealedAppend]) -> list[Receipt | LedgerError]:
         partitions_end = self._lock_and_read(group)
         outcomes = [self._place(append) for append in group]
-        if not self.rows and not self.new_answers:
+        if not self.rows and not self.new_answers and not any(append.upload for append in self.written):
             self.conn.execute("rollback")
             return outcomes
         last = self.position
@@ -268,6 +271,9 @@ class _Transaction:
         if self.new_answers:
             written.append(("answers", self._answer_arrays()))
         moved = {a.moved.name: a.moved.position for a in self.written if a.moved is not None}
+        uploads = [a.upload for a in self.written if a.upload is not None]
+        if uploads:
+            written.append(("uploads", self._upload_arrays(uploads)))
         if moved:
             written.append(("positions", (texts(list(moved)), int8s(list(moved.values())))))
         query = _write_statement(self.log, tuple(name for name, _ in written))
@@ -318,6 +324,18 @@ class _Transaction:
             int2s([a.status for a in answers]),
             int8s([position for _, position in self.new_answers]),
             texts([orjson.dumps(a.ids).decode() for a in answers]),
+        )
+
+    def _upload_arrays(self, uploads: Sequence[UploadRow]) -> tuple[object, ...]:
+        return (
+            self.now_us,
+            uuids([u.upload for u in uploads]),
+            texts([u.submission for u in uploads]),
+            uuids([u.host for u in uploads]),
+            texts([u.actor for u in uploads]),
+            int2s([u.late for u in uploads]),
+            uuids([u.key_id for u in uploads]),
+            byteas([u.spool_key for u in uploads]),
         )
 
     def _guards(self) -> list[tuple[str, tuple[object, ...]]]:
@@ -406,6 +424,11 @@ _WRITES = {
     "answered": "delete from ledger.responses where submission = any(%s::text[])",
     # One that still waits is told that it waited too long, by whoever has the file.
     "uploaded": "delete from ledger.uploads where submission = any(%s::text[]) and status <> 'waiting'",
+    # A group that is sent again, because its commit's answer was lost, may find it there.
+    "uploads": "insert into ledger.uploads"
+    " (upload, submission, state, host, actor, late, received_at, status, key_id, spool_key)"
+    f" select u, s, left(s, 2), h, a, l = 1, {_US}, 'waiting', k, b from unnest(%s::uuid[], %s::text[], %s::uuid[],"
+    " %s::text[], %s::smallint[], %s::uuid[], %s::bytea[]) as n(u, s, h, a, l, k, b) on conflict (upload) do nothing",
     "responses": "insert into ledger.responses (submission, chunk, block_id, key_id, block)"
     " select * from unnest(%s::text[], %s::bigint[], %s::uuid[], %s::uuid[], %s::bytea[])",
     "positions": "insert into tracking.positions (application_name, notification_id)"
@@ -427,6 +450,7 @@ def statements(log: str) -> dict[str, bytes]:
 
 @lru_cache
 def _write_statement(log: str, names: tuple[str, ...]) -> bytes:
-    """One statement that makes these writes and announces the head: one plan, one round trip."""
+    """One statement that makes these writes and announces them: one plan, one round trip."""
     writes = ", ".join(f"{name}_ as ({_WRITES[name]})" for name in names)
-    return f"with {writes} select pg_notify('{{log}}_events', %s)".replace("{log}", log).encode()
+    uploads = f", pg_notify('{UPLOADS_CHANNEL}', '')" if "uploads" in names else ""
+    return f"with {writes} select pg_notify('{{log}}_events', %s){uploads}".replace("{log}", log).encode()

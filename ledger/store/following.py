@@ -10,13 +10,14 @@ import hashlib
 import selectors
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Self
 
 import psycopg
 from eventsourcing.persistence import InterfaceError, OperationalError
 from psycopg import errors as pg
+from psycopg.rows import tuple_row
 
 from ledger.errors import OutcomeUnknown, StoreUnavailable
 from ledger.store import arrays
@@ -130,6 +131,21 @@ def try_lock(conn: psycopg.Connection[Any], name: str) -> bool:
     """Take a follower's lock until the connection ends, if nobody holds it."""
     row = conn.execute("select pg_try_advisory_lock(%s)", (lock_key(name),)).fetchone()
     return bool(row and row[0])
+
+
+def held(conn: psycopg.Connection[Any], names: Iterable[str]) -> set[str]:
+    """Those of these locks that somebody holds, alone or with others."""
+    by_key = {lock_key(name): name for name in names}
+    with conn.cursor(row_factory=tuple_row) as cursor:
+        return {by_key[key] for (key,) in cursor.execute(_HELD, (list(by_key),)).fetchall()}
+
+
+_HELD = (
+    "select distinct (classid::bigint << 32) | objid::bigint from pg_catalog.pg_locks"
+    " where locktype = 'advisory' and granted and objsubid = 1"
+    " and database = (select oid from pg_catalog.pg_database where datname = current_database())"
+    " and (classid::bigint << 32) | objid::bigint = any(%s::bigint[])"
+)
 
 
 def wait_for_lock(conn: psycopg.Connection[Any], name: str, stop: threading.Event) -> None:

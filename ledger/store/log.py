@@ -216,6 +216,7 @@ class Log(Application[str]):
             rows=append.rows,
             moved=append.moved,
             destroys=append.destroys,
+            upload=append.upload,
             block=None if append.block is None else self._sealed_block(append.block, keys),
             new_keys=new_keys,
         )

@@ -19,9 +19,11 @@ import psycopg
 import pytest
 
 from ledger.application import Ledger
+from ledger.events import Meta
 from ledger.events.submission import ChunkApplied
+from ledger.intake.applying import Applying
 from ledger.intake.submission import submit
-from ledger.intake.uploads import Applying, Receiving, Spools, enqueue
+from ledger.intake.uploads import Receiving, Spools, enqueue
 from ledger.store.database import Database
 from ledger.store.embedded import EmbeddedServer
 from projections import students, submissions
@@ -261,7 +263,7 @@ def test_a_process_that_begins_while_a_file_comes_in_leaves_it_and_sweeps_what_i
     try:
         with received.read() as file:
             assert file.read() == EXAMPLE.read_bytes()
-        enqueue(ledger, spools, received, "OR-20250902020000000", "nightly", late=False)
+        enqueue(ledger, spools, received, "OR-20250902020000000", Meta(actor="nightly"), late=False)
         received.close()
         settings = {"database_url": database.admin}
         in_time(lambda: statuses(settings) == [("done", None)])

@@ -46,6 +46,7 @@ MAY_IMPORT = {
         "ledger.intake.chunk",
         "ledger.intake.answers",
         "ledger.intake.uploads",
+        "ledger.intake.applying",
         "projections",
         "api",
     ),

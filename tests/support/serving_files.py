@@ -10,7 +10,7 @@ import tempfile
 
 from api.app import create_app
 from api.bootstrap import services, spools
-from ledger.intake.uploads import Applying
+from ledger.intake.applying import Applying
 from projections import PROJECTIONS
 from projections.projectors import Projectors
 from support.service_processes import Pipe, Store

@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from ledger.intake.submission import turn_of
 from ledger.store.database import Database
+from ledger.store.following import lock_key
 from support.command_line import CommandLine, free_port
 from support.files import EXAMPLE, student, write
 from support.servers import PRELUDE, ROOT, reachable_tmp, unprivileged_user
@@ -81,7 +83,7 @@ def test_a_submission_that_is_interrupted_says_how_it_goes_on_and_does(
 
 def test_an_interrupted_wait_ends_in_words(sojourn: CommandLine, database: Database, tmp_path: Path) -> None:
     with database.connect() as conn:
-        conn.execute("select pg_advisory_lock(hashtextextended('submission/OR', 0))")
+        conn.execute("select pg_advisory_lock(%s)", (lock_key(turn_of("OR")),))
         process = sojourn.start(
             "submit",
             EXAMPLE,

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from starlette.testclient import TestClient
 from structlog.testing import capture_logs
@@ -21,10 +22,13 @@ from api.routes.submissions import status_of
 from api.services import Services
 from ledger.application import Ledger
 from ledger.events.disclosure import BulkDisclosed
+from ledger.intake.applying import Applying
 from ledger.intake.submission import submit
-from ledger.intake.uploads import Applying, Spools, Status, Upload
+from ledger.intake.uploads import Spools, Status, Upload
+from projections.projectors import Projectors
 from projections.submissions import Submission
 from support.files import EXAMPLE, NEXT_NIGHT, student, write
+from support.serving import served
 
 ID = "OR-20250902020000000"
 NOW = datetime(2025, 9, 2, 18, 0, tzinfo=UTC)
@@ -262,23 +266,31 @@ def test_a_file_that_failed_half_way_says_so_until_it_is_sent_again(
 
 
 @pytest.mark.parametrize(
-    ("reflected", "last", "waits", "done", "status"),
+    ("reflected", "left", "last", "waits", "done", "status"),
     [
-        (None, "waiting", True, False, "waiting"),
-        ("refused", "waiting", True, False, "waiting"),
-        ("applying", "waiting", True, False, "applying"),
-        ("applying", "waiting", False, False, "interrupted: send again"),
-        ("applying", "refused", True, False, "applying"),  # the first still waits on another host
-        ("applying", "refused", False, False, "interrupted: send again"),
-        (None, "done", None, True, "applying"),  # the read model is behind
-        ("applying", "refused", None, True, "applying"),
-        ("applying", "failed", None, False, "failed"),
-        (None, "refused", None, False, "refused"),
-        ("completed", "refused", None, True, "completed"),
+        (None, False, "waiting", True, False, "waiting"),
+        ("refused", False, "waiting", True, False, "waiting"),
+        ("applying", False, "waiting", True, False, "applying"),
+        ("applying", True, "waiting", True, False, "waiting"),  # begun, and put off: another file is at work
+        (None, False, "waiting", False, False, "interrupted: send again"),
+        ("applying", True, "waiting", False, False, "interrupted: send again"),
+        ("applying", False, "waiting", False, False, "applying"),  # sent anew from the command line
+        ("applying", True, "refused", True, False, "waiting"),  # the first still waits on another host
+        ("applying", True, "refused", False, False, "interrupted: send again"),
+        ("applying", True, "refused", None, False, "interrupted: send again"),
+        (None, False, "done", None, True, "applying"),  # the read model is behind
+        ("refused", False, "done", None, True, "applying"),
+        ("applying", False, "refused", None, True, "applying"),
+        ("applying", True, "failed", None, False, "failed"),
+        (None, False, "refused", None, False, "refused"),
+        ("completed", False, "refused", None, True, "completed"),
+        ("applying", False, None, None, False, "applying"),
+        ("applying", True, None, None, False, "interrupted: send again"),
+        ("refused", False, None, None, False, "refused"),
     ],
 )
 def test_a_status_is_told_of_what_is_reflected_and_of_every_file_that_came(
-    reflected: str | None, last: Status, waits: bool | None, done: bool, status: str
+    reflected: str | None, left: bool, last: Status | None, waits: bool | None, done: bool, status: str
 ) -> None:
     row = None
     if reflected is not None:
@@ -293,8 +305,215 @@ def test_a_status_is_told_of_what_is_reflected_and_of_every_file_that_came(
             begun_at=NOW,
             position=1,
         )
-    upload = Upload(uuid.uuid4(), ID, "OR", "nightly", False, NOW, last, None, waits, done, at_work=False)
-    assert status_of(row, upload) == status
+    upload = None
+    if last is not None:
+        upload = Upload(uuid.uuid4(), ID, "OR", "nightly", False, NOW, last, None, waits, done)
+    assert status_of(row, upload, left=left) == status
+
+
+def broken_off(ledger: Ledger, source: Path, at: Callable[[], object] = lambda: None) -> None:
+    """A ``sojourn submit`` that ends after its first chunk. at: what is looked at before it does."""
+
+    def break_off(_done: int, _total: int) -> None:
+        at()
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        submit(ledger, source, "operator anna", chunk_rows=1, progress=break_off)
+
+
+def test_a_submit_that_ended_half_way_reads_interrupted_in_the_list_too_until_it_is_sent_again(
+    sender: TestClient, ledger: Ledger
+) -> None:
+    def listed() -> list[str]:
+        return [one["status"] for one in sender.get("/v1/submissions").json()["submissions"]]
+
+    seen: list[str] = []
+
+    def look() -> None:
+        seen.append(told_once(sender, lambda told: told.get("rows_done"))["status"])
+        seen.extend(listed())
+
+    broken_off(ledger, EXAMPLE, look)
+    assert seen == ["applying", "applying"]
+    assert sender.get(f"/v1/submissions/{ID}").json()["status"] == "interrupted: send again"
+    assert listed() == ["interrupted: send again"]
+    submit(ledger, EXAMPLE, "operator anna")
+    told_once(sender, lambda told: told["status"] == "completed")
+    assert listed() == ["completed"]
+
+
+def test_a_file_that_failed_stays_so_while_another_of_its_state_is_at_work(
+    sender: TestClient, ledger: Ledger, spools: Spools, tmp_path: Path
+) -> None:
+    broken_off(ledger, EXAMPLE)
+    assert send(sender, EXAMPLE.read_bytes()).status_code == 202
+    (spool,) = spools.folder.glob("*.spool")
+    spool.unlink()
+    running = Applying(ledger, spools)
+    running.start()
+    try:
+        assert settled(sender)["status"] == "failed"
+    finally:
+        running.stop()
+    seen: list[str] = []
+    newer = write(tmp_path / "2.txt", student(1), student(2), night=NEXT_NIGHT)
+    broken_off(ledger, newer, lambda: seen.append(sender.get(f"/v1/submissions/{ID}").json()["status"]))
+    assert seen == ["failed"]
+
+
+def test_a_file_waits_while_another_of_its_state_is_at_work(
+    sender: TestClient, applying: Applying, ledger: Ledger, tmp_path: Path
+) -> None:
+    newer = write(tmp_path / "2.txt", student(1), night=NEXT_NIGHT)
+    seen: list[str] = []
+
+    def send_another() -> None:
+        assert send(sender, newer.read_bytes()).status_code == 202
+        seen.append(sender.get(f"/v1/submissions/OR-{NEXT_NIGHT}").json()["status"])
+        seen.append(told_once(sender, lambda told: told.get("rows_done"))["status"])
+
+    broken_off(ledger, EXAMPLE, send_another)
+    assert seen == ["waiting", "applying"]
+    assert settled(sender, f"OR-{NEXT_NIGHT}")["status"] == "completed"
+
+
+# -- keys and positions
+
+
+def with_key(client: TestClient, content: bytes, key: str = "night-1", **params: str) -> Any:
+    return client.post("/v1/submissions", content=content, params=params, headers={"Idempotency-Key": key})
+
+
+def taken_of(ledger: Ledger) -> int:
+    with ledger.log.connection() as conn:
+        row = conn.execute("select count(*) from ledger.uploads").fetchone()
+    assert row is not None
+    return next(iter(row.values()))
+
+
+def test_the_same_file_with_its_key_again_is_the_first_answer_and_is_taken_once(
+    sender: TestClient, ledger: Ledger, spools: Spools
+) -> None:
+    first = with_key(sender, EXAMPLE.read_bytes())
+    again = with_key(sender, EXAMPLE.read_bytes())
+    assert (first.status_code, again.status_code) == (202, 202)
+    assert "Idempotency-Replayed" not in first.headers
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert (again.json(), again.headers["Location"]) == (first.json(), first.headers["Location"])
+    assert "Ledger-Position" not in first.headers, "nothing is in the log yet"
+    assert taken_of(ledger) == 1
+    assert len(list(spools.folder.glob("*.spool"))) == 1
+    assert with_key(sender, EXAMPLE.read_bytes(), "night-1 again").status_code == 202
+    assert taken_of(ledger) == 2
+
+
+@pytest.mark.parametrize("other", ["content", "late"])
+def test_another_file_or_another_question_with_a_key_that_came_is_refused(
+    sender: TestClient, ledger: Ledger, spools: Spools, tmp_path: Path, other: str
+) -> None:
+    with_key(sender, EXAMPLE.read_bytes())
+    content = write(tmp_path / "other.txt", student(2)).read_bytes() if other == "content" else EXAMPLE.read_bytes()
+    params = {"late": "true"} if other == "late" else {}
+    answer = with_key(sender, content, **params)
+    assert (answer.status_code, answer.json()["type"]) == (422, "/problems/idempotency-key-reused")
+    assert taken_of(ledger) == 1
+    assert len(list(spools.folder.glob("*.spool"))) == 1
+
+
+def test_a_key_whose_first_request_is_not_answered_yet_is_told_so(
+    services: Services, ledger: Ledger, make_token: MakeToken
+) -> None:
+    headers = {"Authorization": f"Bearer {make_token()}", "Idempotency-Key": "night-1"}
+    meanwhile: list[httpx2.Response] = []
+
+    with served(create_app(services)) as base:
+
+        def slowly() -> Iterator[bytes]:
+            yield EXAMPLE.read_bytes()[:20]
+            # It has taken its key once it has begun to keep the file.
+            until(lambda: list(services.spools.folder.glob("*.spool")) if services.spools else None)
+            meanwhile.append(httpx2.post(f"{base}/v1/submissions", content=EXAMPLE.read_bytes(), headers=headers))
+            yield EXAMPLE.read_bytes()[20:]
+
+        first = httpx2.post(f"{base}/v1/submissions", content=slowly(), headers=headers)
+        again = httpx2.post(f"{base}/v1/submissions", content=EXAMPLE.read_bytes(), headers=headers)
+    assert (meanwhile[0].status_code, meanwhile[0].json()["type"]) == (409, "/problems/still-running")
+    assert first.status_code == 202, first.text
+    assert (again.status_code, again.headers["Idempotency-Replayed"]) == (202, "true")
+    assert taken_of(ledger) == 1
+
+
+def until(true: Callable[[], object]) -> None:
+    ends = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < ends
+        time.sleep(0.02)
+
+
+def test_a_file_that_stands_applied_is_answered_with_its_position_and_its_key_is_kept(
+    sender: TestClient, applying: Applying, ledger: Ledger, tmp_path: Path
+) -> None:
+    send(sender, EXAMPLE.read_bytes())
+    told = settled(sender)
+    read = sender.get(f"/v1/submissions/{ID}")
+    position = ledger.log.head()
+    assert read.headers["Ledger-Position"] == str(position) == str(told["position"])
+    first = with_key(sender, EXAMPLE.read_bytes())
+    assert (first.status_code, first.headers["Ledger-Position"]) == (202, str(position))
+    assert first.json()["status"] == "completed"
+    send(sender, write(tmp_path / "2.txt", student(1), night=NEXT_NIGHT).read_bytes())
+    settled(sender, f"OR-{NEXT_NIGHT}")
+    again = with_key(sender, EXAMPLE.read_bytes())
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert (again.json(), again.headers["Ledger-Position"]) == (first.json(), str(position))
+    assert taken_of(ledger) == 2
+    other = with_key(sender, write(tmp_path / "other.txt", student(2)).read_bytes())
+    assert other.json()["type"] == "/problems/idempotency-key-reused"
+
+
+def test_the_first_answer_to_a_key_stands_whatever_came_since(
+    sender: TestClient, applying: Applying, tmp_path: Path
+) -> None:
+    """Without its key the older file would be refused now, and with it the one that was refused be taken."""
+    older = EXAMPLE.read_bytes()
+    newer = write(tmp_path / "2.txt", student(1), night=NEXT_NIGHT).read_bytes()
+    oldest = write(tmp_path / "0.txt", student(3), night="20250901020000000").read_bytes()
+    first = with_key(sender, older)
+    settled(sender)
+    refused = with_key(sender, oldest, "night-0")
+    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/submission-late")
+    send(sender, newer)
+    settled(sender, f"OR-{NEXT_NIGHT}")
+    assert with_key(sender, older).json() == first.json()
+    again = with_key(sender, oldest, "night-0")
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert {**again.json(), "request_id": ""} == {**refused.json(), "request_id": ""}
+
+
+@pytest.mark.parametrize("content", [b"hello", EXAMPLE.read_bytes().replace(b"20250902020000000", b"2025", 1)])
+def test_a_refused_header_is_the_answer_to_its_key_with_its_place(sender: TestClient, content: bytes) -> None:
+    first, again = with_key(sender, content), with_key(sender, content)
+    assert first.status_code == again.status_code == 422
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert again.json()["errors"] == first.json()["errors"]
+    reused = with_key(sender, EXAMPLE.read_bytes())
+    assert reused.json()["type"] == "/problems/idempotency-key-reused"
+
+
+def test_reads_wait_for_the_position_that_they_must_have_reached(
+    sender: TestClient, ledger: Ledger, projectors: Projectors
+) -> None:
+    position = submit(ledger, EXAMPLE, "operator anna").position
+    paths = ("/v1/submissions", f"/v1/submissions/{ID}", f"/v1/submissions/{ID}/response")
+    for path in paths:
+        assert sender.get(path, params={"at_least": position}).status_code == 200
+    projectors.stop()
+    for path in paths:
+        behind = sender.get(path, params={"at_least": position + 1})
+        assert (behind.status_code, behind.json()["type"]) == (503, "/problems/projection-behind")
+        assert behind.json()["position"] == position
+        assert sender.get(path, params={"at_least": "x"}).status_code == 422
 
 
 def test_a_state_s_submissions_are_listed_newest_first(sender: TestClient, applying: Applying, tmp_path: Path) -> None:

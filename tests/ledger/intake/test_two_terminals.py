@@ -18,8 +18,9 @@ import pytest
 from ledger.application import Ledger
 from ledger.events import submission as said
 from ledger.intake.sample import write_samples
-from ledger.intake.submission import submit
+from ledger.intake.submission import submit, turn_of
 from ledger.store.database import Database
+from ledger.store.following import lock_key
 from support.command_line import CommandLine
 from support.content import content_of, digest_of
 from support.files import NEXT_NIGHT, student, write
@@ -90,7 +91,7 @@ def test_who_waits_goes_on_where_the_other_was_killed(
     (path,) = write_samples(tmp_path, ["OR"], 700, 3, date(2025, 9, 2))
     with database.connect() as holder:
         # Whoever comes waits here, as behind a run in another terminal; the one that is killed comes first.
-        holder.execute("select pg_advisory_lock(hashtextextended('submission/OR', 0))")
+        holder.execute("select pg_advisory_lock(%s)", (lock_key(turn_of("OR")),))
         killed = sojourn.but(fault="intake.between-chunks:1")
         with killed.start("submit", path, stderr=subprocess.DEVNULL) as first:
             _wait_for_lock(database, 1)

@@ -15,9 +15,11 @@ from structlog.testing import capture_logs
 
 from ledger.application import Ledger
 from ledger.errors import LogBroken, StaleDecision, StoreUnavailable
-from ledger.intake import uploads
+from ledger.events import Meta
+from ledger.intake import applying
+from ledger.intake.applying import Applying
 from ledger.intake.submission import Report, submit
-from ledger.intake.uploads import Applying, Receiving, Spools, enqueue
+from ledger.intake.uploads import Receiving, Spools, enqueue
 from ledger.store.database import Database
 from support.files import NIGHT, student, write
 
@@ -46,7 +48,7 @@ def taken(ledger: Ledger, spools: Spools, folder: Path, state: str = "OR") -> Pa
         received.write(file.read_bytes())
         with received.read():
             pass
-        enqueue(ledger, spools, received, f"{state}-{NIGHT}", "nightly", late=False)
+        enqueue(ledger, spools, received, f"{state}-{NIGHT}", Meta(actor="nightly"), late=False)
     finally:
         received.close()
     return received.path
@@ -61,12 +63,12 @@ def rows(database: Database) -> dict[str, tuple[str, bool]]:
 
 @contextmanager
 def running(ledger: Ledger, spools: Spools, *, hands: int = 1) -> Iterator[None]:
-    applying = Applying(ledger, Spools(spools.folder), hands=hands)
-    applying.start()
+    working = Applying(ledger, Spools(spools.folder), hands=hands)
+    working.start()
     try:
         yield
     finally:
-        applying.stop()
+        working.stop()
 
 
 def until(true: Callable[[], object]) -> None:
@@ -113,7 +115,7 @@ def test_a_file_waits_where_others_were_faster_and_is_applied_after(
             raise StaleDecision("Others change these records faster than the file.")
         return submit(ledger, source, actor, **more)
 
-    monkeypatch.setattr(uploads, "submit", overtaken_once)
+    monkeypatch.setattr(applying, "submit", overtaken_once)
     with running(ledger, spools):
         until(lambda: rows(database)[ID][0] != "waiting")
     assert (rows(database)[ID][0], times) == ("done", [True, True])
@@ -157,7 +159,7 @@ def test_a_file_that_meets_a_defect_waits_and_other_states_go_on(
             raise ValueError("Wilber is no number")
         return submit(ledger, source, actor, **more)
 
-    monkeypatch.setattr(uploads, "submit", defective)
+    monkeypatch.setattr(applying, "submit", defective)
     with running(ledger, spools):
         until(lambda: rows(database)[oregon][0] == "done")
         until(lambda: len(attempts) == 3)
@@ -178,7 +180,7 @@ def test_a_file_that_comes_while_another_waits_for_its_next_attempt_is_applied_m
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(uploads, "_BACKOFF_S", (60.0, 60.0))
+    monkeypatch.setattr(applying, "_BACKOFF_S", (60.0, 60.0))
     damaged = taken(ledger, spools, tmp_path, "CA")
     with database.connect() as conn:
         conn.execute("update ledger.uploads set spool_key = '\\x00'")
@@ -190,10 +192,11 @@ def test_a_file_that_comes_while_another_waits_for_its_next_attempt_is_applied_m
     assert damaged.exists()
 
 
-def test_a_file_whose_news_cannot_be_told_is_not_taken(
-    database: Database, ledger: Ledger, spools: Spools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_file_whose_row_the_database_refuses_is_not_taken(
+    database: Database, ledger: Ledger, spools: Spools, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(uploads, "CHANNEL", "no channel")
+    with database.connect() as conn:
+        conn.execute("alter table ledger.uploads add check (submission is null)")
     with pytest.raises(StoreUnavailable):
         taken(ledger, spools, tmp_path)
     assert rows(database) == {}
