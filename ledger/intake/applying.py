@@ -84,7 +84,10 @@ class Applying:
 
         def waiting() -> set[uuid.UUID]:
             query = "select upload from ledger.uploads where host = %s and status = 'waiting'"
-            return {row[0] for row in conn.execute(query, (self._spools.host,)).fetchall()}
+            with conn.transaction():
+                # What is named by a commit whose answer nobody heard is seen once it has let go of the head.
+                conn.execute("select from ledger.head for update")
+                return {row[0] for row in conn.execute(query, (self._spools.host,)).fetchall()}
 
         self._swept = self._spools.sweep(waiting)
 
