@@ -12,7 +12,7 @@ import time
 import traceback
 import uuid
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 import structlog
@@ -32,7 +32,7 @@ from ledger.errors import (
 )
 from ledger.intake.spool import SpoolBroken, SpoolReader
 from ledger.intake.submission import Report, submit
-from ledger.intake.uploads import Spools, Status, presence
+from ledger.intake.uploads import Spools, Status, presence, present_hosts
 from ledger.store import faults
 from ledger.store.commit import UPLOADS_CHANNEL
 from ledger.store.database import Role, translated
@@ -45,10 +45,32 @@ _LOOK_S = 1.0
 _log = structlog.get_logger(__name__)
 
 
-class Applying:
-    """Applies what this host was sent: oldest first, one state's files one after another, states side by side.
+class _Waiting(NamedTuple):
+    """A file that waits, by its row."""
 
-    A file that cannot be applied now is tried again, later each time; its state waits with it, the others do not.
+    state: str
+    host: uuid.UUID
+    upload: uuid.UUID
+    submission: str
+    actor: str
+    late: bool
+    key_id: uuid.UUID
+    spool_key: bytes
+
+
+_HOSTS = "select distinct host from ledger.uploads where status = 'waiting' and host <> %s"
+_FIRST = (
+    "select distinct on (state) state, host, upload, submission, actor, late, key_id, spool_key from ledger.uploads"
+    " where status = 'waiting' and host = any(%s::uuid[]) order by state, submission, received_at, upload"
+)
+
+
+class Applying:
+    """Applies what this host was sent: one state's files one after another, states side by side.
+
+    The earliest Submission Date goes first, over all hosts that run: a file waits for an earlier one on another host,
+    unless that is gone. A file that cannot be applied now is tried again, later each time; its state waits with it,
+    the others do not.
     ledger: open. hands: how many files at a time.
     """
 
@@ -128,113 +150,95 @@ class Applying:
 
         That is 0 where one was taken, or had been by another hand, and infinite where only news can bring one.
         """
-        with conn.cursor(row_factory=tuple_row) as cursor:
-            waiting = cursor.execute(
-                "select distinct on (state) state, upload, submission, actor, late, key_id, spool_key"
-                " from ledger.uploads where host = %s and status = 'waiting' order by state, received_at",
-                (self._spools.host,),
-            ).fetchall()
         wait_s = math.inf
-        for state, upload, submission, actor, late, key_id, spool_key in waiting:
-            left_s = self._left_s(upload)
+        for waiting in self._first(conn):
+            if waiting.host != self._spools.host:
+                # That its host came to it is told; that its host died is not.
+                wait_s = min(wait_s, _LOOK_S)
+                continue
+            left_s = self._left_s(waiting.upload)
             if left_s > 0:
                 wait_s = min(wait_s, left_s)
                 continue
-            if not try_lock(conn, _turn(state)):
+            if not try_lock(conn, _turn(waiting.state)):
                 continue
             try:
-                # Another hand may have been at it between the look and the lock.
-                if self._left_s(upload) <= 0 and self._still_waits(conn, upload):
-                    self._attempt(conn, upload, submission, actor, late, key_id, spool_key)
+                # Another hand may have been at it between the look and the lock, or an earlier file have come.
+                if self._left_s(waiting.upload) <= 0 and waiting in self._first(conn):
+                    self._attempt(conn, waiting)
                 return 0.0
             finally:
-                conn.execute("select pg_advisory_unlock(%s)", (lock_key(_turn(state)),))
+                conn.execute("select pg_advisory_unlock(%s)", (lock_key(_turn(waiting.state)),))
                 # Whoever found the state taken looks again.
                 conn.execute(f"notify {UPLOADS_CHANNEL}".encode())
         return wait_s
+
+    def _first(self, conn: psycopg.Connection[Any]) -> list[_Waiting]:
+        """Of each state the file whose turn it is, here or on another host that runs."""
+        with conn.cursor(row_factory=tuple_row) as cursor:
+            others = [host for (host,) in cursor.execute(_HOSTS, (self._spools.host,)).fetchall()]
+            hosts = [self._spools.host, *present_hosts(conn, others)]
+            return [_Waiting(*row) for row in cursor.execute(_FIRST, (hosts,)).fetchall()]
 
     def _left_s(self, upload: uuid.UUID) -> float:
         """Seconds until a file is tried; not positive where it may be now."""
         due, _ = self._again.get(upload, (-math.inf, 0.0))
         return due - time.monotonic()
 
-    def _attempt(
-        self,
-        conn: psycopg.Connection[Any],
-        upload: uuid.UUID,
-        submission: str,
-        actor: str,
-        late: bool,
-        key_id: uuid.UUID,
-        spool_key: bytes,
-    ) -> None:
+    def _attempt(self, conn: psycopg.Connection[Any], waiting: _Waiting) -> None:
         """Apply one file, or put it off. Raises where PostgreSQL is gone, or the process ends."""
         try:
-            self._apply(conn, upload, submission, actor, late, key_id, spool_key)
-            self._again.pop(upload, None)
+            self._apply(conn, waiting)
+            self._again.pop(waiting.upload, None)
         except Exception as error:  # whatever is wrong, another state's file may go
             if self._stop.is_set():
                 raise
-            _, last_s = self._again.get(upload, (0.0, 0.0))
+            _, last_s = self._again.get(waiting.upload, (0.0, 0.0))
             pause_s = min(max(last_s * 2, _BACKOFF_S[0]), _BACKOFF_S[1])
-            self._again[upload] = (time.monotonic() + pause_s, pause_s)
+            self._again[waiting.upload] = (time.monotonic() + pause_s, pause_s)
             if is_passing(error):
                 raise
-            _log.error("upload waits", submission=submission, again_in_seconds=pause_s, **_defect(error))
+            _log.error("upload waits", submission=waiting.submission, again_in_seconds=pause_s, **_defect(error))
 
-    def _still_waits(self, conn: psycopg.Connection[Any], upload: uuid.UUID) -> bool:
-        row = conn.execute("select status from ledger.uploads where upload = %s", (upload,)).fetchone()
-        return row is not None and row[0] == "waiting"
-
-    def _apply(
-        self,
-        conn: psycopg.Connection[Any],
-        upload: uuid.UUID,
-        submission: str,
-        actor: str,
-        late: bool,
-        key_id: uuid.UUID,
-        spool_key: bytes,
-    ) -> None:
+    def _apply(self, conn: psycopg.Connection[Any], waiting: _Waiting) -> None:
+        spool = self._spools.path(waiting.upload)
         problem: dict[str, Any] | None = None
         status: Status = "done"
         try:
-            self._submit(upload, submission, actor, late, key_id, spool_key)
+            self._submit(waiting, spool)
         except (Unavailable, IntegrityBroken, StaleDecision):
             raise  # nothing is wrong with the file: it waits until the ledger can take it
         except LedgerError as error:
             status, problem = "refused", _told(error)
         except OSError as error:
-            if not _is_lost(error, self._spools.path(upload)):
+            if not _is_lost(error, spool):
                 raise  # no room, no handles: that passes
             status, problem = "failed", _UNREADABLE
         if problem is not None:
-            _log.warning("upload not applied", submission=submission, status=status, problem=problem["code"])
+            _log.warning("upload not applied", submission=waiting.submission, status=status, problem=problem["code"])
         # What came of it is durable in the log, not yet in its row: it is looked at once more, and found done.
         faults.point("uploads.applied")
         conn.execute(
             "update ledger.uploads set status = %s, problem = %s, spool_key = null where upload = %s",
-            (status, None if problem is None else Jsonb(problem), upload),
+            (status, None if problem is None else Jsonb(problem), waiting.upload),
         )
         # What came of it is durable, and its key is gone: the file is of no use, and the next start sweeps it.
         faults.point("uploads.settled")
-        self._spools.path(upload).unlink(missing_ok=True)
+        spool.unlink(missing_ok=True)
 
-    def _submit(
-        self, upload: uuid.UUID, submission: str, actor: str, late: bool, key_id: uuid.UUID, spool_key: bytes
-    ) -> Report:
+    def _submit(self, waiting: _Waiting, spool: Path) -> Report:
         with self._ledger.log.connection() as conn:
-            key = self._ledger.vault.open_keys(conn, {key_id.bytes})[key_id.bytes]
+            key = self._ledger.vault.open_keys(conn, {waiting.key_id.bytes})[waiting.key_id.bytes]
         if key is None:
             raise SubmissionRefused(
                 "The file waited longer than answers are kept.", rule="expired", remedy="Send it again."
             )
         try:
-            secret = unseal(key.body_key(upload.bytes), spool_key, submission.encode())
+            secret = unseal(key.body_key(waiting.upload.bytes), waiting.spool_key, waiting.submission.encode())
         except InvalidTag:
-            raise LogBroken(f"Upload {upload} does not open under its submission's key.") from None
-        with SpoolReader(self._spools.path(upload), secret) as reader:
-            return submit(self._ledger, reader.as_file(), actor, late=late, progress=self._heed)
+            raise LogBroken(f"Upload {waiting.upload} does not open under its submission's key.") from None
+        with SpoolReader(spool, secret) as reader:
+            return submit(self._ledger, reader.as_file(), waiting.actor, late=waiting.late, progress=self._heed)
 
     def _heed(self, _done: int, _total: int) -> None:
         """Between two chunks: end where the process is told to, with all that was applied durable."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Iterator, MutableMapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,12 +16,14 @@ from structlog.testing import capture_logs
 from ledger.application import Ledger
 from ledger.errors import LogBroken, StaleDecision, StoreUnavailable
 from ledger.events import Meta
+from ledger.events.submission import SubmissionCompleted
 from ledger.intake import applying
 from ledger.intake.applying import Applying
 from ledger.intake.submission import Report, submit
-from ledger.intake.uploads import Receiving, Spools, enqueue
+from ledger.intake.uploads import Receiving, Spools, enqueue, presence
 from ledger.store.database import Database
-from support.files import NIGHT, student, write
+from ledger.store.following import lock_key
+from support.files import NEXT_NIGHT, NIGHT, student, write
 
 ID = f"OR-{NIGHT}"
 Said = MutableMapping[str, Any]
@@ -40,15 +42,15 @@ def said() -> Iterator[list[Said]]:
         yield entries
 
 
-def taken(ledger: Ledger, spools: Spools, folder: Path, state: str = "OR") -> Path:
+def taken(ledger: Ledger, spools: Spools, folder: Path, state: str = "OR", night: str = NIGHT) -> Path:
     """A file of one student that was answered 202; where it lies."""
-    file = write(folder / f"{state}.txt", student(1, state=state), state=state)
+    file = write(folder / f"{state}.txt", student(1, state=state), state=state, night=night)
     received = Receiving(spools)
     try:
         received.write(file.read_bytes())
         with received.read():
             pass
-        enqueue(ledger, spools, received, f"{state}-{NIGHT}", Meta(actor="nightly"), late=False)
+        enqueue(ledger, spools, received, f"{state}-{night}", Meta(actor="nightly"), late=False)
     finally:
         received.close()
     return received.path
@@ -212,3 +214,51 @@ def test_a_file_that_is_gone_or_damaged_on_the_disk_has_failed(
     with running(ledger, spools):
         until(lambda: rows(database) == {ID: ("failed", False)})
     assert not spool.exists()
+
+
+# -- over several hosts
+
+
+@contextmanager
+def there(database: Database, *hosts: Spools) -> Iterator[None]:
+    """As if a process of each of these hosts ran, and had not come to any file yet."""
+    with database.connect() as conn:
+        for spools in hosts:
+            conn.execute("select pg_advisory_lock_shared(%s)", (lock_key(presence(spools.host)),))
+        yield
+
+
+def completed(ledger: Ledger) -> list[str | None]:
+    """Submissions in the order in which they were completed."""
+    return [r.meta.submission for r in ledger.log.read(0, 1_000) if isinstance(r.event, SubmissionCompleted)]
+
+
+def test_a_state_s_files_on_two_hosts_are_applied_by_their_dates(
+    database: Database, ledger: Ledger, new_ledger: NewLedger, tmp_path: Path
+) -> None:
+    a, b = Spools(tmp_path / "a"), Spools(tmp_path / "b")
+    nights = [f"2025090{day}020000000" for day in (1, 2, 3, 4)]
+    for host, night in ((b, nights[3]), (a, nights[2]), (b, nights[1]), (a, nights[0])):
+        taken(ledger, host, tmp_path, night=night)
+    with there(database, a, b), running(ledger, b, hands=2), running(new_ledger(database), a, hands=2):
+        until(lambda: "waiting" not in [status for status, _ in rows(database).values()])
+    assert {status for status, _ in rows(database).values()} == {"done"}
+    assert completed(ledger) == [f"OR-{night}" for night in nights]
+
+
+def test_a_file_waits_for_an_earlier_one_on_a_host_that_runs_until_that_is_gone(
+    database: Database, ledger: Ledger, tmp_path: Path
+) -> None:
+    a, b = Spools(tmp_path / "a"), Spools(tmp_path / "b")
+    taken(ledger, a, tmp_path, night=NIGHT)
+    taken(ledger, b, tmp_path, night=NEXT_NIGHT)
+    taken(ledger, b, tmp_path, "WA")
+    with ExitStack() as host:
+        host.enter_context(there(database, a))
+        with running(ledger, b):
+            # Oregon comes before Washington: it was looked at, and left.
+            until(lambda: rows(database)[f"WA-{NIGHT}"][0] == "done")
+            assert rows(database)[f"OR-{NEXT_NIGHT}"][0] == "waiting"
+            host.close()
+            until(lambda: rows(database)[f"OR-{NEXT_NIGHT}"][0] == "done")
+    assert rows(database)[ID][0] == "waiting"
