@@ -25,6 +25,7 @@ from api.reading import ask
 from api.services import Services
 from ledger import telemetry
 from ledger.errors import LedgerError
+from ledger.intake import uploads
 from ledger.jurisdiction import Profile
 from ledger.reactors import REACTORS
 from ledger.telemetry import Asked
@@ -50,6 +51,7 @@ async def ask_all(services: Services, lags: Lags, logs: Mapping[str, str]) -> li
         # Else the database is away, and whoever asks for the metrics has waited long enough.
         found[telemetry.REACTOR_LAG] = await _reactors(services, lags, logs)
         _tell_files(found, *await _files(services))
+        found[telemetry.OLDEST_WAITING] = await _waiting(services)
     return [metric.of(samples) for metric, samples in found.items()]
 
 
@@ -125,6 +127,24 @@ async def _files(services: Services) -> tuple[dict[str, Files], dict[str, Profil
             return states, await asyncio.to_thread(_profiles, services, list(states)), now
     except (*_AWAY, LedgerError):
         return {}, {}, now
+
+
+async def _waiting(services: Services) -> dict[tuple[str, ...], float]:
+    """State to the age of its oldest file that waits; empty where that is not known."""
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            files = await asyncio.to_thread(uploads.waiting, services.ledger)
+            asked = [(file.submission, file.late) for file in files]
+            wanted = await ask(services.reads, lambda conn: submissions_watch.wanted(conn, asked))
+    except (*_AWAY, LedgerError):
+        return {}
+    now = services.clock()
+    ages: dict[tuple[str, ...], float] = {}
+    for file in files:
+        if file.submission in wanted:
+            state, age = (file.submission[:2],), (now - file.received_at).total_seconds()
+            ages[state] = max(ages.get(state, 0.0), age)
+    return ages
 
 
 def _profiles(services: Services, states: list[str]) -> dict[str, Profile]:

@@ -223,6 +223,11 @@ RUNNING_ROWS = Asked(
 RUNNING_ROWS_DONE = Asked(
     "submission_running_done_rows", "Rows done of the file of a state that is being applied now.", ("state",)
 )
+OLDEST_WAITING = Asked(
+    "submission_oldest_waiting_seconds",
+    "Age of the oldest file of a state that came over HTTP and is neither applied to its end, refused, nor overtaken.",
+    ("state",),
+)
 CHUNK_DURATION = Histogram(
     "intake_chunk_duration_seconds",
     "Seconds from one durable chunk of a file to the next, in the service's own processes.",

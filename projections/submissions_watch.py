@@ -6,6 +6,7 @@ a child.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final, LiteralString
 
@@ -59,6 +60,23 @@ _NEWEST: Final[LiteralString] = (
 _REFUSED: Final[LiteralString] = (
     "select state, rule, count(*) from submissions.submissions where status = 'refused' group by state, rule"
 )
+
+
+_WANTED: Final[LiteralString] = (
+    "select n.submission from unnest(%s::text[], %s::boolean[]) as n(submission, late)"
+    " where not exists (select from submissions.submissions s"
+    " where s.submission = n.submission and s.completed_at is not null)"
+    " and (n.late or not exists (select from submissions.submissions s"
+    ' where s.state = left(n.submission, 2) and s.submission > n.submission collate "C" and s.received_at is not null))'
+)
+
+
+async def wanted(conn: psycopg.AsyncConnection[Any], waiting: Sequence[tuple[str, bool]]) -> set[str]:
+    """Of files that wait (submission, and whether it may be late), those that are neither completed by another way nor
+    overtaken by a later one. conn: in autocommit. Raises psycopg.Error."""
+    async with conn.cursor(row_factory=tuple_row) as cursor:
+        await cursor.execute(_WANTED, ([name for name, _ in waiting], [late for _, late in waiting]))
+        return {name for (name,) in await cursor.fetchall()}
 
 
 async def files(conn: psycopg.AsyncConnection[Any]) -> dict[str, Files]:

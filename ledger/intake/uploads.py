@@ -244,6 +244,21 @@ def latest(ledger: Ledger, submission: str) -> Upload | None:
     return None if row is None else Upload(*row)
 
 
+class WaitingFile(NamedTuple):
+    """A file that came over HTTP and is not applied to its end. late: it may be older than one that was applied."""
+
+    submission: str
+    late: bool
+    received_at: datetime
+
+
+def waiting(ledger: Ledger) -> list[WaitingFile]:
+    """Every file that waits, whether its host runs or not. Raises StoreUnavailable."""
+    with ledger.log.connection() as conn, conn.cursor(row_factory=tuple_row) as cursor:
+        cursor.execute("select submission, late, received_at from ledger.uploads where status = 'waiting'")
+        return [WaitingFile(*row) for row in cursor.fetchall()]
+
+
 def present_hosts(conn: psycopg.Connection[Any], hosts: Sequence[uuid.UUID]) -> list[uuid.UUID]:
     """Those of which a process is running that applies what they have."""
     running = held(conn, map(presence, hosts))

@@ -17,11 +17,12 @@ from api.services import Services
 from ledger import telemetry
 from ledger.application import Ledger
 from ledger.errors import SubmissionRefused
+from ledger.intake.applying import Applying
 from ledger.intake.submission import submit
 from ledger.jurisdiction import Profile
 from ledger.store import faults
 from projections.projectors import Projectors
-from support.files import NEXT_NIGHT, student, write
+from support.files import NEXT_NIGHT, NIGHT, student, write
 
 Told = dict[str, dict[tuple[str, ...], float]]
 
@@ -90,6 +91,44 @@ def test_a_refused_file_is_told_until_another_comes_for_its_date(
     now = caught_up(client, ledger)
     assert "submissions_refused_files" not in now
     assert now["submissions_received_total"] == {("OR",): 1}
+
+
+def sent(oregon: TestClient, path: Path) -> None:
+    assert oregon.post("/v1/submissions", content=path.read_bytes()).status_code == 202
+
+
+def test_a_file_that_waits_is_told_by_its_age_until_it_is_applied(
+    oregon: TestClient, services: Services, ledger: Ledger, tmp_path: Path
+) -> None:
+    assert services.spools is not None
+    path = write(tmp_path / "1.txt", student(1))
+    sent(oregon, path)
+    sent(oregon, write(tmp_path / "2.txt", student(1), night=NEXT_NIGHT))
+    since = datetime.now(UTC)
+    services.clock = lambda: since + timedelta(seconds=90)
+    assert told(oregon)["submission_oldest_waiting_seconds"] == {("OR",): pytest.approx(90, abs=15)}
+    applying = Applying(ledger, services.spools)
+    applying.start()
+    try:
+        deadline = time.monotonic() + 30
+        while "submission_oldest_waiting_seconds" in (now := told(oregon)):
+            assert time.monotonic() < deadline, now
+    finally:
+        applying.stop()
+
+
+@pytest.mark.parametrize(
+    ("night", "late", "counted"), [(NIGHT, False, 0), (NEXT_NIGHT, False, 0), (NEXT_NIGHT, True, 1)]
+)
+def test_a_file_of_a_host_that_is_gone_is_told_until_it_came_another_way_or_a_later_one_did(
+    oregon: TestClient, ledger: Ledger, tmp_path: Path, night: str, late: bool, counted: int
+) -> None:
+    path = write(tmp_path / "1.txt", student(1))
+    answer = oregon.post("/v1/submissions", content=path.read_bytes(), params={"late": str(late).lower()})
+    assert answer.status_code == 202
+    assert "submission_oldest_waiting_seconds" in told(oregon)
+    submit(ledger, path if night == NIGHT else write(tmp_path / "2.txt", student(1), night=night), "oregon")
+    assert len(caught_up(oregon, ledger).get("submission_oldest_waiting_seconds", {})) == counted
 
 
 class _Ended(Exception):
