@@ -10,7 +10,7 @@ import asyncio
 import math
 import platform
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from importlib.metadata import version
 from typing import Any, Final
@@ -50,8 +50,9 @@ async def ask_all(services: Services, lags: Lags, logs: Mapping[str, str]) -> li
     if lags:
         # Else the database is away, and whoever asks for the metrics has waited long enough.
         found[telemetry.REACTOR_LAG] = await _reactors(services, lags, logs)
-        _tell_files(found, *await _files(services))
-        found[telemetry.OLDEST_WAITING] = await _waiting(services)
+        states, profiles, now = await _files(services)
+        _tell_files(found, states, profiles, now)
+        found[telemetry.OLDEST_WAITING] = await _waiting(services, states)
     return [metric.of(samples) for metric, samples in found.items()]
 
 
@@ -129,8 +130,8 @@ async def _files(services: Services) -> tuple[dict[str, Files], dict[str, Profil
         return {}, {}, now
 
 
-async def _waiting(services: Services) -> dict[tuple[str, ...], float]:
-    """State to the age of its oldest file that waits; empty where that is not known."""
+async def _waiting(services: Services, states: Iterable[str]) -> dict[tuple[str, ...], float]:
+    """State to the age of its oldest file that waits, 0 where none does; empty where that is not known."""
     try:
         async with asyncio.timeout(TIMEOUT_S):
             files = await asyncio.to_thread(uploads.waiting, services.ledger)
@@ -139,7 +140,7 @@ async def _waiting(services: Services) -> dict[tuple[str, ...], float]:
     except (*_AWAY, LedgerError):
         return {}
     now = services.clock()
-    ages: dict[tuple[str, ...], float] = {}
+    ages: dict[tuple[str, ...], float] = {(state,): 0.0 for state in states}
     for file in files:
         if file.submission in wanted:
             state, age = (file.submission[:2],), (now - file.received_at).total_seconds()
@@ -161,8 +162,9 @@ def _tell_files(found: Found, states: Mapping[str, Files], profiles: Mapping[str
         found[t.SUBMISSIONS_COMPLETED][(state,)] = of.completed
         for outcome in _OUTCOMES:
             found[t.SUBMISSION_ROWS][state, outcome] = getattr(of, outcome)
-        for rule, dates in of.refused_whole.items():
-            found[t.SUBMISSIONS_REFUSED][state, rule] = dates
+        for rule, refused in of.refused_whole.items():
+            found[t.SUBMISSIONS_REFUSED][state, rule] = refused.dates
+            found[t.LAST_REFUSED][state, rule] = refused.last_at.timestamp()
         if of.running is not None:
             found[t.RUNNING_ROWS_DONE][(state,)], found[t.RUNNING_ROWS][(state,)] = of.running
         if of.latest_date is not None:
@@ -185,6 +187,7 @@ _OF_FILES: Final = (
     telemetry.SUBMISSIONS_RECEIVED,
     telemetry.SUBMISSIONS_COMPLETED,
     telemetry.SUBMISSIONS_REFUSED,
+    telemetry.LAST_REFUSED,
     telemetry.SUBMISSION_ROWS,
     telemetry.LAST_COMPLETED,
     telemetry.LAST_DURATION,

@@ -183,6 +183,11 @@ SUBMISSIONS_REFUSED = Asked(
     "Dates whose file was refused whole and for which no other was received yet, by state and rule.",
     ("state", "rule"),
 )
+LAST_REFUSED = Asked(
+    "submission_last_refused_timestamp_seconds",
+    "When the latest of these files was refused, by state and rule, Unix time.",
+    ("state", "rule"),
+)
 SUBMISSION_ROWS = Asked(
     "submission_rows_total",
     "Rows answered, by state and outcome: accepted, unchanged, refused.",
@@ -225,7 +230,7 @@ RUNNING_ROWS_DONE = Asked(
 )
 OLDEST_WAITING = Asked(
     "submission_oldest_waiting_seconds",
-    "Age of the oldest file of a state that came over HTTP and is neither applied to its end, refused, nor overtaken.",
+    "Age of the oldest file of a state that came over HTTP and waits to be applied, 0 where there is none.",
     ("state",),
 )
 CHUNK_DURATION = Histogram(

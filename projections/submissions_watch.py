@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final, LiteralString
+from typing import Any, Final, LiteralString, NamedTuple
 
 import msgspec
 import psycopg
@@ -26,12 +26,19 @@ class LastFile(msgspec.Struct, frozen=True, kw_only=True):
     findings: dict[str, dict[str, int]]
 
 
+class RefusedWhole(NamedTuple):
+    """Files that were refused whole by one rule. dates: that have no other file yet. last_at: when the latest was."""
+
+    dates: int
+    last_at: datetime
+
+
 class Files(msgspec.Struct, kw_only=True):
     """The files of one state. received, completed: how many. accepted, unchanged, refused: rows of all of them.
 
     latest_date: greatest Submission Date among the received, ISO 8601 without zone, None where none was received.
     running: (rows done, rows in all) of the newest one while it is applied; one that a newer overtook is none.
-    refused_whole: rule to dates that have no other file yet.
+    refused_whole: by rule.
     """
 
     received: int
@@ -42,7 +49,7 @@ class Files(msgspec.Struct, kw_only=True):
     latest_date: str | None
     last: LastFile | None = None
     running: tuple[int, int] | None = None
-    refused_whole: dict[str, int] = {}
+    refused_whole: dict[str, RefusedWhole] = {}
 
 
 _TOTALS: Final[LiteralString] = (
@@ -58,7 +65,8 @@ _NEWEST: Final[LiteralString] = (
     " from submissions.submissions where received_at is not null order by state, received_at desc"
 )
 _REFUSED: Final[LiteralString] = (
-    "select state, rule, count(*) from submissions.submissions where status = 'refused' group by state, rule"
+    "select state, rule, count(*), max(refused_at) from submissions.submissions where status = 'refused'"
+    " group by state, rule"
 )
 
 
@@ -100,7 +108,7 @@ async def files(conn: psycopg.AsyncConnection[Any]) -> dict[str, Files]:
         for state, status, done, rows in await (await cursor.execute(_NEWEST)).fetchall():
             if state in found and status == "applying":
                 found[state].running = (done, rows)
-        for state, rule, dates in await (await cursor.execute(_REFUSED)).fetchall():
+        for state, rule, *refused in await (await cursor.execute(_REFUSED)).fetchall():
             if state in found:
-                found[state].refused_whole[rule] = dates
+                found[state].refused_whole[rule] = RefusedWhole(*refused)
     return found
