@@ -1,4 +1,4 @@
-"""One house for all journeys: a fresh data folder that has Oregon's example file, and a service on it."""
+"""Houses for all journeys: a data folder that has the example file with a service on it, and an empty one."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from support.house import EXAMPLE, House, Service
+from support.outsider import Office, open_office
 from support.servers import reachable_tmp
 
 
@@ -25,6 +26,13 @@ class FirstNight(NamedTuple):
 def house() -> Iterator[House]:
     with reachable_tmp() as folder:
         yield House(folder / "d")
+
+
+@pytest.fixture(scope="session")
+def office() -> Iterator[Office]:
+    """A ledger of its own for the tests from outside; each of them sends for states that no other module sends for."""
+    with open_office() as opened:
+        yield opened
 
 
 @pytest.fixture(scope="session")
