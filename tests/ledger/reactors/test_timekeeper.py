@@ -77,7 +77,7 @@ def test_what_became_of_files_sent_over_http_goes_with_their_answers(
     for received in (done, waiting):
         received.write((tmp_path / "1.txt").read_bytes())
         with received.read():
-            enqueue(ours, spools, received, SUBMISSION, "oregon nightly", late=False)
+            enqueue(ours, spools, received, SUBMISSION, Meta(actor="oregon nightly"), late=False)
     with ours.database.connect(Role.WRITER) as conn:
         conn.execute("update ledger.uploads set status = 'done' where upload = %s", (done.upload,))
     hands.now = BEGUN + timedelta(days=30, seconds=1)
