@@ -7,7 +7,7 @@ ready. Nobody signs in here, and nothing here is about a child.
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from typing import Any, Final
 
 import orjson
 import psycopg
@@ -44,14 +44,15 @@ async def livez() -> PlainTextResponse:
     responses={200: {"model": Health}, 503: {"model": Health, "description": "Something does not hold."}},
 )
 async def readyz(request: Request) -> Response:
-    """The same words on both statuses. A read model that lags does not make the service unready: reads say so."""
+    """The same words on both statuses. A read model that lags does not make the service unready: reads say so. One
+    without tables does: there is nothing to read from."""
     services = services_of(request)
-    names = ["database", *(check.name for check in services.checks), "announcements"]
-    lags, *found = await asyncio.gather(
-        lag(services), *(_run(check) for check in services.checks), _announcements(services)
+    names = ["database", "read models", *(check.name for check in services.checks), "announcements"]
+    lags, tables, *found = await asyncio.gather(
+        lag(services), _read_models(services), *(_run(check) for check in services.checks), _announcements(services)
     )
     database = lags if isinstance(lags, str) else None
-    results = dict(zip(names, [database, *found], strict=True))
+    results = dict(zip(names, [database, tables, *found], strict=True))
     ready = all(wrong is None for wrong in results.values())
     body = {
         "status": "ready" if ready else "not ready",
@@ -77,7 +78,7 @@ async def metrics(request: Request) -> Response:
 
 
 async def lag(services: Services) -> dict[str, dict[str, int]] | str:
-    """Position, head and lag of each read model, or what is wrong with the database.
+    """Position, head and lag of each read model on the primary, or what is wrong with that database.
 
     Positions are read before heads, so that a lag is never told too small.
     """
@@ -89,15 +90,39 @@ async def lag(services: Services) -> dict[str, dict[str, int]] | str:
                 "select 'ledger', position from ledger.head union all select 'access', position from access.head"
             )
             heads = dict(await cursor.fetchall())
-        async with asyncio.timeout(CHECK_TIMEOUT_S):
-            await ask(services.reads, lambda connection: connection.execute("select 1"))
     except (psycopg.Error, PoolTimeout, TimeoutError) as error:
-        return f"PostgreSQL does not answer ({type(error).__name__}). See that it runs and has connections free."
+        return _silent(error)
     return {
         name: {"position": position, "head": heads[log], "lag_events": max(0, heads[log] - position)}
         for name, log in LOGS.items()
         if (position := positions.get(name)) is not None
     }
+
+
+async def _read_models(services: Services) -> str | None:
+    """What is wrong with what reads are answered from: a replica may be behind the primary that has the tables."""
+    try:
+        async with asyncio.timeout(CHECK_TIMEOUT_S):
+            made = await ask(services.reads, _tables)
+    except (psycopg.Error, PoolTimeout, TimeoutError) as error:
+        return _silent(error)
+    missing = [name for name in LOGS if name not in made]
+    if not missing:
+        return None
+    return (
+        f"There are no tables yet of {', '.join(missing)}. The process that folds makes them when it starts;"
+        " if they stay away, its log says why."
+    )
+
+
+async def _tables(connection: psycopg.AsyncConnection[Any]) -> set[str]:
+    """Read models that have tables: the position of each is written with them."""
+    cursor = await connection.execute("select application_name from tracking.positions")
+    return {name for (name,) in await cursor.fetchall()}
+
+
+def _silent(error: Exception) -> str:
+    return f"PostgreSQL does not answer ({type(error).__name__}). See that it runs and has connections free."
 
 
 async def _run(check: Check) -> str | None:

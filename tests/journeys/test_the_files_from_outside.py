@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from support.outsider import ENROLLED, MOVED, NAMED, SHOT, Answer, Child, Office, child, header
+from support.outsider import ENROLLED, MOVED, NAMED, SHOT, Answer, Child, Office, child, header, open_office
 
 N, Q, E = NAMED, MOVED, ENROLLED
 KEPT_OUT = 1
@@ -496,3 +496,12 @@ def test_what_is_no_file_of_the_layout_is_refused_at_once(office: Office, conten
     answer = office.service.call("POST", "/v1/submissions", content=content, by="TX")
     assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
     assert answer.json()["remedy"]
+
+
+def test_a_service_that_says_it_is_ready_can_be_read() -> None:
+    # docs/reference/http.md, /readyz: 200 where the database, the schema, the keys and the read models serve, each with
+    # its tables. Which comes first of an empty data folder is a matter of chance, so several are asked.
+    for _ in range(3):
+        with open_office() as fresh:
+            answer = fresh.service.get("/v1/submissions", params={"state": "TX"})
+            assert answer.status_code == 200, answer.text

@@ -49,6 +49,16 @@ def test_a_check_that_fails_makes_it_unready_and_says_why(services: Services, fi
     assert answer.json()["checks"]["database"] == "ok"
 
 
+def test_without_the_tables_that_reads_are_answered_from_it_is_not_ready(services: Services) -> None:
+    """As right after the first start, before the process that folds has made them."""
+    with TestClient(create_app(services)) as client:
+        answer = client.get("/readyz")
+    assert answer.status_code == 503
+    told = answer.json()["checks"]
+    assert told["database"] == "ok"
+    assert all(projection.name in told["read models"] for projection in PROJECTIONS)
+
+
 @pytest.fixture
 def away(services: Services) -> TestClient:
     """An app whose pools reach nothing."""
@@ -74,10 +84,10 @@ def test_reads_that_find_a_dead_connection_do_not_make_it_unready(
     client: TestClient, services: Services, database: Database
 ) -> None:
     """As after a restart of PostgreSQL: each connection of the pool is dead, and a child can be read all the same."""
-    assert client.get("/readyz").json()["checks"]["database"] == "ok"
+    assert client.get("/readyz").json()["checks"]["read models"] == "ok"
     with database.connect() as admin:
         admin.execute("select pg_terminate_backend(pid, 10000) from pg_stat_activity where usename = 'sojourn_reader'")
-    assert client.get("/readyz").json()["checks"]["database"] == "ok"
+    assert client.get("/readyz").json()["checks"]["read models"] == "ok"
 
 
 def test_metrics_tell_heads_and_lags(oregon: TestClient) -> None:
