@@ -15,6 +15,8 @@ from typing import Final
 import psycopg
 import structlog
 
+from ledger.store.following import lock_key
+
 LOGS: Final = {"ledger_events": "ledger", "access_events": "access"}
 """Channel to log: the payload is the log's head."""
 PROJECTED: Final = "projected"
@@ -28,11 +30,12 @@ class Announcements:
     """Knows how far each log and each read model has come, and lets callers wait for more.
 
     conninfo: of the projector on the primary (a replica cannot LISTEN). Names are ``ledger``, ``access`` and those of
-    the read models.
+    the read models. presence: a lock that is shared by all who listen under its name, for others to see that one does.
     """
 
-    def __init__(self, conninfo: str) -> None:
+    def __init__(self, conninfo: str, presence: str | None = None) -> None:
         self._conninfo = conninfo
+        self._presence = presence
         self._positions: dict[str, int] = {}
         self._waiters: dict[str, list[tuple[int, asyncio.Future[None]]]] = {}
         self._listening: asyncio.Task[None] | None = None
@@ -83,6 +86,8 @@ class Announcements:
                 async with await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True) as connection:
                     for channel in (*LOGS, PROJECTED):
                         await connection.execute(f"listen {channel}".encode())
+                    if self._presence is not None:
+                        await connection.execute("select pg_advisory_lock_shared(%s)", (lock_key(self._presence),))
                     await self._catch_up(connection)
                     self.connected, failures = True, 0
                     async for notify in connection.notifies():

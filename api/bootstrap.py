@@ -220,6 +220,7 @@ def services(store: Store, ledger: Ledger) -> Services:
     from api.announcements import Announcements
     from api.pools import TimedPool
     from api.services import Check, Services
+    from ledger.intake import uploads
     from ledger.store.tokens import Tokens
     from ledger.store.vault import LEDGER
 
@@ -246,6 +247,7 @@ def services(store: Store, ledger: Ledger) -> Services:
     ledger.row_key()
 
     began_with = _revision(ledger)
+    kept = spools(store.settings)
 
     def fits() -> str | None:
         # Opening the store has compared schema and release. /readyz is open to anybody, so it opens no connection of
@@ -269,11 +271,13 @@ def services(store: Store, ledger: Ledger) -> Services:
         feed=feed,
         tokens=Tokens(writer),
         pools=(reads, feed, writer),
-        announcements=Announcements(store.database.conninfo(Role.PROJECTOR, name="sojourn announcements")),
+        announcements=Announcements(
+            store.database.conninfo(Role.PROJECTOR, name="sojourn announcements"), uploads.serving(kept.host)
+        ),
         body_key=body_key,
         organisation=store.settings.organisation,
         practice=store.practice,
         checks=(Check("schema", fits), Check("writer", writes)),
-        spools=spools(store.settings),
+        spools=kept,
         clock=now,
     )

@@ -14,7 +14,7 @@ import io
 import uuid
 from collections.abc import AsyncIterator, Iterator, Sequence
 from itertools import islice
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 import orjson
@@ -24,6 +24,7 @@ from psycopg.rows import tuple_row
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
 
+from api import progress
 from api.edge import request_id_of
 from api.openapi import AT_LEAST, CURSOR, IDEMPOTENCY_KEY, LIMIT, PURPOSE, Direct, operation, operation_id
 from api.principals import SUBMITTERS, Principal, principal_of, submitter_for
@@ -41,8 +42,8 @@ from ledger.events import Meta
 from ledger.events.disclosure import BulkDisclosed
 from ledger.intake import answers, sources, uploads
 from ledger.intake.response import ResponseSheet, RowAnswer
-from ledger.intake.submission import check, is_left, stream_of, submission_id
-from ledger.intake.uploads import Receiving, Taken, Upload
+from ledger.intake.submission import check, stream_of, submission_id
+from ledger.intake.uploads import Receiving, Taken
 from ledger.mde import STATES, canonical
 from ledger.store.append import Append, Part
 from ledger.store.vault import LEDGER
@@ -242,7 +243,7 @@ async def get_submissions(request: Request) -> Response:
 
     _, rows = await at_least(services, submissions.PROJECTION.name, at_least_of(request), look)
     body = {
-        "submissions": await asyncio.to_thread(lambda: [_listed(services.ledger, row) for row in rows]),
+        "submissions": await asyncio.to_thread(lambda: [progress.listed(services.ledger, row) for row in rows]),
         "next": str(rows[-1].begun) if len(rows) == limit else None,
     }
     return Response(orjson.dumps(body), 200, {"Cache-Control": "private, no-cache"}, "application/json")
@@ -265,7 +266,7 @@ async def get_submissions(request: Request) -> Response:
 async def get_submission(request: Request) -> Response:
     """From the log's own events; before there are any, from what this service was sent."""
     found = await _found(request)
-    told = await asyncio.to_thread(_told, services_of(request).ledger, found.submission, found.row)
+    told = await asyncio.to_thread(progress.told, services_of(request).ledger, found.submission, found.row)
     if not told:
         raise NotFound("There is no such submission.", remedy="Its id is state and Submission Date.")
     headers = {"Cache-Control": "private, no-cache"}
@@ -406,50 +407,3 @@ def _page_of(request: Request) -> tuple[int, Cursor | None]:
             faults=[Fault("query:limit", None, "page", "It is not 1 to 1000.")],
         )
     return int(limit), None if cursor is None else Cursor(int(cursor))
-
-
-_UNSHOWN: Final = frozenset({"begun", "content_hash"})
-INTERRUPTED: Final = "interrupted: send again"
-
-
-def _shown(row: Submission) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in row.__struct_fields__ if name not in _UNSHOWN}
-
-
-def _listed(ledger: Ledger, row: Submission) -> dict[str, Any]:
-    """A line of the list: only of one that may have been left more is asked."""
-    return _told(ledger, row.submission, row) if row.status == "applying" else _shown(row)
-
-
-def _told(ledger: Ledger, submission: str, row: Submission | None) -> dict[str, Any]:
-    """The submission as it is known, and what became of the file that came last for it over HTTP; empty for none.
-
-    row: as far as it is reflected. It is read before the rest, so that what has ended since is not taken for left.
-    """
-    told = {} if row is None else _shown(row)
-    upload = uploads.latest(ledger, submission)
-    if upload is not None:
-        told |= {"submission": upload.submission, "state": upload.state}
-        # Also of a submission that is completed: another file of its date may have been taken while the first waited.
-        told["problem"] = upload.problem
-    if told:
-        left = row is not None and row.status == "applying" and is_left(ledger, submission)
-        told["status"] = status_of(row, upload, left=left)
-    return told
-
-
-def status_of(row: Submission | None, upload: Upload | None, *, left: bool) -> str:
-    """How far a submission has come. row: as far as it is reflected. upload: the last file that came over HTTP.
-
-    left: it was begun, and nobody is at it.
-    """
-    if row is not None and (row.status == "completed" or (row.status == "applying" and not left)):
-        return row.status
-    if upload is None:
-        assert row is not None
-        return INTERRUPTED if left else row.status
-    if upload.waits is not None:
-        return "waiting" if upload.waits else INTERRUPTED
-    if upload.done:
-        return "applying"  # it is at its end, and not yet reflected
-    return INTERRUPTED if left and upload.status == "refused" else upload.status

@@ -36,8 +36,8 @@ Status = Literal["waiting", "done", "refused", "failed"]
 class Upload(NamedTuple):
     """The file that came last for a submission, and what is known of all that came for it.
 
-    problem: why it was refused or failed, in our own words. waits: whether a process is running that has the file, of
-    those that wait; None where none waits. done: whether one was applied to its end.
+    problem: why it was refused or failed, in our own words. waits: whether the host runs that has the file, of those
+    that wait; None where none waits. done: whether one was applied to its end.
     """
 
     upload: uuid.UUID
@@ -238,7 +238,10 @@ def latest(ledger: Ledger, submission: str) -> Upload | None:
     """The last file that came for a submission over HTTP, if one did. Raises StoreUnavailable."""
     with ledger.log.connection() as conn, conn.cursor(row_factory=tuple_row) as cursor:
         cursor.execute("select distinct host from ledger.uploads where submission = %s", (submission,))
-        present = present_hosts(conn, [host for (host,) in cursor.fetchall()])
+        hosts = [host for (host,) in cursor.fetchall()]
+        # Also before the process that applies has begun, or while it is started again.
+        running = held(conn, [lock(host) for host in hosts for lock in (presence, serving)])
+        present = [host for host in hosts if not running.isdisjoint((presence(host), serving(host)))]
         cursor.execute(_LATEST, (present, submission, submission))
         row = cursor.fetchone()
     return None if row is None else Upload(*row)
@@ -268,6 +271,11 @@ def present_hosts(conn: psycopg.Connection[Any], hosts: Sequence[uuid.UUID]) -> 
 def presence(host: uuid.UUID) -> str:
     """The lock that every process shares which applies what a host has."""
     return f"upload host {host}"
+
+
+def serving(host: uuid.UUID) -> str:
+    """The lock that every process shares which takes files on a host, and tells what became of them."""
+    return f"upload host {host} serving"
 
 
 def _host(file: Path) -> uuid.UUID:

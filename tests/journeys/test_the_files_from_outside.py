@@ -505,3 +505,43 @@ def test_a_service_that_says_it_is_ready_can_be_read() -> None:
         with open_office() as fresh:
             answer = fresh.service.get("/v1/submissions", params={"state": "TX"})
             assert answer.status_code == 200, answer.text
+
+
+def test_a_file_that_the_service_just_took_is_never_told_to_be_sent_again() -> None:
+    # docs/reference/http.md: `interrupted: send again` where the host that took the file is gone. It is not gone: it
+    # answered 202 a moment ago.
+    with open_office() as fresh:
+        fresh.service.call("GET", "/v1/submissions", by="TX")  # the token is made
+        answer = fresh.service.call("POST", "/v1/submissions", content=fresh.text("TX", child("A")).encode(), by="TX")
+        assert answer.status_code == 202
+        seen: list[object] = []
+        while not seen or seen[-1] != "completed":
+            seen.append(fresh.service.call("GET", answer.headers["location"], by="TX").json()["status"])
+        assert set(seen) <= {"waiting", "applying", "completed"}, set(seen)
+
+
+def test_a_refused_submission_names_its_rule_as_soon_as_it_is_refused(office: Office) -> None:
+    # docs/reference/read-models.md, submissions: `rule` by which it was refused
+    office.service.call("GET", "/v1/submissions", by="TX")
+    wrong: list[object] = []
+    for _ in range(25):
+        text = office.text("TX", child("A")).replace("|1|3|", "|1|4|")
+        where = office.service.call("POST", "/v1/submissions", content=text.encode(), by="TX").headers["location"]
+        while (told := office.service.call("GET", where, by="TX").json())["status"] != "refused":
+            pass
+        wrong += [told] if told.get("rule") != "V24" else []
+    assert not wrong, wrong[0]
+
+
+def test_a_posted_file_with_its_idempotency_key_again_is_marked_as_replayed(office: Office) -> None:
+    # interface.md: mutations take Idempotency-Key (same key and body: the first answer with Idempotency-Replayed: true)
+    text = office.text("TX", child("IDEM")).encode()
+    post = [office.service.call("POST", "/v1/submissions", content=text, by="TX", key="k-1") for _ in range(2)]
+    assert post[1].headers.get("Idempotency-Replayed") == "true"
+
+
+def test_an_idempotency_key_with_another_file_is_refused(office: Office) -> None:
+    # interface.md: other body: 422
+    one, other = (office.text("TX", child(f"IDEM{n}")).encode() for n in range(2))
+    assert office.service.call("POST", "/v1/submissions", content=one, by="TX", key="k-2").status_code == 202
+    assert office.service.call("POST", "/v1/submissions", content=other, by="TX", key="k-2").status_code == 422

@@ -17,14 +17,16 @@ import pytest
 from starlette.testclient import TestClient
 from structlog.testing import capture_logs
 
+from api.announcements import Announcements
 from api.app import create_app
-from api.routes.submissions import status_of
+from api.progress import status_of
 from api.services import Services
 from ledger.application import Ledger
 from ledger.events.disclosure import BulkDisclosed
 from ledger.intake.applying import Applying
 from ledger.intake.submission import submit
-from ledger.intake.uploads import Spools, Status, Upload
+from ledger.intake.uploads import Spools, Status, Upload, serving
+from ledger.store.database import Database, Role
 from projections.projectors import Projectors
 from projections.submissions import Submission
 from support.files import EXAMPLE, NEXT_NIGHT, student, write
@@ -192,8 +194,7 @@ def test_a_header_that_cannot_be_used_is_refused_at_once_and_nothing_is_kept(
 
 
 def test_a_file_that_is_refused_whole_says_why(sender: TestClient, applying: Applying) -> None:
-    cut = b"\n".join(EXAMPLE.read_bytes().splitlines()[:-1]) + b"\n"
-    assert send(sender, cut).status_code == 202
+    assert send(sender, CUT).status_code == 202
     told = settled(sender)
     assert told["status"] == "refused"
     assert told["problem"]["rule"] == "V24"
@@ -309,6 +310,56 @@ def test_a_status_is_told_of_what_is_reflected_and_of_every_file_that_came(
     if last is not None:
         upload = Upload(uuid.uuid4(), ID, "OR", "nightly", False, NOW, last, None, waits, done)
     assert status_of(row, upload, left=left) == status
+
+
+CUT: bytes = b"\n".join(EXAMPLE.read_bytes().splitlines()[:-1]) + b"\n"
+
+
+def test_a_refusal_is_told_whole_before_the_read_model_has_heard_of_it(
+    sender: TestClient, applying: Applying, projectors: Projectors
+) -> None:
+    reflected = set(told_after(sender, CUT))
+    projectors.stop()
+    sooner = told_after(sender, CUT.replace(b"20250902020000000", b"20250902030000000", 1), "OR-20250902030000000")
+    assert (sooner["rule"], sooner["problem"]["rule"]) == ("V24", "V24")
+    assert (sooner["submission_date"], sooner["rows"], sooner["findings"]) == ("2025-09-02T03:00:00.000", 0, {})
+    assert set(sooner) == reflected
+
+
+def told_after(client: TestClient, content: bytes, submission: str = ID) -> dict[str, Any]:
+    """What is told of a file that is refused, once it is."""
+    assert send(client, content).status_code == 202
+    return told_once(client, lambda told: told["status"] == "refused", submission)
+
+
+def test_a_file_that_waits_is_not_told_with_the_rule_of_the_one_that_was_refused_before(
+    sender: TestClient, ledger: Ledger, spools: Spools
+) -> None:
+    running = Applying(ledger, spools)
+    running.start()
+    told_after(sender, CUT)
+    told_once(sender, lambda told: told["refused_at"])
+    running.stop()
+    assert send(sender, EXAMPLE.read_bytes()).status_code == 202
+    told = sender.get(f"/v1/submissions/{ID}").json()
+    assert (told["status"], told["rule"], told["refused_at"], told["problem"]) == (
+        "interrupted: send again",
+        None,
+        None,
+        None,
+    )
+
+
+def test_a_file_of_a_host_that_serves_waits_though_nobody_applies_it_yet(
+    services: Services, spools: Spools, projectors: Projectors, database: Database, make_token: MakeToken
+) -> None:
+    """As in the first moments of a service, and while the process that applies is started again."""
+    services.announcements = Announcements(database.conninfo(Role.PROJECTOR), serving(spools.host))
+    with TestClient(create_app(services)) as client:
+        client.headers["Authorization"] = f"Bearer {make_token()}"
+        until(lambda: services.announcements.connected)
+        assert send(client, EXAMPLE.read_bytes()).status_code == 202
+        assert client.get(f"/v1/submissions/{ID}").json()["status"] == "waiting"
 
 
 def broken_off(ledger: Ledger, source: Path, at: Callable[[], object] = lambda: None) -> None:
