@@ -1,8 +1,8 @@
 """Every error as one JSON shape, RFC 9457, and the one table that says which status an error has.
 
 Invariant: a problem never holds a child's value. Its words come from errors that are raised on purpose, and name
-elements, rules and remedies; what was sent is never quoted. An error that nobody raised on purpose is answered with
-the id of the request and nothing else.
+elements, rules and remedies; of what was sent only the header of a file is quoted. An error that nobody raised on
+purpose is answered with the id of the request and nothing else.
 """
 
 from __future__ import annotations
@@ -172,8 +172,8 @@ def _faults_of(error: errors.LedgerError) -> tuple[Fault, ...]:
         return error.faults
     if isinstance(error, errors.SubmissionRefused):
         # A file has rows, and no JSON to point into.
-        row = "" if error.row is None else f"row:{error.row}"
-        place = row if error.table is None else f"table:{error.table}{',' * bool(row)}{row}"
+        parts = {"table": error.table, "row": error.row, "element": error.element}
+        place = ",".join(f"{name}:{part}" for name, part in parts.items() if part is not None)
         return (Fault(place, error.element, error.rule, error.what, error.remedy),)
     if error.element is not None:
         rule = getattr(error, "rule", None)

@@ -98,14 +98,22 @@ class IdempotencyKeyReused(Refused):
 
 
 class SubmissionRefused(Refused):
-    """rule: code of the rule that refuses the file. table: of a folder or zip, the file that has the row."""
+    """rule: code of the rule that refuses the file. element: of the header, if one is wrong; what it says may be told.
+    table: of a folder or zip, the file that has the row."""
 
     code = "submission-refused"
 
     def __init__(
-        self, what: str, *, rule: str, remedy: str = "", row: int | None = None, table: str | None = None
+        self,
+        what: str,
+        *,
+        rule: str,
+        remedy: str = "",
+        element: str | None = None,
+        row: int | None = None,
+        table: str | None = None,
     ) -> None:
-        super().__init__(what, remedy=remedy, row=row)
+        super().__init__(what, remedy=remedy, element=element, row=row)
         self.rule = rule
         self.table = table
 
@@ -195,7 +203,7 @@ def again(
         waiting.extend(kind.__subclasses__())
         if kind.code == code and kind is not LedgerError:
             words: dict[str, str] = {"remedy": remedy}
-            if element is not None and not issubclass(kind, SubmissionRefused):
+            if element is not None:
                 words["element"] = str(element)
             if issubclass(kind, BadValue | SubmissionRefused):
                 words["rule"] = str(rule)

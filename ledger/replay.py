@@ -1,7 +1,7 @@
 """What is kept of an answer to a request with an ``Idempotency-Key``, so that it can be given again.
 
 Invariant: a refusal is an answer too, and is kept as our own words about it, which hold nothing of a child; of what
-was sent there is a keyed hash and nothing else. Knows no command and no HTTP.
+was sent there is a keyed hash, and what the header of a file says where that is refused. Knows no command and no HTTP.
 """
 
 from __future__ import annotations

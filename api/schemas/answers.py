@@ -71,7 +71,7 @@ class FaultAnswer(BaseModel):
 
 
 class Problem(BaseModel):
-    """RFC 9457. `type` is stable; it never holds what was sent."""
+    """RFC 9457. `type` is stable; it never holds what was sent of a child."""
 
     type: str = Field(description="URI reference of the kind of problem, such as /problems/stale-decision.")
     title: str

@@ -31,6 +31,7 @@ from ledger.intake.lines import (
     is_suspect,
     opening,
     parsed,
+    quoted,
     records,
     refuse,
 )
@@ -137,7 +138,8 @@ def check_received(header: Header, received_on: date) -> None:
     Raises SubmissionRefused (``submission-date``).
     """
     if header.submitted_on > received_on + timedelta(days=1):
-        refuse("submission-date", 1)
+        said = f"It says {header.submitted_on}, and was received on {received_on}."
+        refuse("submission-date", 1, "submission_date", said)
 
 
 def scan(source: Source) -> Scan:
@@ -156,9 +158,9 @@ def scan(source: Source) -> Scan:
     if not students and found.otherwise_delimited:
         refuse("delimiter", found.otherwise_delimited)
     if students != header.students:
-        refuse("V24", 1, "total_students_in_file")
+        refuse("V24", 1, "total_students_in_file", _says(header.students, students, "student"))
     if found.rows != header.rows:
-        refuse("V24", 1, "total_records_in_file")
+        refuse("V24", 1, "total_records_in_file", _says(header.rows, found.rows, "row"))
     return Scan(
         header=header,
         content_hash=content_hash,
@@ -228,7 +230,7 @@ def _header(file: Readable) -> tuple[Header, Place]:
         except BadValue:
             value = None
         if value is None:
-            refuse("header", 1, element.key)
+            refuse("header", 1, element.key, f"It says {quoted(raw)}." if raw.strip() else "It is blank.")
         values[element.key] = value
     header = Header(
         state=values["submitting_state"],
@@ -240,8 +242,13 @@ def _header(file: Readable) -> tuple[Header, Place]:
         delimiter=first.delimiter,
     )
     if header.beginning >= header.ending:
-        refuse("V24", 1, "ending_effective_date")
+        said = f"It says {header.ending}; Beginning Effective Date says {header.beginning}."
+        refuse("V24", 1, "ending_effective_date", said)
     return header, first.body
+
+
+def _says(claimed: int, counted: int, what: str) -> str:
+    return f"It says {claimed:,}; the file has {counted:,} {what}{'s' * (counted != 1)}."
 
 
 _CHILDREN: Final = frozenset(mde.CHILD_LETTERS)

@@ -17,6 +17,8 @@ from ledger import mde
 from ledger.errors import SubmissionRefused
 
 RECORD_BYTES_MAX: Final = 1_000_000
+TOLD_MAX: Final = 40
+"""Characters of a header's value that are told at most."""
 BLOCK_BYTES: int = 1 << 18
 """How much of a file is read at once."""
 
@@ -58,10 +60,20 @@ class Opening(NamedTuple):
     body: Place
 
 
-def refuse(rule: str, row: int | None = None, element: str | None = None) -> NoReturn:
-    """Refuse the whole file. element: of the header. Raises SubmissionRefused with the rulebook's words."""
+def refuse(rule: str, row: int | None = None, element: str | None = None, says: str = "") -> NoReturn:
+    """Refuse the whole file. element: key of the header's, if one is wrong. says: a sentence on what it says.
+
+    A value of the header is nobody's: state, dates and totals. No other value of a file is told here. Raises
+    SubmissionRefused with the rulebook's words.
+    """
     message, remedy = mde.words(rule, "H", element)
-    raise SubmissionRefused(message, rule=rule, remedy=remedy, row=row)
+    raise SubmissionRefused(f"{message} {says}".rstrip(), rule=rule, remedy=remedy, row=row, element=element)
+
+
+def quoted(value: str) -> str:
+    """A value of the header as it is told: what a line can hold of it, cut off where it is too long to be one."""
+    plain = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in value)
+    return f'"{plain[:TOLD_MAX]}{"…" * (len(plain) > TOLD_MAX)}"'
 
 
 def opening(source: Readable) -> Opening:

@@ -11,7 +11,6 @@ import csv
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from itertools import chain
 from typing import Any, Final
 
@@ -246,8 +245,14 @@ def _named(letter: str) -> Iterator[None]:
         yield
     except SubmissionRefused as refusal:
         table = file_name_of(letter)
-        told = partial(SubmissionRefused, rule=refusal.rule, remedy=refusal.remedy, row=refusal.row, table=table)
-        raise told(f"{table}: {refusal.what}") from None
+        raise SubmissionRefused(
+            f"{table}: {refusal.what}",
+            rule=refusal.rule,
+            remedy=refusal.remedy,
+            element=refusal.element,
+            row=refusal.row,
+            table=table,
+        ) from None
 
 
 def hashed(blocks: Iterable[bytes], digest: Any) -> Iterator[bytes]:

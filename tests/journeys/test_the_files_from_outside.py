@@ -545,3 +545,24 @@ def test_an_idempotency_key_with_another_file_is_refused(office: Office) -> None
     one, other = (office.text("TX", child(f"IDEM{n}")).encode() for n in range(2))
     assert office.service.call("POST", "/v1/submissions", content=one, by="TX", key="k-2").status_code == 202
     assert office.service.call("POST", "/v1/submissions", content=other, by="TX", key="k-2").status_code == 422
+
+
+def test_a_refused_header_is_pointed_to_by_row_and_element_over_http(office: Office) -> None:
+    # interface.md: problem+json with a stable type, and for files a pointer to row and element
+    text = office.text("TX", child("HEAD")).replace("|1|3|", "|one|3|")
+    (error,) = office.service.call("POST", "/v1/submissions", content=text.encode(), by="TX").json()["errors"]
+    assert error["pointer"].startswith("row:1")
+    assert "total_students_in_file" in error["pointer"]
+    assert error["element"] == "total_students_in_file"
+
+
+def test_totals_that_lie_are_told_with_their_values(office: Office) -> None:
+    # the requirements, Bad input: a header that lies ... a clear answer with file, row, element, value, rule and remedy
+    said = office.submit(office.text("OR", child("HEAD")).replace("|1|3|", "|1|77|")).said
+    assert "77" in said.split("]: ", 1)[1], said
+
+
+def test_the_remedy_of_a_state_that_is_none_says_what_to_send(office: Office) -> None:
+    # the requirements, Bad input: remedy; mde.csv: USPS state code
+    said = office.submit(office.text("OR", child("HEAD")).replace("H|OR", "H|ZZ")).said
+    assert "USPS" in said.splitlines()[1]

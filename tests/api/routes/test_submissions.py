@@ -197,7 +197,8 @@ def test_a_file_that_is_refused_whole_says_why(sender: TestClient, applying: App
     assert send(sender, CUT).status_code == 202
     told = settled(sender)
     assert told["status"] == "refused"
-    assert told["problem"]["rule"] == "V24"
+    assert (told["problem"]["rule"], told["problem"]["element"]) == ("V24", "total_records_in_file")
+    assert told["problem"]["what"].endswith("It says 11; the file has 10 rows.")
     assert sender.get(f"/v1/submissions/{ID}/response").status_code == 404
     assert send(sender, EXAMPLE.read_bytes()).status_code == 202
     assert settled(sender)["status"] == "completed"
@@ -548,6 +549,10 @@ def test_a_refused_header_is_the_answer_to_its_key_with_its_place(sender: TestCl
     assert first.status_code == again.status_code == 422
     assert again.headers["Idempotency-Replayed"] == "true"
     assert again.json()["errors"] == first.json()["errors"]
+    if content != b"hello":
+        (error,) = again.json()["errors"]
+        assert (error["pointer"], error["element"]) == ("row:1,element:submission_date", "submission_date")
+        assert error["message"].endswith('It says "2025".')
     reused = with_key(sender, EXAMPLE.read_bytes())
     assert reused.json()["type"] == "/problems/idempotency-key-reused"
 

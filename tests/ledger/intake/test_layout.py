@@ -337,6 +337,38 @@ def test_a_file_that_cannot_be_trusted_is_refused_whole(text: str, rule: str, ro
 
 
 @pytest.mark.parametrize(
+    ("was", "sent", "element", "said"),
+    [
+        ("|OR|2025", "|ZZ|2025", "submitting_state", 'It says "ZZ".'),
+        ("|OR|2025", "| |2025", "submitting_state", "It is blank."),
+        ("|2|7|", "|two|7|", "total_students_in_file", 'It says "two".'),
+        ("|2|7|", "|t\u202ew\x07o|7|", "total_students_in_file", 'It says "t\ufffdw\ufffdo".'),
+        ("|2|7|", f"|{'9' * 41}|7|", "total_students_in_file", f'It says "{"9" * 40}…".'),
+        ("|2|7|", "|1|7|", "total_students_in_file", "It says 1; the file has 2 students."),
+        ("|2|7|", "|2|7000|", "total_records_in_file", "It says 7,000; the file has 7 rows."),
+        (
+            "20250801000000000",
+            "20250903000000000",
+            "ending_effective_date",
+            "It says 2025-09-02T00:00:00.000; Beginning Effective Date says 2025-09-03T00:00:00.000.",
+        ),
+    ],
+)
+def test_an_element_of_the_header_is_named_with_what_it_says(was: str, sent: str, element: str, said: str) -> None:
+    with pytest.raises(SubmissionRefused) as caught:
+        scan(file(EXAMPLE.replace(was, sent)))
+    assert caught.value.element == element
+    assert caught.value.what.endswith(f". {said}")
+
+
+def test_a_submission_date_of_the_future_is_told_with_the_day_of_receipt() -> None:
+    with pytest.raises(SubmissionRefused) as caught:
+        check_received(read_header(file(EXAMPLE)), date(2025, 8, 31))
+    assert caught.value.element == "submission_date"
+    assert caught.value.what.endswith("It says 2025-09-02, and was received on 2025-08-31.")
+
+
+@pytest.mark.parametrize(
     ("content", "row"),
     [
         (EXAMPLE.encode("latin-1"), 3),
