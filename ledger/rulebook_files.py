@@ -36,9 +36,9 @@ FILES = (
         "header",
         "file",
         "{element} of the header is missing or wrong.",
-        "Send {form}.",
+        "Send {limit}.",
         "{element} del encabezado falta o es incorrecto.",
-        "Envíe {form}.",
+        "Envíe {limit}.",
     ),
     _rule(
         "delimiter",

@@ -78,8 +78,8 @@ _FORMS: Final = {
     "text": ("plain text", "texto sin formato"),
 }
 _STATES: Final = (
-    "the two-letter postal code of a state",
-    "la abreviatura postal de un estado, de dos letras",
+    "the two-letter USPS code of a state or territory, such as TX",
+    "la abreviatura postal (USPS) de un estado o territorio, de dos letras, como TX",
 )
 _LISTS: Final = {
     "cvx_code": ("a CVX code of the CDC", "un código CVX de los CDC"),
