@@ -6,14 +6,18 @@ own row, and its row may be of an earlier file of that date, which was refused. 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
 
+from ledger import mde
 from ledger.application import Ledger
+from ledger.errors import NotFound
 from ledger.intake import uploads
 from ledger.intake.submission import is_left
 from ledger.intake.uploads import Upload
+from ledger.rulebook import RULES
 from projections.submissions import Submission
 
 INTERRUPTED: Final = "interrupted: send again"
@@ -44,6 +48,28 @@ def told(ledger: Ledger, submission: str, row: Submission | None) -> dict[str, A
     status = status_of(row, upload, left=left)
     # Also of a submission that is completed: another file of its date may have been taken while the first waited.
     return _of(row, upload, status) | {"status": status, "problem": upload.problem}
+
+
+def unanswered(told: Mapping[str, Any]) -> NotFound:
+    """Why a submission that is not completed has no answers to its rows, and what its sender does.
+
+    told: by ``told``.
+    """
+    status = told.get("status")
+    if status == "refused":
+        problem, rule = told.get("problem") or {}, told["rule"]
+        _, remedy = mde.words(rule) if rule in RULES else ("", "Send it again once it is mended.")
+        return NotFound(
+            f"The file was refused as a whole{f' by rule {rule}' * bool(rule)}, so no row of it has an answer."
+            f" {problem.get('what', '')}".rstrip(),
+            remedy=problem.get("remedy", remedy),
+        )
+    if status in ("failed", INTERRUPTED):
+        return NotFound(
+            "The submission has not come to its end, and does not go on by itself.",
+            remedy="Send the file again: what was applied of it stays, and every row is answered.",
+        )
+    return NotFound("There are no answers of this submission yet.", remedy="Ask again once it is completed.")
 
 
 def status_of(row: Submission | None, upload: Upload | None, *, left: bool) -> str:

@@ -293,7 +293,8 @@ async def get_response(request: Request) -> Response:
             faults=[Fault("query:language", None, "language", "It is neither en nor es.")],
         )
     if found.row is None or found.row.status != "completed":
-        raise NotFound("There are no answers of this submission yet.", remedy="Ask again once it is completed.")
+        told = await asyncio.to_thread(progress.told, services_of(request).ledger, found.submission, found.row)
+        raise progress.unanswered(told)
     if found.row.answers_gone_at is not None:
         raise NotFound("The answers are gone: the days for which they are kept are over.", remedy="See its counts.")
     entry = BulkDisclosed(

@@ -566,3 +566,12 @@ def test_the_remedy_of_a_state_that_is_none_says_what_to_send(office: Office) ->
     # the requirements, Bad input: remedy; mde.csv: USPS state code
     said = office.submit(office.text("OR", child("HEAD")).replace("H|OR", "H|ZZ")).said
     assert "USPS" in said.splitlines()[1]
+
+
+def test_the_answers_of_a_refused_file_are_not_promised_for_later(office: Office) -> None:
+    # a submission that is refused whole never completes
+    status = posted(office, office.text("TX", child("LIES")).replace("|1|3|", "|1|4|"))
+    answer = office.service.call("GET", f"/v1/submissions/{status['submission']}/response", by="TX")
+    assert "once it is completed" not in answer.text
+    assert "V24" in answer.json()["detail"]
+    assert answer.json()["remedy"]

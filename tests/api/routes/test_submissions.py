@@ -22,6 +22,7 @@ from api.app import create_app
 from api.progress import status_of
 from api.services import Services
 from ledger.application import Ledger
+from ledger.errors import SubmissionRefused
 from ledger.events.disclosure import BulkDisclosed
 from ledger.intake.applying import Applying
 from ledger.intake.submission import submit
@@ -199,7 +200,11 @@ def test_a_file_that_is_refused_whole_says_why(sender: TestClient, applying: App
     assert told["status"] == "refused"
     assert (told["problem"]["rule"], told["problem"]["element"]) == ("V24", "total_records_in_file")
     assert told["problem"]["what"].endswith("It says 11; the file has 10 rows.")
-    assert sender.get(f"/v1/submissions/{ID}/response").status_code == 404
+    answers = sender.get(f"/v1/submissions/{ID}/response")
+    assert answers.status_code == 404
+    assert "refused as a whole by rule V24" in answers.json()["detail"]
+    assert answers.json()["detail"].endswith(told["problem"]["what"])
+    assert answers.json()["remedy"] == told["problem"]["remedy"]
     assert send(sender, EXAMPLE.read_bytes()).status_code == 202
     assert settled(sender)["status"] == "completed"
 
@@ -331,6 +336,33 @@ def told_after(client: TestClient, content: bytes, submission: str = ID) -> dict
     """What is told of a file that is refused, once it is."""
     assert send(client, content).status_code == 202
     return told_once(client, lambda told: told["status"] == "refused", submission)
+
+
+def test_why_there_are_no_answers_is_told_of_every_file_that_is_not_completed(
+    sender: TestClient, ledger: Ledger, spools: Spools, tmp_path: Path
+) -> None:
+    def words() -> tuple[str, str]:
+        answer = sender.get(f"/v1/submissions/{ID}/response")
+        assert answer.status_code == 404
+        return answer.json()["detail"], answer.json()["remedy"]
+
+    assert words()[1] == "Ask again once it is completed."
+    (tmp_path / "cut.txt").write_bytes(CUT)
+    with pytest.raises(SubmissionRefused):
+        submit(ledger, tmp_path / "cut.txt", "operator anna")
+    told_once(sender, lambda told: told.get("rule"))
+    assert "by rule V24" in words()[0]
+    assert words()[1].startswith("Totals equal")
+    send(sender, EXAMPLE.read_bytes())
+    assert words()[1].startswith("Send the file again")
+    newer = write(tmp_path / "2.txt", student(1), night=NEXT_NIGHT)
+    submit(ledger, newer, "operator anna")
+    running = Applying(ledger, spools)
+    running.start()
+    told_once(sender, lambda told: told["status"] == "refused" and told["problem"])
+    running.stop()
+    assert words()[0].startswith("The file was refused as a whole, so no row of it has an answer. A later file")
+    assert "--late" in words()[1]
 
 
 def test_a_file_that_waits_is_not_told_with_the_rule_of_the_one_that_was_refused_before(
