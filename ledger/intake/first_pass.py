@@ -20,6 +20,7 @@ STATE_STUDENT_ID_FIELD: Final = mde.TABLES["S"].by_key["state_student_identifier
 
 _STUDENT_RECORD_ID: Final = mde.TABLES["S"].by_key["student_record_id"].check
 _STATE_STUDENT_ID: Final = mde.TABLES["S"].by_key["state_student_identifier"].check
+_KEY_CHARACTERS_MAX: Final = 40
 _CHILDREN: Final = frozenset(mde.CHILD_LETTERS)
 _CHILDREN_AS_BYTES: Final = frozenset(letter.encode() for letter in mde.CHILD_LETTERS)
 _DELIMITED: Final = re.compile(f"[S{mde.CHILD_LETTERS}][|\t,;]")
@@ -81,8 +82,8 @@ class FirstPass:
         elif letter == "H":
             refuse("second-header", number)
         elif letter in _CHILDREN:
-            canonical = canonical_id(record_id)
-            owner = self.ordinals.get(canonical) if canonical is not None else None
+            key = student_key(record_id)
+            owner = self.ordinals.get(key) if key is not None else None
             if owner is None:
                 self._is_loose(number)  # one before its S row belongs to nobody
                 return
@@ -114,9 +115,9 @@ class FirstPass:
         self.places.append(Place(number, offset))
         self._rows_of.append(0)
         self._broken = False
-        canonical = canonical_id(record_id)
-        if canonical is not None and self.ordinals.setdefault(canonical, ordinal) != ordinal:
-            self.shared.add(canonical)
+        key = student_key(record_id)
+        if key is not None and self.ordinals.setdefault(key, ordinal) != ordinal:
+            self.shared.add(key)
         fields = record if isinstance(record, list) else parsed(record, self._delimiter, number)
         try:
             sent = _STATE_STUDENT_ID(fields[STATE_STUDENT_ID_FIELD]) if len(fields) > STATE_STUDENT_ID_FIELD else None
@@ -128,9 +129,14 @@ class FirstPass:
             self._sent.add(sent)
 
 
-def canonical_id(raw: str) -> str | None:
-    """A Student Record ID as its digits, however it is padded; None where it is none."""
+def student_key(raw: str) -> str | None:
+    """What child rows and their S row have in common: the Student Record ID as its digits, however it is padded.
+
+    One that cannot be used stands for itself, so that the rows of an S row that is refused for it are found with it.
+    None where it is blank, or longer than anybody's.
+    """
     try:
         return _STUDENT_RECORD_ID(raw)
     except BadValue:
-        return None
+        sent = raw.strip()
+        return (sent.lstrip("0") or "0") if len(sent) <= _KEY_CHARACTERS_MAX else None

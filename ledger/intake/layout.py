@@ -22,7 +22,7 @@ from ledger.errors import BadValue
 from ledger.facts import Row, StudentRows
 from ledger.intake.apart import Apart
 from ledger.intake.encodings import Looked, look
-from ledger.intake.first_pass import STATE_STUDENT_ID_FIELD, FirstPass, canonical_id
+from ledger.intake.first_pass import STATE_STUDENT_ID_FIELD, FirstPass, student_key
 from ledger.intake.lines import (
     Place,
     Readable,
@@ -298,9 +298,9 @@ class _Reader:
     def _alone(self, ordinal: int, student: Record) -> str | None:
         """The student's Record ID as sent, if it is hers and nobody else's: whatever carries it is her row."""
         sent = _sent(student)
-        canonical = canonical_id(sent)
-        alone = self._scan.ordinals.get(canonical) == ordinal if canonical is not None else False
-        return sent if alone and canonical not in self._scan.shared_record_ids else None
+        key = student_key(sent)
+        alone = self._scan.ordinals.get(key) == ordinal if key is not None else False
+        return sent if alone and key not in self._scan.shared_record_ids else None
 
     def _sort(
         self,
@@ -318,11 +318,11 @@ class _Reader:
         if letter not in _CHILDREN:
             found.append(_refused(record, "?", "unknown-letter"))
             return broken
-        canonical = canonical_id(sent)
-        owner = None if canonical is None else self._scan.ordinals.get(canonical)
+        key = student_key(sent)
+        owner = None if key is None else self._scan.ordinals.get(key)
         is_orphan = owner is None or student is None or owner > ordinal
         broken = broken or (not is_orphan and owner != ordinal)
-        if canonical in self._scan.shared_record_ids:
+        if key in self._scan.shared_record_ids:
             found.append(_refused(record, letter, "duplicate-student-record-id"))
         elif is_orphan:
             found.append(_refused(record, letter, "orphan"))
@@ -332,11 +332,12 @@ class _Reader:
 
     def _student(self, ordinal: int, record: Record, own: list[Record], found: list[FoundRow]) -> RawStudent:
         head = self._checked("S", record.fields[1:])
-        self._check_student(ordinal, head)
+        key = student_key(_sent(record))
+        self._check_student(ordinal, key, head)
         if head.findings:
             found.append(_found(record, "S", head, record.fields[1:]))
         # As sent: an S row that is refused for its form has its id all the same.
-        if canonical_id(_sent(record)) not in self._scan.shared_record_ids:
+        if key not in self._scan.shared_record_ids:
             own.extend(self._apart(ordinal))
         rows: list[Row] = []
         for row in own:
@@ -393,12 +394,12 @@ class _Reader:
         warn_of_mended(checked, letter, before)
         return checked
 
-    def _check_student(self, ordinal: int, head: CheckedRow) -> None:
+    def _check_student(self, ordinal: int, key: str | None, head: CheckedRow) -> None:
         """What an S row must be within its file. Adds to its findings."""
         refusals: list[Finding] = []
         if head.elements.get("reporting_state_code", self._scan.header.state) != self._scan.header.state:
             refusals.append(finding("V22", "S", "reporting_state_code"))
-        if head.record_id in self._scan.shared_record_ids:
+        if key in self._scan.shared_record_ids:
             refusals.append(finding("duplicate-student-record-id", "S", "student_record_id"))
         if ordinal in self._scan.repeated:
             refusals.append(finding("duplicate-student", "S", "state_student_identifier"))

@@ -446,3 +446,11 @@ def test_a_put_is_judged_by_the_same_rules(office: Office) -> None:
     assert "V9" in {error["rule"] for error in answer.json()["errors"]}
     other = office.service.call("PUT", "/v1/records/CA/PUTV9", by="OR", json=moveless)
     assert other.status_code == 403
+
+
+def test_a_child_row_of_a_refused_s_row_is_not_called_an_orphan(office: Office) -> None:
+    # file-layout.md: a refused S row refuses its child rows, each named; also where it is refused for the very
+    # Student Record ID by which they are hers
+    answer = office.send("OR", child("RANGE", number="0040001"))
+    assert answer.outcomes("RANGE") == "rrr"
+    assert [line["rule"] for line in answer.lines[1:]] == ["student-refused"] * 2

@@ -161,6 +161,17 @@ def _keys() -> Iterator[BrokenFile]:
             ),
             applied=(FIRST, SECOND),
         )
+        if value:
+            yield BrokenFile(
+                f"S row and its child rows: a student record id {name}",
+                file_of(text_of([row.replace("|0000003|", f"|{value}|") for row in ROWS])),
+                found=(
+                    Found(14, "S", rule, "student_record_id"),
+                    Found(15, "D", "student-refused"),
+                    Found(16, "Q", "student-refused"),
+                ),
+                applied=(FIRST, SECOND),
+            )
 
 
 def _whose() -> Iterator[BrokenFile]:

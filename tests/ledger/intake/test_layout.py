@@ -296,6 +296,29 @@ def test_a_row_with_nothing_but_its_record_id_is_handed_on() -> None:
     assert one.student.rows[-1].record_id == "004"
 
 
+@pytest.mark.parametrize(
+    ("sent", "carried"), [("0040001", "40001"), ("two", " two"), ("0040001", "0040001"), ("0", "000")]
+)
+def test_the_rows_of_a_student_whose_record_id_cannot_be_used_are_found_with_her_wherever_they_stand(
+    sent: str, carried: str
+) -> None:
+    rows = [row.replace("|0000002|", f"|{sent if row.startswith('S') else carried}|") for row in EXAMPLE.splitlines()]
+    apart = [rows[0], rows[4], *rows[1:4], *rows[5:], ""]
+    read = list(students(file("\n".join(apart))))
+    assert [one.student is not None for one in read] == [False, True]
+    assert rules(read[:1])[1:] == [(n, letter, ["student-refused"]) for n, letter in ((6, "D"), (7, "Q"), (8, "E"))]
+
+
+def test_a_record_id_that_is_longer_than_anybodys_is_nobodys() -> None:
+    read = list(students(file(EXAMPLE.replace("|0000002|", f"|{'x' * 41}|"))))
+    assert rules(read)[1:] == [(n, letter, ["orphan"]) for n, letter in ((6, "D"), (7, "Q"), (8, "E"))]
+
+
+def test_two_students_whose_record_id_cannot_be_used_share_it_all_the_same() -> None:
+    read = list(students(file(EXAMPLE.replace("|0000001|", "|x|").replace("|0000002|", "|x|"))))
+    assert {codes[-1] for _, _, codes in rules(read)} == {"duplicate-student-record-id"}
+
+
 def test_the_future_begins_after_the_submission_date_unless_a_day_is_given() -> None:
     assert rules(list(students(file(EXAMPLE)))) == []
     found = rules(list(students(file(EXAMPLE), date(2025, 1, 1))))
@@ -453,7 +476,7 @@ def test_a_row_goes_to_the_student_whose_id_it_has_wherever_it_stands(
     owned: dict[int, list[int]] = {place: [] for place, key in students_sent}
     for place, (letter, key) in enumerate(sent):
         above = [at for at, own in students_sent if own == number(key) and at < place]
-        if letter in "DQK" and above and ids.count(number(key)) == 1 and number(key).isdigit():
+        if letter in "DQK" and above and ids.count(number(key)) == 1 and number(key):
             owned[above[0]].append(place)
     header = HEADER.format(len(students_sent), len(rows)).replace("|", delimiter)
     source = "\n".join([header, *rows, ""])
