@@ -46,6 +46,7 @@ EARLIEST_YEAR: Final = 1900
 LATEST_YEAR: Final = 2199
 
 RECORD_IDS_MAX: Final = 999
+"""Most rows of one student in one table: each has a Record ID of its own."""
 STUDENTS_MAX: Final = 40_000
 """Most students of one file: the last Student Record ID that the layout allows."""
 ROWS_OF_A_STUDENT_MAX: Final = 7 * RECORD_IDS_MAX

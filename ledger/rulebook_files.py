@@ -99,9 +99,9 @@ FILES = (
     _rule(
         "too-many-rows",
         "file",
-        "A student of the file has more than 6,993 rows, 999 of each table.",
+        "A student of the file has more than 999 rows of one table.",
         "Look whether rows of several students have one Student Record ID.",
-        "Un estudiante del archivo tiene más de 6,993 filas, 999 de cada tabla.",
+        "Un estudiante del archivo tiene más de 999 filas de una tabla.",
         "Vea si filas de varios estudiantes tienen el mismo Student Record ID.",
     ),
     _rule(

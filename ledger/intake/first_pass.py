@@ -51,8 +51,16 @@ class FirstPass:
         self._rows_of = array("I")
         """Of each student, its child rows so far."""
 
+        self._large: set[int] = set()
+        """Students with more rows than one table may have."""
+
     def read(self, file: Readable, body: Place) -> None:
         """Every row from the first behind the header on."""
+        self._count_all(file, body)
+        if self._large:
+            self._count_by_table(file, body)
+
+    def _count_all(self, file: Readable, body: Place) -> None:
         if self._delimiter == ",":
             for number, offset, length, fields, _ in records(file, ",", body):
                 self._add(number, offset, length, fields[0], fields[1] if len(fields) > 1 else "", fields)
@@ -100,8 +108,22 @@ class FirstPass:
     def _count(self, ordinal: int, number: int) -> None:
         """One more row of a student. A file that has too many is refused before they are held together."""
         self._rows_of[ordinal] += 1
-        if self._rows_of[ordinal] > mde.ROWS_OF_A_STUDENT_MAX:
-            refuse("too-many-rows", number)
+        if self._rows_of[ordinal] > mde.RECORD_IDS_MAX:
+            if self._rows_of[ordinal] > mde.ROWS_OF_A_STUDENT_MAX:
+                refuse("too-many-rows", number)
+            self._large.add(ordinal % len(self.places))
+
+    def _count_by_table(self, file: Readable, body: Place) -> None:
+        """See that the rows of one table are not too many. Hardly a file has a student who may have that many: its
+        rows are read once more, so that those of all others need no count for each table."""
+        counts: dict[tuple[int, str], int] = {}
+        for number, _, _, fields, _ in records(file, self._delimiter, body):
+            key = student_key(fields[1]) if fields[0] in _CHILDREN and len(fields) > 1 else None
+            owner = self.ordinals.get(key) if key is not None and key not in self.shared else None
+            if owner in self._large and self.places[owner].number < number:
+                counted = counts[owner, fields[0]] = counts.get((owner, fields[0]), 0) + 1
+                if counted > mde.RECORD_IDS_MAX:
+                    refuse("too-many-rows", number)
 
     def _is_loose(self, number: int) -> None:
         self.loose += 1

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from support.outsider import ENROLLED, MOVED, NAMED, SHOT, Answer, Child, Office, child, header, open_office
+from support.outsider import COURSE, ENROLLED, MOVED, NAMED, SHOT, Answer, Child, Office, child, header, open_office
 
 N, Q, E = NAMED, MOVED, ENROLLED
 KEPT_OUT = 1
@@ -575,3 +575,11 @@ def test_the_answers_of_a_refused_file_are_not_promised_for_later(office: Office
     assert "once it is completed" not in answer.text
     assert "V24" in answer.json()["detail"]
     assert answer.json()["remedy"]
+
+
+def test_a_student_has_999_rows_of_a_table_at_most(office: Office) -> None:
+    # docs/reference/file-layout.md, too-many-rows; mde.csv 001..999
+    courses = [COURSE.but(number=f"{min(n, 999):03d}", title=f"Course {n}") for n in range(1, 1001)]
+    answer = office.send("OR", Child("MANY", [N, Q, *courses]))
+    assert (answer.code, answer.told) == (KEPT_OUT, {})
+    assert "999" in answer.said

@@ -422,11 +422,26 @@ def test_more_students_than_the_layout_allows_refuse_the_file() -> None:
 @pytest.mark.parametrize("behind", [True, False])
 def test_more_rows_of_a_student_than_the_layout_has_record_ids_for_refuse_the_file(behind: bool) -> None:
     heads = ["S|0000001||OR|1|02|I", "S|0000002||OR|2|02|I"]
-    rows = ["I|0000001|001|115|20250101"] * 6_993
-    whole = [heads[0], *rows, heads[1]] if behind else [*heads, *rows]
-    assert sum(len(student.found) for student in students(submission(whole))) == 0
-    one_more = [heads[0], *rows, rows[0], heads[1]] if behind else [*whole, rows[0]]
-    assert refused(submission(one_more)) == ("too-many-rows", 6_996 if behind else 6_997)
+    shots = [f"I|{'1' if n % 2 and not behind else '0000001'}|{n:03d}|115|20250101" for n in range(1, 1_000)]
+    others = [f"K|0000001|{n:03d}|K{n}|01" for n in range(1, 1_000)]
+
+    def written(*rows: str) -> list[str]:
+        return [heads[0], *rows, heads[1]] if behind else [*heads, *rows]
+
+    for delimiter in ("|", ","):
+
+        def read(rows: list[str], by: str = delimiter) -> io.BytesIO:
+            return file(submission(rows).read().replace(b"|", by.encode()))
+
+        assert sum(len(student.found) for student in students(read(written(*shots, *others)))) == 0
+        one_more = written(*others, *shots, shots[0])
+        assert refused(read(one_more)) == ("too-many-rows", len(one_more) if behind else len(one_more) + 1)
+
+
+def test_rows_of_several_students_do_not_count_together() -> None:
+    heads = [f"S|{n}||OR|{n}|02|I" for n in range(1, 4)]
+    rows = [f"{letter}|{n}|{number:03d}|x" for n in (1, 2, 3) for letter in "KI" for number in range(1, 800)]
+    assert len(list(students(submission([*heads, *rows])))) == 3
 
 
 def test_more_rows_of_nobody_than_a_mistake_explains_refuse_the_file() -> None:
