@@ -70,7 +70,8 @@ class FoundRow(msgspec.Struct, frozen=True, kw_only=True):
     """A row that was refused, or that stands with warnings.
 
     number: of the row, from 1 with the header. letter: ``?`` where the layout has no such letter.
-    student_record_id: as sent. values: as sent, of the elements that the findings name; a child's data.
+    student_record_id: as sent; of a row without a letter of the layout only where a student of the file has it.
+    values: as sent, of the elements that the findings name; a child's data.
     """
 
     number: int
@@ -315,11 +316,13 @@ class _Reader:
         """Put a child row where it belongs: to its student's own, or to what was found. One that stands apart is
         fetched with its student. Says whether those that follow stand apart."""
         letter, sent = record.fields[0], _sent(record)
-        if letter not in _CHILDREN:
-            found.append(_refused(record, "?", "unknown-letter"))
-            return broken
         key = student_key(sent)
         owner = None if key is None else self._scan.ordinals.get(key)
+        if letter not in _CHILDREN:
+            # Of a row of no table its second field is an id where a student of the file has it, and else anything.
+            is_id = owner is not None and key not in self._scan.shared_record_ids
+            found.append(_refused(record, "?", "unknown-letter", sent if is_id else ""))
+            return broken
         is_orphan = owner is None or student is None or owner > ordinal
         broken = broken or (not is_orphan and owner != ordinal)
         if key in self._scan.shared_record_ids:
@@ -417,8 +420,9 @@ def _sent(record: Record) -> str:
     return record.fields[1] if len(record.fields) > 1 else ""
 
 
-def _refused(record: Record, letter: str, rule: str) -> FoundRow:
-    sent = "" if letter == "?" else _sent(record)
+def _refused(record: Record, letter: str, rule: str, record_id: str | None = None) -> FoundRow:
+    """record_id: the Student Record ID, where it is not simply the one that was sent."""
+    sent = _sent(record) if record_id is None else record_id
     findings = [finding(rule, letter)]
     return FoundRow(number=record.number, letter=letter, student_record_id=sent, refused=True, findings=findings)
 

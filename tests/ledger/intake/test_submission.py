@@ -232,6 +232,7 @@ def test_a_wrong_row_is_refused_with_its_reason_while_the_others_apply(
     assert finding.message
     assert finding.remedy
     assert value not in finding.message or not value
+    assert answer.student_id == answers[2].student_id != "", "the record is known, whatever became of the row"
     assert not any(isinstance(event, Enrolled) for event in events_of(ledger, stream_of(ledger, 1)))
 
 
@@ -243,6 +244,7 @@ def test_a_refused_student_takes_its_rows_along_each_named(ledger: Ledger, tmp_p
     assert [f.rule for row in (3, 4) for f in answers[row].findings] == ["student-refused"] * 2
     assert {answers[row].state_student_id for row in (2, 3, 4)} == {"OR0000001"}, "its S row said so"
     assert ledger.record_of("OR", "OR0000001") is None
+    assert {answers[row].student_id for row in (2, 3, 4)} == {""}
 
 
 def test_an_element_that_may_be_left_out_warns_and_the_row_stands(ledger: Ledger, tmp_path: Path) -> None:
@@ -392,9 +394,28 @@ def test_a_file_in_time_is_applied_as_ever_where_late_is_allowed(ledger: Ledger,
 
 def test_a_row_among_another_student_s_rows_names_no_child(ledger: Ledger, tmp_path: Path) -> None:
     stray = "D|0000009|001|Ana||Pablo|||Female|20100101"
-    report, answers = answered(ledger, write(tmp_path / "1.txt", [*student(1), stray, "X|0000001|what"], student(2)))
+    report, answers = answered(ledger, write(tmp_path / "1.txt", [*student(1), stray, "X|0000009|what"], student(2)))
     assert report.refused == 2
-    assert [answers[row].state_student_id for row in (2, 5, 6, 7)] == ["OR0000001", "", "", "OR0000002"]
+    assert [answers[row].state_student_id for row in (2, 5, 7)] == ["OR0000001", "", "OR0000002"]
+
+
+@pytest.mark.parametrize(
+    ("row", "named"),
+    [
+        ("X|0000001|what", ("0000001", "OR0000001")),
+        ("e|1|001", ("1", "OR0000001")),
+        ("X|0000002|what", ("0000002", "")),
+        ("X|0000009|what", ("", "")),
+        ("End of Ana's file", ("", "")),
+        ("Ana|Pablo", ("", "")),
+    ],
+)
+def test_a_row_of_no_table_names_its_student_where_it_carries_her_id(
+    ledger: Ledger, tmp_path: Path, row: str, named: tuple[str, str]
+) -> None:
+    _, answers = answered(ledger, write(tmp_path / "1.txt", [*student(1), row], student(2)))
+    assert answers[5].letter == "?"
+    assert (answers[5].student_record_id, answers[5].state_student_id) == named
 
 
 def test_a_refused_later_file_makes_none_late(ledger: Ledger, tmp_path: Path) -> None:
