@@ -223,14 +223,15 @@ class Chunk:
             counts[outcome] += 1
             if told:
                 self._find(decided, number, letter, told, row, findings, secrets)
+            hers = _is_of(raw, row)
             rows.append(
                 AnsweredRow(
                     number,
                     letter,
                     row.student_record_id if row else raw.student_record_id,
-                    raw.state_student_id if _is_of(raw, row) else "",
+                    raw.state_student_id if hers else "",
                     outcome,
-                    decided.student_id if outcome != "refused" else "",
+                    decided.student_id if hers else "",
                 )
             )
 

@@ -34,7 +34,7 @@ FILE: Final = "file"
 class RowAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one row. row: its number in the file, the header's being 1. outcome: ``accepted``, ``unchanged``
     or ``refused``; empty for the header, which is there only where the file as a whole is warned of. values: as sent,
-    of the elements that findings name. student_id: empty where it was refused."""
+    of the elements that findings name. student_id: empty where the row is of no record."""
 
     row: int
     letter: str

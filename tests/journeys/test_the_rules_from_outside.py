@@ -454,3 +454,9 @@ def test_a_child_row_of_a_refused_s_row_is_not_called_an_orphan(office: Office) 
     answer = office.send("OR", child("RANGE", number="0040001"))
     assert answer.outcomes("RANGE") == "rrr"
     assert [line["rule"] for line in answer.lines[1:]] == ["student-refused"] * 2
+
+
+def test_a_refused_row_of_a_known_student_names_the_student(office: Office) -> None:
+    # file-layout.md, Response: ... student_id.
+    answer = office.send("OR", child("KNOWN", E.but(type="99")))
+    assert {line["student_id"] for line in answer.lines} == {answer.student("KNOWN")}
