@@ -338,6 +338,28 @@ ROWS = (
         source="file layout, actions",
     ),
     make_rule(
+        "retract-unknown-fact",
+        "warned",
+        "The row holds a Record ID and nothing else, and no fact of the record has that Record ID, or another row of"
+        " the file speaks of it.",
+        "Nothing was retracted. Compare the Record ID with the one under which the row was sent.",
+        "La fila contiene un Record ID y nada más, y ningún dato del expediente lo tiene, u otra fila del archivo"
+        " habla de él.",
+        "No se retiró nada. Compare el Record ID con el de la fila que se envió antes.",
+        levels=NOTICE,
+        source="file layout, actions",
+    ),
+    make_rule(
+        "retract-unknown-record",
+        "warned",
+        "Action Code D, but the ledger never held this record.",
+        "Nothing was retracted. Compare the State Student Identifier with the one under which the student was sent.",
+        "El código de acción es D, pero este expediente nunca existió.",
+        "No se retiró nada. Compare el State Student Identifier con el que se envió antes.",
+        levels=NOTICE,
+        source="file layout, actions",
+    ),
+    make_rule(
         "known-record",
         "warned",
         "Action Code I, but the ledger already holds this record.",

@@ -80,7 +80,7 @@ def place_student(
     if late and state is not None and (student.action == "D" or state.status == "retracted"):
         return _superseded(student)
     if student.action == "D":
-        return _retract(student, state)
+        return _retract(student, state, profile.rule_levels)
     levels = profile.rule_levels
     opening, findings = _open(student, state, new_student_id)
     placed = place_rows(student.rows, state, profile, late=late, today=today)
@@ -120,7 +120,7 @@ def place_rows(
     left_out: dict[int, list[Finding]] = {}
     day = today.isoformat()
     while True:
-        placing = _Placing(rows, refused, state, stable=stable, late=late)
+        placing = _Placing(rows, refused, state, profile, late=late)
         # Nothing new is said, or nothing that any rule about the whole record minds, nearly always.
         broken = judge(placing.record(), profile, day) if placing.events else ()
         if not broken or broken[0].effect == "stands":
@@ -152,10 +152,11 @@ class _Placing:
         rows: Sequence[Row],
         refused: Mapping[int, list[Finding]],
         state: RecordState | None,
+        profile: Profile,
         *,
-        stable: bool,
         late: bool,
     ) -> None:
+        stable = profile.record_ids == STABLE
         tables: dict[str, list[Entry]] = {}
         for index, row in enumerate(rows):
             if index in refused:
@@ -169,6 +170,7 @@ class _Placing:
         self._live = held_rows(state, letter=only) if state is not None else {}
         self._live_letter = only
         self._state = state
+        self._levels = profile.rule_levels
         sleeps = state is not None and any(fact.status == "dormant" for fact in state.facts.values())
         dormant = held_rows(state, "dormant", letter=only) if state is not None and sleeps else {}
         kept: Kept = {}
@@ -207,8 +209,18 @@ class _Placing:
                     outcome = Outcome(letter=row.letter, outcome="unchanged", row=row.number, fact=fact)
                 if index in kept:
                     outcome.findings = [finding("C1", row.letter, name, "warned") for name in kept[index]]
+                elif place.step is Step.RETRACTION and not place.held and self._is_of_no_fact(row):
+                    outcome.findings = [finding("retract-unknown-fact", row.letter, level="warned")]
             self.outcomes.append(outcome)
         return said.events
+
+    def _is_of_no_fact(self, row: Row) -> bool:
+        """Whether a bare row has a Record ID that no fact ever had, by which it could have been taken back before."""
+        if self._levels.get("retract-unknown-fact") == "off":
+            return False
+        facts = () if self._state is None else self._state.facts.values()
+        gone = (fact for fact in facts if fact.status != "live" and fact.letter == row.letter)
+        return all(fact.record_id != row.record_id for fact in gone)
 
     def alike(self, index: int) -> list[int]:
         """The row, and those that say the same: what one of them may not say the next may not say in its place."""
@@ -341,13 +353,18 @@ def _identity(elements: Elements, own_student_id: str) -> Elements:
     return elements
 
 
-def _retract(student: StudentRows, state: RecordState | None) -> Decision:
-    """Action D. Its child rows say nothing more; a record that is not there, or retracted already, stays as it is."""
+def _retract(student: StudentRows, state: RecordState | None, levels: Mapping[str, str]) -> Decision:
+    """Action D. Its child rows say nothing more; a record that is not there, or retracted already, stays as it is.
+
+    Of one that never was there a warning: a typing error in the student's id would go unseen.
+    """
     events: list[Event] = []
     if state is not None and state.status == "open":
         events.append(RecordRetracted(source_row=student.number))
     outcome = "accepted" if events else "unchanged"
     outcomes = [Outcome(letter="S", outcome=outcome, row=student.number, fact=None if state is None else 0)]
+    if state is None and levels.get("retract-unknown-record") != "off":
+        outcomes[0].findings = [finding("retract-unknown-record", "S", level="warned")]
     outcomes += [Outcome(letter=row.letter, outcome="unchanged", row=row.number) for row in student.rows]
     return Decision(events=events, outcomes=outcomes)
 

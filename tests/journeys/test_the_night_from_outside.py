@@ -207,6 +207,7 @@ STABLE = [
     # Actions: a child row with its Record ID and nothing else retracts that fact
     Case("a bare Record ID", [N, Q, E], ["E|#|001"], "a", ["fact-retracted"]),
     Case("a bare Record ID with its columns", [N, Q, SHOT], ["I|#|001|||"], "a", ["fact-retracted"]),
+    Case("a bare Record ID of no fact", [N, Q, E], ["E|#|009"], "u", [], ["E retract-unknown-fact"]),
     Case("a bare Record ID of one of two", [N, Q, COURSE, SECOND], ["C|#|002"], "a", ["fact-retracted"]),
     # V9: ... holds a qualifying move once the file is applied
     Case(
@@ -339,6 +340,12 @@ def test_the_s_row_is_a_fact_too(office: Office) -> None:
     changed = office.send("WA", Child("TYPE", [], type="02"))
     assert changed.outcomes("TYPE") == "a"
     assert office.topics(changed, changed.student("TYPE")) == CORRECTED
+
+
+def test_action_d_of_a_student_who_was_never_sent_is_warned_of(office: Office) -> None:
+    answer = office.send("WA", Child("NEVER", [], "D"))
+    assert (answer.outcomes("NEVER"), answer.rules("NEVER")) == ("u", ["S retract-unknown-record"])
+    assert (answer.told["warned"], answer.told["events"]) == (1, 0)
 
 
 def test_the_ledgers_own_student_id_sent_back_changes_nothing(office: Office) -> None:

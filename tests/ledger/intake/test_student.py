@@ -276,7 +276,19 @@ def test_a_bare_row_retracts_the_fact_where_record_ids_are_stable() -> None:
     bare = place(student(Row("E", {}, "001")))
     asked = given(*OPEN, WITHDRAWN, profile=STABLE).when(bare)
     asked.then(FactRetracted(fact=2, letter="E")).answered("unchanged", "accepted").about(0, 2)
-    asked.and_when(bare).then().answered("unchanged", "unchanged").about(0, None)
+    asked.and_when(bare).then().answered("unchanged", "unchanged").about(0, None).found()
+
+
+def test_a_bare_row_of_no_fact_is_warned_of_since_its_number_may_be_a_slip() -> None:
+    for row in (Row("E", {}, "009"), Row("C", {}, "001")):
+        asked = given(*OPEN, profile=STABLE).when(place(student(row)))
+        asked.then().answered("unchanged", "unchanged").about(0, None).found("retract-unknown-fact")
+    spoken_of = place(student(enrollment(), Row("E", {}, "001")))
+    given(*OPEN, profile=STABLE).when(spoken_of).then().found("retract-unknown-fact")
+    new = place(student(move(), Row("E", {}, "001"), action="I"))
+    given(profile=STABLE).when(new).then(OPENED, MOVED).found("retract-unknown-fact")
+    quiet = Profile(record_ids="stable", rule_levels={"retract-unknown-fact": "off"})
+    given(*OPEN, profile=quiet).when(place(student(Row("E", {}, "009")))).then().found()
 
 
 def test_a_bare_row_without_a_record_id_is_refused_everywhere() -> None:
@@ -313,11 +325,14 @@ def test_many_rows_told_apart_by_record_id_alone_warn_that_the_state_may_renumbe
 def test_action_d_retracts_the_record_and_says_nothing_else() -> None:
     gone = place(student(move(), course(), action="D"))
     asked = given(*OPEN).when(gone).then(RecordRetracted()).answered("accepted", "unchanged", "unchanged").found()
-    asked.and_when(gone).then().answered("unchanged", "unchanged", "unchanged")
+    asked.and_when(gone).then().answered("unchanged", "unchanged", "unchanged").found()
 
 
-def test_action_d_of_an_unknown_record_is_nothing() -> None:
-    given().when(place(student(action="D"))).then().answered("unchanged").about(None)
+def test_action_d_of_an_unknown_record_is_nothing_and_warned_of() -> None:
+    gone = place(student(action="D"))
+    given().when(gone).then().answered("unchanged").about(None).found("retract-unknown-record")
+    quiet = Profile(rule_levels={"retract-unknown-record": "off"})
+    given(profile=quiet).when(gone).then().answered("unchanged").found()
 
 
 @pytest.mark.parametrize("action", ["I", "U"])
