@@ -13,7 +13,7 @@ from typing import Final
 from ledger import mde
 from ledger.errors import BadValue
 from ledger.intake.apart import Apart
-from ledger.intake.lines import Place, Readable, is_blank, lines, parsed, records, refuse, text_of
+from ledger.intake.lines import Place, Readable, is_blank, lines, parsed, records, refuse, text_of, unquoted
 
 STATE_STUDENT_ID_FIELD: Final = mde.TABLES["S"].by_key["state_student_identifier"].number
 """Its place among the fields of an S row, the letter being the first."""
@@ -75,7 +75,10 @@ class FirstPass:
                 self.rows += 1
                 self._count(-1, number)
             elif not is_blank(line):
-                self._add(number, offset, len(line), text_of(parts[0], number), text_of(sent, number), line)
+                record_id = text_of(sent, number)
+                if self._delimiter == "\t":
+                    record_id = unquoted(record_id)
+                self._add(number, offset, len(line), text_of(parts[0], number), record_id, line)
                 if parts[0] == b"S":
                     behind = sent
                 elif self._broken:

@@ -115,11 +115,23 @@ def parsed(data: bytes, delimiter: str, number: int) -> list[str]:
     """The fields of one record. Raises SubmissionRefused (``quoting``, ``line-end``, ``encoding``)."""
     text = text_of(data, number)
     if delimiter != ",":
-        return text.removesuffix("\n").removesuffix("\r").split(delimiter)
+        fields = text.removesuffix("\n").removesuffix("\r").split(delimiter)
+        return list(map(unquoted, fields)) if delimiter == "\t" else fields
     try:
         return next(csv.reader((line + "\n" for line in text.split("\n")), strict=True), [])
     except csv.Error as error:
         refuse(quoting_rule(error), number)
+
+
+def unquoted(field: str) -> str:
+    """A field of a file with tabs as it was before a spreadsheet quoted it: one that held a comma or a quote.
+
+    Such a file may come from another program too, so whatever is not quoted as RFC 4180 says stays as it is.
+    """
+    if len(field) < 2 or field[0] != '"' or field[-1] != '"':
+        return field
+    inner = field[1:-1]
+    return field if '"' in inner.replace('""', "") else inner.replace('""', '"')
 
 
 def quoting_rule(error: csv.Error) -> str:
@@ -155,10 +167,13 @@ def records(source: Readable, delimiter: str, start: Place) -> Iterator[Record]:
     if delimiter == ",":
         yield from _quoted(source, start)
         return
+    of_a_spreadsheet = delimiter == "\t"
     for number, offset, line in lines(source, start):
         if not is_blank(line):
             fields = text_of(line, number).split(delimiter)
             fields[-1] = fields[-1].removesuffix("\r")
+            if of_a_spreadsheet and b'"' in line:
+                fields = list(map(unquoted, fields))
             yield Record(number, offset, len(line), fields, _SUSPECT.search(line) is not None)
 
 

@@ -319,6 +319,41 @@ def test_two_students_whose_record_id_cannot_be_used_share_it_all_the_same() -> 
     assert {codes[-1] for _, _, codes in rules(read)} == {"duplicate-student-record-id"}
 
 
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ('"Columbia Gorge, North"', "Columbia Gorge, North"),
+        ('"The ""Gorge"" School"', 'The "Gorge" School'),
+        ('"""Gorge"""', '"Gorge"'),
+        ('The "Gorge" School', 'The "Gorge" School'),
+        ('"The" and "Gorge"', '"The" and "Gorge"'),
+        ('"', '"'),
+        ('5" Gorge', '5" Gorge'),
+    ],
+)
+def test_what_a_spreadsheet_quotes_in_a_file_with_tabs_is_read_as_it_was(written: str, read: str) -> None:
+    text = EXAMPLE.replace("Columbia Gorge Summer Program", written)
+    for end in ("\n", "\r\n"):
+        tabs = list(students(file(text.replace("|", "\t").replace("\n", end))))
+        assert rules(tabs) == []
+        assert tabs[1].student is not None
+        assert tabs[1].student.rows[-1].elements["school_or_project_name"] == read
+    bars = list(students(file(text)))[1].student
+    assert bars is not None
+    assert bars.rows[-1].elements["school_or_project_name"] == written
+
+
+def test_ids_that_are_quoted_in_a_file_with_tabs_bring_rows_and_students_together() -> None:
+    lines = EXAMPLE.replace("|", "\t").splitlines()
+    lines[2] = lines[2].replace("0000001", '"0000001"')
+    lines[4] = lines[4].replace("0000002", '"0000002"').replace("OR5540013", '"OR5540013"')
+    lines.insert(5, lines.pop(2))  # apart from its S row
+    read = list(students(file("\n".join([*lines, ""]))))
+    assert rules(read) == []
+    assert applied(read)["OR5540012"] == [("Q", "001"), ("D", "001")]
+    assert applied(read)["OR5540013"] == applied(list(students(file(EXAMPLE))))["OR5540013"]
+
+
 def test_the_future_begins_after_the_submission_date_unless_a_day_is_given() -> None:
     assert rules(list(students(file(EXAMPLE)))) == []
     found = rules(list(students(file(EXAMPLE), date(2025, 1, 1))))
