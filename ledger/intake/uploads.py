@@ -10,7 +10,7 @@ import fcntl
 import hashlib
 import os
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import Any, BinaryIO, Literal, NamedTuple
 import msgspec
 import psycopg
 from psycopg.rows import tuple_row
+from psycopg.types.json import Jsonb
 
 from ledger.application import Ledger
 from ledger.errors import LedgerError, OutcomeUnknown
@@ -238,10 +239,7 @@ def latest(ledger: Ledger, submission: str) -> Upload | None:
     """The last file that came for a submission over HTTP, if one did. Raises StoreUnavailable."""
     with ledger.log.connection() as conn, conn.cursor(row_factory=tuple_row) as cursor:
         cursor.execute("select distinct host from ledger.uploads where submission = %s", (submission,))
-        hosts = [host for (host,) in cursor.fetchall()]
-        # Also before the process that applies has begun, or while it is started again.
-        running = held(conn, [lock(host) for host in hosts for lock in (presence, serving)])
-        present = [host for host in hosts if not running.isdisjoint((presence(host), serving(host)))]
+        present = _running(conn, [host for (host,) in cursor.fetchall()])
         cursor.execute(_LATEST, (present, submission, submission))
         row = cursor.fetchone()
     return None if row is None else Upload(*row)
@@ -260,6 +258,52 @@ def waiting(ledger: Ledger) -> list[WaitingFile]:
     with ledger.log.connection() as conn, conn.cursor(row_factory=tuple_row) as cursor:
         cursor.execute("select submission, late, received_at from ledger.uploads where status = 'waiting'")
         return [WaitingFile(*row) for row in cursor.fetchall()]
+
+
+def settle_left(conn: psycopg.Connection[Any], is_completed: Callable[[str], bool]) -> list[uuid.UUID]:
+    """Tell of files that wait on hosts that do not run, and can come to nothing any more, that they failed.
+
+    One whose key is gone can be opened by nobody; one whose submission was completed without it is of no use. Each is
+    settled once, and so is its alert; what the host has of it is swept should it come back. is_completed: of a
+    submission. conn: as the writer, in autocommit.
+    """
+    with conn.cursor(row_factory=tuple_row) as cursor:
+        waiting = cursor.execute(_LEFT).fetchall()
+        running = _running(conn, {host for _, _, host, _ in waiting})
+        settled: list[uuid.UUID] = []
+        for upload, submission, host, opens in waiting:
+            if host in running or (opens and not is_completed(submission)):
+                continue  # the host itself tells what becomes of it, now or when it comes back
+            cursor.execute(_SETTLE, (Jsonb(OVERTAKEN if opens else EXPIRED), upload))
+            settled += [upload] * cursor.rowcount
+    return settled
+
+
+_LEFT = (
+    "select upload, submission, host, exists (select from vault.keys k where k.key_id = u.key_id)"
+    " from ledger.uploads u where status = 'waiting' order by received_at"
+)
+_SETTLE = (
+    "update ledger.uploads set status = 'failed', problem = %s, spool_key = null"
+    " where upload = %s and status = 'waiting'"
+)
+
+EXPIRED: dict[str, Any] = {
+    "code": "expired",
+    "what": "The host that had the file did not come back while answers are kept.",
+    "remedy": "Send it again.",
+}
+OVERTAKEN: dict[str, Any] = {
+    "code": "overtaken",
+    "what": "The host that had the file did not come back, and the submission was completed without it.",
+    "remedy": "If it is the same file there is nothing to do. If not, send it again with a Submission Date of its own.",
+}
+
+
+def _running(conn: psycopg.Connection[Any], hosts: Collection[uuid.UUID]) -> list[uuid.UUID]:
+    """Those that serve, also before the process that applies has begun, or while it is started again."""
+    locks = held(conn, [lock(host) for host in hosts for lock in (presence, serving)])
+    return [host for host in hosts if not locks.isdisjoint((presence(host), serving(host)))]
 
 
 def present_hosts(conn: psycopg.Connection[Any], hosts: Sequence[uuid.UUID]) -> list[uuid.UUID]:

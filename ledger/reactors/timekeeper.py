@@ -5,7 +5,8 @@ log refuses a second time. It looks when it starts and then every so often. Noth
 what is due stays due.
 
 Its duties so far: what is kept of a submission for ``response_days`` goes (its spool's key, answers, refused values of
-unknown records), and so do the first answers to idempotency keys after 90 days.
+unknown records), and so do the first answers to idempotency keys after 90 days; a file that waits on a host that is
+gone, and can come to nothing any more, is told to have failed.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from ledger.errors import LedgerError, StaleDecision
 from ledger.events import Meta
 from ledger.events.retention import KeyDestroyed
 from ledger.events.submission import SubmissionCompleted, SubmissionRefused
+from ledger.intake.submission import stream_of
+from ledger.intake.uploads import settle_left
 from ledger.jurisdiction import Profile
 from ledger.store.append import Append, Destroyed, Part
 from ledger.store.database import Database, Role, translated
@@ -74,7 +77,10 @@ class Timekeeper:
             if not try_lock(conn, ACTOR):
                 return []
             conn.execute("select ledger.forget_answers(%s)", (self._clock() - ANSWERS_KEPT,))
-            return [due.submission for due in list(self._due(conn)) if self._destroy(due)]
+            gone = [due.submission for due in list(self._due(conn)) if self._destroy(due)]
+            # Their keys are durably gone: whoever has a file that was sealed under one can only tell so.
+            settle_left(conn, self._is_completed)
+            return gone
 
     def _due(self, conn: psycopg.Connection[object]) -> Iterator[Due]:
         now = self._clock()
@@ -88,13 +94,16 @@ class Timekeeper:
                 yield Due(submission, key_id.bytes)
 
     def _answered_at(self, submission: str) -> datetime | None:
-        state, _, instant = submission.partition("-")
         answered = [
             recorded.recorded_at
-            for recorded in self._log.read_stream(f"submission/{state}/{instant}")
+            for recorded in self._log.read_stream(stream_of(submission))
             if isinstance(recorded.event, SubmissionCompleted | SubmissionRefused)
         ]
         return max(answered, default=None)
+
+    def _is_completed(self, submission: str) -> bool:
+        events = self._log.read_stream(stream_of(submission))
+        return any(isinstance(recorded.event, SubmissionCompleted) for recorded in events)
 
     def _destroy(self, due: Due) -> bool:
         """The key's row, the answers that it sealed, and the event that says so, in one transaction."""

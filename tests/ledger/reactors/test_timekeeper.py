@@ -13,14 +13,15 @@ from ledger.application import Ledger
 from ledger.errors import LedgerError, StoreUnavailable
 from ledger.events import Meta
 from ledger.events.retention import KeyDestroyed
+from ledger.intake.applying import Applying
 from ledger.intake.response import RowAnswer
 from ledger.intake.submission import submit
-from ledger.intake.uploads import Receiving, Spools, enqueue
+from ledger.intake.uploads import Receiving, Spools, enqueue, presence, serving
 from ledger.jurisdiction import SetProfile
 from ledger.reactors.timekeeper import ACTOR, Timekeeper
 from ledger.store.append import Append, Part
 from ledger.store.database import Database, Role
-from ledger.store.following import try_lock
+from ledger.store.following import lock_key, try_lock
 from ledger.store.vault import LEDGER
 from support.files import student, write
 
@@ -69,22 +70,67 @@ def destroyed(ledger: Ledger) -> list[KeyDestroyed]:
     return [r.event for r in ledger.log.read(0, 1_000) if isinstance(r.event, KeyDestroyed)]
 
 
+def left_on(ledger: Ledger, spools: Spools, path: Path) -> Receiving:
+    """A file that a host took, under the key of its submission, and did not apply."""
+    received = Receiving(spools)
+    received.write(path.read_bytes())
+    with received.read():
+        enqueue(ledger, spools, received, f"OR-{path.stem}", Meta(actor="oregon nightly"), late=False)
+    received.close()
+    return received
+
+
+def states_of(ledger: Ledger) -> dict[str, tuple[str, str | None, bool]]:
+    """Of each submission that came over HTTP: status, code of its problem, and whether its file's key is kept."""
+    query = "select submission, status, problem->>'code', spool_key is not null from ledger.uploads"
+    with ledger.database.connect(Role.WRITER) as conn:
+        return {name: (status, code, kept) for name, status, code, kept in conn.execute(query).fetchall()}
+
+
 def test_what_became_of_files_sent_over_http_goes_with_their_answers(
     ours: Ledger, hands: Hands, tmp_path: Path
 ) -> None:
     spools = Spools(tmp_path / "spools")
-    done, waiting = Receiving(spools), Receiving(spools)
-    for received in (done, waiting):
-        received.write((tmp_path / "1.txt").read_bytes())
-        with received.read():
-            enqueue(ours, spools, received, SUBMISSION, Meta(actor="oregon nightly"), late=False)
+    file = tmp_path / "20250902020000000"
+    file.write_bytes((tmp_path / "1.txt").read_bytes())
+    done, waiting = left_on(ours, spools, file), left_on(ours, spools, file)
     with ours.database.connect(Role.WRITER) as conn:
         conn.execute("update ledger.uploads set status = 'done' where upload = %s", (done.upload,))
-    hands.now = BEGUN + timedelta(days=30, seconds=1)
-    assert timekeeper(ours, hands).look() == [SUBMISSION]
-    with ours.database.connect(Role.WRITER) as conn:
         # The other one is told that it waited too long, by whoever has the file.
-        assert conn.execute("select upload from ledger.uploads").fetchall() == [(waiting.upload,)]
+        conn.execute("select pg_advisory_lock_shared(%s)", (lock_key(presence(spools.host)),))
+        hands.now = BEGUN + timedelta(days=30, seconds=1)
+        assert timekeeper(ours, hands).look() == [SUBMISSION]
+        left = conn.execute("select upload, status from ledger.uploads").fetchall()
+    assert left == [(waiting.upload, "waiting")]
+
+
+def test_a_file_of_a_host_that_never_comes_back_is_settled_once_nothing_can_come_of_it(
+    ours: Ledger, hands: Hands, tmp_path: Path
+) -> None:
+    spools = Spools(tmp_path / "spools")
+    completed, waits = tmp_path / "20250902020000000", tmp_path / "20250903020000000"
+    completed.write_bytes((tmp_path / "1.txt").read_bytes())
+    left_on(ours, spools, completed)
+    left_on(ours, spools, write(waits, student(2), night=waits.name))
+    with ours.database.connect() as conn:
+        conn.execute("update vault.keys set created_at = %s", (BEGUN,))
+        for lock in (presence, serving):
+            conn.execute("select pg_advisory_lock_shared(%s)", (lock_key(lock(spools.host)),))
+            timekeeper(ours, hands).look()
+            assert {status for status, _, _ in states_of(ours).values()} == {"waiting"}, "its host runs"
+            conn.execute("select pg_advisory_unlock_all()")
+    timekeeper(ours, hands).look()
+    assert states_of(ours) == {
+        SUBMISSION: ("failed", "overtaken", False),
+        f"OR-{waits.name}": ("waiting", None, True),
+    }
+    hands.now = BEGUN + timedelta(days=30, seconds=1)
+    assert len(timekeeper(ours, hands).look()) == 2
+    assert states_of(ours) == {f"OR-{waits.name}": ("failed", "expired", False)}
+    back = Applying(ours, spools)
+    back.start()
+    back.stop()
+    assert not list(spools.folder.glob("*.spool")), "nobody has their keys"
 
 
 def test_answers_are_kept_for_their_days_and_no_longer(ours: Ledger, hands: Hands, tmp_path: Path) -> None:
