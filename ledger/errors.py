@@ -11,6 +11,13 @@
     │   ├── OtherState           a state may change only its own facts (V22)
     │   ├── UnknownState
     │   ├── IdempotencyKeyReused the key came before with another body
+    │   ├── SameStudent          what is to be joined, or declared apart, is one student already
+    │   ├── RetiredId            a student id in whose place another one is shown
+    │   ├── NotOfStudent         a record, or a master, that is none of the student's
+    │   ├── UnderCase            a pending case holds the record
+    │   ├── BoundByNotSame       records were declared not to be the same child
+    │   ├── ActAlreadyReversed
+    │   ├── RecordDestroyed      what is to be joined again is gone
     │   └── SubmissionRefused    a whole file, before anything of it was applied
     ├── NotFound
     │   └── NotOpen              no such open record
@@ -95,6 +102,34 @@ class UnknownState(Refused):
 
 class IdempotencyKeyReused(Refused):
     code = "idempotency-key-reused"
+
+
+class SameStudent(Refused):
+    code = "same-student"
+
+
+class RetiredId(Refused):
+    code = "retired-id"
+
+
+class NotOfStudent(Refused):
+    code = "not-of-student"
+
+
+class UnderCase(Refused):
+    code = "under-case"
+
+
+class BoundByNotSame(Refused):
+    code = "bound-by-not-same"
+
+
+class ActAlreadyReversed(Refused):
+    code = "act-already-reversed"
+
+
+class RecordDestroyed(Refused):
+    code = "record-destroyed"
 
 
 class SubmissionRefused(Refused):

@@ -1,0 +1,144 @@
+"""Law 4 without a store: what an act and its reversal leave is what would be there had the act never been.
+
+A history is told by a tape of numbers: which act, and on whom. Whoever is asked, the plain reference is right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from random import Random
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from ledger.events.linkage import ActReversed, DeclaredNotSame
+from ledger.linkage import live_acts
+from ledger.linkage_acts import Command, DeclareNotSame, Link, Merge, Reverse, Split, Withdraw
+from support.linkage_histories import History, Reference, assert_as_told, tried
+
+RECORDS = 6
+Tape = Sequence[tuple[int, int, int]]
+
+STEP = st.tuples(st.integers(0, 9), st.integers(0, 11), st.integers(0, 11))
+TAPES = st.lists(STEP, min_size=2, max_size=16)
+
+
+def command_of(history: History, kind: int, one: int, other: int) -> Command | None:
+    """What a step of the tape asks for; None where there is nothing to be asked."""
+    clusters = history.clusters()
+    left, right = history.name(one % RECORDS), history.name(other % RECORDS)
+    acts = list(history.reach().linkage.acts)
+    match kind:
+        case 0 | 1:
+            return Link(record=left, member=right, why="policy")
+        case 2 | 3:
+            minted = {a.student_id: a.record for a in history.anchors}
+            first, second = minted[clusters.student_of[left]], minted[clusters.student_of[right]]
+            return Merge(left=first, right=second, master=second if one >= RECORDS else first)
+        case 4:
+            members = [a.record for a in clusters.members[clusters.student_of[left]]]
+            apart = [record for number, record in enumerate(members) if (other + 1) >> number & 1]
+            rest = [record for record in members if record not in apart]
+            return Split(groups=[rest, apart])
+        case 5 | 6 | 7:
+            # The latest first, where undoing of undoings lies.
+            return Reverse(act=acts[-1 - one % len(acts)]) if acts else None
+        case 8:
+            return DeclareNotSame(left=left, right=right)
+        case _:
+            declared = list(history.reach().linkage.declarations)
+            return Withdraw(declaration=declared[-1 - one % len(declared)]) if declared else None
+
+
+def tell(tape: Tape, *, look: Callable[[History], None]) -> History:
+    history = History(RECORDS)
+    for step in tape:
+        command = command_of(history, *step)
+        if command is not None:
+            tried(history, command)
+            look(history)
+    return history
+
+
+def assert_counterfactual(history: History) -> None:
+    """Of each act that is reversed, by whatever chain of undoing: without all of that chain it is the same."""
+    linkage = history.reach().linkage
+    live = live_acts(linkage)
+    students = history.students()
+    for act in linkage.acts:
+        if act not in live and not isinstance(linkage.acts[act][1], ActReversed):
+            assert history.without(act) == students, f"without {act}"
+
+
+def quick(examples: int) -> settings:
+    return settings(max_examples=examples, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
+
+
+@example([(0, 0, 1), (5, 0, 0), (5, 0, 0), (5, 0, 0)])
+@example([(2, 0, 1), (2, 1, 2), (5, 1, 0), (4, 1, 0), (5, 2, 0)])
+@given(TAPES)
+def told(tape: Tape) -> None:
+    """One history, looked at after every step."""
+    assert_counterfactual(tell(tape, look=assert_as_told))
+
+
+@pytest.mark.parametrize("examples", [10_000, pytest.param(1_000_000, marks=pytest.mark.torture)])
+def test_what_is_reversed_might_never_have_been(examples: int) -> None:
+    quick(examples)(told)()
+
+
+@given(TAPES, st.integers(0, 2**32))
+def undone(tape: Tape, seed: int) -> None:
+    history = tell(tape, look=lambda _: None)
+    chance = Random(seed)
+    for declaration in history.reach().linkage.declarations:
+        tried(history, Withdraw(declaration=declaration))
+    while joins := [
+        act
+        for act in live_acts(history.reach().linkage)
+        if not isinstance(history.reach().linkage.acts[act][1], ActReversed)
+    ]:
+        # A split that is undone may join what a reversal just now declared apart: then that act waits its turn.
+        chance.shuffle(sorted_joins := sorted(joins))
+        if not any(tried(history, Reverse(act=act)) for act in sorted_joins):
+            break
+        assert_as_told(history)
+    edges = Reference(history.anchors, history.said).neighbours()
+    if not any(edges.values()):
+        assert history.students() == {a.student_id: {number} for number, a in enumerate(history.anchors)}
+
+
+def test_undone_in_any_order_every_record_is_its_own_student_again() -> None:
+    quick(1_000)(undone)()
+
+
+@given(TAPES, st.tuples(st.integers(0, 9), st.integers(0, 11), st.integers(0, 11)))
+def refused(tape: Tape, step: tuple[int, int, int]) -> None:
+    history = tell(tape, look=lambda _: None)
+    before = list(history.said)
+    command = command_of(history, *step)
+    if command is not None and tried(history, command) is None:
+        assert history.said == before
+
+
+def test_what_is_refused_leaves_nothing() -> None:
+    quick(500)(refused)()
+
+
+@given(TAPES, st.randoms(use_true_random=False))
+def shuffled(tape: Tape, chance: Random) -> None:
+    history = tell(tape, look=lambda _: None)
+    students = history.students()
+    copies = list(history.said)
+    # A reader may meet the copies of an act in any order, once or often: the first position of each is what counts.
+    first: dict[str, int] = {}
+    for position, event in copies:
+        key = event.declaration if isinstance(event, DeclaredNotSame) else getattr(event, "act", "")
+        first.setdefault(key, position)
+    history.said = [*copies, *chance.sample(copies, len(copies) // 2)]
+    assert history.students() == students
+
+
+test_a_copy_that_is_heard_again_changes_nothing = partial(quick(300)(shuffled))
