@@ -29,6 +29,7 @@ from ledger.jurisdiction import Command as JurisdictionCommand
 from ledger.jurisdiction import Jurisdiction, Profile
 from ledger.jurisdictions import Jurisdictions, Setting, must_be_known
 from ledger.kept import KeptRecords, Key, Known
+from ledger.links import Links
 from ledger.record import Command, PlaceStudent, RecordState, RetractRecord, decide, fold
 from ledger.replay import RequestKey, kept_answer, raise_if_refused, refused_answer
 from ledger.row_hash import Packed, pack, pack_after
@@ -100,6 +101,7 @@ class Ledger:
         self._cold: Batches[Key, Known] = Batches(self._load_many, telemetry.LOAD_BATCH.observe)
         self._lock = threading.Lock()
         self._numbers: list[str] = []
+        self.links = Links(self.log)
         self.jurisdictions = Jurisdictions(self.log, lambda: self.PROFILE_SECONDS)
         self._running: set[tuple[str, str]] = set()
         self._row_key: bytes | None = None

@@ -88,6 +88,23 @@ class Destroyed(msgspec.Struct, frozen=True):
     submission: str | None = None
 
 
+class Relinked(msgspec.Struct, frozen=True, kw_only=True):
+    """What an act of linkage does to the guards. Records are 16 bytes each.
+
+    students: record to the student that it is one of from now on. together: records of each student that the append
+    leaves joined: no pair of them may be declared not to be the same. declared: id of a declaration, and its two lists.
+    withdrawn, revived: ids of declarations that bind no more, or again. cases: record to the case under which it must
+    be for this to hold (None: under none), and the one under which it is afterwards.
+    """
+
+    students: Mapping[bytes, str] = {}
+    together: Sequence[Sequence[bytes]] = ()
+    declared: Sequence[tuple[str, Sequence[bytes], Sequence[bytes]]] = ()
+    withdrawn: Sequence[str] = ()
+    revived: Sequence[str] = ()
+    cases: Mapping[bytes, tuple[str | None, str | None]] = {}
+
+
 class Part(msgspec.Struct, frozen=True, kw_only=True):
     """Events for one stream. subject: of the keys that seal them (a record's uuid, ``ledger``).
 
@@ -106,7 +123,8 @@ class Append(msgspec.Struct, frozen=True, kw_only=True):
     """What is written together or not at all. opened, rows: guard rows that go with it (record id: 16 bytes).
 
     moved: the position of the reactor whose answer this is. block: answers to rows, sealed with it.
-    destroys: what goes with it; ``Log.dispose`` alone writes such an append. upload: a file that is taken.
+    destroys: what goes with it; ``Log.dispose`` alone writes such an append. upload: a file that is taken. relinked:
+    of an act of linkage.
     """
 
     parts: Sequence[Part]
@@ -118,6 +136,7 @@ class Append(msgspec.Struct, frozen=True, kw_only=True):
     block: Block | None = None
     destroys: Destroyed | None = None
     upload: UploadRow | None = None
+    relinked: Relinked | None = None
 
 
 class SealedPart(msgspec.Struct, frozen=True):
@@ -139,6 +158,7 @@ class SealedAppend(msgspec.Struct, frozen=True, kw_only=True):
     block: SealedBlock | None = None
     destroys: Destroyed | None = None
     upload: UploadRow | None = None
+    relinked: Relinked | None = None
     new_keys: Sequence[NewKey] = ()
 
     def size(self) -> int:

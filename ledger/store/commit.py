@@ -18,11 +18,12 @@ from psycopg.errors import LockNotAvailable
 from psycopg.rows import tuple_row
 
 from ledger.errors import IdempotencyKeyReused, LedgerError, LogBroken, StaleDecision
-from ledger.store import faults
+from ledger.store import faults, relinking
 from ledger.store.append import Answer, Receipt, SealedAppend, UploadRow
 from ledger.store.arrays import byteas, int2s, int8s, texts, uuids
 from ledger.store.canonical import entry, leaf
 from ledger.store.mapper import SealedEvent
+from ledger.store.relinking import LinkageGuards, Relinking
 
 UPLOADS_CHANNEL = "ledger_uploads"
 """Announces that a file waits to be applied."""
@@ -123,6 +124,8 @@ class _Transaction:
         self.touched: dict[str, int] = {}
         self.written: list[SealedAppend] = []
         self.new_answers: list[tuple[Answer, int]] = []
+        self.linkage: LinkageGuards | None = None
+        self.relinked: list[Relinking] = []
         self.commit_sent = False
 
     def run(self, group: Sequence[SealedAppend]) -> list[Receipt | LedgerError]:
@@ -163,6 +166,9 @@ class _Transaction:
             first = Answer(scope=scope, key=key, request_hash=bytes.fromhex(request_hash), status=status, ids=ids)
             self.answered[scope, key] = (position, first)
         self.opened = {opening for opening, there in zip(openings, opened or (), strict=True) if there}
+        relinked = [append.relinked for append in group if append.relinked is not None]
+        if relinked:
+            self.linkage = LinkageGuards(self.conn, relinked)
         if recorded_us is not None:
             # A clock that steps back does not take the ledger with it.
             self.now_us = max(self.now_us, recorded_us)
@@ -186,6 +192,12 @@ class _Transaction:
         for opening in append.opened:
             if (opening.state, opening.state_student_id) in self.opened:
                 return StaleDecision("The record was opened meanwhile.", remedy="Decide anew.")
+        if append.relinked is not None:
+            assert self.linkage is not None
+            refusal = self.linkage.refusal(append.relinked)
+            if refusal is not None:
+                return refusal
+            self.relinked.append(relinking.relinking(append, append.relinked, self.position + 1))
         self.opened.update((o.state, o.state_student_id) for o in append.opened)
         versions = {}
         for part in append.parts:
@@ -280,6 +292,7 @@ class _Transaction:
         params = [param for _, given in written for param in given]
         with self.conn.pipeline() as pipeline:
             self.conn.cursor(binary=True).execute(query, [*params, str(last)], prepare=True)
+            relinking.write(self.conn, self.relinked)
             if faults.armed("sequencer.before-commit"):
                 pipeline.sync()
                 # Everything is with the server and checked, save what is checked at commit; nothing is durable.
@@ -413,8 +426,9 @@ _WRITES = {
     " select * from unnest(%s::text[], %s::bigint[], %s::bigint[], %s::bytea[])"
     " on conflict (stream) do update"
     " set version = excluded.version, position = excluded.position, leaf = excluded.leaf",
-    "records": "insert into ledger.records (record_id, state, state_student_id, student_id, rows)"
-    " select * from unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::bytea[])",
+    "records": "insert into ledger.records (record_id, state, state_student_id, minted, student_id, rows)"
+    " select r, s, i, m, m, p from unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::bytea[])"
+    " as n(r, s, i, m, p)",
     "rows": "update ledger.records r set rows = n.rows"
     " from unnest(%s::uuid[], %s::bytea[]) as n(record_id, rows) where r.record_id = n.record_id",
     "keys": "insert into vault.keys (key_id, subject, class, wrapped, wrapped_by, created_at)"

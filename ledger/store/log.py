@@ -217,6 +217,7 @@ class Log(Application[str]):
             moved=append.moved,
             destroys=append.destroys,
             upload=append.upload,
+            relinked=append.relinked,
             block=None if append.block is None else self._sealed_block(append.block, keys),
             new_keys=new_keys,
         )

@@ -1,0 +1,274 @@
+"""Linkage as the log has it: read whole students, decide an act, and write it where nothing has moved since.
+
+Invariant: an act expects the version of every linkage stream of every student that it touches, not only of those that
+it writes; so of two acts on one student, or of A into B and B into A at one instant, one is decided anew. Which pairs
+must not be joined, and which case holds a record, is checked again in the transaction that writes.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
+
+import msgspec
+from psycopg.rows import tuple_row
+
+from ledger.errors import Conflict, LogBroken, NotFound, Refused, StaleDecision
+from ledger.events import Event, Meta, Recorded
+from ledger.events.linkage import ActReversed, Anchor, DeclaredNotSame, RecordLinked, RecordsSplit, StudentsMerged
+from ledger.linkage import Clusters, Linkage, anchors_of, fold, live_declarations, live_edges
+from ledger.linkage_acts import Acted, Reach
+from ledger.replay import RequestKey, kept_answer, raise_if_refused, refused_answer
+from ledger.store.append import Append, Part, Relinked, Secret
+from ledger.store.log import Log
+from ledger.store.vault import LEDGER
+
+ATTEMPTS_MAX = 20
+"""How often an act is decided anew before whoever asks is told that others are faster."""
+
+REASON = "reason"
+PREFIX = len("linkage/")
+
+
+class Seeds(msgspec.Struct, frozen=True, kw_only=True):
+    """From where to read. students: any ids ever minted. records: uuids. acts: of acts and of declarations."""
+
+    students: Sequence[str] = ()
+    records: Sequence[str] = ()
+    acts: Sequence[str] = ()
+
+
+class Beside(msgspec.Struct, frozen=True, kw_only=True):
+    """What is written with an act. parts: of other streams. cases: as in ``Relinked``. reason: words of the person.
+
+    sealed_under: subject of the key for the reason; None: the first anchor's record.
+    """
+
+    parts: Sequence[Part] = ()
+    cases: Mapping[bytes, tuple[str | None, str | None]] = {}
+    reason: str = ""
+    sealed_under: tuple[str, str] | None = None
+
+
+class Linked(msgspec.Struct, frozen=True, kw_only=True):
+    """An act that is durable. id: of the act or declaration. students: that it left, by the ids that they show."""
+
+    id: str
+    position: int
+    students: list[str]
+    replayed: bool = False
+
+
+class Links:
+    """Reads and writes linkage. Safe for threads. log: of the ledger."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+
+    def reach(self, seeds: Seeds) -> Reach:
+        """The students concerned, whole, with all that was said of them. Raises StoreUnavailable, LogBroken, …"""
+        rows: dict[str, _Row] = {}
+        said: dict[str, list[Recorded]] = {}
+        linkage = Linkage()
+        students = {*seeds.students, *(act.partition("-")[0] for act in seeds.acts)}
+        records = set(seeds.records)
+        while True:
+            found = self._rows(students - {row.anchor.student_id for row in rows.values()}, records - set(rows))
+            rows |= found
+            # A stream is read also where its record is gone: what it joined, it joins.
+            wanted = students | {row.anchor.student_id for row in rows.values()}
+            streams = sorted(wanted - set(said))
+            said |= {student: [] for student in streams}
+            if streams:
+                for recorded in self._log.read_streams([f"linkage/{student}" for student in streams]):
+                    said[recorded.stream[PREFIX:]].append(recorded)
+                linkage = fold((one.position, one.event) for one in chain.from_iterable(said.values()))
+            ends = {a.student_id for edge in live_edges(linkage) for a in (edge.left, edge.right)}
+            students = _of_acts(seeds.acts, linkage) | ends
+            records = {record for act in seeds.acts for record in _sides(act, linkage)} - set(rows)
+            if students <= set(said) and not found and not streams:
+                break
+        return Reach(
+            linkage=linkage,
+            records={row.anchor.record: row.anchor for row in rows.values()},
+            versions={student: len(recorded) for student, recorded in said.items()},
+            held={row.anchor.record: row.case for row in rows.values() if row.case is not None},
+        )
+
+    def act(
+        self,
+        seeds: Seeds,
+        decide: Callable[[Reach], tuple[Acted, Beside]],
+        meta: Meta,
+        request: RequestKey | None = None,
+    ) -> Linked:
+        """Decide on what there is, and write; anew where somebody was faster.
+
+        Raises what ``decide`` raises, BoundByNotSame, IdempotencyKeyReused, StaleDecision (others were faster twenty
+        times), StoreUnavailable, OutcomeUnknown.
+        """
+        for _ in range(ATTEMPTS_MAX):
+            reach = self.reach(seeds)
+            try:
+                acted, beside = decide(reach)
+            except (Refused, Conflict, NotFound) as refusal:
+                answer = refused_answer(request, refusal)
+                if answer is not None:
+                    receipt = self._log.append(Append(parts=[], meta=meta, answer=answer))
+                    if receipt.replayed and receipt.answer is not None:
+                        return _again(receipt.answer.ids, receipt.position)
+                raise
+            students = sorted(_touched(acted))
+            append = self._append(reach, acted, beside, meta)
+            answer = kept_answer(request, 201, {"id": acted.id, "students": students})
+            if not acted.said and not beside.parts and answer is None:
+                return Linked(id=acted.id, position=self._log.head(), students=students)
+            try:
+                receipt = self._log.append(msgspec.structs.replace(append, answer=answer))
+            except StaleDecision:
+                continue
+            if receipt.replayed and receipt.answer is not None:
+                raise_if_refused(receipt.answer)
+                return _again(receipt.answer.ids, receipt.position)
+            return Linked(id=acted.id, position=receipt.position, students=students)
+        raise StaleDecision("Others changed these students faster than it could be decided upon.", remedy="Try again.")
+
+    # -- inside
+
+    def _append(self, reach: Reach, acted: Acted, beside: Beside, meta: Meta) -> Append:
+        events: dict[str, list[Event]] = {}
+        for said in acted.said:
+            for anchor in said.anchors:
+                events.setdefault(anchor.student_id, []).append(said.event)
+        parts = [
+            self._part(student, reach.versions[student], written, acted, beside) for student, written in events.items()
+        ]
+        # Read and not written: nothing may have been said there since.
+        parts += [
+            Part(stream=f"linkage/{student}", subject=LEDGER[0], expected=version, events=[])
+            for student, version in reach.versions.items()
+            if student not in events
+        ]
+        return Append(parts=[*parts, *beside.parts], meta=meta, relinked=_relinked(reach, acted, beside))
+
+    def _part(self, student: str, version: int, events: list[Event], acted: Acted, beside: Beside) -> Part:
+        secrets = {}
+        if beside.reason:
+            subject = beside.sealed_under or (acted.said[0].anchors[0].record, "education")
+            secrets = {place: {REASON: Secret(subject, beside.reason)} for place in range(len(events))}
+        return Part(stream=f"linkage/{student}", subject=LEDGER[0], expected=version, events=events, secrets=secrets)
+
+    def _rows(self, students: Iterable[str], records: Iterable[str]) -> dict[str, _Row]:
+        asked = list(students), [uuid.UUID(record) for record in records]
+        if not any(asked):
+            return {}
+        with self._log.connection() as conn, conn.cursor(row_factory=tuple_row) as cursor:
+            rows = cursor.execute(_MEMBERS, asked).fetchall()
+        found: dict[str, _Row] = {}
+        for record, minted, case, opened in rows:
+            if opened is None:
+                raise LogBroken(f"Record {record} has a guard and no opening.", remedy="Run `sojourn doctor`.")
+            found[str(record)] = _Row(Anchor(str(record), minted, opened), None if case is None else str(case))
+        return found
+
+
+class _Row(msgspec.Struct, frozen=True):
+    anchor: Anchor
+    case: str | None
+
+
+_MEMBERS = """
+with asked as materialized (
+    select student_id from ledger.records where minted = any(%s)
+    union
+    select student_id from ledger.records where record_id = any(%s::uuid[])
+), members as materialized (
+    select r.record_id, r.minted, r.case_id from asked a join ledger.records r on r.minted = a.student_id
+    union
+    select r.record_id, r.minted, r.case_id from asked a
+    join ledger.records r on r.student_id = a.student_id and r.student_id <> r.minted
+)
+select m.record_id, m.minted, m.case_id,
+    (select e.position from ledger.events e where e.stream = 'record/' || m.record_id and e.version = 1)
+from members m
+"""
+
+
+def _of_acts(acts: Iterable[str], linkage: Linkage) -> set[str]:
+    """Ids of the streams into which acts and declarations were written."""
+    events: list[Event] = []
+    for asked in acts:
+        if asked in linkage.acts:
+            events.append(linkage.acts[asked][1])
+        elif asked in linkage.declarations:
+            events.append(linkage.declarations[asked][1])
+    return {anchor.student_id for event in events for anchor in _anchors(event, linkage)}
+
+
+def _anchors(event: Event, linkage: Linkage) -> tuple[Anchor, ...]:
+    if isinstance(event, ActReversed) and event.reverses not in linkage.acts:
+        return ()  # it stands in the same streams, and they are not all read yet
+    return anchors_of(event, linkage)
+
+
+def _sides(act: str, linkage: Linkage) -> Iterable[str]:
+    """Records that the act at the end of a chain of reversals parted or joined, wherever they are now."""
+    known = linkage.acts.get(act)
+    while known is not None and isinstance(known[1], ActReversed):
+        known = linkage.acts.get(known[1].reverses)
+    match known:
+        case (_, RecordLinked() | StudentsMerged() as joined):
+            return [*joined.left, *joined.right]
+        case (_, RecordsSplit() as split):
+            return [record for part in split.parts for record in part.records]
+        case _:
+            return ()
+
+
+def _touched(acted: Acted) -> set[str]:
+    """Students, as they show after the act, of the records that it names."""
+    return {acted.after.student_of[anchor.record] for said in acted.said for anchor in said.anchors}
+
+
+def _relinked(reach: Reach, acted: Acted, beside: Beside) -> Relinked:
+    then = reach.after(said.event for said in acted.said)
+    before, after = (_ids(linkage) for linkage in (reach.linkage, then.linkage))
+    return Relinked(
+        students={
+            _raw(record): acted.after.student_of[record]
+            for record in reach.records
+            if acted.before.student_of[record] != acted.after.student_of[record]
+        },
+        together=[[_raw(anchor.record) for anchor in members] for members in _joined(acted.after)],
+        declared=[
+            (said.event.declaration, _raws(said.event.left), _raws(said.event.right))
+            for said in acted.said
+            if isinstance(said.event, DeclaredNotSame)
+        ],
+        withdrawn=sorted(before - after),
+        revived=sorted((after - before) & set(reach.linkage.declarations)),
+        cases=beside.cases,
+    )
+
+
+def _joined(students: Clusters) -> Iterable[tuple[Anchor, ...]]:
+    return (members for members in students.members.values() if len(members) > 1)
+
+
+def _ids(linkage: Linkage) -> set[str]:
+    return {declared.declaration for declared in live_declarations(linkage)}
+
+
+def _raw(record: str) -> bytes:
+    return uuid.UUID(record).bytes
+
+
+def _raws(anchors: Iterable[Anchor]) -> list[bytes]:
+    return [_raw(anchor.record) for anchor in anchors]
+
+
+def _again(ids: Mapping[str, object], position: int) -> Linked:
+    return Linked(
+        id=str(ids["id"]), position=position, students=msgspec.convert(ids["students"], list[str]), replayed=True
+    )
