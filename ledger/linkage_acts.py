@@ -48,6 +48,7 @@ from ledger.linkage import (
     live_declarations,
     live_edges,
 )
+from ledger.linkage_reversal import because_of, parted, still_joining
 
 # -- what is decided upon
 
@@ -274,15 +275,15 @@ def _reverse(command: Reverse, reach: Reach) -> Acted:
     joins = [(order, one) for order, one in ended if isinstance(one, RecordLinked | StudentsMerged)]
     declared: list[DeclaredNotSame] = []
     for _, one in joins:
-        for left, right in _parted(one, after):
+        for left, right in parted(one, after):
             number = len(declared) + 1
             declared.append(
                 DeclaredNotSame(
                     declaration=f"{act.act}.{number}", left=left, right=right, by=act.act, case=command.case
                 )
             )
-    residue = [known for order, one in joins for known in _because_of(order, one, after, then.linkage, now_live)]
-    joined_by = [known for _, one in joins for known in _still_joining(one, after, then.linkage)]
+    residue = [known for order, one in joins for known in because_of(order, one, after, then.linkage, now_live)]
+    joined_by = [known for _, one in joins for known in still_joining(one, after, then.linkage)]
     return _acted(
         act.act,
         [act, *declared],
@@ -479,21 +480,6 @@ def _reverses(act: Act, other: str) -> bool:
     return isinstance(act, ActReversed) and act.reverses == other
 
 
-def _parted(act: RecordLinked | StudentsMerged, after: Clusters) -> Iterator[tuple[list[Anchor], list[Anchor]]]:
-    """Lists of records of the two sides that are parted now.
-
-    Declared even where another declaration says so already: that one may go with the split that brought it.
-    """
-    anchors = {anchor.record: anchor for students in after.members.values() for anchor in students}
-    left = [anchors[record] for record in act.left if record in anchors]
-    right = [anchors[record] for record in act.right if record in anchors]
-    for student in dict.fromkeys(after.student_of[anchor.record] for anchor in left):
-        ours = [anchor for anchor in left if after.student_of[anchor.record] == student]
-        theirs = [anchor for anchor in right if after.student_of[anchor.record] != student]
-        if theirs:
-            yield ours, theirs
-
-
 def _uncovered(left: Iterable[Anchor], right: Iterable[Anchor], state: Linkage) -> bool:
     """Whether some pair of the two lists is not declared yet."""
     theirs = list(right)
@@ -501,33 +487,3 @@ def _uncovered(left: Iterable[Anchor], right: Iterable[Anchor], state: Linkage) 
     for declared in live_declarations(state):
         pairs -= {frozenset((one.record, other.record)) for one in declared.left for other in declared.right}
     return bool(pairs)
-
-
-def _because_of(
-    order: int, act: RecordLinked | StudentsMerged, after: Clusters, state: Linkage, live: set[str]
-) -> Iterator[str]:
-    """Later live acts whose evidence named records of both sides, now parted."""
-    for later, other in sorted(state.acts.values(), key=lambda known: known[0]):
-        if later <= order or other.act not in live or isinstance(other, ActReversed):
-            continue
-        named = _evidence(other)
-        ours = {after.student_of.get(record) for record in act.left if record in named}
-        theirs = {after.student_of.get(record) for record in act.right if record in named}
-        if any(one != two for one in ours for two in theirs):
-            yield other.act
-
-
-def _evidence(act: RecordLinked | StudentsMerged | RecordsSplit) -> set[str]:
-    if isinstance(act, RecordsSplit):
-        return {record for part in act.parts for record in part.records}
-    return {*act.left, *act.right}
-
-
-def _still_joining(act: RecordLinked | StudentsMerged, after: Clusters, state: Linkage) -> Iterator[str]:
-    """Acts of the edges of a student that still holds records of both sides."""
-    left = {after.student_of[record] for record in act.left if record in after.student_of}
-    right = {after.student_of[record] for record in act.right if record in after.student_of}
-    both = left & right
-    for edge in live_edges(state):
-        if after.student_of[edge.left.record] in both:
-            yield edge.act

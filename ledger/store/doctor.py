@@ -18,6 +18,7 @@ from psycopg.rows import tuple_row
 from ledger.errors import LedgerError
 from ledger.events import Erased, Recorded
 from ledger.record import fold, packed_rows
+from ledger.store import linkage_guards
 from ledger.store.canonical import entry, leaf
 from ledger.store.commit import microseconds
 from ledger.store.database import Database, Role, translate
@@ -326,7 +327,7 @@ def _heads(case: _Case, log: str) -> Iterator[Examined]:
 def _guards(case: _Case, _: str) -> Iterator[Examined]:
     key = case.row_key()
     seen, wrong = 0, 0
-    for page in _paged(case, "ledger.records", "record_id", "state, state_student_id, student_id, rows", PAGE_RECORDS):
+    for page in _paged(case, "ledger.records", "record_id", "state, state_student_id, minted, rows", PAGE_RECORDS):
         for record_id, fault in _wrong_guards(case, [row[0] for row in page], key):
             wrong += 1
             if wrong <= 5:
@@ -351,7 +352,7 @@ def _wrong_guards(case: _Case, records: list[uuid.UUID], key: bytes) -> Iterator
     with case.conn.transaction():
         case.conn.execute("set transaction isolation level repeatable read, read only")
         rows = case.rows(
-            "select record_id, state, state_student_id, student_id, rows from ledger.records where record_id = any(%s)",
+            "select record_id, state, state_student_id, minted, rows from ledger.records where record_id = any(%s)",
             (records,),
         )
         sealed = log.reader.events_of(case.conn, [f"record/{record}" for record in records])
@@ -359,17 +360,27 @@ def _wrong_guards(case: _Case, records: list[uuid.UUID], key: bytes) -> Iterator
     streams: dict[str, list[Recorded]] = {}
     for recorded in opened:
         streams.setdefault(recorded.stream, []).append(recorded)
-    for record_id, state, state_student_id, student_id, packed in rows:
+    for record_id, state, state_student_id, minted, packed in rows:
         events = [recorded.event for recorded in streams.get(f"record/{record_id}", ())]
         if any(isinstance(event, Erased) for event in events):
             continue  # its key was destroyed: what it was is gone, and the row goes with the key
         folded = fold(events)
         if folded is None:
             yield record_id, "has no events"
-        elif (folded.state, folded.state_student_id, folded.student_id) != (state, state_student_id, student_id):
+        elif (folded.state, folded.state_student_id, folded.student_id) != (state, state_student_id, minted):
             yield record_id, "names another child than its events"
         elif packed_rows(folded, key) != bytes(packed):
             yield record_id, "holds other rows than its events say"
+
+
+def _linkage(case: _Case, _: str) -> Iterator[Examined]:
+    faults = list(linkage_guards.wrong(case.conn, case.logs["ledger"]))
+    for fault in faults[:5]:
+        yield Examined("", False, f"{fault}.", MEND_GUARD)
+    if len(faults) > 5:
+        yield Examined("", False, f"{len(faults) - 5} more are wrong.", MEND_GUARD)
+    if not faults:
+        yield Examined("", True, "Students and declarations follow from the acts of linkage.")
 
 
 def _keys(case: _Case, _: str) -> Iterator[Examined]:
@@ -477,6 +488,7 @@ _EXAMINATIONS: tuple[tuple[str, Callable[[_Case, str], Iterator[Examined]]], ...
     ("{log} events", _log),
     ("{log} heads", _heads),
     ("guards", _guards),
+    ("linkage guards", _linkage),
     ("keys", _keys),
     ("clock", _clock),
     ("followers", _followers),

@@ -16,7 +16,8 @@ from ledger.store.database import Role
 
 
 class Grant(NamedTuple):
-    """name: of a schema, table, sequence or function, as PostgreSQL writes it. grantee: a role, or ``public``."""
+    """name: of a schema, table, sequence or function, as PostgreSQL writes it; behind a table, the one column that is
+    meant, in brackets. grantee: a role, or ``public``."""
 
     name: str
     grantee: str
@@ -34,9 +35,16 @@ def differences(conn: psycopg.Connection[Any]) -> tuple[list[Grant], list[Grant]
 def mending(missing: Sequence[Grant], surplus: Sequence[Grant]) -> list[str]:
     """The statements, for the owner, that bring about what must be."""
     return [
-        *(f"grant {g.privilege} on {_kind(g.name)}{g.name} to {g.grantee};" for g in missing),
-        *(f"revoke {g.privilege} on {_kind(g.name)}{g.name} from {g.grantee};" for g in surplus),
+        *(f"grant {_said(g)} to {g.grantee};" for g in missing),
+        *(f"revoke {_said(g)} from {g.grantee};" for g in surplus),
     ]
+
+
+def _said(grant: Grant) -> str:
+    table, _, column = grant.name.partition(" ")
+    if column:
+        return f"{grant.privilege} {column} on {table}"
+    return f"{grant.privilege} on {_kind(grant.name)}{grant.name}"
 
 
 def _wanted() -> Iterator[Grant]:
@@ -64,7 +72,12 @@ _GRANTS: dict[str, dict[str, Sequence[Role]]] = {
     "{log}.heads": {"SELECT": _FOLD, "INSERT": _WRITE, "UPDATE": _WRITE},
     "{log}.add_partition()": {"EXECUTE": _WRITE},
     "{log}.begin_append(text[],text[],text[],text[],text[])": {"EXECUTE": _WRITE},
-    "ledger.records": {"SELECT": _FOLD, "INSERT": _WRITE, "UPDATE": _WRITE},
+    "ledger.records": {"SELECT": _FOLD, "INSERT": _WRITE},
+    "ledger.records (student_id)": {"UPDATE": _WRITE},
+    "ledger.records (rows)": {"UPDATE": _WRITE},
+    "ledger.records (case_id)": {"UPDATE": _WRITE},
+    "ledger.not_same": {"SELECT": _FOLD, "INSERT": _WRITE},
+    "ledger.not_same (withdrawn)": {"UPDATE": _WRITE},
     "ledger.answers": {"SELECT": _WRITE, "INSERT": _WRITE, "UPDATE": _WRITE},
     "ledger.responses": {"SELECT": _WRITE, "INSERT": _WRITE, "DELETE": _WRITE},
     "ledger.uploads": {"SELECT": _WRITE, "INSERT": _WRITE, "UPDATE": _WRITE, "DELETE": _WRITE},
@@ -99,6 +112,9 @@ _HELD = """
         select c.oid::regclass::text, relnamespace, relowner, (aclexplode(coalesce(relacl,
                acldefault(case relkind when 'S' then 's'::"char" else 'r'::"char" end, relowner)))).*
           from pg_class c where relkind in ('r', 'p', 'S', 'v', 'm')
+        union all
+        select format('%s (%s)', c.oid::regclass, attname), relnamespace, relowner, (aclexplode(attacl)).*
+          from pg_attribute join pg_class c on c.oid = attrelid where attacl is not null
         union all
         select p.oid::regprocedure::text, pronamespace, proowner,
                (aclexplode(coalesce(proacl, acldefault('f', proowner)))).* from pg_proc p

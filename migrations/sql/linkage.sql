@@ -89,4 +89,6 @@ create trigger pairs_are_never_moved before update of left_record, right_record,
 revoke update on ledger.records from sojourn_writer, sojourn_disposer;
 grant update (student_id, rows, case_id) on ledger.records to sojourn_writer, sojourn_disposer;
 grant select, insert, update (withdrawn) on ledger.not_same to sojourn_writer, sojourn_disposer;
+grant select on ledger.not_same to sojourn_projector;
 revoke delete, truncate on ledger.not_same from sojourn_owner;
+revoke all on function ledger.refuse_joining(), ledger.refuse_withdrawing(), ledger.refuse_forgetting() from public;

@@ -42,6 +42,7 @@ MAY_IMPORT = {
         "ledger.reactors",
         "ledger.application",
         "ledger.kept",
+        "ledger.links",
         "ledger.intake.submission",
         "ledger.intake.chunk",
         "ledger.intake.answers",

@@ -128,7 +128,7 @@ def test_a_sound_store_is_found_sound(request: pytest.FixtureRequest, which: str
         "database", "migrations", "event trigger", "grants",
         "ledger triggers", "access triggers", "ledger partitions", "access partitions",
         "ledger events", "access events", "ledger heads", "access heads",
-        "guards", "keys", "clock",
+        "guards", "linkage guards", "keys", "clock",
     ]  # fmt: skip
     said = {e.name: e.what for e in found}
     assert said["ledger events"].startswith("26 events")
@@ -212,14 +212,26 @@ WRONGS: dict[str, tuple[tuple[str, ...], str, bool | None, str]] = {
         ("update ledger.records set rows = ''",), "guards", False, "holds other rows",
     ),
     "a guard row names another child": (
-        ("update ledger.records set student_id = '000000000010' where state_student_id = 'OR1'",),
+        ("update ledger.records set minted = '000000000010' where state_student_id = 'OR1'",),
         "guards", False, "another child",
+    ),
+    "a guard row names another student": (
+        ("update ledger.records set student_id = '000000000010' where state_student_id = 'OR1'",),
+        "linkage guards", False, "another student",
+    ),
+    "a declaration binds that was never made": (
+        (
+            "insert into ledger.not_same select a.record_id, b.record_id, '1-1', 1"
+            + " from ledger.records a join ledger.records b on a.record_id < b.record_id limit 1",
+        ),
+        "linkage guards", False, "does not hold",
     ),
     "a guard row is missing": (
         ("delete from ledger.records where state_student_id = 'OR1'",), "guards", False, "has no guard row",
     ),
     "a guard row has no events": (
-        ("insert into ledger.records values (gen_random_uuid(), 'OR', 'OR9', '1', '')",), "guards", False, "no events",
+        ("insert into ledger.records values (gen_random_uuid(), 'OR', 'OR9', '1', '', '1')",),
+        "guards", False, "no events",
     ),
     "a trigger is off": (
         ("alter table access.events_from_1 disable trigger events_are_never_truncated",),

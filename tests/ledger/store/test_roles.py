@@ -210,7 +210,12 @@ PRIVILEGES: dict[str, dict[str, set[Role]]] = {
     "{log}.add_partition()": {"EXECUTE": WRITERS},
     "{log}.begin_append(text[],text[],text[],text[],text[])": {"EXECUTE": WRITERS},
     # Guards.
-    "ledger.records": {"SELECT": {*WRITERS, Role.PROJECTOR}, "INSERT": WRITERS, "UPDATE": WRITERS},
+    "ledger.records": {"SELECT": {*WRITERS, Role.PROJECTOR}, "INSERT": WRITERS},
+    "ledger.records (student_id)": {"UPDATE": WRITERS},
+    "ledger.records (rows)": {"UPDATE": WRITERS},
+    "ledger.records (case_id)": {"UPDATE": WRITERS},
+    "ledger.not_same": {"SELECT": {*WRITERS, Role.PROJECTOR}, "INSERT": WRITERS},
+    "ledger.not_same (withdrawn)": {"UPDATE": WRITERS},
     "ledger.answers": {"SELECT": WRITERS, "INSERT": WRITERS, "UPDATE": WRITERS},
     "ledger.responses": {"SELECT": WRITERS, "INSERT": WRITERS, "DELETE": WRITERS},
     "ledger.uploads": {"SELECT": WRITERS, "INSERT": WRITERS, "UPDATE": WRITERS, "DELETE": WRITERS},
@@ -335,7 +340,7 @@ def test_a_read_model_may_be_made_changed_and_dropped_beside_the_guarded_logs(fi
 
 
 def _granted(database: Database, *, to_pass_on: bool = False) -> set[tuple[str, str, str]]:
-    """(object, grantee, privilege) of every table, sequence and function in our schemas."""
+    """(object, grantee, privilege) of every table, column, sequence and function in our schemas."""
     with database.connect() as conn:
         rows = conn.execute(
             """
@@ -344,6 +349,9 @@ def _granted(database: Database, *, to_pass_on: bool = False) -> set[tuple[str, 
                 select c.oid::regclass::text as name, relnamespace as schema, (aclexplode(coalesce(relacl,
                            acldefault(case relkind when 'S' then 's'::"char" else 'r'::"char" end, relowner)))).*
                   from pg_class c where relkind in ('r', 'p', 'S', 'v', 'm')
+                union all
+                select format('%%s (%%s)', c.oid::regclass, attname), relnamespace, (aclexplode(attacl)).*
+                  from pg_attribute join pg_class c on c.oid = attrelid where attacl is not null
                 union all
                 select p.oid::regprocedure::text, pronamespace,
                        (aclexplode(coalesce(proacl, acldefault('f', proowner)))).*
