@@ -221,8 +221,8 @@ WRONGS: dict[str, tuple[tuple[str, ...], str, bool | None, str]] = {
     ),
     "a declaration binds that was never made": (
         (
-            "insert into ledger.not_same select a.record_id, b.record_id, '1-1', 1"
-            + " from ledger.records a join ledger.records b on a.record_id < b.record_id limit 1",
+            """insert into ledger.not_same select a.record_id, b.record_id, '1-1', 1
+                 from ledger.records a join ledger.records b on a.record_id < b.record_id limit 1""",
         ),
         "linkage guards", False, "does not hold",
     ),
