@@ -220,7 +220,7 @@ class Ledger:
         return self.jurisdiction(state).profile
 
     def jurisdiction(self, state: str) -> Jurisdiction:
-        """Profile and declared days of a state, at most five seconds old. Raises UnknownState, StoreUnavailable."""
+        """A state's settings, at most five seconds old. Raises UnknownState, StoreUnavailable, LogBroken."""
         return self.jurisdictions.of(state)
 
     def set_jurisdiction(
@@ -232,7 +232,7 @@ class Ledger:
         *,
         only_at: Collection[int] | None = None,
     ) -> Setting:
-        """Set a state's profile, calendar or terms, and wait until it is durable; it holds in this process at once.
+        """Set a part of how a state wants its records kept, and wait until it is durable; it holds here at once.
 
         only_at: versions of the state's stream on which alone it may be decided; None: on whichever.
 

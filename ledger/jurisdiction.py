@@ -1,12 +1,12 @@
-"""A jurisdiction: how one state wants its records kept, its terms, and which of its days are working days.
+"""A jurisdiction: how one state wants its records kept, its terms, which of its days are working days, its offices.
 
 State, evolve, decide, fold. A profile is set whole, so what it does not name falls back to the default; so are the
-working days, and the terms of one school year. Knows no clock, and nothing of records.
+working days, and the terms of one school year. Regions, districts and contacts are ``ledger.offices``. Knows no clock,
+and nothing of records.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from itertools import pairwise
@@ -15,11 +15,13 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec.structs import replace
 
+from ledger import offices
 from ledger.calendar import Calendar
 from ledger.errors import BadValue, LogBroken, UnknownState
 from ledger.events.base import Event
 from ledger.events.jurisdiction import CalendarSet, ProfileSet, Term, TermSet
-from ledger.mde import FIPS, STATES
+from ledger.mde import STATES
+from ledger.offices import DISTRICT, REGION, STATE, Contact, Offices, Place
 from ledger.rulebook import RULES
 
 STABLE = "stable"
@@ -42,9 +44,6 @@ DECLARED_MAX = 1000
 
 TERMS_MAX = 50
 """Terms of one school year."""
-
-_TRIBAL = "59"
-"""First digits of the NCES ids of the Bureau of Indian Education, whose schools lie in many states."""
 
 Terms = Mapping[str, Mapping[int, Sequence[Term]]]
 """NCES id of a district, or ``WHOLE_STATE``, to school year to its terms."""
@@ -82,7 +81,7 @@ class DeclaredDays(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Jurisdiction(msgspec.Struct, frozen=True, kw_only=True):
-    """One state's profile and calendar.
+    """One state's profile, calendar and offices.
 
     version: events in its stream. profile_version, terms_version: of the stream when the profile, or any terms, were
     last set; 0 where they never were.
@@ -90,6 +89,7 @@ class Jurisdiction(msgspec.Struct, frozen=True, kw_only=True):
 
     profile: Profile = DEFAULT
     calendar: DeclaredDays = DeclaredDays()
+    offices: Offices = Offices()
     version: int = 0
     profile_version: int = 0
     terms_version: int = 0
@@ -127,7 +127,7 @@ class SetTerms(msgspec.Struct, frozen=True, kw_only=True):
     terms: list[Term] = []
 
 
-Command = SetProfile | SetCalendar | SetTerms
+Command = SetProfile | SetCalendar | SetTerms | offices.Command
 
 
 def terms_of(terms: Terms, district: str | None) -> list[Term]:
@@ -146,6 +146,26 @@ def calendar_of(jurisdiction: Jurisdiction) -> Calendar:
     return Calendar.from_event(jurisdiction.calendar, jurisdiction.profile.time_zone)
 
 
+def levels_of(jurisdiction: Jurisdiction, district: str | None) -> tuple[str | None, str | None, str]:
+    """The levels that are asked for a child of a district, the nearest first, as far as the state set them up.
+
+    The district, where it has a contact; the region, where the district was placed in one, with a contact or without:
+    placing districts sets a region up; the state always. A district that the state never named has the state alone.
+    """
+    held = jurisdiction.offices
+    if district is None:
+        return None, None, STATE
+    return district if (DISTRICT, district) in held.contacts else None, held.districts.get(district), STATE
+
+
+def contacts_of(jurisdiction: Jurisdiction, district: str | None) -> list[tuple[Place, Contact]]:
+    """Whom to ask for a child of a district, in this order: of the levels that have a contact."""
+    nearest, region, _ = levels_of(jurisdiction, district)
+    places: list[Place] = [(DISTRICT, nearest), (REGION, region), (STATE, None)]
+    contacts = jurisdiction.offices.contacts
+    return [(place, contacts[place]) for place in places if place in contacts]
+
+
 def default_jurisdiction(state: str) -> Jurisdiction:
     """A state before its first event: default profile, and the public holidays of the state itself."""
     return Jurisdiction(profile=default_profile(state), calendar=DeclaredDays(subdivision=state))
@@ -154,6 +174,8 @@ def default_jurisdiction(state: str) -> Jurisdiction:
 def evolve(state: Jurisdiction, event: Event) -> Jurisdiction:
     """The jurisdiction after an event. Raises LogBroken for an event that is no jurisdiction's."""
     version = state.version + 1
+    if isinstance(event, offices.OfficeEvent):
+        return replace(state, offices=offices.evolve(state.offices, event, version), version=version)
     said = {name: getattr(event, name) for name in event.__struct_fields__}
     if isinstance(event, ProfileSet):
         profile = Profile(**said, terms=state.profile.terms, version=version)
@@ -170,11 +192,13 @@ def evolve(state: Jurisdiction, event: Event) -> Jurisdiction:
 def decide(command: Command, state: Jurisdiction) -> list[Event]:
     """The events of a command; none where it says what already holds.
 
-    Raises UnknownState, and BadValue (rule ``profile``, ``calendar`` or ``terms``) for a value that nobody could
-    follow.
+    Raises UnknownState, and BadValue (rule ``profile``, ``calendar``, ``terms``, or those of ``offices``) for a value
+    that nobody could follow.
     """
     if command.state not in STATES:
         raise UnknownState("This is no state.", remedy="Use a USPS state code, such as OR.")
+    if isinstance(command, offices.Command):
+        return offices.decide(command, state.offices)
     if isinstance(command, SetTerms):
         event = _term_set(command)
         return [] if _with_terms(state.profile.terms, event) == state.profile.terms else [event]
@@ -249,15 +273,9 @@ def _must_be_settable(code: str, level: str) -> None:
 
 def _term_set(command: SetTerms) -> TermSet:
     if command.district is not None:
-        if not re.fullmatch("[0-9]{7}", command.district):
-            raise _bad_terms(
-                "district", "Use the NCES id of the district, of seven digits, or none for the whole state."
-            )
-        if command.district[:2] not in (FIPS[command.state], _TRIBAL):
-            raise _bad_terms(
-                "district",
-                f"A state sets the terms of its own districts: their NCES ids begin with {FIPS[command.state]}.",
-            )
+        fault = offices.district_fault(command.state, command.district)
+        if fault is not None:
+            raise _bad_terms("district", fault)
     if not 1900 <= command.school_year <= 2199:
         raise _bad_terms("school_year", "Name the school year by the year in which it begins, such as 2025.")
     if len(command.terms) > TERMS_MAX:

@@ -3,24 +3,27 @@
 Invariant: what is kept is a prefix of the state's stream, and never goes back: whoever had read before somebody set
 something does not put the old in the place of the new. What this process sets holds here at once; what another one
 sets, after ``keep_s`` at most. Whether a decision was made on all of the stream, the transaction that writes tells.
+Who the contacts of a state are is sealed apart in its events, each under a key of its own, and opened here.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 
 import msgspec
+from msgspec.structs import replace
 
 from ledger.errors import Conflict, OutcomeUnknown, Refused, StaleDecision, UnknownState, VersionMoved
-from ledger.events import Meta
+from ledger.events import Event, Meta, Recorded, Sealed
+from ledger.events.jurisdiction import ContactSet
 from ledger.jurisdiction import Command, Jurisdiction, decide, default_jurisdiction, fold
 from ledger.mde import STATES
 from ledger.replay import RequestKey, kept_answer, raise_if_refused, refused_answer
-from ledger.store.append import Answer, Append, Part
+from ledger.store.append import Answer, Append, Part, Secret
 from ledger.store.log import Log
-from ledger.store.vault import LEDGER
+from ledger.store.vault import LEDGER, contact_subject
 
 ATTEMPTS_MAX = 20
 """How often a command is decided anew before its sender is told that others are faster."""
@@ -77,7 +80,7 @@ class Jurisdictions:
         before = Held(default_jurisdiction(state), 0) if found is None else found[1]
         recorded = self._log.read_stream(f"jurisdiction/{state}", after=before.jurisdiction.version)
         if recorded:
-            before = Held(fold((r.event for r in recorded), before.jurisdiction), recorded[-1].position)
+            before = Held(fold(self._opened(recorded), before.jurisdiction), recorded[-1].position)
         return self._keep(state, looked, before)
 
     def set(
@@ -124,7 +127,9 @@ class Jurisdictions:
             raise
         after = fold(events, before)
         answer = kept_answer(request, 200, {"version": after.version, "changed": bool(events)})
-        parts = [Part(stream=stream, subject=LEDGER[0], expected=before.version, events=events)] if events else []
+        secrets = _secrets(state, events, before.version)
+        whole = Part(stream=stream, subject=LEDGER[0], expected=before.version, events=events, secrets=secrets)
+        parts = [whole] if events else []
         if not parts and answer is None:
             return Setting(position=self._log.head(), version=before.version, changed=False)
         looked = time.monotonic()
@@ -143,6 +148,26 @@ class Jurisdictions:
             self._keep(state, looked, Held(after, receipt.position))
         return Setting(position=receipt.position, version=after.version, changed=bool(events))
 
+    def _opened(self, recorded: Sequence[Recorded]) -> list[Event]:
+        """The events, with what is sealed apart in them opened. Raises LogBroken."""
+        sealed = {r.position: r.event.apart() for r in recorded if isinstance(r.event, ContactSet)}
+        key_ids = {bytes.fromhex(s.key) for said in sealed.values() for s in said.values() if isinstance(s, Sealed)}
+        if not key_ids:
+            return [r.event for r in recorded]
+        with self._log.connection() as conn:
+            self._log.vault.open_keys(conn, key_ids)  # all in one look; below they are at hand
+            return [
+                replace(
+                    r.event,
+                    **{
+                        name: self._log.open_field(conn, r, name, value)
+                        for name, value in sealed.get(r.position, {}).items()
+                        if isinstance(value, Sealed)
+                    },
+                )
+                for r in recorded
+            ]
+
     def _keep(self, state: str, looked: float, held: Held) -> Held:
         """Keep what was seen at an instant, unless what is kept is further on; what is kept then."""
         with self._lock:
@@ -159,6 +184,18 @@ def must_be_known(state: str) -> None:
     """Raises UnknownState."""
     if state not in STATES:
         raise UnknownState("This is no USPS state code.", remedy="Use two capital letters, such as OR.")
+
+
+def _secrets(state: str, events: Sequence[Event], version: int) -> dict[int, dict[str, Secret]]:
+    """What is to be sealed apart, by the event's place. version: of the stream before the first of them."""
+    found: dict[int, dict[str, Secret]] = {}
+    for place, event in enumerate(events):
+        if isinstance(event, ContactSet):
+            subject = contact_subject(state, event.level, event.place, version + place + 1)
+            found[place] = {
+                name: Secret(subject, text) for name, text in event.apart().items() if isinstance(text, str)
+            }
+    return found
 
 
 def _again(answer: Answer, position: int) -> Setting:

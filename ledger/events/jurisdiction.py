@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import ClassVar, Self
 
 import msgspec
 
-from ledger.events.base import Event
+from ledger.events.base import Event, Sealed
 
 
 class ProfileSet(Event, frozen=True, kw_only=True):
@@ -72,4 +73,52 @@ class TermSet(Event, frozen=True, kw_only=True):
     terms: list[Term] = []
 
 
-EVENTS: tuple[type[Event], ...] = (ProfileSet, CalendarSet, TermSet)
+class RegionDefined(Event, frozen=True, kw_only=True):
+    """A region of the state, by its code; or another name for one that there is. ended: there is no such region now."""
+
+    topic: ClassVar[str] = "region-defined.v1"
+
+    region: str
+    name: str
+    ended: bool = False
+
+
+class DistrictPlaced(Event, frozen=True, kw_only=True):
+    """In which region a district lies. district: NCES id, seven digits. region: its code, or None for in none."""
+
+    topic: ClassVar[str] = "district-placed.v1"
+
+    district: str
+    region: str | None = None
+
+
+class ContactSet(Event, frozen=True, kw_only=True):
+    """Whom to ask at one level of a state, whole: no role takes back what was set.
+
+    level: ``district``, ``region`` or ``state``. place: NCES id, region's code, or None for the state. role: what the
+    person is there. name, email, phone: of the person, an official; sealed under a key of this setting alone, so that
+    they can go once another one is named. As text they are decided or opened; stored they are sealed, and None where
+    nothing was said or their key is gone.
+    """
+
+    topic: ClassVar[str] = "contact-set.v1"
+
+    level: str
+    place: str | None = None
+    role: str | None = None
+    name: str | Sealed | None = None
+    email: str | Sealed | None = None
+    phone: str | Sealed | None = None
+
+    def apart(self) -> dict[str, str | Sealed]:
+        """What is said of the person, by the names of the fields: all that is sealed apart."""
+        said = {"name": self.name, "email": self.email, "phone": self.phone}
+        return {name: value for name, value in said.items() if value is not None}
+
+    def with_sealed(self, fields: Mapping[str, Sealed]) -> Self:
+        if unknown := set(fields) - {"name", "email", "phone"}:
+            raise KeyError(f"{self.topic} has no sealed fields {sorted(unknown)}")
+        return msgspec.structs.replace(self, **fields)
+
+
+EVENTS: tuple[type[Event], ...] = (ProfileSet, CalendarSet, TermSet, RegionDefined, DistrictPlaced, ContactSet)

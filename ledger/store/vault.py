@@ -47,6 +47,12 @@ def submission_subject(submission: str) -> Subject:
     return submission, "submission"
 
 
+def contact_subject(state: str, level: str, place: str | None, version: int) -> Subject:
+    """The subject of one official's name and address, set at a version of the state's stream: it can go alone, once
+    another one is named for the place."""
+    return f"contact/{state}/{level}/{place or state}/{version}", "contact"
+
+
 IN_MEMORY = telemetry.VAULT_KEYS.labels("memory")
 _IN_VAULT = telemetry.VAULT_KEYS.labels("vault")
 

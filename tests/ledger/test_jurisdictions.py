@@ -18,11 +18,14 @@ from ledger.errors import (
     UnknownState,
     VersionMoved,
 )
-from ledger.events import Meta, Recorded
-from ledger.events.jurisdiction import Term
-from ledger.jurisdiction import SetProfile, SetTerms
-from ledger.store.append import SealedAppend
+from ledger.events import Meta, Recorded, Sealed
+from ledger.events.jurisdiction import ContactSet, Term
+from ledger.events.retention import KeyDestroyed
+from ledger.jurisdiction import SetProfile, SetTerms, contacts_of
+from ledger.offices import Contact, SetContact
+from ledger.store.append import Append, Destroyed, Part, SealedAppend
 from ledger.store.database import Database
+from ledger.store.vault import LEDGER, contact_subject
 
 META = Meta(actor="oregon office")
 NewLedger = Callable[..., Ledger]
@@ -204,3 +207,118 @@ def test_where_the_outcome_is_unknown_the_next_one_looks(ledger: Ledger, monkeyp
         with pytest.raises(OutcomeUnknown):
             ledger.set_jurisdiction("OR", profile(4), META)
     assert hour(ledger) == 4
+
+
+# -- contacts
+
+ANA = Contact(role="data_administrator", name="Ana Ruiz", email="ana.ruiz@esd.example.org", phone="+15035550101")
+BEN = Contact(role="records_contact", name="Ben Ode", email="ben.ode@woodburn.example.org")
+
+
+def name(ledger: Ledger, contact: Contact | None, district: str | None = None) -> None:
+    level = "state" if district is None else "district"
+    command = SetContact(state="OR", level=level, place=district, contact=contact)
+    assert ledger.set_jurisdiction("OR", command, META).changed
+
+
+def named(ledger: Ledger, district: str | None = None) -> list[str]:
+    return [contact.name for _, contact in contacts_of(ledger.jurisdictions.read("OR").jurisdiction, district)]
+
+
+def stored(ledger: Ledger) -> list[tuple[Recorded, ContactSet]]:
+    read = ledger.log.read_stream("jurisdiction/OR")
+    return [(r, r.event) for r in read if isinstance(r.event, ContactSet)]
+
+
+def destroy(ledger: Ledger, event: ContactSet, version: int) -> None:
+    """What retention does with one key."""
+    assert isinstance(event.name, Sealed)
+    part = Part(
+        stream=f"retention/{event.name.key}",
+        subject=LEDGER[0],
+        expected=0,
+        events=[KeyDestroyed(key_ids=[event.name.key], schedule="contact")],
+    )
+    subject = contact_subject("OR", event.level, event.place, version)
+    keys = [(bytes.fromhex(event.name.key), subject)]
+    ledger.log.dispose(Append(parts=[part], meta=META, destroys=Destroyed(keys)))
+
+
+def test_who_a_contact_is_is_sealed_apart_and_read_again(database: Database, new_ledger: NewLedger) -> None:
+    ours, other = new_ledger(database), new_ledger(database)
+    name(ours, ANA)
+    name(ours, BEN, "4113770")
+    assert named(other, "4113770") == named(ours, "4113770") == ["Ben Ode", "Ana Ruiz"]
+    assert other.jurisdictions.read("OR").jurisdiction == ours.jurisdictions.read("OR").jurisdiction
+    said = {ANA.name, ANA.email, ANA.phone, BEN.name, BEN.email}
+    for recorded, event in stored(other):
+        assert all(isinstance(value, Sealed) for value in event.apart().values())
+        assert {"name", "email"} <= set(event.apart())
+        assert not [text for text in said if text and text in str(recorded)], "under the ledger's key is no name"
+    with database.connect() as conn:
+        subjects = conn.execute("select subject from vault.keys where class = 'contact' order by 1").fetchall()
+    assert subjects == [("contact/OR/district/4113770/2",), ("contact/OR/state/OR/1",)]
+
+
+def test_a_contact_that_is_named_again_appends_nothing_also_after_a_restart(
+    database: Database, new_ledger: NewLedger
+) -> None:
+    name(new_ledger(database), ANA)
+    later = new_ledger(database)
+    again = later.set_jurisdiction("OR", SetContact(state="OR", level="state", place=None, contact=ANA), META)
+    assert (again.version, again.changed) == (1, False)
+
+
+def test_who_was_replaced_can_be_forgotten_and_all_else_is_read_as_before(
+    database: Database, new_ledger: NewLedger
+) -> None:
+    ledger = new_ledger(database)
+    for contact, district in ((ANA, None), (BEN, "4113770"), (BEN, None)):
+        name(ledger, contact, district)
+    before = ledger.jurisdictions.read("OR").jurisdiction
+    [(_, replaced), *_] = stored(ledger)
+    destroy(ledger, replaced, 1)
+    for reader in (ledger, new_ledger(database)):
+        assert reader.jurisdictions.read("OR").jurisdiction == before
+        [(recorded, event), *others] = stored(reader)
+        assert isinstance(event.email, Sealed)
+        with reader.log.connection() as conn:
+            assert reader.log.open_field(conn, recorded, "email", event.email) is None
+            for kept, later in others:
+                assert isinstance(later.name, Sealed)
+                assert reader.log.open_field(conn, kept, "name", later.name) == "Ben Ode"
+
+
+def test_where_the_contact_was_forgotten_another_one_is_named(database: Database, new_ledger: NewLedger) -> None:
+    ledger = new_ledger(database)
+    for contact in (BEN, ANA):
+        name(ledger, contact)
+    destroy(ledger, stored(ledger)[1][1], 2)
+    later = new_ledger(database)
+    assert named(later) == [], "and not the one before"
+    name(later, ANA)
+    assert named(later) == named(new_ledger(database)) == ["Ana Ruiz"]
+
+
+def test_a_contact_named_under_a_key_is_named_once(ledger: Ledger) -> None:
+    command = SetContact(state="OR", level="state", place=None, contact=ANA)
+    first = ledger.set_jurisdiction("OR", command, META, key())
+    name(ledger, BEN)
+    again = ledger.set_jurisdiction("OR", command, META, key())
+    assert again.replayed
+    assert again.version == first.version == 1
+    assert named(ledger) == ["Ben Ode"]
+
+
+def test_of_contacts_named_at_once_in_two_processes_each_opens(database: Database, new_ledger: NewLedger) -> None:
+    ledgers = [new_ledger(database), new_ledger(database)]
+
+    def put(number: int) -> None:
+        contact = Contact(role="records_contact", name=f"Person {number}", email=f"p{number}@example.org")
+        name(ledgers[number % 2], contact, f"41{number:05d}")
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(put, range(16)))
+    for reader in (*ledgers, new_ledger(database)):
+        for number in range(16):
+            assert named(reader, f"41{number:05d}") == [f"Person {number}"]

@@ -18,7 +18,15 @@ from ledger.errors import LogBroken, UnknownEvent
 from ledger.events import EVENTS, Event, KeyClass, Meta
 from ledger.events.base import Erased
 from ledger.events.record import CourseReported, Enrolled, RecordOpened
-from ledger.store.mapper import UPCASTERS, Draft, LedgerMapper, SealedEvent, SealedNotification
+from ledger.store.mapper import (
+    UPCASTERS,
+    Draft,
+    LedgerMapper,
+    SealedEvent,
+    SealedNotification,
+    open_field,
+    seal_field,
+)
 from ledger.store.vault import SubjectKey
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "stored_events.json"
@@ -113,6 +121,21 @@ def test_every_stored_event_would_be_sealed_to_the_same_bytes(stored: dict[str, 
     assert again.state.hex() == stored["ciphertext"]
     assert again.key_check.hex() == stored["key_check"]
     assert again.key_id.hex() == stored["key_id"]
+
+
+@pytest.mark.parametrize("stored", [s for s in STORED if "apart" in s], ids=lambda s: f"{s['position']}-{s['topic']}")
+def test_every_field_that_was_sealed_apart_still_opens_and_would_be_sealed_to_the_same_bytes(
+    stored: dict[str, Any],
+) -> None:
+    recorded = LedgerMapper().open(notification(stored), golden_key(stored))
+    apart = stored["apart"]
+    key = key_of(bytes.fromhex(apart["key"]), bytes.fromhex(apart["key_id"]))
+    event_id = bytes.fromhex(stored["event_id"])
+    for name, text in apart["fields"].items():
+        assert text not in stored["body"]
+        sealed = getattr(recorded.event, name)
+        assert open_field(key, recorded, name, sealed) == text
+        assert seal_field(key, stored["stream"], stored["topic"], event_id, name, text) == sealed
 
 
 def test_what_has_its_default_value_is_left_out_of_the_body() -> None:
