@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import functools
 import hashlib
+import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 import orjson
 from fastapi import APIRouter, Request
-from pydantic import BaseModel
 from starlette.responses import Response
 
 from api.edge import request_id_of
@@ -199,61 +199,64 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 
-def _parameters(body: type[BaseModel]) -> dict[str, Any]:
-    return operation((_STATE, IDEMPOTENCY_KEY, _IF_MATCH), body)
+Address = Mapping[str, str]
+"""Parameters of the path."""
+
+Setter = Callable[[Address, Model], Command]
 
 
-@router.put(
-    "/profile",
-    summary="Set a state's profile",
-    responses=_ANSWERS,
-    openapi_extra=_parameters(ProfileBody),
-)
-async def put_profile(request: Request) -> Response:
+def _sets(
+    path: str, body: type[Model], summary: str, parameters: Iterable[dict[str, Any]] = ()
+) -> Callable[[Setter[Model]], Setter[Model]]:
+    """The PUT of one part, from what makes its command of the address and the body. The part is the path's first word.
+
+    The function's name is the operation's, its docstring the description.
+    """
+    part = path.split("/")[1]
+
+    def declare(command: Setter[Model]) -> Setter[Model]:
+        async def put(request: Request) -> Response:
+            return await _put(request, part, body, command)
+
+        router.put(
+            path,
+            name=command.__name__,
+            summary=summary,
+            description=inspect.getdoc(command),
+            responses=_ANSWERS,
+            openapi_extra=operation((_STATE, *parameters, IDEMPOTENCY_KEY, _IF_MATCH), body),
+        )(put)
+        return command
+
+    return declare
+
+
+@_sets("/profile", ProfileBody, "Set a state's profile")
+def put_profile(address: Address, sent: ProfileBody) -> Command:
     """Whole: what is left out falls back to the default."""
-
-    def command(state: str, sent: ProfileBody) -> Command:
-        said = {name: getattr(sent, name) for name in ProfileBody.model_fields}
-        said["time_zone"] = default_profile(state).time_zone if sent.time_zone is None else sent.time_zone
-        first, second, third = sent.escalation_days
-        return SetProfile(state=state, **{**said, "escalation_days": (first, second, third)})
-
-    return await _put(request, "profile", ProfileBody, command)
+    state = address["state"]
+    said = {name: getattr(sent, name) for name in ProfileBody.model_fields}
+    said["time_zone"] = default_profile(state).time_zone if sent.time_zone is None else sent.time_zone
+    first, second, third = sent.escalation_days
+    return SetProfile(state=state, **{**said, "escalation_days": (first, second, third)})
 
 
-@router.put(
-    "/calendar",
-    summary="Set a state's working days",
-    responses=_ANSWERS,
-    openapi_extra=_parameters(CalendarBody),
-)
-async def put_calendar(request: Request) -> Response:
+@_sets("/calendar", CalendarBody, "Set a state's working days")
+def put_calendar(address: Address, sent: CalendarBody) -> Command:
     """Whole: days that are not named follow the week and the public holidays."""
-
-    def command(state: str, sent: CalendarBody) -> Command:
-        subdivision = sent.subdivision if "subdivision" in sent.model_fields_set else state
-        return SetCalendar(state=state, subdivision=subdivision, closed=sent.closed, open=sent.open)
-
-    return await _put(request, "calendar", CalendarBody, command)
+    state = address["state"]
+    subdivision = sent.subdivision if "subdivision" in sent.model_fields_set else state
+    return SetCalendar(state=state, subdivision=subdivision, closed=sent.closed, open=sent.open)
 
 
-@router.put(
-    "/terms",
-    summary="Set the terms of a school year",
-    responses=_ANSWERS,
-    openapi_extra=_parameters(TermsBody),
-)
-async def put_terms(request: Request) -> Response:
+@_sets("/terms", TermsBody, "Set the terms of a school year")
+def put_terms(address: Address, sent: TermsBody) -> Command:
     """Of the state, or of one of its districts; the terms of that school year, whole. None takes back what was set."""
-
-    def command(state: str, sent: TermsBody) -> Command:
-        terms = [Term(name=term.name, kind=term.kind, begins=term.begins, ends=term.ends) for term in sent.terms]
-        return SetTerms(state=state, school_year=sent.school_year, district=sent.district, terms=terms)
-
-    return await _put(request, "terms", TermsBody, command)
+    terms = [Term(name=term.name, kind=term.kind, begins=term.begins, ends=term.ends) for term in sent.terms]
+    return SetTerms(state=address["state"], school_year=sent.school_year, district=sent.district, terms=terms)
 
 
-async def _put(request: Request, part: str, model: type[Model], command: Callable[[str, Model], Command]) -> Response:
+async def _put(request: Request, part: str, model: type[Model], command: Setter[Model]) -> Response:
     """Set one part, for whoever holds the office."""
     principal = await principal_of(request)
     request.scope["sojourn.principal"] = principal.name
@@ -265,7 +268,7 @@ async def _put(request: Request, part: str, model: type[Model], command: Callabl
         raise BodyTooLarge(
             f"The body is larger than {BODY_BYTES_MAX // 1024} KB.", remedy="Name the days that differ, and no others."
         )
-    said = command(state, body.as_model(model, NAMES))
+    said = command(request.path_params, body.as_model(model, NAMES))
     services = services_of(request)
     setting = await asyncio.to_thread(
         services.ledger.set_jurisdiction,
