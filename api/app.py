@@ -23,7 +23,7 @@ from starlette.responses import Response
 from api import problems
 from api.edge import Edge
 from api.openapi import Direct, document
-from api.routes import events, health, home, jurisdictions, records, search, students, submissions
+from api.routes import contacts, events, health, home, jurisdictions, records, search, students, submissions
 from api.schemas import jurisdictions as office
 from api.schemas.elements import (
     FACTS,
@@ -64,7 +64,7 @@ _TAGS: Final = [
     {"name": "students", "description": "The consolidated record. Every answer is a disclosure, recorded first."},
     {"name": "records", "description": "What a state sends, by the rules of its file."},
     {"name": "submissions", "description": "A state's whole file, and the answer to each of its rows."},
-    {"name": "state office", "description": "How a state wants its records kept: profile, working days, terms."},
+    {"name": "state office", "description": "How a state wants its records kept, and whom to ask there."},
     {"name": "feed", "description": "Every event, once and in order: ids, types and links."},
     {"name": "operations", "description": "Health and metrics."},
 ]
@@ -113,6 +113,7 @@ def create_app(services: Services) -> FastAPI:
         submissions.router,
         events.router,
         jurisdictions.router,
+        contacts.router,
         health.router,
         home.router,
     ):

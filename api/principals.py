@@ -2,7 +2,8 @@
 
 Invariant: a request has one principal, found before anything else is looked at. What a principal may write is said
 here in three sentences until access control has a policy of its own: submitters and data administrators write, and only
-for their own state. A state's settings are set by its data administrator. An operator sets those of every state.
+for their own state. A state's settings are set by its data administrator, the map of its regions by its region
+administrator too. An operator sets those of every state.
 """
 
 from __future__ import annotations
@@ -47,6 +48,8 @@ SUBMITTERS: Final = frozenset(
 STATE_OFFICE: Final = "state_data_administrator"
 OPERATOR: Final = "operator"
 """Who set a state's own: its office for itself, an operator for any."""
+REGION_OFFICE: Final = "region_administrator"
+"""Who draws the state's map: its regions, and which districts lie in them."""
 PRACTICE_VISITOR: Final = "practice visitor"
 
 
@@ -101,14 +104,19 @@ def submitter_for(principal: Principal, state: str) -> None:
         )
 
 
-def office_of(principal: Principal, state: str) -> None:
-    """Pass where the principal may set how a state wants its records kept. Raises Forbidden, OtherState."""
+def office_of(principal: Principal, state: str, *, region_map: bool = False) -> None:
+    """Pass where the principal may set how a state wants its records kept. Raises Forbidden, OtherState.
+
+    region_map: it is the map of its regions that is set, which its region administrator draws as well.
+    """
     if principal.role == OPERATOR:
         return
-    if principal.role != STATE_OFFICE or principal.region is not None or principal.district is not None:
+    offices = (STATE_OFFICE, REGION_OFFICE) if region_map else (STATE_OFFICE,)
+    if principal.role not in offices or principal.region is not None or principal.district is not None:
+        drawn = " or region administrator" if region_map else ""
         raise Forbidden(
             "This role does not set how a state wants its records kept.",
-            remedy="Use the token of the state's data administrator, for the whole state, or of an operator.",
+            remedy=f"Use the token of the state's data administrator{drawn}, for the whole state, or of an operator.",
         )
     if principal.state != state:
         raise OtherState(

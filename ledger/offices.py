@@ -206,7 +206,7 @@ def _contact_set(command: SetContact, state: Offices) -> ContactSet:
     if level == STATE and place is not None:
         raise _bad_contact("place", "The state's own contact is set for the state, without a place.")
     if level != STATE and place is None:
-        raise _bad_contact("place", f"Name the {level}, by its {'code' if level == REGION else 'NCES id'}.")
+        raise _bad_contact("level", f"Name the {level} as well, by its {'code' if level == REGION else 'NCES id'}.")
     fault = None
     if place is not None:
         fault = district_fault(command.state, place) if level == DISTRICT else _region_fault(place, state)

@@ -1,4 +1,4 @@
-"""A state office's own settings: how its records are kept, which days it works on, and its terms.
+"""A state office's own settings: how its records are kept, which days it works on, its terms, and its offices.
 
 Invariant: a part is replaced whole, by whoever holds the office, and what is answered is durable and holds in this
 process from then on. Nothing here is of a child, so who is signed in may read it and no disclosure is written.
@@ -27,14 +27,19 @@ from api.requests import Model, at_least_of, body_of
 from api.schemas.jurisdictions import (
     NAMES,
     CalendarBody,
+    ContactBody,
+    DistrictBody,
     JurisdictionAnswer,
+    PersonBody,
     ProfileBody,
+    RegionBody,
     SettingAnswer,
     TermsBody,
 )
 from api.sending import request_key
 from api.services import services_of
 from ledger import telemetry
+from ledger.errors import BadValue
 from ledger.events import Meta
 from ledger.events.jurisdiction import Term
 from ledger.jurisdiction import (
@@ -50,6 +55,19 @@ from ledger.jurisdiction import (
     default_profile,
 )
 from ledger.jurisdictions import Held, must_be_known
+from ledger.offices import (
+    DISTRICT,
+    LEVELS,
+    REGION,
+    REGION_CODE,
+    Contact,
+    DefineRegion,
+    Offices,
+    Place,
+    PlaceDistrict,
+    SetContact,
+)
+from ledger.offices import STATE as WHOLE
 from ledger.rule import DOES
 from ledger.rulebook import RULES
 from projections.as_of import AsOf
@@ -65,7 +83,32 @@ BODY_BYTES_MAX: Final = 256 * 1024
 """Far more than the longest calendar takes."""
 
 _STATE: Final = {**STATE, "description": "USPS code of the state."}
-_IF_NONE_MATCH: Final = {
+_REGION: Final = {
+    "name": "region",
+    "in": "path",
+    "required": True,
+    "description": "The region's code, of the state's choice.",
+    "schema": {"type": "string", "pattern": f"^{REGION_CODE}$"},
+    "example": "R2",
+}
+DISTRICT_ID: Final = {"type": "string", "pattern": "^[0-9]{7}$"}
+_DISTRICT: Final = {
+    "name": "district",
+    "in": "path",
+    "required": True,
+    "description": "NCES id of the district.",
+    "schema": DISTRICT_ID,
+    "example": "4113770",
+}
+_PLACE: Final = {
+    "name": "place",
+    "in": "path",
+    "required": True,
+    "description": "The region's code, or the district's NCES id.",
+    "schema": {"type": "string", "pattern": f"^{REGION_CODE}$"},
+    "example": "4113770",
+}
+IF_NONE_MATCH: Final = {
     "name": "If-None-Match",
     "in": "header",
     "required": False,
@@ -79,7 +122,7 @@ _IF_MATCH: Final = {
     "description": "ETag of what the client has read: set only where nothing was set since.",
     "schema": {"type": "string", "pattern": "^[ -~]*$"},
 }
-_ETAG: Final = {"description": "Stands for the version of the state's settings.", "schema": {"type": "string"}}
+ETAG: Final = {"description": "Stands for the version of the state's settings.", "schema": {"type": "string"}}
 
 
 # -- reading
@@ -92,17 +135,23 @@ _ETAG: Final = {"description": "Stands for the version of the state's settings."
         200: {
             "model": JurisdictionAnswer,
             "description": "What holds, what would hold by default, and what may be set.",
-            "headers": {"ETag": _ETAG},
+            "headers": {"ETag": ETAG},
         },
         304: {"description": "What the client holds is current."},
     },
-    openapi_extra=operation((_STATE, AT_LEAST, _IF_NONE_MATCH)),
+    openapi_extra=operation((_STATE, AT_LEAST, IF_NONE_MATCH)),
 )
 async def get_jurisdiction(request: Request) -> Response:
     """For whoever is signed in: nothing in it is of a child. Read from the ledger itself, so it is never behind."""
     principal = await principal_of(request)
     request.scope["sojourn.principal"] = principal.name
     state: str = request.path_params["state"]
+    held = await settings_of(request, state)
+    return answered(request, state, held, lambda: _told(state, held))
+
+
+async def settings_of(request: Request, state: str) -> Held:
+    """What holds in a state, from the position on that the request asks for. Raises Behind, Invalid, UnknownState."""
     must_be_known(state)
     services = services_of(request)
     ledger = services.ledger
@@ -115,11 +164,16 @@ async def get_jurisdiction(request: Request) -> Response:
         return await asyncio.to_thread(look)
 
     _, held = await at_least(services, ledger.log.log_name, at_least_of(request), read)
+    return held
+
+
+def answered(request: Request, state: str, held: Held, told: Callable[[], dict[str, Any]]) -> Response:
+    """The answer to a reader, or 304 to one who holds it."""
     etag = etag_of(state, held.jurisdiction.version)
     headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
     if _matches(etag, request.headers.get("if-none-match", "")):
         return Response(status_code=304, headers=headers)
-    return Response(orjson.dumps(_told(state, held)), 200, headers, "application/json")
+    return Response(orjson.dumps(told()), 200, headers, "application/json")
 
 
 def _told(state: str, held: Held) -> dict[str, Any]:
@@ -132,6 +186,7 @@ def _told(state: str, held: Held) -> dict[str, Any]:
         "profile": _part(_profile(now.profile), _profile(default.profile), now.profile_version),
         "calendar": _part(_calendar(now.calendar), _calendar(default.calendar), now.calendar.version),
         "terms": {"set": now.terms_version > 0, "version": now.terms_version, "values": _terms(now)},
+        **_offices(now.offices),
         "rules": [{**rule, "level": now.profile.rule_levels.get(rule["code"])} for rule in RULES_TO_SET],
     }
 
@@ -167,6 +222,29 @@ def _terms(jurisdiction: Jurisdiction) -> list[dict[str, Any]]:
     ]
 
 
+def _offices(offices: Offices) -> dict[str, Any]:
+    regions = [
+        {"region": code, "name": region.name, "ended": region.ended} for code, region in sorted(offices.regions.items())
+    ]
+    districts = [{"district": district, "region": region} for district, region in sorted(offices.districts.items())]
+    nearest_first = sorted(offices.contacts.items(), key=lambda item: (LEVELS.index(item[0][0]), item[0][1] or ""))
+    contacts = [contact_told(place, contact) for place, contact in nearest_first]
+    return {
+        part: {"set": version > 0, "version": version, "values": values}
+        for part, version, values in (
+            ("regions", offices.regions_version, regions),
+            ("districts", offices.districts_version, districts),
+            ("contacts", offices.contacts_version, contacts),
+        )
+    }
+
+
+def contact_told(place: Place, contact: Contact) -> dict[str, Any]:
+    """``ContactAnswer``."""
+    said = {name: getattr(contact, name) for name in PersonBody.model_fields}
+    return {"level": place[0], "place": place[1], "contact": said}
+
+
 RULES_TO_SET: Final = tuple(
     {"code": rule.code, "default": rule.level, "does": rule.does or DOES[rule.level], "levels": list(rule.levels)}
     for rule in RULES.values()
@@ -187,7 +265,7 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
         "model": SettingAnswer,
         "description": "It holds.",
         "headers": {
-            "ETag": _ETAG,
+            "ETag": ETAG,
             "Ledger-Position": {"description": "Position of the write.", "schema": {"type": "integer"}},
             "Idempotency-Replayed": {
                 "description": "`true` where this is the first answer again.",
@@ -199,6 +277,10 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 
+def _level(*levels: str) -> dict[str, Any]:
+    return {"name": "level", "in": "path", "required": True, "schema": {"type": "string", "enum": list(levels)}}
+
+
 Address = Mapping[str, str]
 """Parameters of the path."""
 
@@ -206,17 +288,22 @@ Setter = Callable[[Address, Model], Command]
 
 
 def _sets(
-    path: str, body: type[Model], summary: str, parameters: Iterable[dict[str, Any]] = ()
+    path: str,
+    body: type[Model],
+    summary: str,
+    parameters: Iterable[dict[str, Any]] = (),
+    *,
+    region_map: bool = False,
 ) -> Callable[[Setter[Model]], Setter[Model]]:
     """The PUT of one part, from what makes its command of the address and the body. The part is the path's first word.
 
-    The function's name is the operation's, its docstring the description.
+    The function's name is the operation's, its docstring the description. region_map: as ``office_of`` has it.
     """
     part = path.split("/")[1]
 
     def declare(command: Setter[Model]) -> Setter[Model]:
         async def put(request: Request) -> Response:
-            return await _put(request, part, body, command)
+            return await _put(request, part, body, command, region_map)
 
         router.put(
             path,
@@ -256,13 +343,47 @@ def put_terms(address: Address, sent: TermsBody) -> Command:
     return SetTerms(state=address["state"], school_year=sent.school_year, district=sent.district, terms=terms)
 
 
-async def _put(request: Request, part: str, model: type[Model], command: Setter[Model]) -> Response:
+@_sets("/regions/{region}", RegionBody, "Define, rename or end a region", (_REGION,), region_map=True)
+def put_region(address: Address, sent: RegionBody) -> Command:
+    """A region that has ended holds no district and no contact; sent again without `ended`, it is there anew."""
+    return DefineRegion(state=address["state"], region=address["region"], name=sent.name, ended=sent.ended)
+
+
+@_sets("/districts/{district}", DistrictBody, "Put a district into a region", (_DISTRICT,), region_map=True)
+def put_district(address: Address, sent: DistrictBody) -> Command:
+    """Or out of any. A district lies in one region at most."""
+    return PlaceDistrict(state=address["state"], district=address["district"], region=sent.region)
+
+
+@_sets("/contacts/{level}", ContactBody, "Name the contact of the state", (_level(WHOLE),))
+def put_state_contact(address: Address, sent: ContactBody) -> Command:
+    """Who is asked where no nearer level was set up, and last."""
+    return _contact(address, None, sent)
+
+
+@_sets(
+    "/contacts/{level}/{place}",
+    ContactBody,
+    "Name the contact of a region or district",
+    (_level(REGION, DISTRICT), _PLACE),
+)
+def put_contact(address: Address, sent: ContactBody) -> Command:
+    """An official, whole. Kept sealed under a key of its own, so that who was replaced can be forgotten."""
+    return _contact(address, address["place"], sent)
+
+
+def _contact(address: Address, place: str | None, sent: ContactBody) -> Command:
+    contact = None if sent.contact is None else Contact(**sent.contact.model_dump())
+    return SetContact(state=address["state"], level=address["level"], place=place, contact=contact)
+
+
+async def _put(request: Request, part: str, model: type[Model], command: Setter[Model], region_map: bool) -> Response:
     """Set one part, for whoever holds the office."""
     principal = await principal_of(request)
     request.scope["sojourn.principal"] = principal.name
     state: str = request.path_params["state"]
     must_be_known(state)
-    office_of(principal, state)
+    office_of(principal, state, region_map=region_map)
     body = await body_of(request)
     if len(body.raw) > BODY_BYTES_MAX:
         raise BodyTooLarge(
@@ -270,14 +391,20 @@ async def _put(request: Request, part: str, model: type[Model], command: Setter[
         )
     said = command(request.path_params, body.as_model(model, NAMES))
     services = services_of(request)
-    setting = await asyncio.to_thread(
-        services.ledger.set_jurisdiction,
-        state,
-        said,
-        Meta(actor=principal.name, request=request_id_of(request)),
-        request_key(request, services, principal.name, body),
-        only_at=_versions(request.headers.get("if-match")),
-    )
+    try:
+        setting = await asyncio.to_thread(
+            services.ledger.set_jurisdiction,
+            state,
+            said,
+            Meta(actor=principal.name, request=request_id_of(request)),
+            request_key(request, services, principal.name, body),
+            only_at=_versions(request.headers.get("if-match")),
+        )
+    except BadValue as error:
+        # The decider knows of no address: what is wrong there is no place in the body.
+        if error.place is None and error.element in request.path_params:
+            error.place = f"path:{error.element}"
+        raise
     headers = {"Ledger-Position": str(setting.position), "ETag": etag_of(state, setting.version)}
     if setting.replayed:
         headers["Idempotency-Replayed"] = "true"

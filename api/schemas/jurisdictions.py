@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from ledger.jurisdiction import DAYS_MAX, DECLARED_MAX, DEFAULT, LEVEL_DAYS_MAX, TERM_KINDS, TERMS_MAX
+from ledger.offices import CONTACT_ROLES, LEVELS, NAME_MAX, REGION_CODE
 from ledger.rulebook import RULES
 
 _Json = dict[str, Any]
@@ -35,6 +36,14 @@ _PROFILE: Final[_Json] = {
 }
 _CALENDAR: Final[_Json] = {"subdivision": "OR", "closed": ["2025-11-28"], "open": ["2025-10-13"]}
 _YEAR: Final[_Json] = {"school_year": 2025, "terms": [_TERM, _SPRING, _SUMMER]}
+_REGION: Final[_Json] = {"name": "Willamette Valley", "ended": False}
+_CONTACT: Final[_Json] = {
+    "role": "data_administrator",
+    "name": "Ana Ruiz",
+    "email": "ana.ruiz@esd.example.org",
+    "phone": "503-555-0101",
+}
+_KEPT: Final[_Json] = {**_CONTACT, "phone": "+15035550101"}
 _DAY: Final[_Json] = {"format": "date", "examples": ["2025-11-28"]}
 
 
@@ -136,9 +145,51 @@ class TermsBody(_Body):
     terms: Annotated[list[TermBody], Field(max_length=TERMS_MAX)]
 
 
-BODIES: Final = (ProfileBody, CalendarBody, TermsBody)
+class RegionBody(_Body):
+    """A region, by the code in the address."""
 
-NAMES: Final = tuple({name for body in (*BODIES, TermBody) for name in body.model_fields} | set(RULES))
+    model_config = ConfigDict(json_schema_extra={"examples": [_REGION]})
+
+    name: str = Field(json_schema_extra={"minLength": 1, "maxLength": NAME_MAX})
+    ended: bool = Field(
+        default=False, description="There is no such region now. It must hold no district and no contact."
+    )
+
+
+class DistrictBody(_Body):
+    """Where the district of the address lies."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"region": "R2"}]})
+
+    region: str | None = Field(description="Code of a region of the state; null takes the district out of any.")
+
+
+class PersonBody(_Body):
+    """Whom to ask."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_CONTACT]})
+
+    role: str = Field(json_schema_extra={"enum": list(CONTACT_ROLES)})
+    name: str = Field(json_schema_extra={"minLength": 1, "maxLength": NAME_MAX})
+    email: str = Field(json_schema_extra={"format": "email"})
+    phone: str | None = Field(
+        default=None,
+        description="With its area code, and an extension behind `x`; of another country with a plus and its code."
+        " Answered as `+15035550101 x12`.",
+    )
+
+
+class ContactBody(_Body):
+    """The contact of the place in the address, whole."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"contact": _CONTACT}]})
+
+    contact: PersonBody | None = Field(description="Null takes back who was named.")
+
+
+BODIES: Final = (ProfileBody, CalendarBody, TermsBody, RegionBody, DistrictBody, ContactBody)
+
+NAMES: Final = tuple({name for body in (*BODIES, TermBody, PersonBody) for name in body.model_fields} | set(RULES))
 """Names that these bodies may hold, to guess the one that was meant."""
 
 
@@ -160,6 +211,80 @@ class TermsAnswer(BaseModel):
     values: list[TermsBody] = Field(description="What was set, each as a PUT takes it.")
 
 
+class RegionAnswer(RegionBody):
+    """A region of the state."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"region": "R2", **_REGION}]})
+
+    region: str = Field(description="Its code.", json_schema_extra={"pattern": f"^{REGION_CODE}$"})
+
+
+class RegionsAnswer(BaseModel):
+    """Every region, by code, ended ones too."""
+
+    set: bool
+    version: int
+    values: list[RegionAnswer]
+
+
+class DistrictAnswer(BaseModel):
+    """A district that was put into a region."""
+
+    district: str = Field(description="NCES id.")
+    region: str
+
+
+class DistrictsAnswer(BaseModel):
+    """Every district that lies in a region."""
+
+    set: bool
+    version: int
+    values: list[DistrictAnswer]
+
+
+class ContactAnswer(BaseModel):
+    """Whom to ask at one level."""
+
+    level: str = Field(json_schema_extra={"enum": list(LEVELS)})
+    place: str | None = Field(
+        default=None, description="The district's NCES id or the region's code; null for the state."
+    )
+    contact: PersonBody
+
+
+class ContactsAnswer(BaseModel):
+    """Every contact: of the districts, then the regions, then the state."""
+
+    set: bool
+    version: int
+    values: list[ContactAnswer]
+
+
+class AskedAnswer(BaseModel):
+    """Who is to be asked for a district of a state, the nearest first."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "state": "OR",
+                    "district": "4113770",
+                    "position": 9,
+                    "contacts": [
+                        {"level": "region", "place": "R2", "contact": _KEPT},
+                        {"level": "state", "place": None, "contact": _KEPT},
+                    ],
+                }
+            ]
+        }
+    )
+
+    state: str
+    district: str | None
+    position: int = Field(description="Position in the ledger of what the state set last; 0 before the first time.")
+    contacts: list[ContactAnswer]
+
+
 class RuleAnswer(BaseModel):
     """A rule whose level the state may set."""
 
@@ -178,8 +303,8 @@ class JurisdictionAnswer(BaseModel):
             "examples": [
                 {
                     "state": "OR",
-                    "version": 2,
-                    "position": 7,
+                    "version": 5,
+                    "position": 9,
                     "profile": {
                         "set": True,
                         "version": 1,
@@ -198,6 +323,13 @@ class JurisdictionAnswer(BaseModel):
                         "set": True,
                         "version": 2,
                         "values": [{"school_year": 2025, "district": None, "terms": [_TERM]}],
+                    },
+                    "regions": {"set": True, "version": 3, "values": [{"region": "R2", **_REGION}]},
+                    "districts": {"set": True, "version": 4, "values": [{"district": "4113770", "region": "R2"}]},
+                    "contacts": {
+                        "set": True,
+                        "version": 5,
+                        "values": [{"level": "state", "place": None, "contact": _KEPT}],
                     },
                     "rules": [
                         {
@@ -219,6 +351,9 @@ class JurisdictionAnswer(BaseModel):
     profile: PartAnswer
     calendar: PartAnswer
     terms: TermsAnswer
+    regions: RegionsAnswer
+    districts: DistrictsAnswer
+    contacts: ContactsAnswer
     rules: list[RuleAnswer] = Field(description="Every rule whose level may be set.")
 
 
@@ -232,7 +367,7 @@ class SettingAnswer(BaseModel):
     )
 
     state: str
-    part: Literal["profile", "calendar", "terms"]
+    part: Literal["profile", "calendar", "terms", "regions", "districts", "contacts"]
     version: int = Field(description="Of the state's settings after it.")
     position: int = Field(description="Position in the ledger; `at_least` of a read.")
     changed: bool = Field(description="False where it said what held already: nothing was appended.")

@@ -585,7 +585,8 @@ def test_a_level_and_terms_that_were_set_hold_for_the_next_file(
 
 
 def test_the_examples_of_the_schema_are_taken_as_they_stand(office: TestClient) -> None:
-    for body, part in zip(BODIES, PARTS, strict=True):
+    paths = [*PARTS, "regions/R2", "districts/4113770", "contacts/district/4113770"]
+    for body, part in zip(BODIES, paths, strict=True):
         [example] = body.model_json_schema()["examples"]
         answer = office.put(f"{OREGON}/{part}", json=example)
         assert answer.status_code == 200, answer.text
@@ -641,3 +642,4 @@ def test_the_requests_of_the_page_are_taken_as_they_stand(office: TestClient) ->
     assert body["profile"]["set"]
     assert body["calendar"]["set"]
     assert {one["district"] for one in body["terms"]["values"]} > {None}
+    assert {one["level"] for one in body["contacts"]["values"]} == {"district", "region", "state"}

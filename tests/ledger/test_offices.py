@@ -191,8 +191,8 @@ def test_a_contact_is_kept_in_one_form() -> None:
     [
         (ask(level="school", place="411377000001"), "level", None),
         (ask(place="OR"), "place", None),
-        (ask(level="region"), "place", None),
-        (ask(level="district"), "place", None),
+        (ask(level="region"), "level", None),
+        (ask(level="district"), "level", None),
         (ask(level="region", place="R9"), "place", None),
         (ask(level="region", place="R3"), "place", None),
         (ask(level="district", place=CALIFORNIAN), "place", None),
