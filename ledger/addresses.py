@@ -15,8 +15,9 @@ EMAIL_MAX = 254
 
 def email(text: str) -> str | None:
     """The address, its domain in small letters; None where it is none (RFC 5321, 4.1.2, without quoted names)."""
-    found = _EMAIL.fullmatch(text.strip())
-    if found is None or len(found[0]) > EMAIL_MAX:
+    address = text.strip()
+    found = _EMAIL.fullmatch(address) if len(address) <= EMAIL_MAX else None
+    if found is None:
         return None
     return f"{found['name']}@{found['domain'].lower()}"
 
@@ -47,7 +48,7 @@ _EMAIL = re.compile(
     rf"(?P<name>(?=[^@]{{1,64}}@){_ATOM}(?:\.{_ATOM})*)@(?P<domain>(?:{_LABEL}\.)+(?=[A-Za-z]){_LABEL})"
 )
 _PHONE = re.compile(
-    r"(?P<plus>\+?)(?P<number>\(?[0-9][0-9 ().-]{5,28}[0-9])(?:\s*,?\s*(?:x|ext\.?)\s*(?P<extension>[0-9]{1,6}))?",
+    r"(?P<plus>\+?)(?P<number>\(?[0-9][0-9 ().-]{5,28}[0-9])(?:[ ,]{0,3}(?:x|ext\.?) ?(?P<extension>[0-9]{1,6}))?",
     re.IGNORECASE,
 )
 _NORTH_AMERICA = re.compile("1[2-9][0-9]{2}[2-9][0-9]{6}")

@@ -95,6 +95,7 @@ def test_a_number_that_can_be_dialled_is_taken_in_one_form(given: str, taken: st
         "call the office",
         "503-555-0101 or 503-555-0102",
         "503-555\n-0101",
+        "503-555-0101" + " " * 100_000 + "y",
     ],
 )
 def test_what_is_no_number_is_refused(given: str) -> None:
