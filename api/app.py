@@ -23,7 +23,7 @@ from starlette.responses import Response
 from api import problems
 from api.edge import Edge
 from api.openapi import Direct, document
-from api.routes import contacts, events, health, home, jurisdictions, records, search, students, submissions
+from api.routes import contacts, events, health, history, home, jurisdictions, records, search, students, submissions
 from api.schemas import jurisdictions as office
 from api.schemas.elements import (
     FACTS,
@@ -108,6 +108,7 @@ def create_app(services: Services) -> FastAPI:
     # In the order in which requests come most often: the router tries one after the other.
     for router in (
         students.router,
+        history.router,
         records.router,
         search.router,
         submissions.router,

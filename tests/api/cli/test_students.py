@@ -84,3 +84,17 @@ def test_a_read_is_quick(sojourn: CommandLine, ids: dict[str, str]) -> None:
         return time.perf_counter() - began
 
     assert min(seconds() for _ in range(3)) < 4.0, "it opens two logs and no more"
+
+
+def test_a_history_is_printed_in_order_and_recorded(
+    sojourn: CommandLine, database: Database, ids: dict[str, str]
+) -> None:
+    told = sojourn.json("history", ids["OR5540012"])
+    assert told[0]["event"] == "record-opened.v1"
+    assert [one["position"] for one in told] == sorted(one["position"] for one in told)
+    lines = sojourn.run("history", ids["OR5540012"]).stdout.splitlines()
+    assert [line.split()[0] for line in lines] == [str(one["position"]) for one in told]
+    last = entries(database)[-1].event
+    assert isinstance(last, Disclosed)
+    assert last.view == "history"
+    assert "This is not a student id" in sojourn.run("history", "123456789012", code=1).stderr
