@@ -7,10 +7,14 @@ record. It shares no line with the product beside the events.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import product
 
+import msgspec
+
 from ledger.errors import LedgerError
-from ledger.events import Event
+from ledger.events import Event, Meta, Recorded
 from ledger.events.linkage import (
     Act,
     ActReversed,
@@ -21,10 +25,21 @@ from ledger.events.linkage import (
     RecordsSplit,
     StudentsMerged,
 )
+from ledger.jurisdiction import DEFAULT
 from ledger.linkage import Clusters, clusters, fold
 from ledger.linkage_acts import Acted, Command, Link, Merge, Reach, Reverse, Split, decide, minting
+from ledger.record import Command as RecordCommand
+from ledger.record import PlaceStudent, RecordState
+from ledger.record import decide as decide_record
+from ledger.record import fold as fold_facts
+from projections.consolidation import consolidate
+from projections.record_words import fold_record
+from support.rows import course, demographics, enrollment, move, student
 
 Said = list[tuple[int, Event]]
+
+STATES = ("OR", "CA", "TX")
+_BEGINNING = datetime(2025, 9, 2, tzinfo=UTC)
 
 
 def anchor(number: int) -> Anchor:
@@ -32,14 +47,54 @@ def anchor(number: int) -> Anchor:
     return Anchor(f"record-{999 - number:03}", f"{number:03}", 10 * (number + 1))
 
 
+def child(number: int) -> tuple[str, str]:
+    """State and state student id of a record."""
+    return STATES[number % len(STATES)], f"S{number}"
+
+
+@cache
+def opening(number: int) -> tuple[RecordState, tuple[Recorded, ...]]:
+    """A record as it is opened: every one with a course and an enrollment that others have too."""
+    state, ssid = child(number)
+    rows = student(demographics(None), move(None), enrollment(None), course(None))
+    command = PlaceStudent(
+        state=state,
+        state_student_id=ssid,
+        student=msgspec.structs.replace(rows, state=state, state_student_id=ssid),
+        new_student_id=anchor(number).student_id,
+    )
+    events = decide_record(command, None, DEFAULT).events
+    folded = fold_facts(events)
+    assert folded is not None
+    return folded, tuple(recorded(number, 10 * (number + 1) + n, event) for n, event in enumerate(events))
+
+
+def recorded(number: int, position: int, event: Event) -> Recorded:
+    return Recorded(
+        position=position,
+        stream=f"record/{anchor(number).record}",
+        version=position,
+        recorded_at=_BEGINNING + timedelta(seconds=position),
+        event_id=f"{position:032x}",
+        meta=Meta(actor="registrar"),
+        event=event,
+    )
+
+
 class History:
-    """What happened to some records. said: events with their positions, every copy; who was destroyed is gone."""
+    """What happened to some records. said: acts with their positions, every copy; who was destroyed is gone.
+
+    facts: of each record, all that its state said. states: the records as they are.
+    """
 
     def __init__(self, records: int) -> None:
         self.anchors = [anchor(number) for number in range(records)]
         self.said: Said = []
         self.versions: dict[str, int] = {}
         self.destroyed: set[str] = set()
+        self.states = [opening(number)[0] for number in range(records)]
+        self.facts = [list(opening(number)[1]) for number in range(records)]
+        self._position = 1000
 
     def reach(self) -> Reach:
         """All of it."""
@@ -51,9 +106,17 @@ class History:
         acted = decide(command, self.reach())
         for said in acted.said:
             for at in said.anchors:
-                self.said.append((1000 + len(self.said), said.event))
+                self._position += 1
+                self.said.append((self._position, said.event))
                 self.versions[at.student_id] = self.versions.get(at.student_id, 0) + 1
         return acted
+
+    def state_says(self, number: int, command: RecordCommand) -> None:
+        """A state speaks of its record. Raises what the record's ``decide`` raises."""
+        for event in decide_record(command, self.states[number], DEFAULT).events:
+            self._position += 1
+            self.facts[number].append(recorded(number, self._position, event))
+            self.states[number] = fold_facts([event], self.states[number]) or self.states[number]
 
     def link(self, record: int, member: int) -> str:
         return self.do(Link(record=self.name(record), member=self.name(member), why="policy")).id
@@ -82,10 +145,19 @@ class History:
         numbers = {a.record: number for number, a in enumerate(self.anchors)}
         return {shown: {numbers[a.record] for a in members} for shown, members in self.clusters().members.items()}
 
-    def without(self, act: str) -> dict[str, set[int]]:
-        """Who would be who, had an act and all that answers it never been."""
+    def shown(self) -> dict[str, dict[str, bytes]]:
+        """The consolidated record of every student, by the id that it shows."""
+        found: dict[str, dict[str, bytes]] = {}
+        for student_id, numbers in self.students().items():
+            records = [fold_record(self.facts[number]) for number in numbers]
+            found[student_id] = consolidate(student_id, [record for record in records if record is not None]).sections
+        return found
+
+    def without(self, act: str) -> History:
+        """What there would be, had an act and all that answers it never been."""
         gone = {act}
         other = History(len(self.anchors))
+        other.facts = self.facts
         for position, event in self.said:
             if isinstance(event, ActReversed) and event.reverses in gone:
                 gone.add(event.act)
@@ -97,7 +169,7 @@ class History:
                 left_out = getattr(event, "act") in gone  # noqa: B009 - every act has one
             if not left_out:
                 other.said.append((position, event))
-        return other.students()
+        return other
 
 
 class Reference:
