@@ -75,9 +75,9 @@ def bench(
 
 def _rows(ids: Sequence[str]) -> list[Row]:
     """The rows of these ids, every row where there is none. Raises Refused where there is no such row."""
-    from api.cli.bench import p1, p2, p3, p4, p5, p6, p7, p13, p14
+    from api.cli.bench import p1, p2, p3, p4, p5, p6, p7, p8, p13, p14
 
-    rows = {page.ROW.id: page.ROW for page in (p1, p2, p3, p4, p5, p6, p7, p13, p14)}
+    rows = {page.ROW.id: page.ROW for page in (p1, p2, p3, p4, p5, p6, p7, p8, p13, p14)}
     wanted = {given.upper() for given in ids} or set(rows)
     if unknown := sorted(wanted - set(rows)):
         raise Refused(f"There is no row {', '.join(unknown)}.", remedy=f"There are: {', '.join(rows)}.")
