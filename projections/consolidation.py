@@ -71,8 +71,11 @@ _ORDER: dict[str, tuple[str, ...]] = {
 """Elements by which a list is ordered, oldest first; on a tie, and where a value is missing, as it was stated."""
 
 
-def consolidate(student_id: str, records: Sequence[Record]) -> Student:
-    """A student of these records (one at least), earliest opened first. student_id: the id that is shown."""
+def consolidate(student_id: str, records: Sequence[Record], *, linked: int = 0) -> Student:
+    """A student of these records (one at least), earliest opened first.
+
+    student_id: the id that is shown. linked: position of the last act of linkage that touched the student.
+    """
     records = sorted(records, key=lambda record: record.opened)
     shown = [record for record in records if record.status == "open"]
     view = _View(shown)
@@ -80,14 +83,14 @@ def consolidate(student_id: str, records: Sequence[Record]) -> Student:
     return Student(
         student_id=student_id,
         status=status,
-        position=max(record.position for record in records),
+        position=max(linked, *(record.position for record in records)),
         records=[record.record for record in records],
         sections={
             "core": _encode(
                 {
                     "student_id": student_id,
                     "status": status,
-                    "records": [_record_entry(record) for record in records],
+                    "records": [_record_entry(record, student_id) for record in records],
                     **view.core(),
                 }
             ),
@@ -98,12 +101,13 @@ def consolidate(student_id: str, records: Sequence[Record]) -> Student:
     )
 
 
-def _record_entry(record: Record) -> Entry:
+def _record_entry(record: Record, student_id: str) -> Entry:
     return {
         "record": record.record,
         "state": record.state,
         "state_student_id": record.state_student_id,
-        "student_id": record.student_id,
+        "student_id": student_id,
+        "minted": record.student_id,
         "status": record.status,
         **(record.facts[0].elements if record.status == "open" else {}),
     }

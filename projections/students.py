@@ -1,13 +1,13 @@
 """Read model ``students``: the consolidated record of every student, and the way from any id ever shown to it.
 
-The one invariant: every id that was minted resolves, for ever. A student whose every record was retracted is still
-found, and shows that and nothing else.
+The one invariant: every id that was minted resolves, for ever: to the student that its record is one of now. A student
+whose every record was retracted is still found, and shows that and nothing else.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -18,15 +18,18 @@ from ledger.errors import LogBroken
 from ledger.events import Recorded
 from ledger.events.record import EVENTS, RecordOpened
 from ledger.store.arrays import byteas, int8s, texts
-from projections import as_of
+from projections import as_of, linked
 from projections.as_of import AsOf
 from projections.consolidation import SECTIONS, Student, consolidate
+from projections.linked import Placed
 from projections.projection import Projection, statement
 from projections.record_words import PREFIX, Record, tell
 
 # -- table
 
-TABLES = """
+TABLES = (
+    linked.TABLES
+    + """
 create table {schema}.records (
     record           text collate "C" primary key,
     student_id       text collate "C" not null,
@@ -50,7 +53,7 @@ create table {schema}.students (
     provenance bytea not null
 ) with (toast_tuple_target = 8160);
 comment on table {schema}.students is 'The consolidated record, in sections of ready JSON.';
-comment on column {schema}.students.position is 'Of the last event that touched the student.';
+comment on column {schema}.students.position is 'Of the last event that touched the student, of an act its first copy.';
 
 create table {schema}.ids (
     minted     text collate "C" primary key,
@@ -65,6 +68,7 @@ alter table {schema}.students alter column contacts set statistics 0;
 alter table {schema}.students alter column health set statistics 0;
 alter table {schema}.students alter column provenance set statistics 0;
 """
+)
 # A row stays in its page up to 8 kB: a student is read by one look, and written without squeezing it each time.
 
 
@@ -101,11 +105,20 @@ class Count(NamedTuple):
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Record).decode
 _REMEMBERED_STUDENTS_MAX = 2_000
+_NOWHERE: Mapping[str, Placed] = {}
+
+
+class Heard(NamedTuple):
+    """What a batch changed, as it is after it. gone: ids that no student shows any more."""
+
+    records: list[Record]
+    students: list[Student]
+    gone: list[str]
 
 
 class StudentsFold:
-    """Folds a batch: loads the students that it touches and that are not remembered, lets their records hear it,
-    writes each touched record and student once."""
+    """Folds a batch: loads the students that it touches and that are not remembered, lets their records hear it, puts
+    each record to the student that it is one of now, writes each touched record and student once."""
 
     def __init__(self) -> None:
         self._members: OrderedDict[str, dict[str, Record]] = OrderedDict()
@@ -113,13 +126,14 @@ class StudentsFold:
         self._student_of: dict[str, str] = {}
 
     def __call__(self, cursor: psycopg.Cursor[Any], schema: str, batch: Sequence[Recorded]) -> None:
-        self._load(cursor, schema, {recorded.stream[PREFIX:] for recorded in batch})
-        records, students = self.hear(batch)
-        self._write(cursor, schema, records, students)
+        said, linkage = linked.apart(batch)
+        placed = linked.placed_by(cursor, schema, linkage)
+        self._load(cursor, schema, {recorded.stream[PREFIX:] for recorded in said}.union(placed))
+        self._write(cursor, schema, self.hear(said, placed), placed)
         self._trim()
 
-    def hear(self, batch: Iterable[Recorded]) -> tuple[list[Record], list[Student]]:
-        """The records and students that a batch touched, as they are after it. Everything needed is remembered."""
+    def hear(self, batch: Iterable[Recorded], placed: Mapping[str, Placed] = _NOWHERE) -> Heard:
+        """What a batch changes. placed: whose linkage it touches. Everything needed is remembered."""
         touched: dict[str, Record] = {}
         students: dict[str, None] = {}
         for recorded in batch:
@@ -138,7 +152,32 @@ class StudentsFold:
             assert student_id is not None
             touched[name] = record
             students[student_id] = None
-        return list(touched.values()), [consolidate(s, list(self._members[s].values())) for s in students]
+        # Facts never move: a record has heard all that is said of it before it is put to its student.
+        left = self._place(placed, touched)
+        positions = {place.student_id: place.position for place in placed.values()}
+        gone = [student_id for student_id in left if student_id not in self._members]
+        shown = [s for s in {**students, **dict.fromkeys(left), **dict.fromkeys(positions)} if s in self._members]
+        return Heard(
+            list(touched.values()),
+            [consolidate(s, list(self._members[s].values()), linked=positions.get(s, 0)) for s in shown],
+            gone,
+        )
+
+    def _place(self, placed: Mapping[str, Placed], touched: dict[str, Record]) -> dict[str, None]:
+        """Put records to their students; the ids of the students that they leave. touched: gets those that moved."""
+        left: dict[str, None] = {}
+        for place in placed.values():
+            before = self._student_of.get(place.record)
+            if before is None or before == place.student_id:
+                continue  # of a record that cannot be opened any more, nothing is shown
+            members = self._members[before]
+            record = touched[place.record] = members.pop(place.record)
+            if not members:
+                del self._members[before]
+            self._members.setdefault(place.student_id, {})[place.record] = record
+            self._student_of[place.record] = place.student_id
+            left[before] = None
+        return left
 
     def _load(self, cursor: psycopg.Cursor[Any], schema: str, names: set[str]) -> None:
         wanted = [name for name in names if name not in self._student_of]
@@ -149,7 +188,8 @@ class StudentsFold:
             self._student_of[name] = student_id
             self._members.setdefault(student_id, {})[name] = _decode(body)
 
-    def _write(self, cursor: psycopg.Cursor[Any], schema: str, records: list[Record], students: list[Student]) -> None:
+    def _write(self, cursor: psycopg.Cursor[Any], schema: str, heard: Heard, placed: Mapping[str, Placed]) -> None:
+        records, students, gone = heard
         student_of = [self._student_of[record.record] for record in records]
         cursor.execute(
             statement(_WRITE_RECORDS, schema),
@@ -162,9 +202,12 @@ class StudentsFold:
                 byteas([_encode(record) for record in records]),
             ),
         )
-        cursor.execute(
-            statement(_WRITE_IDS, schema), (texts([record.student_id for record in records]), texts(student_of))
-        )
+        ids = dict(zip([record.student_id for record in records], student_of, strict=True))
+        # Also those of records of which nothing is shown: they lead to the records that theirs are joined with.
+        ids.update((place.minted, place.student_id) for place in placed.values())
+        cursor.execute(statement(_WRITE_IDS, schema), (texts(list(ids)), texts(list(ids.values()))))
+        if gone:
+            cursor.execute(statement(_DELETE_STUDENTS, schema), (texts(gone),))
         cursor.execute(
             statement(_WRITE_STUDENTS, schema),
             (
@@ -204,6 +247,7 @@ _WRITE_IDS = """
 insert into {schema}.ids (minted, student_id) select * from unnest(%s::text[], %s::text[])
 on conflict (minted) do update set student_id = excluded.student_id where ids.student_id <> excluded.student_id
 """
+_DELETE_STUDENTS = "delete from {schema}.students where student_id = any(%s)"
 _WRITE_STUDENTS = """
 insert into {schema}.students (student_id, records, status, position, core, contacts, health, provenance)
 select student_id, string_to_array(records, ' '), status, position, core, contacts, health, provenance
@@ -276,10 +320,10 @@ def _row(row: tuple[Any, ...], reflected: AsOf) -> StudentRow:
 
 PROJECTION = Projection(
     name="students",
-    version=2,
+    version=3,
     log="ledger",
-    events=frozenset(EVENTS),
+    events=frozenset(EVENTS) | linked.ALL,
     tables=TABLES,
-    keys={"records": "record", "students": "student_id", "ids": "minted"},
+    keys={"records": "record", "students": "student_id", "ids": "minted", **linked.KEYS},
     fold=StudentsFold,
 )

@@ -103,7 +103,8 @@ class RecordAnswer(BaseModel):
     record: str
     state: str
     state_student_id: str
-    student_id: str = Field(description="The id that the record minted when it was opened.")
+    student_id: str = Field(description="The student that the record belongs to now.")
+    minted: str = Field(description="The id that the record minted when it was opened: the one that it shows alone.")
     status: Literal["open", "retracted"]
 
 

@@ -60,6 +60,7 @@ def test_a_record_that_was_opened_shows_its_id_and_where_it_came_from() -> None:
             "state": "OR",
             "state_student_id": "OR0000001",
             "student_id": opened(1).student_id,
+            "minted": opened(1).student_id,
             "status": "open",
             "state_student_identifier_type": "02",
         }

@@ -15,19 +15,22 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ledger.errors import LedgerError
-from ledger.events.linkage import ActReversed, DeclaredNotSame
+from ledger.events.linkage import ActReversed
 from ledger.linkage import live_acts
-from ledger.linkage_acts import Command, DeclareNotSame, Link, Merge, Reverse, Split, Withdraw
+from ledger.linkage_acts import Reverse, Withdraw
 from ledger.record import Command as RecordCommand
 from ledger.record import CorrectFact, PlaceFact, RetractFact
+from support import linkage_tapes
 from support.linkage_histories import History, Reference, assert_as_told, child, tried
+from support.linkage_tapes import Step, command_of
 from support.rows import course
 
 RECORDS = 6
-Tape = Sequence[tuple[int, int, int]]
+Tape = Sequence[Step]
 
-STEP = st.tuples(st.integers(0, 12), st.integers(0, 11), st.integers(0, 11))
-TAPES = st.lists(STEP, min_size=2, max_size=16)
+STEPS = st.tuples(st.integers(0, 12), st.integers(0, 11), st.integers(0, 11))
+"""As those of ``linkage_tapes``; from 10 on, what a state says of a record."""
+TAPES = st.lists(STEPS, min_size=2, max_size=16)
 
 
 def fact_of(history: History, kind: int, one: int, other: int) -> RecordCommand:
@@ -44,41 +47,15 @@ def fact_of(history: History, kind: int, one: int, other: int) -> RecordCommand:
             return RetractFact(state=state, state_student_id=ssid, fact=facts[other % len(facts)])
 
 
-def command_of(history: History, kind: int, one: int, other: int) -> Command | None:
-    """What a step of the tape asks of linkage; None where there is nothing to be asked."""
-    clusters = history.clusters()
-    left, right = history.name(one % RECORDS), history.name(other % RECORDS)
-    acts = list(history.reach().linkage.acts)
-    match kind:
-        case 0 | 1:
-            return Link(record=left, member=right, why="policy")
-        case 2 | 3:
-            minted = {a.student_id: a.record for a in history.anchors}
-            first, second = minted[clusters.student_of[left]], minted[clusters.student_of[right]]
-            return Merge(left=first, right=second, master=second if one >= RECORDS else first)
-        case 4:
-            members = [a.record for a in clusters.members[clusters.student_of[left]]]
-            apart = [record for number, record in enumerate(members) if (other + 1) >> number & 1]
-            rest = [record for record in members if record not in apart]
-            return Split(groups=[rest, apart])
-        case 5 | 6 | 7:
-            # The latest first, where undoing of undoings lies.
-            return Reverse(act=acts[-1 - one % len(acts)]) if acts else None
-        case 8:
-            return DeclareNotSame(left=left, right=right)
-        case _:
-            declared = list(history.reach().linkage.declarations)
-            return Withdraw(declaration=declared[-1 - one % len(declared)]) if declared else None
-
-
 def tell(tape: Tape, *, look: Callable[[History], None]) -> History:
     history = History(RECORDS)
+    records = [anchor.record for anchor in history.anchors]
     for kind, one, other in tape:
         if kind >= 10:
             with suppress(LedgerError):
                 history.state_says(one % RECORDS, fact_of(history, kind, one, other))
             continue
-        command = command_of(history, kind, one, other)
+        command = command_of(history.reach(), records, (kind, one, other))
         if command is not None:
             tried(history, command)
             look(history)
@@ -140,11 +117,11 @@ def test_undone_in_any_order_every_record_is_its_own_student_again() -> None:
     quick(1_000)(undone)()
 
 
-@given(TAPES, st.tuples(st.integers(0, 9), st.integers(0, 11), st.integers(0, 11)))  # acts alone
-def refused(tape: Tape, step: tuple[int, int, int]) -> None:
+@given(TAPES, linkage_tapes.STEPS)
+def refused(tape: Tape, step: Step) -> None:
     history = tell(tape, look=lambda _: None)
     before = list(history.said)
-    command = command_of(history, *step)
+    command = command_of(history.reach(), [anchor.record for anchor in history.anchors], step)
     if command is not None and tried(history, command) is None:
         assert history.said == before
 
@@ -158,11 +135,7 @@ def shuffled(tape: Tape, chance: Random) -> None:
     history = tell(tape, look=lambda _: None)
     students = history.students()
     copies = list(history.said)
-    # A reader may meet the copies of an act in any order, once or often: the first position of each is what counts.
-    first: dict[str, int] = {}
-    for position, event in copies:
-        key = event.declaration if isinstance(event, DeclaredNotSame) else getattr(event, "act", "")
-        first.setdefault(key, position)
+    # A reader may meet copies of an act again, and in any order: the first position of each is what counts.
     history.said = [*copies, *chance.sample(copies, len(copies) // 2)]
     assert history.students() == students
 

@@ -89,24 +89,36 @@ def live_rows(record: Told) -> dict[int, tuple[str, Told]]:
     return rows
 
 
-def words_shown(sections: Mapping[str, bytes]) -> dict[int, list[tuple[Any, ...]]]:
-    """Fact id to the words of the provenance section, with the values they replaced put back from every section."""
+def parts_told(record: Told) -> dict[int, Told]:
+    """Fact id of each withdrawal and residency of an enrollment that is shown, to what it says."""
+    rows = live_rows(record)
+    return {
+        number: fact["elements"]
+        for number, fact in record["facts"].items()
+        if rows and fact["status"] == "live" and fact["enrollment"] in rows
+    }
+
+
+def words_shown(sections: Mapping[str, bytes]) -> dict[tuple[str, int], list[tuple[Any, ...]]]:
+    """Record and fact id to the words of the provenance section, with the values they replaced put back from every
+    section."""
     opened = {name: json.loads(body) for name, body in sections.items()}
-    words: dict[int, list[tuple[Any, ...]]] = {}
+    words: dict[tuple[str, int], list[tuple[Any, ...]]] = {}
     for entry in opened["provenance"]["facts"]:
+        key = entry["record"], entry["fact"]
         for word in entry["words"]:
             old = dict.fromkeys(word.get("elements", ()), "not shown") | word.get("superseded", {})
             for section in ("contacts", "health"):
                 for replaced in opened[section]["superseded"]:
-                    if (replaced["fact"], replaced["position"]) == (entry["fact"], word["position"]):
+                    if (replaced["record"], replaced["fact"], replaced["position"]) == (*key, word["position"]):
                         old |= replaced["elements"]
             told = (word["act"], word["position"], word["recorded_at"], word.get("submission"), old)
-            words.setdefault(entry["fact"], []).append(told)
+            words.setdefault(key, []).append(told)
     return words
 
 
 def words_told(record: Told) -> dict[int, list[tuple[Any, ...]]]:
-    """As ``words_shown``: of a fact that is not live, who spoke and when, and no values."""
+    """Fact id to words, as ``words_shown``: of a fact that is not live, who spoke and when, and no values."""
     if record["status"] != "open":
         return {}
     return {

@@ -23,13 +23,15 @@ _LISTS = {
 
 
 class ShownFact(NamedTuple):
-    """One fact as it is shown. row: what the state's own row would say. source: record and state."""
+    """One fact as it is shown. row: what the state's own row would say. source: record and state. shared: what other
+    records say of it too stands in the row as well, where this one is silent."""
 
     letter: str
     row: Elements
     withdrawals: list[Elements]
     residencies: list[Elements]
     source: tuple[str, str]
+    shared: bool
 
 
 def facts_shown(sections: Mapping[str, bytes]) -> dict[tuple[str, int], ShownFact]:
@@ -38,18 +40,35 @@ def facts_shown(sections: Mapping[str, bytes]) -> dict[tuple[str, int], ShownFac
     facts: dict[tuple[str, int], ShownFact] = {}
     for letter, (section, name) in _LISTS.items():
         for entry in opened[section][name]:
-            key, source = _source(entry)
-            assert key not in facts
+            sources = entry.pop("sources")
             entry.pop("eligibility", None)
             withdrawals = [_without_sources(part) for part in entry.pop("withdrawals", [])]
             residencies = [_without_sources(part) for part in entry.pop("residencies", [])]
-            facts[key] = ShownFact(letter, entry, withdrawals, residencies, source)
+            for source in sources:
+                key = source["record"], source["fact"]
+                assert key not in facts
+                row = {**entry, **source.get("differs", {})}
+                of = source["record"], source["state"]
+                facts[key] = ShownFact(letter, row, withdrawals, residencies, of, len(sources) > 1)
     # What of a row stands in a section of its own.
     for entry in [*opened["contacts"]["parents"], *opened["health"]["indicators"]]:
-        key, source = _source(entry)
-        assert facts[key].source == source
-        facts[key].row.update(entry)
+        for source in entry.pop("sources"):
+            fact = facts[source["record"], source["fact"]]
+            assert fact.source == (source["record"], source["state"])
+            fact.row.update({**entry, **source.get("differs", {})})
     return facts
+
+
+def parts_shown(sections: Mapping[str, bytes]) -> dict[tuple[str, int], Elements]:
+    """Record and fact id of each withdrawal and residency to what it says. Asserts that each is shown once."""
+    found: dict[tuple[str, int], Elements] = {}
+    for entry in json.loads(sections["core"])["enrollments"]:
+        for part in [*entry.get("withdrawals", []), *entry.get("residencies", [])]:
+            for source in part["sources"]:
+                key = source["record"], source["fact"]
+                assert key not in found
+                found[key] = _without_sources(part)
+    return found
 
 
 def assert_shows(student: StudentRow | None, record: Record, state: str, ssid: str, uuid: str) -> None:
@@ -69,17 +88,19 @@ def assert_shows(student: StudentRow | None, record: Record, state: str, ssid: s
         assert entry.withdrawals == ([fact.withdrawal] if fact.withdrawal else [])
     core = json.loads(student.sections["core"])
     identity = record.identity if record.status == "open" else {}
-    named = {"record": uuid, "state": state, "state_student_id": ssid, "student_id": record.student_id}
+    minted = record.student_id
+    named = {
+        "record": uuid,
+        "state": state,
+        "state_student_id": ssid,
+        "student_id": minted,
+        "minted": minted,
+    }
     assert core["records"] == [{**named, "status": record.status, **identity}]
     names = [fact for fact in live if fact.letter == "D"]
     latest = max(names, key=lambda fact: fact.said).own if names else {}
     for element in ("first_name", "middle_name", "birth_date"):
         assert core.get(element) == latest.get(element)
-
-
-def _source(entry: Elements) -> tuple[tuple[str, int], tuple[str, str]]:
-    [source] = entry.pop("sources")
-    return (source["record"], source["fact"]), (source["record"], source["state"])
 
 
 def _without_sources(part: Elements) -> Elements:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ledger.events import Recorded
 from ledger.events.record import RecordOpened
 from ledger.ids import student_id
-from ledger.store.append import Append, Part
+from ledger.store.append import Append, Opening, Part
 from ledger.store.database import Role
 from ledger.store.log import Log
 from support.worlds import META, World
@@ -51,7 +51,15 @@ def append(log: Log, events: Sequence[Recorded]) -> None:
             events=[recorded.event],
         )
         meta = msgspec.structs.replace(META, submission=recorded.meta.submission)
-        log.append(Append(parts=[part], meta=meta))
+        log.append(Append(parts=[part], meta=meta, opened=_opened(part)))
+
+
+def _opened(part: Part) -> list[Opening]:
+    """The guard row without which a record cannot be linked."""
+    [event] = part.events
+    if not isinstance(event, RecordOpened):
+        return []
+    return [Opening(event.state, event.state_student_id, uuid.UUID(part.subject).bytes, event.student_id)]
 
 
 def destroy(world: World, record: str, key_class: str) -> None:

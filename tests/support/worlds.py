@@ -22,6 +22,7 @@ from ledger.ids import Uuid7Source
 from ledger.jurisdiction import SetProfile
 from ledger.store.database import Database, Role
 from ledger.store.embedded import EmbeddedServer
+from ledger.store.log import Log
 from ledger.store.vault import MasterKey, Vault
 from projections import PROJECTIONS, students
 from projections.projection import Digest, Projection, digest
@@ -91,9 +92,14 @@ class World:
 
     # -- read models
 
-    def project(self, batch_events_max: int, projection: Projection = students.PROJECTION) -> None:
-        """Bring a read model to the head, in batches of this size at most."""
-        BatchRunner(projection, self.database, self._log_of(projection), batch_events_max=batch_events_max).catch_up()
+    def project(
+        self, batch_events_max: int, projection: Projection = students.PROJECTION, *, until: int | None = None
+    ) -> None:
+        """Bring a read model to the head, or to a position before it, in batches of this size at most."""
+        log = self._log_of(projection)
+        if until is not None:
+            log = _Beginning(log, until)
+        BatchRunner(projection, self.database, log, batch_events_max=batch_events_max).catch_up()
 
     def rebuild(self, batch_events_max: int, projection: Projection = students.PROJECTION) -> None:
         """Make it anew from the first event on, in batches of this size, and put it in the old one's place."""
@@ -112,6 +118,21 @@ class World:
 
     def _log_of(self, projection: Projection) -> Any:
         return self.ledgers[0].log if projection.log == "ledger" else self.ledgers[0].access
+
+
+class _Beginning:
+    """A log as it was when it ended at a position."""
+
+    def __init__(self, log: Log, until: int) -> None:
+        self.channel = log.channel
+        self._log = log
+        self._until = until
+
+    def read(self, after: int, limit: int) -> Sequence[Recorded]:
+        return self._log.read(after, min(limit, self._until - after)) if after < self._until else []
+
+    def head(self) -> int:
+        return self._until
 
 
 @contextmanager
