@@ -20,6 +20,8 @@ from psycopg.rows import tuple_row
 
 from ledger import telemetry
 from ledger.batching import Batches
+from ledger.case_store import CaseStore
+from ledger.casework import Casework
 from ledger.errors import Conflict, LedgerError, NotFound, Refused, StaleDecision, StillRunning
 from ledger.events import Event, Meta
 from ledger.events.record import RecordOpened
@@ -30,8 +32,11 @@ from ledger.jurisdiction import Jurisdiction, Profile
 from ledger.jurisdictions import Jurisdictions, Setting, must_be_known
 from ledger.kept import KeptRecords, Key, Known
 from ledger.links import Links
+from ledger.proposals import Proposals
 from ledger.record import Command, PlaceStudent, RecordState, RetractRecord, decide, fold
 from ledger.replay import RequestKey, kept_answer, raise_if_refused, refused_answer
+from ledger.reversals import Reversals
+from ledger.routing import is_office, offices_of
 from ledger.row_hash import Packed, pack, pack_after
 from ledger.store.append import Answer, Append, Opening, Part, Receipt, SealedAppend
 from ledger.store.database import Database
@@ -103,6 +108,17 @@ class Ledger:
         self._numbers: list[str] = []
         self.links = Links(self.log)
         self.jurisdictions = Jurisdictions(self.log, lambda: self.PROFILE_SECONDS)
+        case_store = CaseStore(
+            self.log,
+            self.profile,
+            ids,
+            clock,
+            levels_of=lambda state, district: offices_of(self.jurisdiction(state), state, district),
+            there=lambda place: is_office(self.jurisdiction(place.state), place),
+        )
+        self.proposals = Proposals(self.links, case_store)
+        self.reversals = Reversals(self.links, case_store)
+        self.casework = Casework(self.log, self.links, case_store)
         self._running: set[tuple[str, str]] = set()
         self._row_key: bytes | None = None
         self._lanes = [threading.Lock() for _ in range(LANES)]

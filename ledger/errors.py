@@ -18,6 +18,11 @@
     │   ├── BoundByNotSame       records were declared not to be the same child
     │   ├── ActAlreadyReversed
     │   ├── RecordDestroyed      what is to be joined again is gone
+    │   ├── CaseIsClosed         it is off the worklist: there is nothing to answer or assign
+    │   ├── NotAsked             the state holds no record concerned
+    │   ├── AlreadyAnswered      the state has said what it says
+    │   ├── OwnProposal          whoever proposed it does not validate it
+    │   ├── NotAssignable        upwards, or to no office of the state
     │   └── SubmissionRefused    a whole file, before anything of it was applied
     ├── NotFound
     │   └── NotOpen              no such open record
@@ -26,6 +31,7 @@
     │   ├── StaleDecision        the streams decided upon have moved: decide anew
     │   ├── VersionMoved         what is to be replaced is no longer what the sender had read
     │   ├── StillRunning         the first request with this key has not been answered yet
+    │   ├── Leased               somebody else is at this case
     │   ├── SubmissionDateReused
     │   └── SubmissionLate
     ├── Unavailable              try again later
@@ -132,6 +138,26 @@ class RecordDestroyed(Refused):
     code = "record-destroyed"
 
 
+class CaseIsClosed(Refused):
+    code = "case-closed"
+
+
+class NotAsked(Refused):
+    code = "not-asked"
+
+
+class AlreadyAnswered(Refused):
+    code = "already-answered"
+
+
+class OwnProposal(Refused):
+    code = "own-proposal"
+
+
+class NotAssignable(Refused):
+    code = "not-assignable"
+
+
 class SubmissionRefused(Refused):
     """rule: code of the rule that refuses the file. element: of the header, if one is wrong; what it says may be told.
     table: of a folder or zip, the file that has the row."""
@@ -179,6 +205,10 @@ class VersionMoved(Conflict):
 
 class StillRunning(Conflict):
     code = "still-running"
+
+
+class Leased(Conflict):
+    code = "leased"
 
 
 class SubmissionDateReused(Conflict):

@@ -20,7 +20,7 @@ from ledger.events.linkage import ActReversed, Anchor, DeclaredNotSame, RecordLi
 from ledger.linkage import Clusters, Linkage, anchors_of, fold, live_declarations, live_edges
 from ledger.linkage_acts import Acted, Reach
 from ledger.replay import RequestKey, kept_answer, raise_if_refused, refused_answer
-from ledger.store.append import Append, Part, Relinked, Secret
+from ledger.store.append import Append, CaseStanding, Part, Relinked, Secret
 from ledger.store.log import Log
 from ledger.store.vault import LEDGER
 
@@ -42,11 +42,13 @@ class Seeds(msgspec.Struct, frozen=True, kw_only=True):
 class Beside(msgspec.Struct, frozen=True, kw_only=True):
     """What is written with an act. parts: of other streams. cases: as in ``Relinked``. reason: words of the person.
 
-    sealed_under: subject of the key for the reason; None: the first anchor's record.
+    sealed_under: subject of the key for the reason; None: the first anchor's record. standing: of the cases that the
+    parts speak of.
     """
 
     parts: Sequence[Part] = ()
     cases: Mapping[bytes, tuple[str | None, str | None]] = {}
+    standing: Sequence[CaseStanding] = ()
     reason: str = ""
     sealed_under: tuple[str, str] | None = None
 
@@ -117,6 +119,7 @@ class Links:
                 if answer is not None:
                     receipt = self._log.append(Append(parts=[], meta=meta, answer=answer))
                     if receipt.replayed and receipt.answer is not None:
+                        raise_if_refused(receipt.answer)
                         return _again(receipt.answer.ids, receipt.position)
                 raise
             students = sorted(_touched(acted))
@@ -150,7 +153,12 @@ class Links:
             for student, version in reach.versions.items()
             if student not in events
         ]
-        return Append(parts=[*parts, *beside.parts], meta=meta, relinked=_relinked(reach, acted, beside))
+        return Append(
+            parts=[*parts, *beside.parts],
+            meta=meta,
+            relinked=_relinked(reach, acted, beside),
+            cases=beside.standing,
+        )
 
     def _part(self, student: str, version: int, events: list[Event], acted: Acted, beside: Beside) -> Part:
         secrets = {}

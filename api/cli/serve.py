@@ -117,7 +117,7 @@ def follow(
         reactors = Reactors(REACTORS, store.database, ledger.log)
         applying = Applying(ledger, spools(settings))
         ending = threading.Event()
-        timekeeper = Timekeeper(store.database, ledger.log, ledger.profile, ledger.clock)
+        timekeeper = Timekeeper(store.database, ledger.log, ledger.profile, ledger.clock, ledger.casework)
         keeping = threading.Thread(target=timekeeper.keep_time, args=(ending,), name="timekeeper", daemon=True)
         projectors.start()
         reactors.start()

@@ -17,6 +17,7 @@ class KeyClass(StrEnum):
     ELIGIBILITY = "eligibility"
     DISCLOSURE = "disclosure"
     SUBMISSION = "submission"
+    CASE = "case"
     LEDGER = "ledger"
 
 

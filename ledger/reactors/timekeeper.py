@@ -6,7 +6,8 @@ what is due stays due.
 
 Its duties so far: what is kept of a submission for ``response_days`` goes (its spool's key, answers, refused values of
 unknown records), and so do the first answers to idempotency keys after 90 days; a file that waits on a host that is
-gone, and can come to nothing any more, is told to have failed.
+gone, and can come to nothing any more, is told to have failed; a case that nobody answers goes up from level to level,
+each at the end of its days.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ import psycopg
 import structlog
 from psycopg.rows import tuple_row
 
-from ledger.errors import LedgerError, StaleDecision
+from ledger.casework import Casework
+from ledger.errors import LedgerError, StaleDecision, Unavailable
 from ledger.events import Meta
 from ledger.events.retention import KeyDestroyed
 from ledger.events.submission import SubmissionCompleted, SubmissionRefused
@@ -51,12 +53,18 @@ class Timekeeper:
     """Looks what is due, and does it. log: of the ledger. profile: of a state. clock: now, UTC."""
 
     def __init__(
-        self, database: Database, log: Log, profile: Callable[[str], Profile], clock: Callable[[], datetime]
+        self,
+        database: Database,
+        log: Log,
+        profile: Callable[[str], Profile],
+        clock: Callable[[], datetime],
+        casework: Casework,
     ) -> None:
         self._database = database
         self._log = log
         self._profile = profile
         self._clock = clock
+        self._casework = casework
 
     def keep_time(self, stop: threading.Event) -> None:
         """Look every so often until told to stop. What fails is told, and is due again at the next look."""
@@ -68,7 +76,8 @@ class Timekeeper:
             stop.wait(LOOK_EVERY_S)
 
     def look(self) -> list[str]:
-        """Do what is due now; the submissions whose answers went. Nothing where another process is at it.
+        """Do what is due now; the submissions whose answers went, then the cases that moved. Nothing where another
+        process is at it.
 
         Raises StoreUnavailable.
         """
@@ -80,7 +89,17 @@ class Timekeeper:
             gone = [due.submission for due in list(self._due(conn)) if self._destroy(due)]
             # Their keys are durably gone: whoever has a file that was sealed under one can only tell so.
             settle_left(conn, self._is_completed)
-            return gone
+            return gone + [case for case in self._casework.due() if self._escalate(case)]
+
+    def _escalate(self, case: str) -> bool:
+        """Whether time moved a case. What keeps one case where it is keeps no other."""
+        try:
+            return self._casework.escalate(case, Meta(actor=ACTOR)).moved
+        except Unavailable:
+            raise
+        except LedgerError as error:
+            _log.warning("case waits", case=case, error=error.code)
+            return False
 
     def _due(self, conn: psycopg.Connection[object]) -> Iterator[Due]:
         now = self._clock()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 import msgspec
@@ -105,6 +106,20 @@ class Relinked(msgspec.Struct, frozen=True, kw_only=True):
     cases: Mapping[bytes, tuple[str | None, str | None]] = {}
 
 
+class CaseStanding(msgspec.Struct, frozen=True, kw_only=True):
+    """How a case stands once the append is durable.
+
+    case: its uuid. due: when time moves it next, None for never. answered: this append answers it, which ends whatever
+    lease there is on it. closed: it is off the worklist.
+    """
+
+    case: str
+    kind: str
+    due: datetime | None = None
+    answered: bool = False
+    closed: bool = False
+
+
 class Part(msgspec.Struct, frozen=True, kw_only=True):
     """Events for one stream. subject: of the keys that seal them (a record's uuid, ``ledger``).
 
@@ -124,7 +139,7 @@ class Append(msgspec.Struct, frozen=True, kw_only=True):
 
     moved: the position of the reactor whose answer this is. block: answers to rows, sealed with it.
     destroys: what goes with it; ``Log.dispose`` alone writes such an append. upload: a file that is taken. relinked:
-    of an act of linkage.
+    of an act of linkage. cases: how those stand that it speaks of.
     """
 
     parts: Sequence[Part]
@@ -137,6 +152,7 @@ class Append(msgspec.Struct, frozen=True, kw_only=True):
     destroys: Destroyed | None = None
     upload: UploadRow | None = None
     relinked: Relinked | None = None
+    cases: Sequence[CaseStanding] = ()
 
 
 class SealedPart(msgspec.Struct, frozen=True):
@@ -159,6 +175,7 @@ class SealedAppend(msgspec.Struct, frozen=True, kw_only=True):
     destroys: Destroyed | None = None
     upload: UploadRow | None = None
     relinked: Relinked | None = None
+    cases: Sequence[CaseStanding] = ()
     new_keys: Sequence[NewKey] = ()
 
     def size(self) -> int:

@@ -18,7 +18,7 @@ from psycopg.errors import LockNotAvailable
 from psycopg.rows import tuple_row
 
 from ledger.errors import IdempotencyKeyReused, LedgerError, LogBroken, StaleDecision
-from ledger.store import faults, relinking
+from ledger.store import faults, pending, relinking
 from ledger.store.append import Answer, Receipt, SealedAppend, UploadRow
 from ledger.store.arrays import byteas, int2s, int8s, texts, uuids
 from ledger.store.canonical import entry, leaf
@@ -293,6 +293,7 @@ class _Transaction:
         with self.conn.pipeline() as pipeline:
             self.conn.cursor(binary=True).execute(query, [*params, str(last)], prepare=True)
             relinking.write(self.conn, self.relinked)
+            pending.write(self.conn, (standing for append in self.written for standing in append.cases))
             if faults.armed("sequencer.before-commit"):
                 pipeline.sync()
                 # Everything is with the server and checked, save what is checked at commit; nothing is durable.

@@ -78,6 +78,8 @@ _GRANTS: dict[str, dict[str, Sequence[Role]]] = {
     "ledger.records (case_id)": {"UPDATE": _WRITE},
     "ledger.not_same": {"SELECT": _FOLD, "INSERT": _WRITE},
     "ledger.not_same (withdrawn)": {"UPDATE": _WRITE},
+    "ledger.open_cases": {"SELECT": _FOLD, "INSERT": _WRITE, "UPDATE": _WRITE, "DELETE": _WRITE},
+    "ledger.case_leases": {"SELECT": _WRITE, "INSERT": _WRITE, "UPDATE": _WRITE, "DELETE": _WRITE},
     "ledger.answers": {"SELECT": _WRITE, "INSERT": _WRITE, "UPDATE": _WRITE},
     "ledger.responses": {"SELECT": _WRITE, "INSERT": _WRITE, "DELETE": _WRITE},
     "ledger.uploads": {"SELECT": _WRITE, "INSERT": _WRITE, "UPDATE": _WRITE, "DELETE": _WRITE},

@@ -171,7 +171,9 @@ class Log(Application[str]):
         subjects |= {s.subject for part in append.parts for named in part.secrets.values() for s in named.values()}
         if append.block is not None:
             subjects.add(submission_subject(append.block.submission))
-        keys, new_keys = self._keys(subjects, {o.record_id for o in append.opened})
+        new = {str(uuid.UUID(bytes=o.record_id)) for o in append.opened}
+        new |= {part.subject for part in append.parts if part.expected == 0 and part.stream == f"case/{part.subject}"}
+        keys, new_keys = self._keys(subjects, new)
         return self._seal(append, keys, new_keys)
 
     def seal_cached(self, append: Append) -> SealedAppend | None:
@@ -218,6 +220,7 @@ class Log(Application[str]):
             destroys=append.destroys,
             upload=append.upload,
             relinked=append.relinked,
+            cases=append.cases,
             block=None if append.block is None else self._sealed_block(append.block, keys),
             new_keys=new_keys,
         )
@@ -244,10 +247,10 @@ class Log(Application[str]):
         except InvalidTag:
             raise LogBroken(f"Answers of {sealed.submission} do not open in their place.") from None
 
-    def _keys(self, subjects: Iterable[Subject], opened: set[bytes]) -> tuple[dict[Subject, SubjectKey], list[NewKey]]:
-        """Keys of existing subjects are durable before they seal; those of a record opened here go with the append."""
-        fresh = {str(uuid.UUID(bytes=record_id)) for record_id in opened}
-        made = [self.vault.make(subject) for subject in subjects if subject[0] in fresh]
+    def _keys(self, subjects: Iterable[Subject], new: set[str]) -> tuple[dict[Subject, SubjectKey], list[NewKey]]:
+        """Keys of existing subjects are durable before they seal; those of a record or case that is new here go with
+        the append."""
+        made = [self.vault.make(subject) for subject in subjects if subject[0] in new]
         keys = {new.subject: new.key for new in made}
         existing = [subject for subject in subjects if subject not in keys]
         missing = [s for s in existing if (key := self.vault.cached(s)) is None or keys.setdefault(s, key) is None]

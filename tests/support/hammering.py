@@ -17,7 +17,7 @@ from ledger.errors import LedgerError, OutcomeUnknown
 from ledger.events import Event, Meta
 from ledger.events.record import CourseReported, RecordOpened
 from ledger.events.submission import SubmissionRefused
-from ledger.ids import student_id
+from ledger.ids import NUMBERS, student_id
 from ledger.store.append import Answer, Append, Opening, Part
 from ledger.store.commit import COPY_FROM_EVENTS
 from support.delayed_commits import POISON
@@ -89,7 +89,9 @@ class _Writer:
         """The writer's own record, and for whoever comes first the shared one."""
         for record in (self._own, self._shared):
             ssid = f"OR{record.hex}"
-            opened = RecordOpened(state="OR", state_student_id=ssid, student_id=student_id(7), elements={})
+            opened = RecordOpened(
+                state="OR", state_student_id=ssid, student_id=student_id(record.int % NUMBERS), elements={}
+            )
             name = self._next_name("opening")
             part = Part(stream=f"record/{record}", subject=str(record), expected=0, events=[opened, self._event(name)])
             opening = Opening("OR", ssid, record.bytes, opened.student_id)

@@ -16,6 +16,7 @@ from ledger.errors import LedgerError, OutcomeUnknown, StaleDecision
 from ledger.events import Meta, Recorded
 from ledger.events.record import CourseReported, RecordOpened
 from ledger.events.submission import ChunkApplied, SubmissionCompleted
+from ledger.ids import NUMBERS, student_id
 from ledger.reactors import reactor as reactor_module
 from ledger.reactors.reactor import ATTEMPTS_MAX, Reactor, ReactorRunner, Reactors
 from ledger.store.append import Append, Opening, Part, Receipt
@@ -29,12 +30,13 @@ def open_records(ledger: Ledger, count: int) -> list[int]:
     positions = []
     for _ in range(count):
         record = uuid.uuid4()
+        minted = student_id(record.int % NUMBERS)
         events = [
-            RecordOpened(state="OR", state_student_id=str(record)[:15], student_id="000000000010", elements={}),
+            RecordOpened(state="OR", state_student_id=str(record)[:15], student_id=minted, elements={}),
             CourseReported(fact=1, elements={"course_title": "Algebra I"}),
         ]
         part = Part(stream=f"record/{record}", subject=str(record), expected=0, events=events)
-        opening = Opening("OR", str(record)[:15], record.bytes, "000000000010")
+        opening = Opening("OR", str(record)[:15], record.bytes, minted)
         positions.append(ledger.log.append(Append(parts=[part], meta=META, opened=[opening])).position - 1)
     return positions
 

@@ -10,20 +10,26 @@ from ledger.application import Ledger
 from ledger.errors import IdempotencyKeyReused, StaleDecision
 from ledger.events import Event, Meta
 from ledger.events.record import CourseReported, MoveQualified, RecordOpened
+from ledger.ids import NUMBERS, student_id
 from ledger.store.append import Answer, Append, Opening, Part
 
 META = Meta(actor="registrar")
+
+
+def minted(record: uuid.UUID) -> str:
+    """A student id that no other record mints."""
+    return student_id(record.int % NUMBERS)
 
 
 def opening(answer: Answer | None = None, ssid: str = "OR1") -> tuple[str, Append]:
     record = uuid.uuid4()
     stream = f"record/{record}"
     events: list[Event] = [
-        RecordOpened(state="OR", state_student_id=ssid, student_id="000000000010", elements={}),
+        RecordOpened(state="OR", state_student_id=ssid, student_id=minted(record), elements={}),
         MoveQualified(fact=1, elements={"qualifying_arrival_date": "2025-04-18"}),
     ]
     part = Part(stream=stream, subject=str(record), expected=0, events=events)
-    opened = Opening("OR", ssid, record.bytes, "000000000010")
+    opened = Opening("OR", ssid, record.bytes, minted(record))
     return stream, Append(parts=[part], meta=META, answer=answer, opened=[opened], rows={record.bytes: b"packed"})
 
 

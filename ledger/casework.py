@@ -1,0 +1,290 @@
+"""Cases at work: people answer and assign them, time moves them, and what they come to takes effect in one append.
+
+Invariant: an answer, the closing of its case, and the act of linkage that it brings are written together or not at all,
+on the version of the case and of every linkage stream that they were decided upon. So of two answers at once, or of an
+answer and the time that runs out, one is decided anew on what the other left. Who settles is somebody of a state that
+has a say, and never the proposer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+
+import msgspec
+
+from ledger import cases
+from ledger.case_store import CaseStore, Writing, beside, held_by, writing
+from ledger.cases import Administrator, AnswerCase, AssignCase, Case, CloseCase, EscalateCase
+from ledger.errors import BadValue, CaseIsClosed, Leased, NotAsked, UnderCase
+from ledger.events import Event, Meta
+from ledger.events.case import Place, Residue, Reversal
+from ledger.linkage_acts import Acted, Reach
+from ledger.links import Beside, Links, Seeds
+from ledger.replay import RequestKey
+from ledger.settling import joined_or_parted, nothing, seeds_of, settle
+from ledger.settling import states_of as states_named
+from ledger.store import pending
+from ledger.store.log import Log
+from ledger.store.pending import Lease
+
+LEASE_MINUTES_MAX = 120
+"""Longest that somebody is at a case before saying so again."""
+
+
+class Answered(msgspec.Struct, frozen=True, kw_only=True):
+    """A case as an answer, an assignment or the time has left it. students: that its act left, by the ids they show.
+
+    moved: whether anything was written.
+    """
+
+    case: str
+    after: Case
+    position: int
+    moved: bool = True
+    students: list[str] = []
+    replayed: bool = False
+
+
+class _Turn(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody, or the time, does to a case. verdict: what that comes to, None for nothing yet. profiles: of an
+    approval by time, the versions on which it rests."""
+
+    events: Sequence[Event]
+    verdict: bool | None = None
+    profiles: Mapping[str, int] | None = None
+    answered: bool = False
+
+
+class Casework:
+    """Answers, assigns, escalates and closes cases. Safe for threads."""
+
+    def __init__(self, log: Log, links: Links, store: CaseStore) -> None:
+        self._log = log
+        self._links = links
+        self._store = store
+
+    def case(self, case: str) -> Case:
+        """A case as it is now. Raises NotFound, RecordDestroyed (it went with its record), StoreUnavailable."""
+        return self._store.known(case)
+
+    def answer(
+        self,
+        case: str,
+        reason: str,
+        meta: Meta,
+        place: Place | None,
+        request: RequestKey | None = None,
+        *,
+        yes: bool,
+    ) -> Answered:
+        """Say yes or no, for the state of a place; None: as an operator, for every state that has yet to answer.
+
+        What the case then comes to takes effect with it. Where that is no longer possible, the case closes and says
+        why (``CaseClosed.code``).
+
+        Raises BadValue, NotFound, RecordDestroyed, CaseIsClosed, NotAsked, AlreadyAnswered, OwnProposal, Leased,
+        UnderCase (another case holds a record: answer that first), and as ``Links.act``.
+        """
+        by = Administrator(name=meta.actor, place=place)
+
+        def turn(known: Case) -> _Turn:
+            self._refuse_leased(case, by.name)
+            events = cases.decide(AnswerCase(by=by, yes=yes, reason=reason), known)
+            after = cases.fold(events, known)
+            assert after is not None
+            return _Turn(events=events, verdict=cases.verdict(after), answered=True)
+
+        return self._take_turn(case, turn, meta, request, reason=reason.strip())
+
+    def assign(
+        self,
+        case: str,
+        to: Place,
+        meta: Meta,
+        place: Place | None,
+        names: Sequence[str] = (),
+        request: RequestKey | None = None,
+    ) -> Answered:
+        """Put a state's part before another office of the same level or below. place: as in ``answer``.
+
+        Raises NotFound, RecordDestroyed, CaseIsClosed, NotAsked, NotAssignable, Forbidden, BadValue, and as
+        ``Links.act``.
+        """
+        by = Administrator(name=meta.actor, place=place)
+
+        def turn(known: Case) -> _Turn:
+            there = self._store.there(to)
+            return _Turn(events=cases.decide(AssignCase(by=by, place=to, names=names, there=there), known))
+
+        return self._take_turn(case, turn, meta, request)
+
+    def escalate(self, case: str, meta: Meta) -> Answered:
+        """Let time pass: up a level where a level's days are over, and at the end, where every state asked has agreed
+        to that, approve. Nothing where somebody was faster. Raises as ``answer``."""
+
+        def turn(known: Case) -> _Turn:
+            offices = {state: self._store.offices(part.place) for state, part in known.parts.items()}
+            events = cases.decide(EscalateCase(now=self._store.clock(), offices=offices), known)
+            after = cases.fold(events, known)
+            assert after is not None
+            profiles = {state: self._store.profile_of(state) for state in after.parts}
+            agreed = {state: profile.automatic_approval for state, profile in profiles.items()}
+            if not cases.approved_by_time(after, agreed):
+                return _Turn(events=events)
+            versions = {state: profile.version for state, profile in profiles.items()}
+            return _Turn(events=events, verdict=True, profiles=versions)
+
+        return self._take_turn(case, turn, meta)
+
+    def due(self) -> list[str]:
+        """Open cases that time moves now. Raises StoreUnavailable."""
+        with self._log.connection() as conn:
+            return pending.due(conn, self._store.clock())
+
+    # -- leases
+
+    def lease(self, case: str, name: str, minutes: int) -> Lease:
+        """Be at a case, so that nobody else answers it meanwhile; again, to stay longer.
+
+        Raises BadValue, NotFound, RecordDestroyed, CaseIsClosed, Leased, StoreUnavailable.
+        """
+        if not 1 <= minutes <= LEASE_MINUTES_MAX:
+            raise BadValue(
+                "A lease cannot last that long.",
+                rule="lease",
+                element="minutes",
+                place="/minutes",
+                remedy=f"Take it for 1 to {LEASE_MINUTES_MAX} minutes; it can be taken again.",
+            )
+        if self._store.known(case).closed is not None:
+            raise CaseIsClosed("The case is closed.", remedy="There is nothing left to do in it.")
+        now = self._store.clock()
+        with self._log.connection() as conn:
+            lease = pending.take(conn, case, Lease(name, now + timedelta(minutes=minutes)), now)
+        if lease.holder != name:
+            raise _leased(lease)
+        return lease
+
+    def release(self, case: str, name: str) -> None:
+        """Be at it no longer; nothing where one was not. Raises StoreUnavailable."""
+        with self._log.connection() as conn:
+            pending.let_go(conn, case, name)
+
+    # -- inside
+
+    def _take_turn(
+        self,
+        case: str,
+        take: Callable[[Case], _Turn],
+        meta: Meta,
+        request: RequestKey | None = None,
+        *,
+        reason: str = "",
+    ) -> Answered:
+        records, acts = seeds_of(self._store.known(case))
+        last: Case | None = None
+        moved = False
+
+        def decided(reach: Reach) -> tuple[Acted, Beside]:
+            nonlocal last, moved
+            last = known = self._store.known(case)
+            moved = False
+            turn = take(known)
+            if not turn.events and turn.verdict is None:
+                return nothing(reach, case), Beside()
+            own = writing(case, known, turn.events)
+            try:
+                settled = self._settle(case, own.after, turn, reach, meta.actor, reason)
+            except UnderCase:
+                if turn.profiles is None:
+                    raise
+                settled = None  # by time: the other case goes first, and this one is looked at again
+            last = own.after
+            if settled is None:
+                if not turn.events:
+                    return nothing(reach, case), Beside()
+                moved = True
+                own = msgspec.structs.replace(own, answered=turn.answered)
+                again = self._store.clock() if turn.profiles is not None else None
+                return nothing(reach, case), beside([own], {}, due=again)
+            moved = True
+            acted, close, others, after_holds = settled
+            own = msgspec.structs.replace(
+                writing(case, known, [*turn.events, *cases.decide(close, own.after)]), answered=turn.answered
+            )
+            last = own.after
+            with self._log.connection() as conn:
+                held = pending.held(conn, case, records)
+            letting_go = held_by(case, held, after=after_holds)
+            return acted, beside([own, *others], letting_go, reason, case)
+
+        linked = self._links.act(Seeds(records=records, acts=acts), decided, meta, request)
+        after = self._store.known(case) if last is None or linked.replayed else last
+        return Answered(
+            case=case,
+            after=after,
+            position=linked.position,
+            moved=moved and not linked.replayed,
+            students=linked.students,
+            replayed=linked.replayed,
+        )
+
+    def _settle(
+        self, case: str, answered: Case, turn: _Turn, reach: Reach, actor: str, reason: str
+    ) -> tuple[Acted, CloseCase, list[Writing], str | None] | None:
+        """The act, how the case closes, what else is written, and the case that holds the records from then on."""
+        if turn.verdict is None:
+            return None
+        yes, proposal = turn.verdict, answered.opened.proposal
+        automatic, profiles = turn.profiles is not None, turn.profiles or {}
+        # A residue that does not stand is taken back, which somebody else validates: in a case of its own.
+        names = self._store.new_id() if isinstance(proposal, Residue) and not yes else case
+        settled = settle(answered, yes=yes, case=names, reach=reach)
+        code = settled.code or self._came_between(answered, settled.acted)
+        if code is not None:
+            close = CloseCase(outcome="overtaken", code=code, automatic=automatic, profiles=profiles)
+            return nothing(reach), close, [], None
+        acted, others, follows = settled.acted, [], None
+        seconds = self._seconds(answered) if answered.kind == cases.NEAR_MATCH and yes else set[str]()
+        if seconds:
+            acted, follows = nothing(reach), self._store.new_id()
+            records = [concerned.anchor for concerned in answered.opened.records]
+            kind = cases.VALIDATE_NEAR_MATCH
+            opened = self._store.open(follows, kind, proposal, records, actor, reason, only=seconds)
+            others = [] if opened is None else [opened]
+        elif isinstance(proposal, Residue) and not yes:
+            others = self._store.after_reversal(acted, proposal.act, names, reach, actor, reason)
+        elif isinstance(proposal, Reversal) and not yes:
+            others = self._store.residues(acted, reach, actor)
+        close = CloseCase(
+            outcome="settled" if yes else "rejected",
+            act=acted.id or None,
+            next=follows if follows is not None or names == case else names,
+            automatic=automatic,
+            profiles=profiles,
+        )
+        return acted, close, others, follows
+
+    def _came_between(self, answered: Case, acted: Acted) -> str | None:
+        """Why an act is not done although it could be: it would concern a state that holds no record in the case."""
+        states = set(self._store.states(joined_or_parted(acted)).values()) if acted.said else set[str]()
+        return NotAsked.code if states - states_named(answered.opened.records) else None
+
+    def _seconds(self, answered: Case) -> set[str]:
+        """States that want a second person for a near match."""
+        states = states_named(answered.opened.records)
+        return {state for state in states if self._store.profile_of(state).second_person_near_match}
+
+    def _refuse_leased(self, case: str, name: str) -> None:
+        with self._log.connection() as conn:
+            lease = pending.lease_of(conn, case, self._store.clock())
+        if lease is not None and lease.holder != name:
+            raise _leased(lease)
+
+
+def _leased(lease: Lease) -> Leased:
+    return Leased(
+        f"{lease.holder} is at this case until {lease.until:%H:%M} UTC.",
+        remedy="Wait until then, or ask for it to be let go.",
+    )

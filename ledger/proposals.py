@@ -1,0 +1,165 @@
+"""What is put before people: merges and splits that somebody proposes, near matches, and what looks wrong in a record.
+
+Invariant: nothing is put before people that could not be done, and a record is in one case at a time that would join or
+part it. Nothing that a reader sees changes by a proposal. Whether somebody may propose is the caller's to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+
+from ledger import cases
+from ledger.case_store import CaseStore, beside, taken_by
+from ledger.cases import reason_of
+from ledger.errors import NotFound, NotOfStudent
+from ledger.events import Meta
+from ledger.events.case import Candidate, Changed, Link, Merge, Proposal, Split
+from ledger.events.linkage import Anchor
+from ledger.linkage_acts import Acted, Reach, decide, minting
+from ledger.links import Beside, Links, Seeds
+from ledger.replay import RequestKey
+from ledger.settling import act_of, best_first, nothing, records_of
+
+
+class Proposed(msgspec.Struct, frozen=True, kw_only=True):
+    """A case that is open now."""
+
+    case: str
+    position: int
+    replayed: bool = False
+
+
+class Proposals:
+    """Opens cases. Safe for threads."""
+
+    def __init__(self, links: Links, store: CaseStore) -> None:
+        self._links = links
+        self._store = store
+
+    def propose_merge(
+        self, left: str, right: str, master: str, reason: str, meta: Meta, request: RequestKey | None = None
+    ) -> Proposed:
+        """That two students, by the ids they show, are one, and which of the two ids is to be shown.
+
+        Raises BadValue, NotFound, RetiredId, SameStudent, NotOfStudent, UnderCase, BoundByNotSame, and as
+        ``Links.act``.
+        """
+        reason = reason_of(reason)
+
+        def build(reach: Reach) -> tuple[Proposal, list[Anchor]]:
+            one, other = minting(reach, left), minting(reach, right)
+            if master not in (left, right):
+                raise NotOfStudent(
+                    "The master is neither of the two students.", remedy="Name one of the two whose id is to be shown."
+                )
+            merge = Merge(left=one, right=other, master=one if master == left else other)
+            return merge, self._would(merge, reach)
+
+        return self._propose(cases.VALIDATE_MERGE, Seeds(students=[left, right]), build, reason, meta, request)
+
+    def propose_split(
+        self,
+        student: str,
+        groups: Sequence[Sequence[str]],
+        reason: str,
+        meta: Meta,
+        request: RequestKey | None = None,
+    ) -> Proposed:
+        """That the records of a student, by the id it shows, are several children's. groups: uuids of records; with one
+        group alone, all other records of the student are the second.
+
+        Raises BadValue, NotFound, RetiredId, NotOfStudent, UnderCase, and as ``Links.act``.
+        """
+        reason = reason_of(reason)
+
+        def build(reach: Reach) -> tuple[Proposal, list[Anchor]]:
+            minting(reach, student)
+            members = {anchor.record: anchor for anchor in reach.students().members[student]}
+            if any(record not in members for group in groups for record in group):
+                raise NotOfStudent(
+                    "Not every record named is one of this student's.",
+                    remedy="Name records that the student holds now.",
+                )
+            parts = [[members[record] for record in dict.fromkeys(group)] for group in groups]
+            if len(parts) == 1:
+                parts.append([anchor for anchor in members.values() if anchor not in parts[0]])
+            split = Split(groups=parts)
+            return split, self._would(split, reach)
+
+        return self._propose(cases.VALIDATE_SPLIT, Seeds(students=[student]), build, reason, meta, request)
+
+    def open_near_match(
+        self,
+        record: str,
+        candidates: Mapping[str, float],
+        meta: Meta,
+        policy: str | None = None,
+        request: RequestKey | None = None,
+    ) -> Proposed:
+        """Whether a record is one of a student's. candidates: records of that student, one of them or more, to their
+        scores. policy: version of the one that could not tell.
+
+        Raises NotFound, NotOfStudent, SameStudent, UnderCase, BoundByNotSame, and as ``Links.act``.
+        """
+
+        def build(reach: Reach) -> tuple[Proposal, list[Anchor]]:
+            missing = {record, *candidates} - set(reach.records)
+            if missing or not candidates:
+                raise NotFound("There is no such record.", remedy="It may have been destroyed meanwhile.")
+            students = reach.students()
+            if len({students.student_of[candidate] for candidate in candidates}) > 1:
+                raise NotOfStudent(
+                    "The candidates are several students' records.", remedy="Ask about one student at a time."
+                )
+            scored = [Candidate(reach.records[candidate], score) for candidate, score in candidates.items()]
+            link = Link(record=reach.records[record], candidates=best_first(scored), policy=policy)
+            return link, self._would(link, reach)
+
+        return self._propose(cases.NEAR_MATCH, Seeds(records=[record, *candidates]), build, "", meta, request)
+
+    def open_changed(
+        self, kind: str, record: str, position: int, meta: Meta, request: RequestKey | None = None
+    ) -> Proposed:
+        """What a state sent of one record looks wrong. kind: ``different-child`` or ``correction-comes-back``.
+
+        position: of the event that says what. Raises NotFound, and as ``Links.act``.
+        """
+        assert kind in (cases.DIFFERENT_CHILD, cases.CORRECTION_COMES_BACK), kind
+
+        def build(reach: Reach) -> tuple[Proposal, list[Anchor]]:
+            if record not in reach.records:
+                raise NotFound("There is no such record.", remedy="It may have been destroyed meanwhile.")
+            return Changed(position=position), [reach.records[record]]
+
+        return self._propose(kind, Seeds(records=[record]), build, "", meta, request)
+
+    # -- inside
+
+    def _propose(
+        self,
+        kind: str,
+        seeds: Seeds,
+        build: Callable[[Reach], tuple[Proposal, list[Anchor]]],
+        reason: str,
+        meta: Meta,
+        request: RequestKey | None,
+    ) -> Proposed:
+        case = self._store.new_id()
+
+        def decided(reach: Reach) -> tuple[Acted, Beside]:
+            proposal, records = build(reach)
+            opened = self._store.open(case, kind, proposal, records, meta.actor, reason)
+            if opened is None:
+                raise NotFound("There is no such record.", remedy="It was destroyed meanwhile.")
+            return nothing(reach, case), beside([opened], taken_by(case, opened.holds))
+
+        linked = self._links.act(seeds, decided, meta, request)
+        return Proposed(case=linked.id, position=linked.position, replayed=linked.replayed)
+
+    def _would(self, proposal: Proposal, reach: Reach) -> list[Anchor]:
+        """The records concerned. Raises what keeps the act from being done: it is not put before people then."""
+        command = act_of(proposal, yes=True, case="")
+        assert command is not None
+        return records_of(decide(command, reach))

@@ -1,0 +1,140 @@
+"""What an answered case does to students: the act of linkage that a yes or a no brings, or why it brings none any more.
+
+Invariant: an answer takes effect on students as they are when it is given, never on those that were proposed about;
+where the question is no longer one, the case is overtaken, and nothing is done. Pure.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from ledger.cases import Case
+from ledger.errors import (
+    ActAlreadyReversed,
+    BoundByNotSame,
+    LedgerError,
+    NotFound,
+    NotOfStudent,
+    RecordDestroyed,
+    SameStudent,
+)
+from ledger.events.case import Candidate, Concerned, Link, Merge, Proposal, Residue, Reversal, Split
+from ledger.events.linkage import Anchor, RecordLinked, RecordsSplit, StudentsMerged
+from ledger.linkage import live_acts
+from ledger.linkage_acts import Acted, Command, DeclareNotSame, Reach, Reverse, decide
+from ledger.linkage_acts import Link as LinkAct
+from ledger.linkage_acts import Merge as MergeAct
+from ledger.linkage_acts import Split as SplitAct
+
+ANSWERED = "answered"
+"""Why a record was linked, where a person said so."""
+
+
+class Settled(msgspec.Struct, frozen=True, kw_only=True):
+    """What comes of an answer. code: what made the question moot, as an error's code; None where it took effect."""
+
+    acted: Acted
+    code: str | None = None
+
+
+def nothing(reach: Reach, name: str = "") -> Acted:
+    """No act at all. name: of what is written beside it."""
+    students = reach.students()
+    return Acted(id=name, said=[], before=students, after=students)
+
+
+def act_of(proposal: Proposal, *, yes: bool, case: str) -> Command | None:
+    """The act that an answer brings, if any. case: that it names."""
+    match proposal:
+        case Merge() if yes:
+            left, right = proposal.left.record, proposal.right.record
+            return MergeAct(left=left, right=right, master=proposal.master.record, case=case)
+        case Split() if yes:
+            return SplitAct(groups=[[anchor.record for anchor in group] for group in proposal.groups], case=case)
+        case Link() if yes:
+            return LinkAct(record=proposal.record.record, member=_best(proposal), why=ANSWERED, case=case)
+        case Link():
+            return DeclareNotSame(left=proposal.record.record, right=_best(proposal), case=case)
+        case Reversal() | Residue() if not yes:
+            return Reverse(act=proposal.act, case=case)
+    return None
+
+
+def settle(known: Case, *, yes: bool, case: str, reach: Reach) -> Settled:
+    """What an answer comes to on the students as they are. Raises UnderCase: another case must be settled first."""
+    proposal = known.opened.proposal
+    command = act_of(proposal, yes=yes, case=case)
+    if command is None:
+        stands = not isinstance(proposal, Reversal | Residue) or proposal.act in live_acts(reach.linkage)
+        return Settled(acted=nothing(reach), code=None if stands else ActAlreadyReversed.code)
+    try:
+        return Settled(acted=decide(command, reach))
+    except tuple(_OVERTAKING) as moot:
+        return Settled(acted=nothing(reach), code=_OVERTAKING[type(moot)])
+
+
+def records_of(acted: Acted) -> list[Anchor]:
+    """Every record of the students that an act names, those that it names itself first."""
+    named = [anchor for said in acted.said for anchor in said.anchors]
+    there = [anchor for anchor in named if anchor.record in acted.before.student_of]
+    students = dict.fromkeys(acted.before.student_of[anchor.record] for anchor in there)
+    all_of_them = [anchor for student in students for anchor in acted.before.members[student]]
+    return list({anchor.record: anchor for anchor in (*there, *all_of_them)}.values())
+
+
+def joined_or_parted(acted: Acted) -> set[str]:
+    """Records of the two sides of a link or merge, or of the parts of a split; none for any other act."""
+    found: set[str] = set()
+    for said in acted.said:
+        match said.event:
+            case RecordLinked() | StudentsMerged():
+                found.update(said.event.left, said.event.right)
+            case RecordsSplit():
+                found.update(record for part in said.event.parts for record in part.records)
+            case _:
+                pass
+    return found
+
+
+def evidence_of(act: str, reach: Reach) -> list[Anchor]:
+    """The records, of those that there are, on which an act was made."""
+    match reach.linkage.acts[act][1]:
+        case RecordLinked() | StudentsMerged() as joined:
+            named = [*joined.left, *joined.right]
+        case RecordsSplit() as split:
+            named = [record for part in split.parts for record in part.records]
+        case _:
+            named = []
+    return [reach.records[record] for record in named if record in reach.records]
+
+
+def seeds_of(known: Case) -> tuple[list[str], list[str]]:
+    """The records and acts from which all that an answer can touch is found."""
+    proposal = known.opened.proposal
+    acts = [proposal.act] if isinstance(proposal, Reversal | Residue) else []
+    return [concerned.anchor.record for concerned in known.opened.records], acts
+
+
+def states_of(records: list[Concerned]) -> set[str]:
+    """Whose records they are."""
+    return {concerned.state for concerned in records}
+
+
+def best_first(candidates: list[Candidate]) -> list[Candidate]:
+    """The best score first; of two alike the record that was opened first."""
+    return sorted(candidates, key=lambda candidate: (-candidate.score, candidate.member.opened))
+
+
+def _best(proposal: Link) -> str:
+    return proposal.candidates[0].member.record
+
+
+_OVERTAKING: dict[type[LedgerError], str] = {
+    SameStudent: SameStudent.code,
+    NotOfStudent: NotOfStudent.code,
+    BoundByNotSame: BoundByNotSame.code,
+    ActAlreadyReversed: ActAlreadyReversed.code,
+    RecordDestroyed: RecordDestroyed.code,
+    NotFound: RecordDestroyed.code,
+}
+"""What makes a question moot, and the code under which the case says so: a record that is not found was destroyed."""

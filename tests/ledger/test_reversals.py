@@ -1,0 +1,165 @@
+"""What is taken back on a real store: at once, with the cases in which others validate it and what rested on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from ledger.application import Ledger
+from ledger.errors import NotAsked, NotFound, OwnProposal
+from ledger.store.database import Database
+from support.casework import ANA, BEN, CA, CLEO, OR, TX, WHY, Hands, Work, key
+
+NewLedger = Callable[..., Ledger]
+
+
+@pytest.fixture
+def clock() -> Hands:
+    return Hands()
+
+
+@pytest.fixture
+def work(database: Database, new_ledger: NewLedger, clock: Hands) -> Work:
+    return Work(new_ledger(database, clock=clock))
+
+
+@pytest.fixture
+def three(work: Work) -> tuple[str, str, str]:
+    """Records of three states; Oregon's has a district in a region."""
+    return work.opened("OR", "1", "4113770"), work.opened("CA", "2"), work.opened("TX", "3")
+
+
+def test_a_reversal_is_in_effect_at_once_and_asks_another_person(work: Work, three: tuple[str, ...]) -> None:
+    a, b, _ = three
+    merged = work.merged_act(a, b)
+    with pytest.raises(NotAsked):
+        work.reversals.reverse(merged, WHY, ANA, TX)
+    assert work.reversals.preview(merged).after.members.keys() == {a, b}
+    assert work.shown(a, b) == [a, a]
+    back = work.reversals.reverse(merged, WHY, CLEO, CA)
+    assert work.shown(a, b) == [a, b]
+    assert back.students == sorted([a, b])
+    (case,) = back.cases
+    assert work.held() == {}
+    assert {concerned.state for concerned in work.opened_as(case).records} == {"OR", "CA"}
+    with pytest.raises(OwnProposal):
+        work.cases.answer(case, WHY, CLEO, CA, yes=True)
+    work.cases.answer(case, WHY, BEN, OR, yes=True)
+    work.cases.answer(case, WHY, BEN, CA, yes=True)
+    assert (work.closed_as(case).outcome, work.closed_as(case).act) == ("settled", None)
+    assert work.shown(a, b) == [a, b]
+
+
+def test_a_reversal_that_is_not_validated_is_reversed(work: Work, three: tuple[str, ...]) -> None:
+    a, b, _ = three
+    merged = work.merged_act(a, b)
+    back = work.reversals.reverse(merged, WHY, CLEO, CA)
+    work.cases.answer(back.cases[0], "They are one girl.", BEN, OR, yes=False)
+    assert work.shown(a, b) == [a, a]
+    ends = work.closed_as(back.cases[0])
+    assert ends.outcome == "rejected"
+    assert ends.act is not None
+    # Two have spoken: nobody is asked a third time.
+    assert work.open_cases() == {}
+
+
+def test_a_rejected_reversal_stands_where_another_declaration_forbids_the_join(
+    work: Work, three: tuple[str, ...]
+) -> None:
+    a, b, _ = three
+    merged = work.merged_act(a, b)
+    back = work.reversals.reverse(merged, WHY, CLEO, CA)
+    work.reversals.withdraw(f"{back.act}.1", WHY, CLEO, None)
+    declared = work.reversals.declare_not_same(a, b, WHY, CLEO, OR)
+    assert declared.id
+    work.cases.answer(back.cases[0], WHY, BEN, OR, yes=False)
+    assert (work.closed_as(back.cases[0]).outcome, work.closed_as(back.cases[0]).code) == (
+        "overtaken",
+        "bound-by-not-same",
+    )
+    assert work.shown(a, b) == [a, b]
+
+
+def test_taking_a_reversal_back_ends_the_case_that_was_to_validate_it(work: Work, three: tuple[str, ...]) -> None:
+    a, b, _ = three
+    merged = work.merged_act(a, b)
+    back = work.reversals.reverse(merged, WHY, CLEO, CA)
+    again = work.reversals.reverse(back.act, WHY, BEN, OR)
+    assert work.closed_as(back.cases[0]).code == "act-already-reversed"
+    assert set(work.open_cases()) == set(again.cases)
+    assert work.shown(a, b) == [a, a]
+
+
+def residue(work: Work, three: tuple[str, ...]) -> tuple[str, str, str]:
+    """A link made because of a merge that is then reversed. Its act, the residue case, and the reversal's case."""
+    a, b, c = three
+    merged = work.merged_act(a, b)
+    link = work.linked(c, a)
+    validate, left = work.reversals.reverse(merged, WHY, CLEO, CA).cases
+    assert work.opened_as(left).kind == "residue"
+    assert {concerned.state for concerned in work.opened_as(left).records} == {"OR", "CA", "TX"}
+    return link.id, left, validate
+
+
+def test_a_later_act_that_rested_on_what_is_parted_is_put_before_people_and_may_stand(
+    work: Work, three: tuple[str, ...]
+) -> None:
+    a, _, c = three
+    _, left, _ = residue(work, three)
+    work.cases.answer(left, WHY, BEN, TX, yes=True)
+    assert (work.closed_as(left).outcome, work.closed_as(left).act) == ("settled", None)
+    assert work.shown(c) == [a]
+
+
+def test_a_residue_that_does_not_stand_is_reversed_and_that_is_validated_by_another(
+    work: Work, three: tuple[str, ...]
+) -> None:
+    _, _, c = three
+    link, left, _ = residue(work, three)
+    work.cases.answer(left, WHY, BEN, TX, yes=False)
+    assert work.shown(c) == [c]
+    ends = work.closed_as(left)
+    assert ends.next is not None
+    validating = work.opened_as(ends.next)
+    assert (validating.kind, validating.proposed_by) == ("validate-reversal", "ben")
+    assert (validating.proposal.act, validating.proposal.reverses) == (ends.act, link)  # type: ignore[union-attr]
+
+
+def test_a_residue_whose_act_was_reversed_meanwhile_is_overtaken(work: Work, three: tuple[str, ...]) -> None:
+    link, left, _ = residue(work, three)
+    work.reversals.reverse(link, WHY, ANA, None)
+    work.cases.answer(left, WHY, BEN, TX, yes=True)
+    assert work.closed_as(left).code == "act-already-reversed"
+
+
+def test_the_same_reversal_again_names_its_case(work: Work, three: tuple[str, ...]) -> None:
+    a, b, _ = three
+    merged = work.merged_act(a, b)
+    first = work.reversals.reverse(merged, WHY, CLEO, CA, key("reverse"))
+    again = work.reversals.reverse(merged, WHY, CLEO, CA, key("reverse"))
+    assert (again.act, again.cases, again.replayed) == (first.act, first.cases, True)
+
+
+def test_only_a_state_that_holds_a_record_declares_and_withdraws(work: Work, three: tuple[str, ...]) -> None:
+    a, b, _ = three
+    with pytest.raises(NotAsked):
+        work.reversals.declare_not_same(a, b, WHY, CLEO, TX)
+    declared = work.reversals.declare_not_same(a, b, WHY, CLEO, CA)
+    with pytest.raises(NotAsked):
+        work.reversals.withdraw(declared.id, WHY, CLEO, TX)
+    with pytest.raises(NotFound):
+        work.reversals.declare_not_same(a, "000000000000", WHY, CLEO, CA)
+    work.reversals.withdraw(declared.id, WHY, CLEO, OR)
+    work.merged(a, b)
+
+
+def test_a_reversal_beside_a_pending_case_needs_no_answer_to_it(work: Work, three: tuple[str, ...]) -> None:
+    a, b, c = three
+    merged = work.merged_act(a, b)
+    case = work.proposals.propose_merge(a, c, a, WHY, ANA).case
+    work.reversals.reverse(merged, WHY, CLEO, CA)
+    assert work.shown(a, b) == [a, b]
+    work.cases.answer(case, WHY, BEN, None, yes=True)
+    assert work.shown(a, b, c) == [a, b, a]
+    assert work.held() == {}
