@@ -10,7 +10,7 @@ codes, and nothing of a child. Who is who is said by ``ledger.linkage.clusters``
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
 from typing import Any, Final, LiteralString, NamedTuple
@@ -71,6 +71,10 @@ class Placed(NamedTuple):
     at: datetime
 
 
+NOWHERE: Final[Mapping[str, Placed]] = {}
+"""What a batch comes to in which no linkage is spoken of."""
+
+
 def apart(batch: Sequence[Recorded]) -> tuple[Sequence[Recorded], Sequence[Recorded]]:
     """What is said of records, and what of their linkage."""
     linkage = [recorded for recorded in batch if type(recorded.event) in ALL]
@@ -79,20 +83,20 @@ def apart(batch: Sequence[Recorded]) -> tuple[Sequence[Recorded], Sequence[Recor
     return [recorded for recorded in batch if type(recorded.event) not in ALL], linkage
 
 
-def placed_by(cursor: psycopg.Cursor[Any], schema: str, heard: Sequence[Recorded]) -> dict[str, Placed]:
+def placed_by(cursor: psycopg.Cursor[Any], schema: str, heard: Sequence[Recorded]) -> Mapping[str, Placed]:
     """Hear what a batch says of linkage: every record of the students that it touches, by uuid, as they are after it.
 
     heard: linkage events of one batch, in order. Touched are the students of the records that an act or declaration
     names which is heard for the first time. Raises LogBroken where what is answered was never said.
     """
     if not heard:
-        return {}
+        return NOWHERE
     memory = _Memory(cursor, schema)
     # What a reversal or a withdrawal answers stands in the stream in which it stands itself.
     memory.load({recorded.stream[_PREFIX:] for recorded in heard})
     new = memory.hear(heard)
     if not new:
-        return {}
+        return NOWHERE
     touched = {anchor.record: anchor for entry in new for anchor in memory.anchors(entry)}
     memory.load(anchor.student_id for anchor in touched.values())
     while missing := memory.neighbours():

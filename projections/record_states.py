@@ -3,7 +3,7 @@
 The one invariant: what is kept after a batch is what the whole stream says, wherever the batches were cut. Only what is
 live is kept: what was retracted goes at once, and what a retracted record held comes back, whole, when it is stated
 again (``ledger.events.record``). What cannot be opened says nothing, and a record whose opening cannot be opened is not
-there at all.
+there at all. Linkage says of a record whose it is, and of its facts nothing.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ from ledger.events.record import (
     Withdrawn,
 )
 from ledger.store.arrays import texts
+from projections import linked
+from projections.linked import NOWHERE, Placed
 from projections.projection import statement
 from projections.record_words import PREFIX
 
@@ -71,7 +73,7 @@ class Fact(msgspec.Struct, array_like=True, gc=False):
 
 
 class RecordState(msgspec.Struct, array_like=True, gc=False):
-    """What is kept of one record. facts: by id, live ones only.
+    """What is kept of one record. facts: by id, live ones only. student_id: shown for it now. minted: by its opening.
 
     position, changed_at, submission: of the last event that was heard, the last file that was among them.
     """
@@ -80,6 +82,7 @@ class RecordState(msgspec.Struct, array_like=True, gc=False):
     state: str
     state_student_id: str
     student_id: str
+    minted: str
     opened_at: datetime
     position: int
     changed_at: datetime
@@ -99,23 +102,28 @@ class RecordState(msgspec.Struct, array_like=True, gc=False):
 
 class RecordStates:
     """The records that a fold is at. kept: what of them. every_event: a record that an event speaks of is heard also
-    where nothing that is kept changes by it."""
+    where nothing that is kept changes by it, and so is one of a student that an act of linkage touches."""
 
     def __init__(self, kept: Kept, *, every_event: bool = False) -> None:
         self._kept = kept
         self._every_event = every_event
         self._records: OrderedDict[str, RecordState] = OrderedDict()
 
-    def load(self, cursor: psycopg.Cursor[Any], schema: str, batch: Iterable[Recorded]) -> None:
-        """Read what an earlier batch left of the records of this one (``body`` of table ``records``)."""
-        wanted = {name for recorded in batch if (name := recorded.stream[PREFIX:]) not in self._records}
+    def take(self, cursor: psycopg.Cursor[Any], schema: str, batch: Sequence[Recorded]) -> list[RecordState]:
+        """The records that a batch changes, as they are after it, with what earlier batches left of them (``body`` of
+        table ``records``, and ``projections.linked``)."""
+        said, acts = linked.apart(batch)
+        placed = linked.placed_by(cursor, schema, acts)
+        wanted = {name for recorded in said if (name := recorded.stream[PREFIX:]) not in self._records}
+        wanted.update(name for name in placed if name not in self._records)
         if wanted:
             rows = cursor.execute(statement(_LOAD, schema), (texts(sorted(wanted)),), prepare=False, binary=True)
             for name, body in rows:
                 self._records[name] = _decode(body)
+        return self.hear(said, placed)
 
-    def hear(self, batch: Iterable[Recorded]) -> list[RecordState]:
-        """The records that a batch changes, as they are after it. All that were there before are loaded."""
+    def hear(self, batch: Iterable[Recorded], placed: Mapping[str, Placed] = NOWHERE) -> list[RecordState]:
+        """As ``take``, where all that were there before are loaded. placed: whose linkage the batch touches."""
         records, kept, every = self._records, self._kept, self._every_event
         changed: dict[str, RecordState] = {}
         for recorded in batch:
@@ -131,6 +139,14 @@ class RecordStates:
             if recorded.meta.submission is not None:
                 record.submission = recorded.meta.submission
             changed[name] = record
+        for place in placed.values():
+            record = records.get(place.record)
+            if record is None or (record.student_id == place.student_id and not every):
+                continue
+            record.student_id = place.student_id
+            if every and place.position > record.position:
+                record.position, record.changed_at = place.position, place.at
+            changed[place.record] = record
         return list(changed.values())
 
     def trim(self, written: Iterable[RecordState]) -> None:
@@ -159,7 +175,17 @@ _LOAD: LiteralString = "select record, body from {schema}.records where record =
 def _opened(name: str, recorded: Recorded, event: RecordOpened) -> RecordState:
     at = recorded.recorded_at
     return RecordState(
-        name, event.state, event.state_student_id, event.student_id, at, recorded.position, at, None, False, {}
+        name,
+        event.state,
+        event.state_student_id,
+        event.student_id,
+        event.student_id,
+        at,
+        recorded.position,
+        at,
+        None,
+        False,
+        {},
     )
 
 

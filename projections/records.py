@@ -17,14 +17,16 @@ from ledger.eligibility import Move, eligibility
 from ledger.events import Recorded
 from ledger.events.record import EVENTS, Elements
 from ledger.store.arrays import byteas, int8s, texts
-from projections import as_of
+from projections import as_of, linked
 from projections.as_of import AsOf
 from projections.projection import Projection, statement
 from projections.record_states import RecordState, RecordStates, encode
 
 # -- table
 
-TABLES = """
+TABLES = (
+    linked.TABLES
+    + """
 create table {schema}.records (
     record                     text collate "C" primary key,
     state                      text collate "C" not null,
@@ -55,8 +57,8 @@ create table {schema}.records (
     body                       bytea not null
 ) with (toast_tuple_target = 8160);
 comment on table {schema}.records is 'Every record, with counts of its live facts and its latest dates.';
-comment on column {schema}.records.student_id is 'The id that the record minted.';
-comment on column {schema}.records.position is 'Of the last event of the record, at changed_at.';
+comment on column {schema}.records.student_id is 'The student that the record belongs to now.';
+comment on column {schema}.records.position is 'Of the last event of the record, or act on its student, at changed_at.';
 comment on column {schema}.records.submission is 'The last file that changed the record.';
 comment on column {schema}.records.qualifying_arrival_date is 'Of the latest qualifying move.';
 comment on column {schema}.records.eligible_from is 'First day of the eligibility that lasts longest.';
@@ -76,12 +78,14 @@ alter table {schema}.records alter column school_district_id set statistics 0;
 alter table {schema}.records alter column grade_level set statistics 0;
 alter table {schema}.records alter column body set statistics 0;
 """
+)
 
 
 class StateRecord(NamedTuple):
-    """One record. status: ``open`` or ``retracted``. opened_at, changed_at: UTC. position: of the last event of the
-    record. The counts are of live facts. eligible_from, eligible_until: both days included; None where no move gives
-    any. What is of the latest enrollment, by its date, is None where there is none."""
+    """One record. student_id: shown for it now. status: ``open`` or ``retracted``. opened_at, changed_at: UTC.
+    position: of the last event of the record, or act of linkage that names a record of its student. The counts are of
+    live facts. eligible_from, eligible_until: both days included; None where no move gives any. What is of the latest
+    enrollment, by its date, is None where there is none."""
 
     record: str
     state: str
@@ -200,8 +204,7 @@ class RecordsFold:
         self._states = RecordStates(KEPT, every_event=True)
 
     def __call__(self, cursor: psycopg.Cursor[Any], schema: str, batch: Sequence[Recorded]) -> None:
-        self._states.load(cursor, schema, batch)
-        records = self._states.hear(batch)
+        records = self._states.take(cursor, schema, batch)
         if records:
             cursor.execute(statement(_WRITE, schema), _columns(records))
         self._states.trim(records)
@@ -238,10 +241,11 @@ from unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigi
     as n (record, state, state_student_id, student_id, status, opened, changed, position, submission,
         n1, n2, n3, n4, n5, n6, n7, n8, n9, d1, d2, d3, d4, d5, t1, t2, t3, body)
 on conflict (record) do update
-set status = excluded.status, changed_at = excluded.changed_at, position = excluded.position,
-    submission = excluded.submission, demographics = excluded.demographics, alternate_ids = excluded.alternate_ids,
-    moves = excluded.moves, enrollments = excluded.enrollments, withdrawals = excluded.withdrawals,
-    residencies = excluded.residencies, courses = excluded.courses, assessments = excluded.assessments,
+set student_id = excluded.student_id, status = excluded.status, changed_at = excluded.changed_at,
+    position = excluded.position, submission = excluded.submission, demographics = excluded.demographics,
+    alternate_ids = excluded.alternate_ids, moves = excluded.moves, enrollments = excluded.enrollments,
+    withdrawals = excluded.withdrawals, residencies = excluded.residencies, courses = excluded.courses,
+    assessments = excluded.assessments,
     immunizations = excluded.immunizations, qualifying_arrival_date = excluded.qualifying_arrival_date,
     eligible_from = excluded.eligible_from, eligible_until = excluded.eligible_until,
     enrollment_date = excluded.enrollment_date, withdrawal_date = excluded.withdrawal_date,
@@ -286,10 +290,10 @@ async def page(
 
 PROJECTION = Projection(
     name="records",
-    version=1,
+    version=2,
     log="ledger",
-    events=frozenset(EVENTS),
+    events=frozenset(EVENTS) | linked.ACTS,
     tables=TABLES,
-    keys={"records": "record"},
+    keys={"records": "record", **linked.KEYS},
     fold=RecordsFold,
 )

@@ -2,7 +2,7 @@
 school, district.
 
 The one invariant: whoever is found is there by a record that is open, and every field that was asked for fits that
-record. A retracted record is found by nothing.
+record. A retracted record is found by nothing. A student is found once, by whichever of the records linked to it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from ledger.events.record import (
     ResidencyChanged,
 )
 from ledger.store.arrays import byteas, int2s, texts
-from projections import as_of
+from projections import as_of, linked
 from projections.as_of import AsOf
 from projections.projection import Projection, statement
 from projections.record_states import RecordStates, decode, encode
@@ -48,7 +48,9 @@ from projections.search_terms import (
 
 # -- table
 
-TABLES = """
+TABLES = (
+    linked.TABLES
+    + """
 create table {schema}.records (
     record     text collate "C" primary key,
     student_id text collate "C" not null,
@@ -69,6 +71,7 @@ alter table {schema}.records alter column breadth set statistics 0;
 alter table {schema}.records alter column terms set statistics 0;
 alter table {schema}.records alter column body set statistics 0;
 """
+)
 
 SHOWN_MAX: Final = 50
 """Students that one search shows at most."""
@@ -113,8 +116,7 @@ class SearchFold:
         self._states = RecordStates(KEPT)
 
     def __call__(self, cursor: psycopg.Cursor[Any], schema: str, batch: Sequence[Recorded]) -> None:
-        self._states.load(cursor, schema, batch)
-        records = self._states.hear(batch)
+        records = self._states.take(cursor, schema, batch)
         if records:
             found = [terms_of(record) for record in records]
             cursor.execute(
@@ -137,7 +139,8 @@ select record, student_id, status, breadth, terms::tsvector, body
 from unnest(%s::text[], %s::text[], %s::text[], %s::smallint[], %s::text[], %s::bytea[])
     as n (record, student_id, status, breadth, terms, body)
 on conflict (record) do update
-set status = excluded.status, breadth = excluded.breadth, terms = excluded.terms, body = excluded.body
+set student_id = excluded.student_id, status = excluded.status, breadth = excluded.breadth, terms = excluded.terms,
+    body = excluded.body
 """
 
 
@@ -243,7 +246,7 @@ _HOW: Final[dict[str, dict[int, str]]] = {
 
 PROJECTION = Projection(
     name="search",
-    version=1,
+    version=2,
     log="ledger",
     events=frozenset(
         {
@@ -258,8 +261,9 @@ PROJECTION = Projection(
             RecordRetracted,
             RecordReinstated,
         }
-    ),
+    )
+    | linked.ACTS,
     tables=TABLES,
-    keys={"records": "record"},
+    keys={"records": "record", **linked.KEYS},
     fold=SearchFold,
 )

@@ -94,7 +94,9 @@ def terms_of(record: RecordState) -> Terms:
     """Nothing, of a record that was retracted."""
     if record.retracted:
         return Terms(frozenset(), 0)
-    found = {f"r {record.state}", f"i {record.student_id}", f"n {_as_id(record.state_student_id)}"}
+    # The id that is shown finds every record of the student: the one that minted it may be retracted, or gone.
+    ids = {f"i {record.minted}", f"i {record.student_id}"}
+    found = {f"r {record.state}", *ids, f"n {_as_id(record.state_student_id)}"}
     breadths: list[int] = []
     for fact in record.facts.values():
         said = fact.elements

@@ -21,7 +21,7 @@ from ledger.store.arrays import byteas, int8s, texts
 from projections import as_of, linked
 from projections.as_of import AsOf
 from projections.consolidation import SECTIONS, Student, consolidate
-from projections.linked import Placed
+from projections.linked import NOWHERE, Placed
 from projections.projection import Projection, statement
 from projections.record_words import PREFIX, Record, tell
 
@@ -105,7 +105,6 @@ class Count(NamedTuple):
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Record).decode
 _REMEMBERED_STUDENTS_MAX = 2_000
-_NOWHERE: Mapping[str, Placed] = {}
 
 
 class Heard(NamedTuple):
@@ -132,7 +131,7 @@ class StudentsFold:
         self._write(cursor, schema, self.hear(said, placed), placed)
         self._trim()
 
-    def hear(self, batch: Iterable[Recorded], placed: Mapping[str, Placed] = _NOWHERE) -> Heard:
+    def hear(self, batch: Iterable[Recorded], placed: Mapping[str, Placed] = NOWHERE) -> Heard:
         """What a batch changes. placed: whose linkage it touches. Everything needed is remembered."""
         touched: dict[str, Record] = {}
         students: dict[str, None] = {}
