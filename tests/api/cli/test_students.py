@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 
 import pytest
 
+from ledger.application import Ledger
 from ledger.events import Recorded
 from ledger.events.disclosure import BulkDisclosed, Disclosed
 from ledger.ids import Uuid7Source, student_id
@@ -15,6 +17,7 @@ from ledger.store.log import Log
 from ledger.store.vault import MasterKey, Vault
 from support.command_line import CommandLine
 from support.files import EXAMPLE
+from support.linking import merge
 
 
 def entries(database: Database) -> list[Recorded]:
@@ -75,6 +78,18 @@ def test_the_listing_names_every_record_and_is_recorded(
     last = entries(database)[-1].event
     assert isinstance(last, BulkDisclosed)
     assert len(last.records) == 2
+
+
+def test_the_listing_names_the_student_that_each_record_belongs_to_now(
+    sojourn: CommandLine, database: Database, new_ledger: Callable[..., Ledger], ids: dict[str, str]
+) -> None:
+    first, second = ids["OR5540012"], ids["OR5540013"]
+    merge(new_ledger(database), second, first)
+    assert sojourn.run("students", "--csv").stdout.splitlines()[1:] == [
+        f"OR,OR5540012,{second}",
+        f"OR,OR5540013,{second}",
+    ]
+    assert sojourn.json("student", first)["student_id"] == second
 
 
 def test_a_read_is_quick(sojourn: CommandLine, ids: dict[str, str]) -> None:
