@@ -104,14 +104,14 @@ STATED: dict[str, tuple[type[FactStated], dict[str, tuple[str, ...]]]] = {
 }
 """Letter to the event that states a fact, and values to draw its elements from; the first element is always there."""
 
-_ALWAYS = {"D": ("first_name", "birth_date"), "I": ("cvx_code", "administration_date")}
+ALWAYS = {"D": ("first_name", "birth_date"), "I": ("cvx_code", "administration_date")}
 
 
 @st.composite
 def elements_of(draw: st.DrawFn, letter: str) -> Elements:
     """Elements of one fact."""
     values = STATED[letter][1]
-    always = _ALWAYS.get(letter, (next(iter(values)),))
+    always = ALWAYS.get(letter, (next(iter(values)),))
     return {
         key: draw(st.sampled_from(choice)) for key, choice in values.items() if key in always or draw(st.booleans())
     }
