@@ -18,7 +18,7 @@ from psycopg.rows import tuple_row
 from ledger.errors import LedgerError
 from ledger.events import Erased, Recorded
 from ledger.record import fold, packed_rows
-from ledger.store import linkage_guards
+from ledger.store import doctor_cases, doctor_linkage
 from ledger.store.canonical import entry, leaf
 from ledger.store.commit import microseconds
 from ledger.store.database import Database, Role, translate
@@ -373,14 +373,17 @@ def _wrong_guards(case: _Case, records: list[uuid.UUID], key: bytes) -> Iterator
             yield record_id, "holds other rows than its events say"
 
 
-def _linkage(case: _Case, _: str) -> Iterator[Examined]:
-    faults = list(linkage_guards.wrong(case.conn, case.logs["ledger"]))
-    for fault in faults[:5]:
-        yield Examined("", False, f"{fault}.", MEND_GUARD)
-    if len(faults) > 5:
-        yield Examined("", False, f"{len(faults) - 5} more are wrong.", MEND_GUARD)
-    if not faults:
-        yield Examined("", True, "Students and declarations follow from the acts of linkage.")
+def _guarded(faults: Callable[..., Iterator[str]], sound: str) -> Callable[[_Case, str], Iterator[Examined]]:
+    def look(case: _Case, _: str) -> Iterator[Examined]:
+        wrong = list(faults(case.conn, case.logs["ledger"]))
+        for fault in wrong[:5]:
+            yield Examined("", False, fault, MEND_GUARD)
+        if len(wrong) > 5:
+            yield Examined("", False, f"{len(wrong) - 5} more are wrong.", MEND_GUARD)
+        if not wrong:
+            yield Examined("", True, sound)
+
+    return look
 
 
 def _keys(case: _Case, _: str) -> Iterator[Examined]:
@@ -488,7 +491,8 @@ _EXAMINATIONS: tuple[tuple[str, Callable[[_Case, str], Iterator[Examined]]], ...
     ("{log} events", _log),
     ("{log} heads", _heads),
     ("guards", _guards),
-    ("linkage guards", _linkage),
+    ("linkage guards", _guarded(doctor_linkage.faults, "Students and declarations follow from the acts of linkage.")),
+    ("cases", _guarded(doctor_cases.faults, "The guards of cases follow from their events.")),
     ("keys", _keys),
     ("clock", _clock),
     ("followers", _followers),

@@ -216,6 +216,13 @@ PRIVILEGES: dict[str, dict[str, set[Role]]] = {
     "ledger.records (case_id)": {"UPDATE": WRITERS},
     "ledger.not_same": {"SELECT": {*WRITERS, Role.PROJECTOR}, "INSERT": WRITERS},
     "ledger.not_same (withdrawn)": {"UPDATE": WRITERS},
+    "ledger.open_cases": {
+        "SELECT": {*WRITERS, Role.PROJECTOR},
+        "INSERT": WRITERS,
+        "UPDATE": WRITERS,
+        "DELETE": WRITERS,
+    },
+    "ledger.case_leases": {"SELECT": WRITERS, "INSERT": WRITERS, "UPDATE": WRITERS, "DELETE": WRITERS},
     "ledger.answers": {"SELECT": WRITERS, "INSERT": WRITERS, "UPDATE": WRITERS},
     "ledger.responses": {"SELECT": WRITERS, "INSERT": WRITERS, "DELETE": WRITERS},
     "ledger.uploads": {"SELECT": WRITERS, "INSERT": WRITERS, "UPDATE": WRITERS, "DELETE": WRITERS},

@@ -19,7 +19,7 @@ from ledger.store.log import Log
 PAGE_STREAMS = 500
 
 
-def wrong(conn: psycopg.Connection[Any], log: Log) -> Iterator[str]:
+def faults(conn: psycopg.Connection[Any], log: Log) -> Iterator[str]:
     """Each guard that does not follow from the events, in words. conn: in autocommit, of a role that reads events.
 
     Raises LogBroken, UnknownEvent, psycopg.Error.
@@ -37,16 +37,16 @@ def wrong(conn: psycopg.Connection[Any], log: Log) -> Iterator[str]:
         pairs = {(str(left), str(right), declaration) for left, right, declaration in cursor.execute(_PAIRS).fetchall()}
     for record, minted, student_id in linked:
         if shown.get(str(record), minted) != student_id:
-            yield f"The guard row of record {record} names another student than its acts"
+            yield f"The guard row of record {record} names another student than its acts."
     bound = {
         (*_ordered(left, right), declared.declaration)
         for declared in live_declarations(linkage)
         for left, right in product(declared.left, declared.right)
     }
     for left, right, declaration in sorted(bound - pairs):
-        yield f"Declaration {declaration} does not bind records {left} and {right}"
+        yield f"Declaration {declaration} does not bind records {left} and {right}."
     for left, right, declaration in sorted(pairs - bound):
-        yield f"Declaration {declaration}, which does not hold, binds records {left} and {right}"
+        yield f"Declaration {declaration}, which does not hold, binds records {left} and {right}."
 
 
 def _ordered(left: Anchor, right: Anchor) -> tuple[str, str]:

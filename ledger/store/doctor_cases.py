@@ -1,0 +1,68 @@
+"""Whether the guards of cases follow from their events: which are open, when they are due, which records they hold.
+
+Reads only. Of a case whose key was destroyed is known that it was, and whether it was closed; that is all that is
+compared then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+from psycopg.rows import tuple_row
+
+from ledger.cases import APPROVED_BY_TIME, HOLDS, Case, fold, next_due
+from ledger.events import Erased, Recorded
+from ledger.events.case import CaseClosed
+from ledger.store.log import Log
+
+PAGE_CASES = 200
+
+
+def faults(conn: psycopg.Connection[Any], log: Log) -> Iterator[str]:
+    """What is wrong, a sentence each, by no more than a case's or record's id. Raises LogBroken, UnknownEvent."""
+    cursor = conn.cursor(row_factory=tuple_row)
+    guards = {str(case): (kind, due) for case, kind, due in cursor.execute(_OPEN).fetchall()}
+    holding = set()
+    streams = [row[0] for row in cursor.execute(_STREAMS).fetchall()]
+    for start in range(0, len(streams), PAGE_CASES):
+        page = streams[start : start + PAGE_CASES]
+        said: dict[str, list[Recorded]] = {}
+        for recorded in log.open(conn, log.reader.events_of(conn, page)):
+            said.setdefault(recorded.stream.partition("/")[2], []).append(recorded)
+        for case, events in said.items():
+            guard = guards.pop(case, None)
+            if _is_closed(events):
+                if guard is not None:
+                    yield f"Case {case} is closed and has a guard row."
+                continue
+            if guard is None:
+                yield f"Case {case} is open and has no guard row."
+                continue
+            known = None if any(isinstance(one.event, Erased) for one in events) else fold(one.event for one in events)
+            if known is None or known.kind in HOLDS:
+                holding.add(case)
+            if known is not None and not _stands(known, *guard):
+                yield f"The guard row of case {case} does not follow from its events."
+    yield from (f"Case {case} has a guard row and no events." for case in guards)
+    for record, case in cursor.execute(_HELD).fetchall():
+        if str(case) not in holding:
+            yield f"Record {record} is held by case {case}, which holds nothing."
+
+
+def _is_closed(events: list[Recorded]) -> bool:
+    last = events[-1].event
+    return last.was == CaseClosed.topic if isinstance(last, Erased) else isinstance(last, CaseClosed)
+
+
+def _stands(known: Case, kind: str, due: object) -> bool:
+    wanted = next_due(known)
+    # One that is to be approved, and waits for another case, is looked at again although time alone moves it no more.
+    waits = wanted is None and known.kind in APPROVED_BY_TIME
+    return kind == known.kind and (due == wanted or waits)
+
+
+_OPEN = "select case_id, kind, due from ledger.open_cases"
+_STREAMS = "select stream from ledger.heads where stream like 'case/%' order by position"
+_HELD = "select record_id, case_id from ledger.records where case_id is not null order by record_id"
