@@ -172,7 +172,7 @@ class Log(Application[str]):
         if append.block is not None:
             subjects.add(submission_subject(append.block.submission))
         new = {str(uuid.UUID(bytes=o.record_id)) for o in append.opened}
-        new |= {part.subject for part in append.parts if part.expected == 0 and part.stream == f"case/{part.subject}"}
+        new |= {part.subject for part in append.parts if part.expected == 0 and part.stream.startswith("case/")}
         keys, new_keys = self._keys(subjects, new)
         return self._seal(append, keys, new_keys)
 

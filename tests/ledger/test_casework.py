@@ -27,7 +27,7 @@ from ledger.errors import (
 from ledger.events.case import CaseAnswered, Place
 from ledger.events.linkage import RecordLinked, StudentsMerged
 from ledger.store.database import Database
-from support.casework import ANA, BEN, CA, CLEO, OR, TX, WHY, Hands, Work, key
+from support.casework import ANA, BEN, CA, CLEO, OR, TX, WHY, Hands, Work, destroy, key
 
 NewLedger = Callable[..., Ledger]
 
@@ -209,6 +209,24 @@ def test_a_split_of_records_that_are_no_longer_one_student_is_overtaken(work: Wo
     work.cases.answer(case, WHY, BEN, None, yes=True)
     assert (work.closed_as(case).outcome, work.closed_as(case).code) == ("overtaken", "not-of-student")
     assert work.held() == {}
+
+
+@pytest.mark.parametrize("kind", ["merge", "split"])
+def test_what_names_a_record_that_was_destroyed_meanwhile_is_overtaken(
+    work: Work, three: tuple[str, ...], database: Database, kind: str
+) -> None:
+    a, b, c = three
+    if kind == "merge":
+        case = work.proposals.propose_merge(a, b, a, WHY, ANA).case
+    else:
+        work.merged(a, b)
+        case = work.proposals.propose_split(a, [[work.record(b)]], WHY, ANA).case
+    destroy(database, b)
+    work.cases.answer(case, WHY, BEN, None, yes=True)
+    assert (work.closed_as(case).outcome, work.closed_as(case).code) == ("overtaken", "record-destroyed")
+    assert work.held() == {}
+    # What is left may be proposed about again.
+    work.proposals.propose_merge(a, c, a, WHY, ANA)
 
 
 # -- a near match

@@ -9,7 +9,7 @@ import pytest
 from ledger.application import Ledger
 from ledger.errors import NotAsked, NotFound, OwnProposal
 from ledger.store.database import Database
-from support.casework import ANA, BEN, CA, CLEO, OR, TX, WHY, Hands, Work, key
+from support.casework import ANA, BEN, CA, CLEO, OR, TX, WHY, Hands, Work, destroy, key
 
 NewLedger = Callable[..., Ledger]
 
@@ -79,6 +79,18 @@ def test_a_rejected_reversal_stands_where_another_declaration_forbids_the_join(
         "bound-by-not-same",
     )
     assert work.shown(a, b) == [a, b]
+
+
+def test_a_rejected_reversal_stands_where_a_record_was_destroyed_meanwhile(
+    work: Work, three: tuple[str, ...], database: Database
+) -> None:
+    a, b, _ = three
+    back = work.reversals.reverse(work.merged_act(a, b), WHY, CLEO, CA)
+    destroy(database, b)
+    work.cases.answer(back.cases[0], WHY, BEN, OR, yes=False)
+    ends = work.closed_as(back.cases[0])
+    assert (ends.outcome, ends.code) == ("overtaken", "record-destroyed")
+    assert work.shown(a) == [a]
 
 
 def test_taking_a_reversal_back_ends_the_case_that_was_to_validate_it(work: Work, three: tuple[str, ...]) -> None:

@@ -21,6 +21,7 @@ from ledger.proposals import Proposals
 from ledger.record import PlaceStudent
 from ledger.replay import RequestKey
 from ledger.reversals import Reversals
+from ledger.store.database import Database
 from support.rows import demographics, enrollment, move, student
 
 ANA, BEN, CLEO = (Meta(actor=name) for name in ("ana", "ben", "cleo"))
@@ -57,6 +58,16 @@ def there(place: Place) -> bool:
     """Whether one of these offices is meant, or a state's own, or another region of Oregon."""
     known = {place for chain in OFFICES.values() for place in chain} | {Place(state="OR", region="R3")}
     return place.level == "state" or place in known
+
+
+def destroy(database: Database, minted: str) -> None:
+    """What a disposal leaves of a record: its events, which nobody opens any more, and no guard row."""
+    with database.connect() as conn:
+        conn.execute(
+            "delete from vault.keys where subject in (select record_id::text from ledger.records where minted = %s)",
+            (minted,),
+        )
+        conn.execute("delete from ledger.records where minted = %s", (minted,))
 
 
 class Work:
