@@ -224,13 +224,6 @@ PRIVILEGES: dict[str, dict[str, set[Role]]] = {
     },
     "ledger.case_leases": {"SELECT": WRITERS, "INSERT": WRITERS, "UPDATE": WRITERS, "DELETE": WRITERS},
     "ledger.answers": {"SELECT": WRITERS, "INSERT": WRITERS, "UPDATE": WRITERS},
-    "ledger.open_cases": {
-        "SELECT": {*WRITERS, Role.PROJECTOR},
-        "INSERT": WRITERS,
-        "UPDATE": WRITERS,
-        "DELETE": WRITERS,
-    },
-    "ledger.case_leases": {"SELECT": WRITERS, "INSERT": WRITERS, "UPDATE": WRITERS, "DELETE": WRITERS},
     "ledger.responses": {"SELECT": WRITERS, "INSERT": WRITERS, "DELETE": WRITERS},
     "ledger.uploads": {"SELECT": WRITERS, "INSERT": WRITERS, "UPDATE": WRITERS, "DELETE": WRITERS},
     "ledger.tokens": {"SELECT": WRITERS, "INSERT": WRITERS, "UPDATE": WRITERS},
