@@ -155,7 +155,8 @@ class StudentsFold:
         left = self._place(placed, touched)
         positions = {place.student_id: place.position for place in placed.values()}
         gone = [student_id for student_id in left if student_id not in self._members]
-        shown = [s for s in {**students, **dict.fromkeys(left), **dict.fromkeys(positions)} if s in self._members]
+        # Of a student that an act touches every record is placed, so those that lose one are among them.
+        shown = [s for s in {**students, **dict.fromkeys(positions)} if s in self._members]
         return Heard(
             list(touched.values()),
             [consolidate(s, list(self._members[s].values()), linked=positions.get(s, 0)) for s in shown],

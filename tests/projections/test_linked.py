@@ -245,6 +245,27 @@ def test_a_split_a_reversal_of_it_and_its_reversal_again(
     assert shown(database, a, b, c) == [a, b, a]
 
 
+def test_an_act_at_one_end_of_a_chain_reaches_the_other_end(database: Database, ledger: Ledger) -> None:
+    a, b, c, d, e, f = chain = [opened(ledger, "OR", f"chain {number}") for number in range(6)]
+    for record, member in ((b, a), (c, b), (d, c)):
+        link(ledger, record, member)
+        fold(database, ledger)
+    merge(ledger, e, a)
+    fold(database, ledger)
+    assert shown(database, *chain) == [e, e, e, e, e, f]
+    # Names the records of e and f alone, and of the others' links they have heard nothing.
+    joined = merge(ledger, f, e)
+    fold(database, ledger)
+    assert shown(database, *chain) == [f, f, f, f, f, f]
+    # What a neighbour has heard since counts: the chain is cut far from its end, and then an act at the end undone.
+    split(ledger, [a, b, e, f], [c, d])
+    fold(database, ledger)
+    assert shown(database, *chain) == [f, f, c, c, f, f]
+    reverse(ledger, joined.id)
+    fold(database, ledger)
+    assert shown(database, *chain) == [e, e, c, c, e, f]
+
+
 def test_the_guards_and_the_read_models_show_the_same_ids(
     database: Database, ledger: Ledger, three: tuple[str, ...]
 ) -> None:
