@@ -23,8 +23,22 @@ from starlette.responses import Response
 from api import problems
 from api.edge import Edge
 from api.openapi import Direct, document
-from api.routes import contacts, events, health, history, home, jurisdictions, records, search, students, submissions
+from api.routes import (
+    acts,
+    cases,
+    contacts,
+    events,
+    health,
+    history,
+    home,
+    jurisdictions,
+    records,
+    search,
+    students,
+    submissions,
+)
 from api.schemas import jurisdictions as office
+from api.schemas import linkage
 from api.schemas.elements import (
     FACTS,
     STUDENT_ROWS,
@@ -48,6 +62,7 @@ BODIES: Final = (
     RetractionBody,
     SearchBody,
     *office.BODIES,
+    *linkage.BODIES,
 )
 _WRITES: Final = (400, 401, 403, 404, 409, 413, 415, 422, 500, 503)
 STATUSES: Final = {
@@ -109,6 +124,8 @@ def create_app(services: Services) -> FastAPI:
     for router in (
         students.router,
         history.router,
+        acts.router,
+        cases.router,
         records.router,
         search.router,
         submissions.router,

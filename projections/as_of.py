@@ -7,7 +7,7 @@ takes what a projector had committed and announced and what had not reached the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, LiteralString, NamedTuple
 
 import psycopg
@@ -45,7 +45,7 @@ def query(name: LiteralString, table: LiteralString, rows: LiteralString, order:
 
 
 async def ask(
-    conn: psycopg.AsyncConnection[Any], statement: LiteralString, parameters: Sequence[Any]
+    conn: psycopg.AsyncConnection[Any], statement: LiteralString, parameters: Sequence[Any] | Mapping[str, Any]
 ) -> tuple[AsOf, list[tuple[Any, ...]]]:
     """What the rows reflect, also where there is none, and the rows. conn: in autocommit.
 
@@ -59,7 +59,7 @@ async def ask(
 
 
 def ask_now(
-    conn: psycopg.Connection[Any], statement: LiteralString, parameters: Sequence[Any]
+    conn: psycopg.Connection[Any], statement: LiteralString, parameters: Sequence[Any] | Mapping[str, Any]
 ) -> tuple[AsOf, list[tuple[Any, ...]]]:
     """As ``ask``, for the command line."""
     cursor = conn.cursor(binary=True, row_factory=tuple_row)

@@ -80,6 +80,19 @@ class Cursor(NamedTuple):
     record: str
 
 
+class Told(NamedTuple):
+    """Somebody to whom records of both sides were shown in one answer. first, last: when, UTC. times: how often."""
+
+    actor: str
+    role: str
+    organisation: str
+    purpose: str
+    basis: str
+    first: datetime
+    last: datetime
+    times: int
+
+
 # -- fold
 
 
@@ -156,6 +169,45 @@ async def of_records(
     """
     reflected, rows = await as_of.ask(conn, OF_RECORDS, (list(records), *(before or _NEWEST), limit))
     return reflected, [Disclosure(*row) for row in rows]
+
+
+RECALL = as_of.query(
+    "disclosures",
+    "disclosures",
+    "select l.actor, l.role, l.organisation, l.purpose, l.basis, min(l.recorded_at) as first,"
+    " max(l.recorded_at) as last, count(distinct l.request) as times from disclosures.disclosures l"
+    " where l.record = any(%(left)s) and l.outcome <> 'refused'"
+    " and l.ledger_position >= %(begun)s and l.ledger_position < %(ended)s"
+    " and exists (select from disclosures.disclosures r where r.record = any(%(right)s)"
+    " and r.request = l.request and r.outcome <> 'refused')"
+    " group by l.actor, l.role, l.organisation, l.purpose, l.basis",
+    " order by found.first, found.actor",
+)
+
+
+async def recall(
+    conn: psycopg.AsyncConnection[Any], left: Sequence[str], right: Sequence[str], begun: int, ended: int
+) -> tuple[AsOf, list[Told]]:
+    """What is reflected, and everybody to whom records of both sides were shown as one student's, earliest first.
+
+    begun, ended: positions of the ledger: of the act that joined them, and of the one that parted them. An answer
+    counts by the position that it reflected, so a reader of a moment before is not told, and one who was still shown
+    the joined record after the reversal is. conn: in autocommit. Raises StoreUnavailable.
+    """
+    reflected, rows = await as_of.ask(conn, RECALL, _sides(left, right, begun, ended))
+    return reflected, [Told(*row) for row in rows]
+
+
+def recall_now(
+    conn: psycopg.Connection[Any], left: Sequence[str], right: Sequence[str], begun: int, ended: int
+) -> list[Told]:
+    """As ``recall``, for the command line."""
+    _, rows = as_of.ask_now(conn, RECALL, _sides(left, right, begun, ended))
+    return [Told(*row) for row in rows]
+
+
+def _sides(left: Sequence[str], right: Sequence[str], begun: int, ended: int) -> dict[str, Any]:
+    return {"left": list(left), "right": list(right), "begun": begun, "ended": ended}
 
 
 def find(

@@ -1,0 +1,272 @@
+# ruff: noqa: FAST003 - a direct route reads its path by itself (api.openapi)
+"""Linkage: merges and splits are proposed, acts are taken back, records are declared not to be the same child.
+
+Invariant: what is proposed changes nothing that a reader sees; what is taken back is in effect when it is answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final
+
+import orjson
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from api.acting import KEYED, Asked, Did, act, acted
+from api.edge import request_id_of
+from api.offices import may_propose, office_for
+from api.openapi import PURPOSE, Direct, operation, operation_id
+from api.previews import Preview, preview_of, recall_told, told
+from api.principals import principal_of
+from api.reading import ask, at_least
+from api.requests import purpose_of
+from api.schemas.linkage import (
+    LinkedAnswer,
+    MergeBody,
+    NotSameBody,
+    PreviewAnswer,
+    ProposedAnswer,
+    ReasonBody,
+    ReversalBody,
+    ReversedAnswer,
+    SplitBody,
+)
+from api.services import Services, services_of
+from api.show import FoundMany, basis_of, show_many
+from ledger.application import Ledger
+from ledger.errors import NotFound
+from ledger.links import Linked, Seeds
+from ledger.proposals import Proposed
+from ledger.sides import Sides, sides_of
+from projections import disclosures
+from projections.as_of import AsOf
+from projections.disclosures import Told
+
+router = APIRouter(prefix="/v1", tags=["linkage"], route_class=Direct, generate_unique_id_function=operation_id)
+
+ACT: Final = {
+    "name": "id",
+    "in": "path",
+    "required": True,
+    "description": "Id of the act: see the history of either student.",
+    "schema": {"type": "string", "pattern": "^[0-9]{12}-[0-9]{1,9}$"},
+    "example": "482019283746-3",
+}
+_DECLARATION: Final = {
+    **ACT,
+    "description": "Id of the declaration: see the history of either student.",
+    "schema": {"type": "string", "pattern": r"^[0-9]{12}-[0-9]{1,9}(\.[0-9]{1,4})?$"},
+}
+_DRY_RUN: Final = {
+    "name": "dry_run",
+    "in": "query",
+    "required": False,
+    "description": "Show what it would come to, and write nothing.",
+    "schema": {"type": "boolean", "default": False},
+}
+
+
+@router.post(
+    "/merges",
+    summary="Propose that two students are one",
+    status_code=201,
+    responses=acted(ProposedAnswer, "Every state that holds a record is asked.", 201),
+    openapi_extra=operation(KEYED, MergeBody),
+)
+async def post_merge(request: Request) -> Response:
+    """It takes effect when another data administrator validates it, and every state asked has said yes."""
+
+    def do(asked: Asked[MergeBody]) -> Did:
+        said = asked.said
+        return _proposed(
+            asked.ledger.proposals.propose_merge(said.left, said.right, said.master, said.reason, asked.meta, asked.key)
+        )
+
+    return await act(request, MergeBody, may_propose, do)
+
+
+@router.post(
+    "/splits",
+    summary="Propose that a student's records are several children's",
+    status_code=201,
+    responses=acted(ProposedAnswer, "Every state that holds a record is asked.", 201),
+    openapi_extra=operation(KEYED, SplitBody),
+)
+async def post_split(request: Request) -> Response:
+    """As a merge: another data administrator validates it."""
+
+    def do(asked: Asked[SplitBody]) -> Did:
+        said = asked.said
+        groups = [[_record(asked.ledger, one.state, one.state_student_id) for one in group] for group in said.apart]
+        groups = _with_the_rest(asked.ledger, said.student_id, groups)
+        return _proposed(
+            asked.ledger.proposals.propose_split(said.student_id, groups, said.reason, asked.meta, asked.key)
+        )
+
+    return await act(request, SplitBody, may_propose, do)
+
+
+@router.post(
+    "/not-same",
+    summary="Declare that two students are never one",
+    status_code=201,
+    responses=acted(LinkedAnswer, "It binds every path from now on.", 201),
+    openapi_extra=operation(KEYED, NotSameBody),
+)
+async def post_not_same(request: Request) -> Response:
+    """Of every record of the one and every record of the other, as they are now."""
+
+    def do(asked: Asked[NotSameBody]) -> Did:
+        said, place = asked.said, office_for(asked.principal)
+        return _linked(
+            asked.ledger.reversals.declare_not_same(said.left, said.right, said.reason, asked.meta, place, asked.key),
+            status=201,
+        )
+
+    return await act(request, NotSameBody, office_for, do)
+
+
+@router.post(
+    "/not-same/{id}/withdrawal",
+    summary="Take back a declaration",
+    responses=acted(LinkedAnswer, "It binds no more."),
+    openapi_extra=operation((_DECLARATION, *KEYED), ReasonBody),
+)
+async def post_withdrawal(request: Request) -> Response:
+    """Nothing is joined by it; it only no longer forbids."""
+    declaration: str = request.path_params["id"]
+
+    def do(asked: Asked[ReasonBody]) -> Did:
+        place = office_for(asked.principal)
+        return _linked(asked.ledger.reversals.withdraw(declaration, asked.said.reason, asked.meta, place, asked.key))
+
+    return await act(request, ReasonBody, office_for, do)
+
+
+@router.post(
+    "/acts/{id}/reversal",
+    summary="Take an act back, or see what that would come to",
+    status_code=201,
+    responses={
+        **acted(ReversedAnswer, "It is in effect; another person is asked to validate it.", 201),
+        200: {"model": PreviewAnswer, "description": "With `dry_run`: shown, and the disclosure entry is durable."},
+    },
+    openapi_extra=operation((ACT, _DRY_RUN, PURPOSE, *KEYED), ReversalBody),
+)
+async def post_reversal(request: Request) -> Response:
+    """Of a link, merge, split, or of a reversal. What came in between stays with the records that it came for."""
+    act_id: str = request.path_params["id"]
+    if request.query_params.get("dry_run", "false") == "true":
+        return await _preview(request, act_id)
+    sides: list[Sides | None] = []
+
+    def do(asked: Asked[ReversalBody]) -> Did:
+        done = asked.ledger.reversals.reverse(
+            act_id, asked.said.reason, asked.meta, office_for(asked.principal), asked.key
+        )
+        sides.append(_sides(asked.ledger, done.act))
+        body = {"act": done.act, "students": done.students, "cases": done.cases, "position": done.position}
+        return Did(body, done.position, done.replayed, 201, f"/v1/acts/{done.act}")
+
+    answer = await act(request, ReversalBody, office_for, do)
+    recall = await _recall(services_of(request), sides[0])
+    body = {**orjson.loads(bytes(answer.body)), "recall": recall_told(recall)}
+    headers = {name: value for name, value in answer.headers.items() if name not in ("content-length", "content-type")}
+    return Response(orjson.dumps(body), answer.status_code, headers, "application/json")
+
+
+class PreviewView:
+    """The students that a reversal would change, as they are and as they would be. recall: to whom they were shown."""
+
+    name = "reversal-preview"
+    fields: Sequence[str] = ("act",)
+
+    def __init__(
+        self, ledger: Ledger, act_id: str, recall: Callable[[Sides | None], Awaitable[Sequence[Told]]]
+    ) -> None:
+        self._ledger = ledger
+        self._act = act_id
+        self._recall = recall
+        self._preview: Preview | None = None
+        self._told: Sequence[Told] = ()
+
+    async def read(self) -> FoundMany:
+        """Raises as ``Reversals.preview``."""
+        preview = self._preview = await asyncio.to_thread(preview_of, self._ledger, self._act)
+        self._told = await self._recall(preview.sides)
+        return FoundMany(preview.records, preview.position)
+
+    def told(self) -> dict[str, Any]:
+        """What may be shown once the entry is durable."""
+        assert self._preview is not None, "rendered before it was read"
+        return told(self._preview, self._told)
+
+    def render(self) -> bytes:
+        return orjson.dumps(self.told())
+
+
+async def _preview(request: Request, act_id: str) -> Response:
+    principal = await principal_of(request)
+    request.scope["sojourn.principal"] = principal.name
+    office_for(principal)
+    services = services_of(request)
+    shown = await show_many(
+        principal,
+        purpose_of(request),
+        basis_of(principal),
+        PreviewView(services.ledger, act_id, lambda sides: _recall(services, sides)),
+        access=services.ledger.access,
+        request_id=request_id_of(request),
+    )
+    return Response(shown.body, headers={"Cache-Control": "private, no-store"}, media_type="application/json")
+
+
+async def _recall(services: Services, sides: Sides | None) -> Sequence[Told]:
+    """Complete up to now: waits for the entries that are durable already."""
+    if sides is None:
+        return ()
+    async with services.feed.connection() as connection:
+        row = await (await connection.execute("select position from access.head")).fetchone()
+
+    async def read() -> tuple[AsOf, list[Told]]:
+        return await ask(
+            services.reads,
+            lambda conn: disclosures.recall(conn, sides.left, sides.right, sides.begun, sides.ended),
+        )
+
+    _, found = await at_least(services, disclosures.PROJECTION.name, row[0] if row else 0, read)
+    return found
+
+
+def _sides(ledger: Ledger, act_id: str) -> Sides | None:
+    return sides_of(ledger.links.reach(Seeds(acts=[act_id])).linkage, act_id)
+
+
+def _record(ledger: Ledger, state: str, ssid: str) -> str:
+    record = ledger.record_of(state, ssid)
+    if record is None:
+        raise NotFound("There is no such record.", remedy="Compare its state and id with where they were read.")
+    return record
+
+
+def _with_the_rest(ledger: Ledger, student: str, groups: list[list[str]]) -> list[list[str]]:
+    """The groups, and before them the records of the student that are in none, where several were named."""
+    if len(groups) == 1:
+        return groups
+    reach = ledger.links.reach(Seeds(students=[student]))
+    named = {record for group in groups for record in group}
+    members = reach.students().members.get(student, ())
+    rest = [anchor.record for anchor in members if anchor.record not in named]
+    return [rest, *groups] if rest else groups
+
+
+def _proposed(proposed: Proposed) -> Did:
+    body = {"case": proposed.case, "position": proposed.position}
+    return Did(body, proposed.position, proposed.replayed, 201, f"/v1/cases/{proposed.case}")
+
+
+def _linked(linked: Linked, status: int = 200) -> Did:
+    body = {"id": linked.id, "students": linked.students, "position": linked.position}
+    return Did(body, linked.position, linked.replayed, status)

@@ -1,0 +1,127 @@
+"""Cases: people answer them, put them before others, and say that they are at one.
+
+Invariant: an answer and what it comes to are one write, so two people cannot both settle a case.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC
+from typing import Final
+
+import orjson
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from api.acting import KEYED, Asked, Did, act, acted
+from api.offices import office_for
+from api.openapi import Direct, operation, operation_id
+from api.principals import principal_of
+from api.requests import body_of
+from api.schemas.linkage import NAMES, AnswerBody, AnsweredAnswer, AssignmentBody, LeaseAnswer, LeaseBody
+from api.services import services_of
+from ledger.casework import Answered
+from ledger.events.case import Place
+
+router = APIRouter(
+    prefix="/v1/cases/{id}", tags=["worklist"], route_class=Direct, generate_unique_id_function=operation_id
+)
+
+_CASE: Final = {
+    "name": "id",
+    "in": "path",
+    "required": True,
+    "description": "Id of the case.",
+    "schema": {"type": "string", "format": "uuid"},
+}
+
+
+@router.post(
+    "/answer",
+    summary="Answer a case",
+    responses=acted(AnsweredAnswer, "What it comes to is in effect."),
+    openapi_extra=operation((_CASE, *KEYED), AnswerBody),
+)
+async def post_answer(request: Request) -> Response:
+    """For the state of the token. Whoever proposed it cannot validate it; every state that is asked has a say."""
+    case: str = request.path_params["id"]
+
+    def do(asked: Asked[AnswerBody]) -> Did:
+        return _answered(
+            asked.ledger.casework.answer(
+                case,
+                asked.said.reason,
+                asked.meta,
+                office_for(asked.principal),
+                asked.key,
+                yes=asked.said.answer == "yes",
+            )
+        )
+
+    return await act(request, AnswerBody, office_for, do)
+
+
+@router.post(
+    "/assignment",
+    summary="Put a case before another office",
+    responses=acted(AnsweredAnswer, "It lies there now."),
+    openapi_extra=operation((_CASE, *KEYED), AssignmentBody),
+)
+async def post_assignment(request: Request) -> Response:
+    """The token's state's part of it, sideways or down."""
+    case: str = request.path_params["id"]
+
+    def do(asked: Asked[AssignmentBody]) -> Did:
+        office, said = office_for(asked.principal), asked.said
+        to = Place(state=office.state, region=said.region, district=said.district)
+        return _answered(asked.ledger.casework.assign(case, to, asked.meta, office, said.names, asked.key))
+
+    return await act(request, AssignmentBody, office_for, do)
+
+
+@router.put(
+    "/lease",
+    summary="Be at a case",
+    responses={200: {"model": LeaseAnswer, "description": "Nobody else answers it until then."}},
+    openapi_extra=operation((_CASE,), LeaseBody),
+)
+async def put_lease(request: Request) -> Response:
+    """Again, to stay longer. Refused where somebody else is at it."""
+    principal = await principal_of(request)
+    request.scope["sojourn.principal"] = principal.name
+    office_for(principal)
+    said = (await body_of(request)).as_model(LeaseBody, NAMES)
+    case: str = request.path_params["id"]
+    lease = await asyncio.to_thread(services_of(request).ledger.casework.lease, case, principal.name, said.minutes)
+    until = lease.until.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return Response(orjson.dumps({"case": case, "holder": lease.holder, "until": until}), media_type="application/json")
+
+
+@router.delete(
+    "/lease",
+    summary="Be at a case no longer",
+    status_code=204,
+    responses={204: {"description": "Whoever is next may answer it."}},
+    openapi_extra=operation((_CASE,)),
+)
+async def delete_lease(request: Request) -> Response:
+    """Nothing where one was not at it."""
+    principal = await principal_of(request)
+    request.scope["sojourn.principal"] = principal.name
+    office_for(principal)
+    await asyncio.to_thread(services_of(request).ledger.casework.release, request.path_params["id"], principal.name)
+    return Response(status_code=204)
+
+
+def _answered(answered: Answered) -> Did:
+    closed = answered.after.closed
+    body = {
+        "case": answered.case,
+        "outcome": None if closed is None else closed.outcome,
+        "code": None if closed is None else closed.code,
+        "act": None if closed is None else closed.act,
+        "next": None if closed is None else closed.next,
+        "students": answered.students,
+        "position": answered.position,
+    }
+    return Did(body, answered.position, answered.replayed)
