@@ -79,6 +79,8 @@ _TAGS: Final = [
     {"name": "students", "description": "The consolidated record. Every answer is a disclosure, recorded first."},
     {"name": "records", "description": "What a state sends, by the rules of its file."},
     {"name": "submissions", "description": "A state's whole file, and the answer to each of its rows."},
+    {"name": "linkage", "description": "Which records are one student: proposed, validated, taken back."},
+    {"name": "worklist", "description": "What a person must settle: answer it, assign it, be at it."},
     {"name": "state office", "description": "How a state wants its records kept, and whom to ask there."},
     {"name": "feed", "description": "Every event, once and in order: ids, types and links."},
     {"name": "operations", "description": "Health and metrics."},

@@ -109,6 +109,18 @@ def at_least_of(request: Request) -> int:
     return int(given)
 
 
+def truth_of(request: Request, name: str) -> bool:
+    """A query parameter that is true or false, and false where it is not sent. Raises Invalid."""
+    given = request.query_params.getlist(name) or ["false"]
+    if given not in (["true"], ["false"]):
+        raise Invalid(
+            "The parameter cannot be used.",
+            remedy="Send true or false, once.",
+            faults=[Fault(f"query:{name}", None, "boolean", "It is not true or false.")],
+        )
+    return given == ["true"]
+
+
 def _is_plain(text: str) -> bool:
     return text.isascii() and text.isprintable()
 

@@ -21,7 +21,7 @@ from api.openapi import PURPOSE, Direct, operation, operation_id
 from api.previews import Preview, preview_of, recall_told, told
 from api.principals import principal_of
 from api.reading import ask, at_least
-from api.requests import purpose_of
+from api.requests import purpose_of, truth_of
 from api.schemas.linkage import (
     LinkedAnswer,
     MergeBody,
@@ -134,7 +134,7 @@ async def post_not_same(request: Request) -> Response:
     responses=acted(LinkedAnswer, "It binds no more."),
     openapi_extra=operation((_DECLARATION, *KEYED), ReasonBody),
 )
-async def post_withdrawal(request: Request) -> Response:
+async def withdraw_declaration(request: Request) -> Response:
     """Nothing is joined by it; it only no longer forbids."""
     declaration: str = request.path_params["id"]
 
@@ -158,7 +158,7 @@ async def post_withdrawal(request: Request) -> Response:
 async def post_reversal(request: Request) -> Response:
     """Of a link, merge, split, or of a reversal. What came in between stays with the records that it came for."""
     act_id: str = request.path_params["id"]
-    if request.query_params.get("dry_run", "false") == "true":
+    if truth_of(request, "dry_run"):
         return await _preview(request, act_id)
     sides: list[Sides | None] = []
 

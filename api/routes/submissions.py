@@ -30,7 +30,7 @@ from api.openapi import AT_LEAST, CURSOR, IDEMPOTENCY_KEY, LIMIT, PURPOSE, Direc
 from api.principals import SUBMITTERS, Principal, principal_of, submitter_for
 from api.problems import Fault, Invalid, Unsent
 from api.reading import ask, at_least
-from api.requests import at_least_of, purpose_of
+from api.requests import at_least_of, purpose_of, truth_of
 from api.schemas.answers import SubmissionAnswer, SubmissionsAnswer
 from api.sending import SSID_ELEMENT, request_key
 from api.services import Services, services_of
@@ -134,7 +134,7 @@ async def post_submission(request: Request) -> Response:
     if principal.state is None:
         raise Forbidden("This role does not send files.", remedy="Use the token of a state batch submitter.")
     submitter_for(principal, principal.state)
-    late = _late_of(request)
+    late = truth_of(request, "late")
     services = services_of(request)
     if services.spools is None:
         raise StoreUnavailable("This service takes no files.", remedy="Use `sojourn submit`.")
@@ -207,17 +207,6 @@ def _take(
     if position is not None:
         return uploads.stands(ledger, submission, position, meta, key)
     return uploads.enqueue(ledger, services.spools, received, submission, meta, late=late, request=key)
-
-
-def _late_of(request: Request) -> bool:
-    given = request.query_params.get("late", "false")
-    if given not in ("true", "false"):
-        raise Invalid(
-            "The parameter cannot be used.",
-            remedy="Send true or false.",
-            faults=[Fault("query:late", None, "boolean", "It is not true or false.")],
-        )
-    return given == "true"
 
 
 # -- reading

@@ -36,7 +36,7 @@ class MergeBody(BaseModel):
 class RecordName(BaseModel):
     """A record, as its state names it."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = _strict({"state": "TX", "state_student_id": "TX88"})
 
     state: Annotated[str, Field(pattern="^[A-Z]{2}$", description="USPS code.")]
     state_student_id: Annotated[str, Field(min_length=1, max_length=15)]
