@@ -431,7 +431,7 @@ def _said(answer: Any) -> Any:
         return [_said(item) for item in answer]
     if not isinstance(answer, dict):
         return answer
-    told_apart = {"record", "student_id", "state_student_id", "position", "recorded_at", "submission", "row"}
+    told_apart = {"record", "student_id", "minted", "state_student_id", "position", "recorded_at", "submission", "row"}
     return {key: _said(value) for key, value in answer.items() if key not in told_apart}
 
 
