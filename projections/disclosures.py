@@ -75,6 +75,10 @@ class Disclosure(NamedTuple):
         return Cursor(self.position, self.record)
 
 
+PREVIEW = "reversal-preview"
+"""The view of what a reversal would come to."""
+
+
 class Cursor(NamedTuple):
     position: int
     record: str
@@ -176,7 +180,7 @@ RECALL = as_of.query(
     "disclosures",
     "select l.actor, l.role, l.organisation, l.purpose, l.basis, min(l.recorded_at) as first,"
     " max(l.recorded_at) as last, count(distinct l.request) as times from disclosures.disclosures l"
-    " where l.record = any(%(left)s) and l.outcome <> 'refused'"
+    " where l.record = any(%(left)s) and l.outcome <> 'refused' and l.view <> %(apart)s"
     " and l.ledger_position >= %(begun)s and l.ledger_position < %(ended)s"
     " and exists (select from disclosures.disclosures r where r.record = any(%(right)s)"
     " and r.request = l.request and r.outcome <> 'refused')"
@@ -192,7 +196,8 @@ async def recall(
 
     begun, ended: positions of the ledger: of the act that joined them, and of the one that parted them. An answer
     counts by the position that it reflected, so a reader of a moment before is not told, and one who was still shown
-    the joined record after the reversal is. conn: in autocommit. Raises StoreUnavailable.
+    the joined record after the reversal is. Whoever looked at what a reversal would come to was shown the two apart.
+    conn: in autocommit. Raises StoreUnavailable.
     """
     reflected, rows = await as_of.ask(conn, RECALL, _sides(left, right, begun, ended))
     return reflected, [Told(*row) for row in rows]
@@ -207,7 +212,7 @@ def recall_now(
 
 
 def _sides(left: Sequence[str], right: Sequence[str], begun: int, ended: int) -> dict[str, Any]:
-    return {"left": list(left), "right": list(right), "begun": begun, "ended": ended}
+    return {"left": list(left), "right": list(right), "begun": begun, "ended": ended, "apart": PREVIEW}
 
 
 def find(

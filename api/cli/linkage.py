@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from datetime import UTC
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -194,7 +195,7 @@ def _preview(store: Store, ledger: Ledger, principal: Principal, act: str, *, as
     print(f"Now: {', '.join(student['student_id'] for student in told['now']) or 'as it would be'}.")
     print(f"Then: {', '.join(student['student_id'] for student in told['then']) or 'as it is now'}.")
     for one in told["differs"]:
-        print(f"{one['student_id']}  {one['field']}: {_short(one['now'])} -> {_short(one['then'])}")
+        print(f"{one['student_id']}  {one['field']}: {_change(one['now'], one['then'])}")
     for left in told["residue"]:
         print(f"Left to a person: act {left} was made because of it.")
     for other in told["joined_by"]:
@@ -205,12 +206,21 @@ def _preview(store: Store, ledger: Ledger, principal: Principal, act: str, *, as
 def _print_recall(recall: list[dict[str, Any]]) -> None:
     for one in recall:
         who = f"{one['actor']} ({one['role']}, {one['organisation']})"
-        print(f"Was shown the joined record: {who}, {one['times']} times, last {one['last']:%Y-%m-%d %H:%M} UTC.")
+        often = "once" if one["times"] == 1 else f"{one['times']} times"
+        last = one["last"].astimezone(UTC)
+        print(f"Was shown the joined record: {who}, {often}, last {last:%Y-%m-%d %H:%M} UTC.")
+
+
+def _change(was: Any, will: Any) -> str:
+    """A line's worth: lists and tables by their size, since a line is no place for them. ``--json`` has them whole."""
+    if isinstance(was, list) and isinstance(will, list) and len(was) == len(will):
+        return f"{_short(will)}, changed"
+    return f"{_short(was)} -> {_short(will)}"
 
 
 def _short(value: Any) -> str:
     if isinstance(value, list):
-        return f"{len(value)} entries"
+        return "1 entry" if len(value) == 1 else f"{len(value)} entries"
     if isinstance(value, dict):
         return "as reckoned from what is left"
     return "nothing" if value is None else str(value)

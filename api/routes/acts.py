@@ -180,7 +180,7 @@ async def post_reversal(request: Request) -> Response:
 class PreviewView:
     """The students that a reversal would change, as they are and as they would be. recall: to whom they were shown."""
 
-    name = "reversal-preview"
+    name = disclosures.PREVIEW
     fields: Sequence[str] = ("act",)
 
     def __init__(
