@@ -318,7 +318,7 @@ def test_only_the_disposer_destroys_keys(filled: Database, role: Role) -> None:
         conn.rollback()
 
 
-@pytest.mark.parametrize("role", EVERY - {Role.OWNER}, ids=str)
+@pytest.mark.parametrize("role", sorted(EVERY - {Role.OWNER}), ids=str)
 def test_only_the_owner_rewraps_keys(filled: Database, role: Role) -> None:
     with filled.connect(role) as conn, pytest.raises(pg.InsufficientPrivilege):
         conn.execute("update vault.keys set wrapped = ''")
