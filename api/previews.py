@@ -13,6 +13,7 @@ import orjson
 
 from ledger.application import Ledger
 from ledger.events import Erased, Recorded
+from ledger.events.case import Place
 from ledger.events.linkage import Anchor
 from ledger.linkage import Clusters
 from ledger.linkage_acts import Acted
@@ -39,9 +40,9 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
     position: int
 
 
-def preview_of(ledger: Ledger, act: str) -> Preview:
+def preview_of(ledger: Ledger, act: str, place: Place | None) -> Preview:
     """Raises as ``Reversals.preview``."""
-    acted = ledger.reversals.preview(act)
+    acted = ledger.reversals.preview(act, place)
     linkage = ledger.links.reach(Seeds(acts=[act])).linkage
     changed = {
         anchor.record

@@ -40,9 +40,11 @@ class Reversals:
         self._links = links
         self._store = store
 
-    def preview(self, act: str) -> Acted:
+    def preview(self, act: str, place: Place | None = None) -> Acted:
         """What a reversal would come to now; writes nothing. Raises as ``reverse``."""
-        return decide(Reverse(act=act), self._links.reach(Seeds(acts=[act])))
+        acted = decide(Reverse(act=act), self._links.reach(Seeds(acts=[act])))
+        self._store.refuse_strangers(records_of(acted), place)
+        return acted
 
     def reverse(
         self, act: str, reason: str, meta: Meta, place: Place | None, request: RequestKey | None = None

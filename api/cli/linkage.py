@@ -184,7 +184,7 @@ def _preview(store: Store, ledger: Ledger, principal: Principal, act: str, *, as
     async def recall(sides: Sides | None) -> list[Told]:
         return _recall(store, ledger, sides)
 
-    view = PreviewView(ledger, act, recall)
+    view = PreviewView(ledger, act, None, recall)
     asyncio.run(
         show_many(principal, PURPOSE, basis_of(principal), view, access=ledger.access, request_id=str(uuid.uuid4()))
     )

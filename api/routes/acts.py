@@ -37,6 +37,7 @@ from api.services import Services, services_of
 from api.show import FoundMany, basis_of, show_many
 from ledger.application import Ledger
 from ledger.errors import NotFound
+from ledger.events.case import Place
 from ledger.links import Linked, Seeds
 from ledger.proposals import Proposed
 from ledger.sides import Sides, sides_of
@@ -178,15 +179,21 @@ async def post_reversal(request: Request) -> Response:
 
 
 class PreviewView:
-    """The students that a reversal would change, as they are and as they would be. recall: to whom they were shown."""
+    """The students that a reversal would change, as they are and as they would be. place: the office that asks, None
+    for an operator. recall: to whom they were shown."""
 
     name = disclosures.PREVIEW
     fields: Sequence[str] = ("act",)
 
     def __init__(
-        self, ledger: Ledger, act_id: str, recall: Callable[[Sides | None], Awaitable[Sequence[Told]]]
+        self,
+        ledger: Ledger,
+        act_id: str,
+        place: Place | None,
+        recall: Callable[[Sides | None], Awaitable[Sequence[Told]]],
     ) -> None:
         self._ledger = ledger
+        self._place = place
         self._act = act_id
         self._recall = recall
         self._preview: Preview | None = None
@@ -194,7 +201,7 @@ class PreviewView:
 
     async def read(self) -> FoundMany:
         """Raises as ``Reversals.preview``."""
-        preview = self._preview = await asyncio.to_thread(preview_of, self._ledger, self._act)
+        preview = self._preview = await asyncio.to_thread(preview_of, self._ledger, self._act, self._place)
         self._told = await self._recall(preview.sides)
         return FoundMany(preview.records, preview.position)
 
@@ -210,13 +217,13 @@ class PreviewView:
 async def _preview(request: Request, act_id: str) -> Response:
     principal = await principal_of(request)
     request.scope["sojourn.principal"] = principal.name
-    office_for(principal)
+    place = office_for(principal)
     services = services_of(request)
     shown = await show_many(
         principal,
         purpose_of(request),
         basis_of(principal),
-        PreviewView(services.ledger, act_id, lambda sides: _recall(services, sides)),
+        PreviewView(services.ledger, act_id, place, lambda sides: _recall(services, sides)),
         access=services.ledger.access,
         request_id=request_id_of(request),
     )

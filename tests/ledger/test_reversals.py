@@ -35,6 +35,9 @@ def test_a_reversal_is_in_effect_at_once_and_asks_another_person(work: Work, thr
     merged = work.merged_act(a, b)
     with pytest.raises(NotAsked):
         work.reversals.reverse(merged, WHY, ANA, TX)
+    with pytest.raises(NotAsked):
+        work.reversals.preview(merged, TX)
+    assert work.reversals.preview(merged, CA).after.members.keys() == {a, b}
     assert work.reversals.preview(merged).after.members.keys() == {a, b}
     assert work.shown(a, b) == [a, a]
     back = work.reversals.reverse(merged, WHY, CLEO, CA)

@@ -17,6 +17,7 @@ from ledger.store.data_folder import default_data_dir, first_closed
 from ledger.store.embedded import EmbeddedServer, claim, find_binaries
 from support.servers import FAST, Process, keep_rows, reachable_tmp, unprivileged_user
 
+# Left out for who is not root only: for him no other user runs the server, so there is nothing to be tried. CI is root.
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="not run: needs root, for whom another user runs the server")
 
 
