@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from api.cli.talk import As, Json, opened, operator, print_json, say
-from ledger.errors import NotFound, NotOfStudent, Refused
+from ledger.errors import NotOfStudent, Refused
 
 if TYPE_CHECKING:
     from api.bootstrap import Store
@@ -146,13 +146,12 @@ def _must_be_student_id(given: str) -> None:
 
 def _record(ledger: Ledger, named: str) -> str:
     """The uuid of ``STATE:SSID``."""
+    from api.named import record_named
+
     state, _, ssid = named.strip().partition(":")
     if not ssid:
         raise NotOfStudent("A record is not named as STATE:SSID.", remedy="For instance --records OR:OR5540012.")
-    record = ledger.record_of(state, ssid)
-    if record is None:
-        raise NotFound("There is no such record.", remedy="See `sojourn students --csv`.")
-    return record
+    return record_named(ledger, state, ssid)
 
 
 def _told_case(case: str, position: int, *, as_json: bool) -> None:

@@ -11,11 +11,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 import orjson
+import psycopg
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from api import named
 from api.acting import KEYED, Asked, Did, act, acted
 from api.edge import request_id_of
+from api.named import act_named, declaration_named, record_named
 from api.offices import may_propose, office_for
 from api.openapi import PURPOSE, Direct, operation, operation_id
 from api.previews import Preview, preview_of, recall_told, told
@@ -38,6 +41,7 @@ from api.show import FoundMany, basis_of, show_many
 from ledger.application import Ledger
 from ledger.errors import NotFound
 from ledger.events.case import Place
+from ledger.errors import ProjectionBehind, StoreUnavailable
 from ledger.links import Linked, Seeds
 from ledger.proposals import Proposed
 from ledger.sides import Sides, sides_of
@@ -52,13 +56,13 @@ ACT: Final = {
     "in": "path",
     "required": True,
     "description": "Id of the act: see the history of either student.",
-    "schema": {"type": "string", "pattern": "^[0-9]{12}-[0-9]{1,9}$"},
+    "schema": {"type": "string", "pattern": named.ACT},
     "example": "482019283746-3",
 }
 _DECLARATION: Final = {
     **ACT,
     "description": "Id of the declaration: see the history of either student.",
-    "schema": {"type": "string", "pattern": r"^[0-9]{12}-[0-9]{1,9}(\.[0-9]{1,4})?$"},
+    "schema": {"type": "string", "pattern": named.DECLARATION},
 }
 _DRY_RUN: Final = {
     "name": "dry_run",
@@ -100,7 +104,9 @@ async def post_split(request: Request) -> Response:
 
     def do(asked: Asked[SplitBody]) -> Did:
         said = asked.said
-        groups = [[_record(asked.ledger, one.state, one.state_student_id) for one in group] for group in said.apart]
+        groups = [
+            [record_named(asked.ledger, one.state, one.state_student_id) for one in group] for group in said.apart
+        ]
         groups = _with_the_rest(asked.ledger, said.student_id, groups)
         return _proposed(
             asked.ledger.proposals.propose_split(said.student_id, groups, said.reason, asked.meta, asked.key)
@@ -137,10 +143,9 @@ async def post_not_same(request: Request) -> Response:
 )
 async def withdraw_declaration(request: Request) -> Response:
     """Nothing is joined by it; it only no longer forbids."""
-    declaration: str = request.path_params["id"]
 
     def do(asked: Asked[ReasonBody]) -> Did:
-        place = office_for(asked.principal)
+        place, declaration = office_for(asked.principal), declaration_named(request.path_params["id"])
         return _linked(asked.ledger.reversals.withdraw(declaration, asked.said.reason, asked.meta, place, asked.key))
 
     return await act(request, ReasonBody, office_for, do)
@@ -158,22 +163,25 @@ async def withdraw_declaration(request: Request) -> Response:
 )
 async def post_reversal(request: Request) -> Response:
     """Of a link, merge, split, or of a reversal. What came in between stays with the records that it came for."""
-    act_id: str = request.path_params["id"]
     if truth_of(request, "dry_run"):
-        return await _preview(request, act_id)
+        return await _preview(request)
     sides: list[Sides | None] = []
 
     def do(asked: Asked[ReversalBody]) -> Did:
         done = asked.ledger.reversals.reverse(
-            act_id, asked.said.reason, asked.meta, office_for(asked.principal), asked.key
+            act_named(request.path_params["id"]), asked.said.reason, asked.meta, office_for(asked.principal), asked.key
         )
         sides.append(_sides(asked.ledger, done.act))
         body = {"act": done.act, "students": done.students, "cases": done.cases, "position": done.position}
         return Did(body, done.position, done.replayed, 201, f"/v1/acts/{done.act}")
 
     answer = await act(request, ReversalBody, office_for, do)
-    recall = await _recall(services_of(request), sides[0])
-    body = {**orjson.loads(bytes(answer.body)), "recall": recall_told(recall)}
+    # Durable: whatever becomes of the list, the answer is that it is done.
+    try:
+        recall = recall_told(await _recall(services_of(request), sides[0]))
+    except (ProjectionBehind, StoreUnavailable, psycopg.Error):
+        recall = None
+    body = {**orjson.loads(bytes(answer.body)), "recall": recall}
     headers = {name: value for name, value in answer.headers.items() if name not in ("content-length", "content-type")}
     return Response(orjson.dumps(body), answer.status_code, headers, "application/json")
 
@@ -214,7 +222,7 @@ class PreviewView:
         return orjson.dumps(self.told())
 
 
-async def _preview(request: Request, act_id: str) -> Response:
+async def _preview(request: Request) -> Response:
     principal = await principal_of(request)
     request.scope["sojourn.principal"] = principal.name
     place = office_for(principal)
@@ -223,7 +231,7 @@ async def _preview(request: Request, act_id: str) -> Response:
         principal,
         purpose_of(request),
         basis_of(principal),
-        PreviewView(services.ledger, act_id, place, lambda sides: _recall(services, sides)),
+        PreviewView(services.ledger, act_named(request.path_params["id"]), place, lambda sides: _recall(services, sides)),
         access=services.ledger.access,
         request_id=request_id_of(request),
     )
@@ -249,13 +257,6 @@ async def _recall(services: Services, sides: Sides | None) -> Sequence[Told]:
 
 def _sides(ledger: Ledger, act_id: str) -> Sides | None:
     return sides_of(ledger.links.reach(Seeds(acts=[act_id])).linkage, act_id)
-
-
-def _record(ledger: Ledger, state: str, ssid: str) -> str:
-    record = ledger.record_of(state, ssid)
-    if record is None:
-        raise NotFound("There is no such record.", remedy="Compare its state and id with where they were read.")
-    return record
 
 
 def _with_the_rest(ledger: Ledger, student: str, groups: list[list[str]]) -> list[list[str]]:

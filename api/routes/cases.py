@@ -14,14 +14,18 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from api.acting import KEYED, Asked, Did, act, acted
+from api.named import case_named
 from api.offices import office_for
 from api.openapi import Direct, operation, operation_id
 from api.principals import principal_of
 from api.requests import body_of
 from api.schemas.linkage import NAMES, AnswerBody, AnsweredAnswer, AssignmentBody, LeaseAnswer, LeaseBody
 from api.services import services_of
+from ledger.application import Ledger
 from ledger.casework import Answered
+from ledger.errors import NotAssignable
 from ledger.events.case import Place
+from ledger.routing import offices_of
 
 router = APIRouter(
     prefix="/v1/cases/{id}", tags=["worklist"], route_class=Direct, generate_unique_id_function=operation_id
@@ -44,9 +48,9 @@ _CASE: Final = {
 )
 async def post_answer(request: Request) -> Response:
     """For the state of the token. Whoever proposed it cannot validate it; every state that is asked has a say."""
-    case: str = request.path_params["id"]
 
     def do(asked: Asked[AnswerBody]) -> Did:
+        case = case_named(request.path_params["id"])
         return _answered(
             asked.ledger.casework.answer(
                 case,
@@ -69,11 +73,10 @@ async def post_answer(request: Request) -> Response:
 )
 async def post_assignment(request: Request) -> Response:
     """The token's state's part of it, sideways or down."""
-    case: str = request.path_params["id"]
 
     def do(asked: Asked[AssignmentBody]) -> Did:
-        office, said = office_for(asked.principal), asked.said
-        to = Place(state=office.state, region=said.region, district=said.district)
+        case, office, said = case_named(request.path_params["id"]), office_for(asked.principal), asked.said
+        to = _there(asked.ledger, office.state, said.region, said.district)
         return _answered(asked.ledger.casework.assign(case, to, asked.meta, office, said.names, asked.key))
 
     return await act(request, AssignmentBody, office_for, do)
@@ -91,7 +94,7 @@ async def put_lease(request: Request) -> Response:
     request.scope["sojourn.principal"] = principal.name
     office_for(principal)
     said = (await body_of(request)).as_model(LeaseBody, NAMES)
-    case: str = request.path_params["id"]
+    case = case_named(request.path_params["id"])
     lease = await asyncio.to_thread(services_of(request).ledger.casework.lease, case, principal.name, said.minutes)
     until = lease.until.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     return Response(orjson.dumps({"case": case, "holder": lease.holder, "until": until}), media_type="application/json")
@@ -109,8 +112,19 @@ async def delete_lease(request: Request) -> Response:
     principal = await principal_of(request)
     request.scope["sojourn.principal"] = principal.name
     office_for(principal)
-    await asyncio.to_thread(services_of(request).ledger.casework.release, request.path_params["id"], principal.name)
+    case = case_named(request.path_params["id"])
+    await asyncio.to_thread(services_of(request).ledger.casework.release, case, principal.name)
     return Response(status_code=204)
+
+
+def _there(ledger: Ledger, state: str, region: str | None, district: str | None) -> Place:
+    """An office of a state; of a district with the region that it lies in. Raises NotAssignable, StoreUnavailable."""
+    if district is None:
+        return Place(state=state, region=region)
+    office = offices_of(ledger.jurisdiction(state), state, district)[0]
+    if office.district != district or region not in (None, office.region):
+        raise NotAssignable(f"{state} has no such office.", remedy="See the state's regions and districts.")
+    return office
 
 
 def _answered(answered: Answered) -> Did:

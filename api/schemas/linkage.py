@@ -175,7 +175,11 @@ class ReversedAnswer(BaseModel):
     students: list[str]
     cases: list[str]
     position: int
-    recall: list[ToldAnswer] = Field(description="To whom the joined record was shown in between.")
+    recall: list[ToldAnswer] | None = Field(
+        default=None,
+        description="To whom the joined record was shown in between. Null where the read model cannot tell it yet:"
+        " a dry run of reversing this act tells it.",
+    )
 
 
 class DifferenceAnswer(BaseModel):

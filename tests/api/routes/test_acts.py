@@ -1,0 +1,478 @@
+"""Linkage over HTTP: who may propose and settle, what takes effect when, and what is told of it."""
+
+from __future__ import annotations
+
+import io
+from typing import Any, NamedTuple
+
+import pytest
+import structlog
+from prometheus_client import generate_latest
+
+from api.offices import ADMINISTRATORS, PROPOSERS
+from api.previews import SHOWN as SECTIONS
+from api.principals import ROLES
+from ledger.application import Ledger
+from ledger.events.disclosure import SearchDisclosed
+from ledger.ids import student_id
+from projections.projectors import Projectors
+from support.acting import WHY, Office, merge
+from support.bodies import ENROLLMENT, VALUES
+
+CASE = "01920f8e-0b5e-7cc3-98c4-dc0c0c07398f"
+NEVER = student_id(999_999)
+NARROWED = {"region": "R2", "district": "4113770"}
+
+
+class Children(NamedTuple):
+    """Students of one record each, by the ids that they minted."""
+
+    oregon: str
+    second: str
+    california: str
+    texas: str
+
+
+@pytest.fixture
+def children(office: Office) -> Children:
+    return Children(
+        office.record("OR", "OR1", enrollments=[ENROLLMENT]),
+        office.record("OR", "OR2"),
+        office.record("CA", "CA1"),
+        office.record("TX", "TX1"),
+    )
+
+
+def split(student: str, *apart: list[tuple[str, str]]) -> dict[str, Any]:
+    named = [[{"state": state, "state_student_id": ssid} for state, ssid in group] for group in apart]
+    return {"student_id": student, "apart": named, "reason": WHY}
+
+
+# -- who may
+
+
+def test_no_role_but_those_proposes(office: Office, children: Children, ledger: Ledger) -> None:
+    before = ledger.log.head()
+    for role in set(ROLES) - PROPOSERS:
+        office.gives(role, role, "OR", **NARROWED)
+        said = office.refused(role, "POST", "/v1/merges", merge(children.oregon, children.second))
+        assert said == (403, "forbidden"), role
+        assert office.refused(role, "POST", "/v1/splits", split(children.oregon, [("OR", "OR1")])) == said
+    assert ledger.log.head() == before
+
+
+def test_no_role_but_a_data_administrator_settles(office: Office, children: Children, ledger: Ledger) -> None:
+    case = office.proposes(children.oregon, children.second)
+    before = ledger.log.head(), ledger.access.head()
+    why = {"reason": WHY}
+    for role in set(ROLES) - set(ADMINISTRATORS):
+        office.gives(role, role, "OR", **NARROWED)
+        for method, path, body in (
+            ("POST", f"/v1/cases/{case}/answer", {"answer": "yes", **why}),
+            ("POST", f"/v1/cases/{case}/assignment", {}),
+            ("PUT", f"/v1/cases/{case}/lease", {}),
+            ("DELETE", f"/v1/cases/{case}/lease", None),
+            ("POST", "/v1/not-same", {"left": children.oregon, "right": children.texas, **why}),
+            ("POST", f"/v1/not-same/{children.oregon}-1/withdrawal", why),
+            ("POST", f"/v1/acts/{children.oregon}-1/reversal", why),
+            ("POST", f"/v1/acts/{children.oregon}-1/reversal?dry_run=true", {}),
+        ):
+            assert office.refused(role, method, path, body) == (403, "forbidden"), (role, method, path)
+    assert (ledger.log.head(), ledger.access.head()) == before
+
+
+@pytest.mark.parametrize(
+    ("role", "state", "narrowed"),
+    [
+        ("state_data_administrator", None, {}),
+        ("regional_data_administrator", "OR", {}),
+        ("district_data_administrator", "OR", {"region": "R2"}),
+    ],
+)
+def test_an_administrator_of_no_office_settles_nothing(
+    office: Office, children: Children, role: str, state: str | None, narrowed: dict[str, str]
+) -> None:
+    office.gives("lost", role, state, **narrowed)
+    body = {"left": children.oregon, "right": children.second, "reason": WHY}
+    assert office.refused("lost", "POST", "/v1/not-same", body) == (403, "forbidden")
+
+
+def test_a_state_that_holds_no_record_settles_nothing(office: Office, children: Children) -> None:
+    case = office.proposes(children.oregon, children.california)
+    yes = {"answer": "yes", "reason": WHY}
+    assert office.refused("tess", "POST", f"/v1/cases/{case}/answer", yes) == (422, "not-asked")
+    office.answers("olga", case)
+    act = office.answers("carl", case)["act"]
+    assert office.refused("tess", "POST", f"/v1/acts/{act}/reversal", {"reason": WHY}) == (422, "not-asked")
+    apart = {"left": children.oregon, "right": children.second, "reason": WHY}
+    assert office.refused("tess", "POST", "/v1/not-same", apart) == (422, "not-asked")
+    declared = office.does("ana", "POST", "/v1/not-same", apart)["id"]
+    said = office.refused("tess", "POST", f"/v1/not-same/{declared}/withdrawal", {"reason": WHY})
+    assert said == (422, "not-asked")
+
+
+# -- merges and splits
+
+
+def test_a_merge_takes_effect_when_another_has_validated_it(office: Office, children: Children, ledger: Ledger) -> None:
+    answer = office.ask("pia", "POST", "/v1/merges", merge(children.oregon, children.second))
+    assert answer.status_code == 201
+    case = answer.json()["case"]
+    assert answer.headers["Location"] == f"/v1/cases/{case}"
+    assert int(answer.headers["Ledger-Position"]) == answer.json()["position"] == ledger.log.head()
+    assert office.shown("amy", children.second, ledger.log.head() - 1)["student_id"] == children.second
+
+    done = office.ask("ana", "POST", f"/v1/cases/{case}/answer", {"answer": "yes", "reason": WHY})
+    told = done.json()
+    assert (told["outcome"], told["code"], told["students"]) == ("settled", None, [children.oregon])
+    assert told["act"].startswith(f"{children.oregon}-")
+    position = int(done.headers["Ledger-Position"])
+    by_either = [office.shown("amy", one, position) for one in (children.oregon, children.second)]
+    assert by_either[0] == by_either[1]
+    assert by_either[0]["student_id"] == children.oregon
+
+
+def test_the_master_that_was_chosen_is_shown(office: Office, children: Children) -> None:
+    body = merge(children.oregon, children.second, children.second)
+    case = office.does("pia", "POST", "/v1/merges", body)["case"]
+    assert office.answers("ana", case)["students"] == [children.second]
+
+
+def test_every_state_that_holds_a_record_must_say_yes(office: Office, children: Children) -> None:
+    case = office.proposes(children.oregon, children.california)
+    first = office.answers("ana", case)
+    assert (first["outcome"], first["act"], first["students"]) == (None, None, [])
+    assert office.shown("amy", children.california)["student_id"] == children.california
+    yes = {"answer": "yes", "reason": WHY}
+    assert office.refused("olga", "POST", f"/v1/cases/{case}/answer", yes) == (422, "already-answered")
+    last = office.answers("carl", case)
+    assert (last["outcome"], last["students"]) == ("settled", [children.oregon])
+    assert office.refused("olga", "POST", f"/v1/cases/{case}/answer", yes) == (422, "case-closed")
+
+
+def test_one_no_settles_it(office: Office, children: Children) -> None:
+    case = office.proposes(children.oregon, children.california)
+    office.answers("ana", case)
+    last = office.answers("carl", case, "no")
+    assert (last["outcome"], last["act"]) == ("rejected", None)
+    assert office.shown("amy", children.california)["student_id"] == children.california
+
+
+def test_whoever_proposed_it_does_not_validate_it(office: Office, children: Children) -> None:
+    case = office.proposes(children.oregon, children.second, "ana")
+    yes = {"answer": "yes", "reason": WHY}
+    assert office.refused("ana", "POST", f"/v1/cases/{case}/answer", yes) == (422, "own-proposal")
+    assert office.answers("olga", case)["outcome"] == "settled"
+
+
+def test_a_split_parts_as_many_as_are_named_and_leaves_the_rest_together(office: Office, children: Children) -> None:
+    everybody = ("ana", "carl", "tess")
+    office.merged(children.oregon, children.california, "ana", "carl")
+    office.merged(children.oregon, children.texas, *everybody)
+    office.merged(children.oregon, children.second, *everybody)
+    body = split(children.oregon, [("CA", " CA1 ")], [("TX", "TX1")])
+    case = office.does("pia", "POST", "/v1/splits", body)["case"]
+    *_, last = [office.answers(name, case) for name in everybody]
+    assert last["outcome"] == "settled"
+    shown = {
+        name: office.shown("amy", getattr(children, name), last["position"])["student_id"] for name in children._fields
+    }
+    assert shown["oregon"] == shown["second"] == children.oregon
+    assert len(set(shown.values())) == 3
+
+
+def test_what_cannot_be_proposed_is_refused_by_its_name(office: Office, children: Children) -> None:
+    a, b, c, d = children
+    office.merged(a, b, "ana")
+
+    def refused(body: dict[str, Any], path: str = "/v1/merges") -> str:
+        status, code = office.refused("pia", "POST", path, body)
+        return f"{status} {code}"
+
+    assert refused(merge(a, a)) == "422 same-student"
+    assert refused(merge(b, c)) == "422 retired-id"
+    assert refused(merge(a, NEVER)) == "404 not-found"
+    assert refused(merge(a, c, d)) == "422 not-of-student"
+    assert refused(split(a, [("OR", "OR1"), ("OR", "OR2")]), "/v1/splits") == "422 not-of-student"
+    assert refused(split(a, [("CA", "CA1")]), "/v1/splits") == "422 not-of-student"
+    assert refused(split(a, [("OR", "OR1")], [("OR", "OR1")]), "/v1/splits") == "422 not-of-student"
+    assert refused(split(a, [("OR", "nobody")]), "/v1/splits") == "404 not-found"
+    assert refused(split(a, [("OR", "OR\u00001")]), "/v1/splits") == "404 not-found"
+    assert refused(split(b, [("OR", "OR2")]), "/v1/splits") == "422 retired-id"
+    case = office.proposes(a, c)
+    assert refused(merge(a, d)) == "422 under-case"
+    assert office.answers("carl", case, "no")["outcome"] == "rejected"
+    office.does("ana", "POST", "/v1/not-same", {"left": a, "right": d, "reason": WHY})
+    assert refused(merge(a, d)) == "422 bound-by-not-same"
+
+
+# -- not the same
+
+
+def test_a_declaration_forbids_until_it_is_withdrawn(office: Office, children: Children, ledger: Ledger) -> None:
+    body = {"left": children.oregon, "right": children.second, "reason": WHY}
+    answer = office.ask("ana", "POST", "/v1/not-same", body)
+    assert answer.status_code == 201
+    told = answer.json()
+    assert int(answer.headers["Ledger-Position"]) == told["position"]
+    assert office.does("ana", "POST", "/v1/not-same", body)["id"] == "", "it is declared already"
+    path = f"/v1/not-same/{told['id']}/withdrawal"
+    withdrawn = office.does("olga", "POST", path, {"reason": "They are one after all."})
+    assert withdrawn["id"] == told["id"]
+    head = ledger.log.head()
+    assert office.does("olga", "POST", path, {"reason": "Again."})["position"] == head
+    assert ledger.log.head() == head, "nothing is left to withdraw"
+    assert office.proposes(children.oregon, children.second)
+    missing = f"/v1/not-same/{children.texas}-7/withdrawal"
+    assert office.refused("tess", "POST", missing, {"reason": WHY}) == (404, "not-found")
+    one = {"left": children.oregon, "right": children.oregon, "reason": WHY}
+    assert office.refused("ana", "POST", "/v1/not-same", one) == (422, "same-student")
+
+
+# -- reversals
+
+
+def test_a_reversal_is_in_effect_when_it_is_answered(office: Office, children: Children) -> None:
+    act = office.merged(children.oregon, children.second, "ana")["act"]
+    answer = office.ask("ana", "POST", f"/v1/acts/{act}/reversal", {"reason": "They are cousins."})
+    assert answer.status_code == 201
+    told = answer.json()
+    assert answer.headers["Location"] == f"/v1/acts/{told['act']}"
+    assert sorted(told["students"]) == sorted([children.oregon, children.second])
+    position = int(answer.headers["Ledger-Position"])
+    assert office.shown("amy", children.second, position)["student_id"] == children.second
+    assert office.refused("ana", "POST", f"/v1/acts/{act}/reversal", {"reason": WHY}) == (422, "act-already-reversed")
+    assert office.refused("ana", "POST", f"/v1/acts/{act}/reversal?dry_run=true", {}) == (422, "act-already-reversed")
+    merging = merge(children.oregon, children.second)
+    assert office.refused("pia", "POST", "/v1/merges", merging) == (422, "bound-by-not-same")
+
+
+def test_another_validates_a_reversal_and_a_no_takes_it_back(office: Office, children: Children) -> None:
+    act = office.merged(children.oregon, children.second, "ana")["act"]
+    told = office.reverses("ana", act)
+    [case] = told["cases"]
+    no = {"answer": "no", "reason": WHY}
+    assert office.refused("ana", "POST", f"/v1/cases/{case}/answer", no) == (422, "own-proposal")
+    answered = office.answers("olga", case, "no")
+    assert (answered["outcome"], answered["students"]) == ("rejected", [children.oregon])
+    assert answered["act"] not in (None, act, told["act"])
+    assert office.shown("amy", children.second, answered["position"])["student_id"] == children.oregon
+
+
+def test_a_reason_is_kept_as_it_was_given(office: Office, children: Children) -> None:
+    act = office.merged(children.oregon, children.second, "ana")["act"]
+    reason = 'Él dijo "no": \u0000\u2028 <b>'
+    office.does("ana", "POST", f"/v1/acts/{act}/reversal", {"reason": reason})
+    told = office.does("amy", "GET", f"/v1/students/{children.second}/history")["history"]
+    assert [one["reason"] for one in told if one["event"] == "act-reversed.v1"] == [reason]
+
+
+def test_a_reversal_needs_a_reason(office: Office, children: Children) -> None:
+    act = office.merged(children.oregon, children.second, "ana")["act"]
+    for body in ({}, {"reason": " "}):
+        answer = office.ask("ana", "POST", f"/v1/acts/{act}/reversal", body)
+        assert answer.status_code == 422
+        assert [(one["pointer"], one["rule"]) for one in answer.json()["errors"]] == [("/reason", "reason")]
+    assert office.shown("amy", children.second)["student_id"] == children.oregon
+
+
+def test_a_dry_run_shows_both_states_of_the_children_and_writes_nothing_but_its_disclosure(
+    office: Office, children: Children, ledger: Ledger
+) -> None:
+    alone = {
+        one: {name: section for name, section in office.shown("amy", one).items() if name in SECTIONS}
+        for one in children[:2]
+    }
+    act = office.merged(children.second, children.oregon, "ana")["act"]
+    head, entries = ledger.log.head(), ledger.access.head()
+    answer = office.ask("olga", "POST", f"/v1/acts/{act}/reversal?dry_run=true", {}, headers={"Purpose": "a doubt"})
+    assert answer.status_code == 200
+    assert answer.headers["Cache-Control"] == "private, no-store"
+    told = answer.json()
+    assert told["act"] == act
+    assert [one["student_id"] for one in told["now"]] == [children.second]
+    assert sorted(one["student_id"] for one in told["then"]) == sorted(children[:2])
+    assert told["declared"] == [{"left": [children.second], "right": [children.oregon]}]
+    assert (told["residue"], told["joined_by"], told["recall"]) == ([], [], [])
+    differs = {(one["student_id"], one["field"]): (one["now"], one["then"]) for one in told["differs"]}
+    assert differs[children.oregon, "core.student_id"] == (children.second, children.oregon)
+    assert [len(side) for side in differs[children.second, "core.enrollments"]] == [1, 0]
+    assert (children.oregon, "core.enrollments") not in differs
+    assert {one["student_id"]: {name: one[name] for name in SECTIONS} for one in told["then"]} == alone
+    assert ledger.log.head() == head
+    entry = ledger.access.read(entries, 1)[0]
+    assert isinstance(entry.event, SearchDisclosed)
+    assert (entry.meta.actor, entry.event.purpose, entry.event.view) == ("olga", "a doubt", "reversal-preview")
+    assert len(entry.event.records) == 2
+
+
+def test_a_dry_run_names_later_acts_that_rest_on_the_act_and_acts_that_still_join(
+    office: Office, children: Children
+) -> None:
+    a, _, c, d = children
+    first = office.merged(a, c, "ana", "carl")["act"]
+    later = office.merged(a, d, "ana", "carl", "tess")["act"]
+    told = office.previews("ana", first)
+    assert told["residue"] == [later]
+    assert office.reverses("ana", first)["cases"][1:] != [], "and each is put before people"
+
+
+@pytest.mark.parametrize("word", ["1", "True", "yes", "", "true&dry_run=false"])
+def test_a_dry_run_in_another_word_is_refused_and_reverses_nothing(
+    office: Office, children: Children, word: str
+) -> None:
+    act = office.merged(children.oregon, children.second, "ana")["act"]
+    path = f"/v1/acts/{act}/reversal?dry_run={word}"
+    assert office.refused("ana", "POST", path, {"reason": WHY}) == (422, "invalid-request")
+    assert office.previews("ana", act)["act"] == act
+
+
+def test_the_recall_list_names_exactly_those_who_were_shown_the_joined_record(
+    office: Office, children: Children
+) -> None:
+    a, b, c, _ = children
+    office.shown("dan", a)
+    merged = office.merged(a, c, "ana", "carl")
+    for name, asked in (("amy", a), ("bea", c), ("amy", c)):
+        office.shown(name, asked, merged["position"])
+    office.does("cid", "POST", f"/v1/students/search?at_least={merged['position']}", {"first_name": "Marisol"})
+    office.shown("dan", b)
+    office.previews("carl", merged["act"])
+    # What arrives meanwhile brings the preview past the act.
+    office.does("CA nightly", "POST", "/v1/records/CA/CA1/enrollments", ENROLLMENT)
+    office.previews("ana", merged["act"])
+    told = office.reverses("ana", merged["act"])
+    assert [(one["actor"], one["organisation"], one["times"]) for one in told["recall"]] == [
+        ("amy", "OR", 2),
+        ("bea", "CA", 1),
+        ("cid", "TX", 1),
+    ]
+    amy = told["recall"][0]
+    assert amy["role"] == "secondary_user"
+    assert amy["purpose"] == "education-record-review"
+    assert amy["basis"] == "34 CFR 99.31(a)(1)"
+    assert amy["first"] < amy["last"]
+    for one in (a, c):
+        office.shown("dan", one, told["position"])
+    again = office.previews("olga", told["act"])["recall"]
+    assert [one["actor"] for one in again] == ["amy", "bea", "cid"], "nobody who read only after the reversal"
+
+
+def test_a_reversal_that_is_durable_is_answered_though_its_recall_list_cannot_be_told(
+    office: Office, children: Children, projectors: Projectors
+) -> None:
+    merged = office.merged(children.oregon, children.second, "ana")
+    office.shown("dan", children.second, merged["position"])
+    projectors.stop()
+    office.shown("amy", children.second)
+    told = office.reverses("ana", merged["act"])
+    assert told["recall"] is None
+    assert len(told["cases"]) == 1
+
+
+# -- again
+
+
+def test_a_request_with_its_key_is_done_once(office: Office, children: Children, ledger: Ledger) -> None:
+    a, b, _, d = children
+    keys = iter(range(100))
+
+    def again(name: str, path: str, body: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+        key = {"Idempotency-Key": f"key-{next(keys)}"}
+        first = office.ask(name, "POST", path, body, headers=key)
+        assert first.is_success, first.text
+        head = ledger.log.head()
+        second = office.ask(name, "POST", path, body, headers=key)
+        assert second.headers["Idempotency-Replayed"] == "true"
+        assert (second.status_code, second.json()) == (first.status_code, first.json())
+        assert second.headers["Ledger-Position"] == first.headers["Ledger-Position"]
+        assert "Idempotency-Replayed" not in first.headers
+        said = office.refused(name, "POST", path, other, headers=key)
+        assert said == (422, "idempotency-key-reused")
+        assert ledger.log.head() == head
+        return first.json()
+
+    why, other = {"reason": WHY}, {"reason": "Another one."}
+    case = again("pia", "/v1/merges", merge(a, b), merge(a, d))["case"]
+    again("ana", f"/v1/cases/{case}/assignment", {"names": ["olga"]}, {"names": []})
+    act = again("ana", f"/v1/cases/{case}/answer", {"answer": "yes", **why}, {"answer": "no", **why})["act"]
+    again("pia", "/v1/splits", split(a, [("OR", "OR2")]), split(a, [("OR", "OR1")]))
+    again("ana", f"/v1/acts/{act}/reversal", why, other)
+    declared = again("ana", "/v1/not-same", {"left": a, "right": d, **why}, {"left": b, "right": d, **why})["id"]
+    again("ana", f"/v1/not-same/{declared}/withdrawal", why, other)
+
+
+def test_a_refusal_is_the_answer_to_its_key(office: Office, children: Children) -> None:
+    key = {"Idempotency-Key": "once"}
+    case = office.proposes(children.oregon, children.second, "ana")
+    said = [
+        office.ask("ana", "POST", f"/v1/cases/{case}/answer", {"answer": "yes", "reason": WHY}, headers=key)
+        for _ in range(2)
+    ]
+    assert [one.status_code for one in said] == [422, 422]
+    assert "Idempotency-Replayed" not in said[0].headers
+    assert said[1].headers["Idempotency-Replayed"] == "true"
+    assert said[0].json()["type"] == said[1].json()["type"] == "/problems/own-proposal"
+
+
+# -- what is wrong with a request
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "pointers"),
+    [
+        ("/v1/merges", {}, {"/left", "/right", "/master", "/reason"}),
+        ("/v1/merges", {**merge(NEVER, NEVER), "master": "12"}, {"/master"}),
+        ("/v1/merges", {**merge(NEVER, NEVER), "why": "x"}, {""}),
+        ("/v1/merges", {**merge(NEVER, NEVER), "reason": "x" * 2001}, {"/reason"}),
+        ("/v1/splits", {"student_id": NEVER, "apart": [], "reason": WHY}, {"/apart"}),
+        ("/v1/splits", {"student_id": NEVER, "apart": [[]], "reason": WHY}, {"/apart/0"}),
+        ("/v1/splits", split(NEVER, [("oregon", "1")]), {"/apart/0/0/state"}),
+        ("/v1/not-same", {"left": NEVER, "right": 12, "reason": WHY}, {"/right"}),
+        ("/v1/not-same/nonsense/withdrawal", {"reason": ""}, {"/reason"}),
+        (f"/v1/cases/{CASE}/answer", {"answer": "perhaps", "reason": WHY}, {"/answer"}),
+        (f"/v1/cases/{CASE}/assignment", {"district": "12"}, {"/district"}),
+        (f"/v1/cases/{CASE}/assignment", {"names": ["x"] * 51}, {"/names"}),
+    ],
+)
+def test_a_body_in_another_shape_is_refused_with_its_places(
+    office: Office, path: str, body: dict[str, Any], pointers: set[str]
+) -> None:
+    answer = office.ask("ana", "POST", path, body)
+    assert answer.status_code == 422, answer.text
+    assert {one["pointer"] for one in answer.json()["errors"]} == pointers
+
+
+@pytest.mark.parametrize(
+    "wrong", ["nonsense", "123456789012-1", "%00", "-", f"{NEVER}-1", f"{NEVER}-99999999999999999999"]
+)
+def test_an_id_that_is_none_is_not_found(office: Office, wrong: str) -> None:
+    why = {"reason": WHY}
+    for path, body in (
+        (f"/v1/acts/{wrong}/reversal", why),
+        (f"/v1/acts/{wrong}/reversal?dry_run=true", {}),
+        (f"/v1/not-same/{wrong}/withdrawal", why),
+        (f"/v1/cases/{wrong}/answer", {"answer": "yes", **why}),
+        (f"/v1/cases/{wrong}/assignment", {}),
+    ):
+        assert office.refused("ana", "POST", path, body) == (404, "not-found"), path
+    assert office.refused("ana", "PUT", f"/v1/cases/{wrong}/lease", {}) == (404, "not-found")
+    assert office.refused("ana", "DELETE", f"/v1/cases/{wrong}/lease") == (404, "not-found")
+
+
+def test_nothing_of_a_child_and_no_reason_stands_in_a_log_or_metric(office: Office, children: Children) -> None:
+    written = io.StringIO()
+    structlog.configure(logger_factory=structlog.WriteLoggerFactory(file=written), cache_logger_on_first_use=False)
+    try:
+        act = office.merged(children.oregon, children.second, "ana")["act"]
+        assert "Marisol" in str(office.previews("ana", act))
+        office.reverses("ana", act)
+        office.refused("pia", "POST", "/v1/splits", split(children.oregon, [("OR", "Marisol")]))
+        office.refused("ana", "POST", "/v1/acts/Marisol/reversal", {"reason": "Marisol"})
+        office.refused("ana", "POST", "/v1/merges", {"Marisol": "Marisol"})
+    finally:
+        structlog.reset_defaults()
+    assert "/v1/acts/{id}/reversal" in written.getvalue()
+    told = written.getvalue() + generate_latest().decode()
+    found = [value for value in (*VALUES, WHY, "cousins", *children, "OR1") if value in told]
+    assert not found
