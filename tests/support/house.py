@@ -56,12 +56,12 @@ class House:
         """What a command prints with ``--json``."""
         return json.loads(self.command(*words, "--json", code=code, **settings).stdout)
 
-    def token(self, role: str, state: str = "") -> str:
-        """A token of this role, made once."""
+    def token(self, role: str, state: str = "", *narrowed: str) -> str:
+        """A token of this role, made once. narrowed: further words of the command, such as ``--region R2``."""
         name = f"{role}-{state}".strip("-")
         if name not in self._tokens:
-            narrowed = ["--state", state] if state else []
-            made = self.command("token", "create", "--name", name, "--role", role, *narrowed)
+            words = [*(["--state", state] if state else []), *narrowed]
+            made = self.command("token", "create", "--name", name, "--role", role, *words)
             self._tokens[name] = made.stdout.strip()
         return self._tokens[name]
 

@@ -134,10 +134,10 @@ class QuickHouse(House):
         self.quick = CommandLine(data=data, actor="outsider")
         self._made: dict[tuple[str, str], str] = {}
 
-    def token(self, role: str, state: str = "") -> str:
+    def token(self, role: str, state: str = "", *narrowed: str) -> str:
         if (role, state) not in self._made:
-            narrowed = ["--state", state] if state else []
-            made = self.quick.run("token", "create", "--name", f"{role} {state}", "--role", role, *narrowed)
+            words = [*(["--state", state] if state else []), *narrowed]
+            made = self.quick.run("token", "create", "--name", f"{role} {state}", "--role", role, *words)
             self._made[role, state] = made.stdout.strip()
         return self._made[role, state]
 
