@@ -29,7 +29,7 @@ SHOWN: Final = ("core", "contacts", "health")
 
 class Preview(msgspec.Struct, frozen=True, kw_only=True):
     """Of a reversal. now, then: the students that it would change. records: of all of them. sides: None where the act
-    joined nothing."""
+    joined nothing. position: of the last that was said of any of them."""
 
     act: str
     acted: Acted
@@ -58,7 +58,7 @@ def preview_of(ledger: Ledger, act: str, place: Place | None) -> Preview:
         then=_students(acted.after, changed, records),
         records=sorted(changed),
         sides=sides_of(linkage, act),
-        position=max((record.position for record in records.values()), default=0),
+        position=max((*(record.position for record in records.values()), *(said for said, _ in linkage.acts.values()))),
     )
 
 

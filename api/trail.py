@@ -13,6 +13,8 @@ from api.show import Found
 from api.words import told
 from ledger.application import Ledger
 from ledger.errors import NotFound
+from ledger.events import Event
+from ledger.events.linkage import DeclarationWithdrawn, DeclaredNotSame, LinkageEvent
 from ledger.events.record import RecordOpened
 from ledger.history import Happened, History, history_of
 
@@ -70,6 +72,13 @@ def _names(history: History) -> dict[str, str]:
     }
 
 
+def _named(event: Event) -> str | None:
+    """Id of the act or declaration that an event is, or withdraws."""
+    if isinstance(event, DeclaredNotSame | DeclarationWithdrawn):
+        return event.declaration
+    return getattr(event, "act", None) if isinstance(event, LinkageEvent) else None
+
+
 def _entry(one: Happened, names: dict[str, str]) -> dict[str, Any]:
     name = None if one.record is None else names.get(one.record)
     state, _, ssid = (name or "").partition(" ")
@@ -77,7 +86,7 @@ def _entry(one: Happened, names: dict[str, str]) -> dict[str, Any]:
         "position": one.position,
         "recorded_at": _instant(one.recorded_at),
         "event": one.topic,
-        "act": one.act,
+        "act": _named(one.event),
         "record": one.record,
         "state": state or None,
         "state_student_id": ssid or None,

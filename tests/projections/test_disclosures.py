@@ -121,3 +121,59 @@ def test_disclosures_rebuilt_equal_the_live_ones(database: Database, ledger: Led
         assert live.position == 5
         Rebuild(disclosures.PROJECTION, database, ledger.access, batch_events_max=2).run()
         assert digest(conn, disclosures.PROJECTION) == live
+
+
+def _showing(ledger: Ledger, actor: str, request: str, position: int, *records: str, **more: Any) -> None:
+    """A student was shown, of these records."""
+    shown = Disclosed(
+        **{**GROUND, "student_id": "100", "view": "student", "sections": ["core"], "position": position, **more}
+    )
+    for record in records:
+        append(ledger.access, f"disclosure/{record}", shown, actor=actor, request=request)
+
+
+def _recalled(database: Database, ledger: Ledger, begun: int, ended: int) -> list[tuple[str, int]]:
+    """Who was shown both, and how often."""
+    BatchRunner(disclosures.PROJECTION, database, ledger.access).catch_up()
+
+    async def ask() -> list[disclosures.Told]:
+        async with await psycopg.AsyncConnection.connect(database.conninfo(Role.READER), autocommit=True) as conn:
+            return (await disclosures.recall(conn, [ONE], [TWO], begun, ended))[1]
+
+    told = asyncio.run(ask())
+    with reading(database) as conn:
+        assert disclosures.recall_now(conn, [ONE], [TWO], begun, ended) == told
+    return [(one.actor, one.times) for one in told]
+
+
+def test_who_was_shown_both_while_they_were_joined_is_recalled_by_what_the_answer_reflected(
+    database: Database, ledger: Ledger
+) -> None:
+    _showing(ledger, "before", "r1", 9, ONE, TWO)
+    _showing(ledger, "first", "r2", 10, ONE, TWO)
+    _showing(ledger, "last", "r3", 19, TWO, ONE)
+    _showing(ledger, "first", "r4", 12, ONE, TWO, not_modified=True)
+    _showing(ledger, "after", "r5", 20, ONE, TWO)
+    assert _recalled(database, ledger, 10, 20) == [("first", 2), ("last", 1)]
+
+
+def test_who_was_shown_the_two_in_two_answers_is_not_recalled(database: Database, ledger: Ledger) -> None:
+    _showing(ledger, "amy", "r1", 10, ONE)
+    _showing(ledger, "amy", "r2", 10, TWO)
+    assert _recalled(database, ledger, 1, 20) == []
+
+
+def test_who_was_refused_or_looked_at_a_reversal_beforehand_is_not_recalled(database: Database, ledger: Ledger) -> None:
+    for record in (ONE, TWO):
+        append(ledger.access, f"disclosure/{record}", REFUSED, actor="dan", request="r1")
+    searched = SearchDisclosed(view=disclosures.PREVIEW, records=[ONE, TWO], fields=["act"], position=10, **GROUND)
+    append(ledger.access, "request/2", searched, actor="ana", request="r2")
+    found = SearchDisclosed(view="search", records=[ONE, TWO], fields=["name"], position=10, **GROUND)
+    append(ledger.access, "request/3", found, actor="cid", request="r3")
+    assert _recalled(database, ledger, 1, 20) == [("cid", 1)]
+
+
+def test_one_who_read_in_two_roles_is_told_in_each(database: Database, ledger: Ledger) -> None:
+    _showing(ledger, "amy", "r1", 10, ONE, TWO)
+    _showing(ledger, "amy", "r2", 10, ONE, TWO, role="auditor")
+    assert _recalled(database, ledger, 1, 20) == [("amy", 1), ("amy", 1)]

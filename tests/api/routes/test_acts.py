@@ -223,6 +223,11 @@ def test_a_declaration_forbids_until_it_is_withdrawn(office: Office, children: C
     assert office.does("olga", "POST", path, {"reason": "Again."})["position"] == head
     assert ledger.log.head() == head, "nothing is left to withdraw"
     assert office.proposes(children.oregon, children.second)
+    told = office.does("amy", "GET", f"/v1/students/{children.second}/history")["history"]
+    assert [(one["event"], one["act"]) for one in told if one["act"]] == [
+        ("declared-not-same.v1", withdrawn["id"]),
+        ("declaration-withdrawn.v1", withdrawn["id"]),
+    ]
     missing = f"/v1/not-same/{children.texas}-7/withdrawal"
     assert office.refused("tess", "POST", missing, {"reason": WHY}) == (404, "not-found")
     one = {"left": children.oregon, "right": children.oregon, "reason": WHY}
