@@ -268,9 +268,14 @@ def reason_of(text: str) -> str:
     return words
 
 
+def person(name: str) -> str:
+    """A name as it is compared: whoever has the same signs in as one person."""
+    return " ".join(name.split()).casefold()
+
+
 def same_person(one: str, other: str) -> bool:
     """Whether two names sign in as one person."""
-    return " ".join(one.split()).casefold() == " ".join(other.split()).casefold()
+    return person(one) == person(other)
 
 
 def _opened(command: OpenCase) -> CaseOpened:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from projections import disclosures, records, search, students, submissions
+from projections import disclosures, records, search, students, submissions, worklist
 from projections.projection import Projection
 
 PROJECTIONS: tuple[Projection, ...] = (
@@ -10,6 +10,7 @@ PROJECTIONS: tuple[Projection, ...] = (
     search.PROJECTION,
     submissions.PROJECTION,
     records.PROJECTION,
+    worklist.PROJECTION,
     disclosures.PROJECTION,
 )
 """Every read model there is."""

@@ -29,7 +29,7 @@ from support.telling import Teller, record_uuid
 from support.telling import opened as opening
 
 META = Meta(actor="registrar")
-MODELS = [projection for projection in PROJECTIONS if projection.name in ("students", "search", "records")]
+MODELS = [projection for projection in PROJECTIONS if projection.events >= linked.ACTS]
 ALGEBRA = {"course_title": "Algebra I", "clock_hours": None, "credits_granted": "1.00", "final_grade": "A"}
 
 

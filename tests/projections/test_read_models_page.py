@@ -7,12 +7,19 @@ import re
 import pytest
 
 from api.schemas.search import FitAnswer, SearchBody
-from projections import PROJECTIONS
+from projections import PROJECTIONS, linked, worklist
 from projections.records import StateRecord
 from projections.submissions import Submission
 from support.sources import ROOT
 
 PAGE = (ROOT / "docs" / "reference" / "read-models.md").read_text("utf-8")
+COLUMNS_OF_WORKLIST = set(
+    re.findall(
+        r"^ {4}(\w+) +(?:text|bigint|date|timestamptz|boolean|bytea)",
+        worklist.TABLES[len(linked.TABLES) :],
+        re.MULTILINE,
+    )
+)
 SECTIONS = dict(re.findall(r"^## `(\w+)`\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
 
 
@@ -29,6 +36,7 @@ def test_every_read_model_has_its_section_and_no_other_has_one() -> None:
     [
         ("submissions", set(Submission.__struct_fields__)),
         ("records", set(StateRecord._fields)),
+        ("worklist", COLUMNS_OF_WORKLIST),
         ("search", set(SearchBody.model_fields) - {"limit"}),
         ("search", set(FitAnswer.model_json_schema()["properties"]["how"]["enum"])),
     ],

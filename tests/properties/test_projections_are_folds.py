@@ -225,6 +225,6 @@ def disclose(ledger: Ledger, record: str, shown: bool, not_modified: bool) -> No
 
 
 def test_every_read_model_is_held_here() -> None:
-    """``search``, ``submissions`` and ``records`` in a file of their own, beside this one."""
-    held = ["students", "search", "submissions", "records", "disclosures"]
+    """``search``, ``submissions``, ``records`` and ``worklist`` in files of their own, beside this one."""
+    held = ["students", "search", "submissions", "records", "worklist", "disclosures"]
     assert [projection.name for projection in PROJECTIONS] == held

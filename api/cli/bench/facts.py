@@ -15,11 +15,13 @@ from ledger.intake.submission import Report, submit
 from ledger.record import PlaceFact, Row
 from ledger.store.database import Role
 from ledger.store.tokens import create
-from projections import students
+from projections import records, search, students, submissions
 
 STATE = "OR"
 ACTOR = "bench"
 SEED = 2
+NIGHT = (students.PROJECTION, search.PROJECTION, submissions.PROJECTION, records.PROJECTION)
+"""The read models that a night's file is to reach (P3) and that are rebuilt (P7); any other is a further one."""
 
 
 def sample(folder: Path, children: int) -> Path:
