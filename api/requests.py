@@ -22,6 +22,8 @@ KEY_MAX: Final = 255
 PURPOSE_MAX: Final = 200
 DEFAULT_PURPOSE: Final = "education-record-review"
 POSITION_MAX: Final = 2**63 - 1
+LIMIT_MAX: Final = 1000
+"""Of what one page of a list holds."""
 _NAMES: Final = tuple(
     {element.key for table in TABLES.values() for element in table.elements}
     | {table.key for table in TABLES.values()}
@@ -109,9 +111,9 @@ def at_least_of(request: Request) -> int:
     return int(given)
 
 
-def truth_of(request: Request, name: str) -> bool:
-    """A query parameter that is true or false, and false where it is not sent. Raises Invalid."""
-    given = request.query_params.getlist(name) or ["false"]
+def truth_of(request: Request, name: str, *, usual: bool = False) -> bool:
+    """A query parameter that is true or false. usual: where it is not sent. Raises Invalid."""
+    given = request.query_params.getlist(name) or ["true" if usual else "false"]
     if given not in (["true"], ["false"]):
         raise Invalid(
             "The parameter cannot be used.",
@@ -119,6 +121,25 @@ def truth_of(request: Request, name: str) -> bool:
             faults=[Fault(f"query:{name}", None, "boolean", "It is not true or false.")],
         )
     return given == ["true"]
+
+
+def page_of(request: Request) -> tuple[int, int | None]:
+    """How many are asked for, and the cursor, where that is a whole number; None for the first page. Raises Invalid."""
+    limit, cursor = request.query_params.get("limit", "100"), request.query_params.get("cursor")
+    for name, given in (("limit", limit), ("cursor", cursor)):
+        if given is not None and not (given.isascii() and given.isdigit() and len(given) <= 18):
+            raise Invalid(
+                "The page cannot be found.",
+                remedy="Take the cursor from the page before.",
+                faults=[Fault(f"query:{name}", None, "page", "It is no whole number.")],
+            )
+    if not 1 <= int(limit) <= LIMIT_MAX:
+        raise Invalid(
+            "The page is too large or too small.",
+            remedy=f"Ask for 1 to {LIMIT_MAX}.",
+            faults=[Fault("query:limit", None, "page", f"It is not 1 to {LIMIT_MAX}.")],
+        )
+    return int(limit), None if cursor is None else int(cursor)
 
 
 def _is_plain(text: str) -> bool:

@@ -171,6 +171,11 @@ class Casework:
         with self._log.connection() as conn:
             pending.let_go(conn, case, name)
 
+    def lease_of(self, case: str) -> Lease | None:
+        """Who is at a case now; None where nobody is. Raises StoreUnavailable."""
+        with self._log.connection() as conn:
+            return pending.lease_of(conn, case, self._store.clock())
+
     # -- inside
 
     def _take_turn(
@@ -277,8 +282,7 @@ class Casework:
         return {state for state in states if self._store.profile_of(state).second_person_near_match}
 
     def _refuse_leased(self, case: str, name: str) -> None:
-        with self._log.connection() as conn:
-            lease = pending.lease_of(conn, case, self._store.clock())
+        lease = self.lease_of(case)
         if lease is not None and lease.holder != name:
             raise _leased(lease)
 

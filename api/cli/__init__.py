@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from api.cli import ending, history, keys, linkage, project, serve, store, students, submit, token
+from api.cli import ending, history, keys, linkage, project, serve, store, students, submit, token, worklist
 from api.cli.bench import bench
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app.command()(submit.submit)
 app.command()(students.student)
 app.command()(students.students)
 app.command()(history.history)
+app.command()(worklist.worklist)
 app.command()(linkage.merge)
 app.command()(linkage.split)
 app.command()(linkage.answer)

@@ -30,7 +30,7 @@ from api.openapi import AT_LEAST, CURSOR, IDEMPOTENCY_KEY, LIMIT, PURPOSE, Direc
 from api.principals import SUBMITTERS, Principal, principal_of, submitter_for
 from api.problems import Fault, Invalid, Unsent
 from api.reading import ask, at_least
-from api.requests import at_least_of, purpose_of, truth_of
+from api.requests import at_least_of, page_of, purpose_of, truth_of
 from api.schemas.answers import SubmissionAnswer, SubmissionsAnswer
 from api.sending import SSID_ELEMENT, request_key
 from api.services import Services, services_of
@@ -224,7 +224,8 @@ async def get_submissions(request: Request) -> Response:
     request.scope["sojourn.principal"] = principal.name
     state = request.query_params.get("state") or principal.state
     _may_read(principal, state)
-    limit, after = _page_of(request)
+    limit, begun = page_of(request)
+    after = None if begun is None else Cursor(begun)
     services = services_of(request)
 
     async def look() -> tuple[AsOf, list[Submission]]:
@@ -379,21 +380,3 @@ def _may_read(principal: Principal, state: str | None) -> None:
         raise OtherState(
             "The submission is of another state than the token.", remedy="Use a token of the submission's state."
         )
-
-
-def _page_of(request: Request) -> tuple[int, Cursor | None]:
-    limit, cursor = request.query_params.get("limit", "100"), request.query_params.get("cursor")
-    for name, given in (("limit", limit), ("cursor", cursor)):
-        if given is not None and not (given.isascii() and given.isdigit() and len(given) <= 18):
-            raise Invalid(
-                "The page cannot be found.",
-                remedy="Take the cursor from the page before.",
-                faults=[Fault(f"query:{name}", None, "page", "It is no whole number.")],
-            )
-    if not 1 <= int(limit) <= 1000:
-        raise Invalid(
-            "The page is too large or too small.",
-            remedy="Ask for 1 to 1000.",
-            faults=[Fault("query:limit", None, "page", "It is not 1 to 1000.")],
-        )
-    return int(limit), None if cursor is None else Cursor(int(cursor))

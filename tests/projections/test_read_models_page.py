@@ -13,13 +13,8 @@ from projections.submissions import Submission
 from support.sources import ROOT
 
 PAGE = (ROOT / "docs" / "reference" / "read-models.md").read_text("utf-8")
-COLUMNS_OF_WORKLIST = set(
-    re.findall(
-        r"^ {4}(\w+) +(?:text|bigint|date|timestamptz|boolean|bytea)",
-        worklist.TABLES[len(linked.TABLES) :],
-        re.MULTILINE,
-    )
-)
+OWN_TABLES = worklist.TABLES[len(linked.TABLES) :]
+COLUMNS_OF_WORKLIST = set(re.findall(r"(?m)^ {4}(\w+) +(?:text|bigint|date|timestamptz|boolean|bytea)", OWN_TABLES))
 SECTIONS = dict(re.findall(r"^## `(\w+)`\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
 
 

@@ -1,0 +1,222 @@
+"""What is told of cases, on the command line and over HTTP alike.
+
+Invariant: a case is told with the records that it is about, so telling one is a disclosure of all of them; and nothing
+is told that the read model does not hold, but who is at a case now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import orjson
+
+from api.show import FoundMany
+from ledger.cases import Part
+from ledger.errors import NotFound
+from ledger.events.case import CaseAnswered, Changed, Link, Merge, Place, Proposal, Residue, Reversal, Split
+from ledger.store.pending import Lease
+from projections.as_of import AsOf
+from projections.worklist import Listed, Named, candidates_of, due_of, place, score_of, sides_of
+
+COLUMNS: Final[tuple[str, ...]] = (
+    "case_id",
+    "kind",
+    "state_a",
+    "state_student_id_a",
+    "state_b",
+    "state_student_id_b",
+    "score",
+    "opened_at",
+    "due_on",
+    "student_id_b",
+)
+"""Of ``sojourn worklist --csv``, in this order."""
+
+
+class WorklistView:
+    """A page of cases. fields: names of what was asked for. read: the page. limit: how many it holds at most."""
+
+    name = "worklist"
+
+    def __init__(
+        self, fields: Sequence[str], read: Callable[[], Awaitable[tuple[AsOf, list[Listed]]]], limit: int
+    ) -> None:
+        self.fields = fields
+        self._read = read
+        self._limit = limit
+        self._found: tuple[AsOf, list[Listed]] | None = None
+
+    async def read(self) -> FoundMany:
+        """Raises as it reads the page."""
+        as_of, found = self._found = await self._read()
+        records = dict.fromkeys(record for listed in found for record in listed.names)
+        return FoundMany(list(records), as_of.position)
+
+    def told(self) -> list[dict[str, Any]]:
+        """The cases, once the entry is durable."""
+        assert self._found is not None, "told before it was read"
+        return [listed_told(listed) for listed in self._found[1]]
+
+    def next(self) -> int | None:
+        """Where the page behind this one begins; None where there is none."""
+        assert self._found is not None, "told before it was read"
+        found = self._found[1]
+        return place(found[-1]) if len(found) == self._limit else None
+
+    def render(self) -> bytes:
+        assert self._found is not None, "rendered before it was read"
+        behind = self.next()
+        told = {
+            "position": self._found[0].position,
+            "cases": self.told(),
+            "next": None if behind is None else str(behind),
+        }
+        return orjson.dumps(told)
+
+
+class CaseView:
+    """One case whole. read: the case, None where there is none. may_see: raises where the reader may not. lease: who is
+    at it."""
+
+    name = "case"
+    fields: Sequence[str] = ("case_id",)
+
+    def __init__(
+        self,
+        read: Callable[[], Awaitable[tuple[AsOf, Listed | None]]],
+        may_see: Callable[[Listed], None],
+        lease: Callable[[], Awaitable[Lease | None]],
+    ) -> None:
+        self._read = read
+        self._may_see = may_see
+        self._lease = lease
+        self._found: tuple[Listed, Lease | None] | None = None
+
+    async def read(self) -> FoundMany:
+        """Raises NotFound, what ``may_see`` raises, and as it reads."""
+        as_of, listed = await self._read()
+        if listed is None:
+            raise NotFound("There is no such case.", remedy="See the worklist.")
+        self._may_see(listed)
+        self._found = listed, await self._lease() if listed.case.closed is None else None
+        return FoundMany(list(listed.names), as_of.position)
+
+    def render(self) -> bytes:
+        assert self._found is not None, "rendered before it was read"
+        return orjson.dumps(case_told(*self._found))
+
+
+def listed_told(listed: Listed) -> dict[str, Any]:
+    """A case as a list tells it: the columns of the command line, then before whom it lies."""
+    opened, closed = listed.case.opened, listed.case.closed
+    a, b = (listed.side(anchor) for anchor in sides_of(opened))
+    due = due_of(listed.case)
+    return {
+        "case_id": listed.case_id,
+        "kind": opened.kind,
+        "state_a": a and a.state,
+        "state_student_id_a": a and a.state_student_id,
+        "state_b": b and b.state,
+        "state_student_id_b": b and b.state_student_id,
+        "score": score_of(opened),
+        "opened_at": _instant(listed.opened_at),
+        "due_on": due and due.due_on,
+        "student_id_b": b and b.student_id,
+        "student_id_a": a and a.student_id,
+        "proposed_by": opened.proposed_by,
+        "asked": [_part_told(part) for part in listed.case.parts.values()],
+        "outcome": closed and closed.outcome,
+        "closed_at": listed.closed_at and _instant(listed.closed_at),
+        "position": listed.position,
+    }
+
+
+def case_told(listed: Listed, lease: Lease | None) -> dict[str, Any]:
+    """A case with every word of it. lease: who is at it now."""
+    case, closed = listed.case, listed.case.closed
+    due = due_of(case)
+    return {
+        "case_id": listed.case_id,
+        "kind": case.kind,
+        "opened_at": _instant(listed.opened_at),
+        "due_on": due and due.due_on,
+        "proposed_by": case.opened.proposed_by,
+        "reason": case.opened.reason,
+        "proposal": _proposal_told(case.opened.proposal),
+        "records": [_named_told(named) for named in listed.names.values()],
+        "candidates": [
+            {**_named_told(named), "score": candidate.score}
+            for candidate in candidates_of(case.opened)
+            if (named := listed.side(candidate.member)) is not None
+        ],
+        "asked": [
+            {
+                **_part_told(part),
+                "steps": [{"level": step.level, "due_on": step.due_on} for step in part.asked.steps],
+                "answer": part.answer and _answer_told(part.answer),
+            }
+            for part in case.parts.values()
+        ],
+        "outcome": closed and closed.outcome,
+        "code": closed and closed.code,
+        "act": closed and closed.act,
+        "next": closed and closed.next,
+        "automatic": closed is not None and closed.automatic,
+        "closed_at": listed.closed_at and _instant(listed.closed_at),
+        "lease": lease and {"holder": lease.holder, "until": _instant(lease.until)},
+        "position": listed.position,
+    }
+
+
+# -- inside
+
+
+def _part_told(part: Part) -> dict[str, Any]:
+    return {
+        **_place_told(part.place),
+        "names": part.names,
+        "due_on": part.asked.steps[part.step].due_on,
+        "overdue": part.overdue,
+        "answered": part.answer is not None,
+    }
+
+
+def _place_told(where: Place) -> dict[str, Any]:
+    return {"state": where.state, "level": where.level, "region": where.region, "district": where.district}
+
+
+def _answer_told(answer: CaseAnswered) -> dict[str, Any]:
+    return {
+        "answer": "yes" if answer.yes else "no",
+        "by": answer.by,
+        "reason": answer.reason,
+        "place": answer.place and _place_told(answer.place),
+    }
+
+
+def _named_told(named: Named) -> dict[str, Any]:
+    return named._asdict()
+
+
+def _proposal_told(proposal: Proposal) -> dict[str, Any]:
+    """As whoever proposed it would say it: students by their ids, records by their uuids."""
+    match proposal:
+        case Link():
+            return {"record": proposal.record.record, "policy": proposal.policy}
+        case Merge():
+            ids = (proposal.left.student_id, proposal.right.student_id, proposal.master.student_id)
+            return dict(zip(("left", "right", "master"), ids, strict=True))
+        case Split():
+            return {"groups": [[anchor.record for anchor in group] for group in proposal.groups]}
+        case Reversal():
+            return {"act": proposal.act, "reverses": proposal.reverses}
+        case Residue():
+            return {"act": proposal.act, "reversal": proposal.reversal}
+        case Changed():
+            return {"position": proposal.position}
+
+
+def _instant(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
