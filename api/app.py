@@ -36,6 +36,7 @@ from api.routes import (
     search,
     students,
     submissions,
+    worklist,
 )
 from api.schemas import jurisdictions as office
 from api.schemas import linkage
@@ -128,6 +129,7 @@ def create_app(services: Services) -> FastAPI:
         history.router,
         acts.router,
         cases.router,
+        worklist.router,
         records.router,
         search.router,
         submissions.router,

@@ -1,7 +1,8 @@
-"""For which office somebody settles linkage: who may propose, and who may answer and take back.
+"""For which office somebody settles linkage: who may propose, who may answer and take back, who reads the worklist.
 
-Said here in two sentences until access control has a policy of its own: primary users and data administrators propose;
-data administrators answer, assign and reverse, each for the office that the token is narrowed to.
+Said here in three sentences until access control has a policy of its own: primary users and data administrators
+propose; data administrators answer, assign, reverse and read the worklist, each for the office that the token is
+narrowed to; an auditor reads it too, of every state unless the token is narrowed to one.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from ledger.errors import Forbidden
 from ledger.events.case import Place
 
 ADMINISTRATORS: Final = ("district_data_administrator", "regional_data_administrator", "state_data_administrator")
+AUDITOR: Final = "auditor"
 PROPOSERS: Final = frozenset({"primary_user", *ADMINISTRATORS})
 
 
@@ -36,3 +38,12 @@ def office_for(principal: Principal) -> Place:
     if principal.role == ADMINISTRATORS[1] and region is None:
         raise Forbidden("The token names no region.", remedy="Ask an operator for one that does.")
     return Place(state=principal.state, region=region, district=district)
+
+
+def reads_worklist(principal: Principal) -> Place | None:
+    """The office whose part of the worklist somebody reads; None for an auditor of all states. Raises Forbidden."""
+    if principal.role != AUDITOR:
+        return office_for(principal)
+    if principal.state is None:
+        return None
+    return Place(state=principal.state, region=principal.region, district=principal.district)

@@ -131,7 +131,7 @@ async def show(
     sections = sections_of(principal, view)
     day = await day_of(principal, found.states, now, zone_of)
     etag = f'"{found.tag}-{".".join(sections)}-{day.isoformat()}"'
-    not_modified = etag in known and _matches(etag, known)
+    not_modified = etag in known and is_current(etag, known)
     disclosed = Disclosed(
         student_id=student_id,
         view=view.name,
@@ -224,7 +224,7 @@ async def _make_durable(access: Log, parts: Sequence[Part], meta: Meta) -> int:
     return receipt.position
 
 
-def _matches(etag: str, known: str) -> bool:
+def is_current(etag: str, known: str) -> bool:
     """If-None-Match by weak comparison (RFC 9110, 13.1.2)."""
     return any(part.strip().removeprefix("W/") == etag for part in known.split(","))
 

@@ -102,6 +102,13 @@ class CaseStore:
         """The offices from a place up to its state's."""
         return self._levels_of(place.state, place.district)
 
+    def as_set_up(self, place: Place) -> Place:
+        """A district with the region that it lies in, whatever region was named; any other place as it is."""
+        if place.district is None:
+            return place
+        nearest = self.offices(place)[0]
+        return nearest if nearest.district == place.district else place
+
     def open(
         self,
         case: str,

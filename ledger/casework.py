@@ -108,14 +108,17 @@ class Casework:
     ) -> Answered:
         """Put a state's part before another office of the same level or below. place: as in ``answer``.
 
+        to: of a district it is enough to name that; it is kept with the region that it lies in.
+
         Raises NotFound, RecordDestroyed, CaseIsClosed, NotAsked, NotAssignable, Forbidden, BadValue, and as
         ``Links.act``.
         """
         by = Administrator(name=meta.actor, place=place)
 
         def turn(known: Case) -> _Turn:
-            there = self._store.there(to)
-            return _Turn(events=cases.decide(AssignCase(by=by, place=to, names=names, there=there), known))
+            office = self._store.as_set_up(to)
+            there = self._store.there(office)
+            return _Turn(events=cases.decide(AssignCase(by=by, place=office, names=names, there=there), known))
 
         return self._take_turn(case, turn, meta, request)
 
