@@ -1,5 +1,5 @@
 # ruff: noqa: FAST003 - a direct route reads its path by itself (api.openapi)
-"""Linkage: merges and splits are proposed, acts are taken back, records are declared not to be the same child.
+"""Linkage: merges and splits are proposed, acts are read and taken back, records are declared not to be the same child.
 
 Invariant: what is proposed changes nothing that a reader sees; what is taken back is in effect when it is answered.
 """
@@ -17,6 +17,7 @@ from starlette.responses import Response
 
 from api import named
 from api.acting import KEYED, Asked, Did, act, acted
+from api.acts import act_told
 from api.edge import request_id_of
 from api.named import act_named, declaration_named, record_named
 from api.offices import may_propose, office_for
@@ -26,6 +27,7 @@ from api.principals import principal_of
 from api.reading import ask, at_least
 from api.requests import purpose_of, truth_of
 from api.schemas.linkage import (
+    ActAnswer,
     LinkedAnswer,
     MergeBody,
     NotSameBody,
@@ -149,6 +151,20 @@ async def withdraw_declaration(request: Request) -> Response:
         return _linked(asked.ledger.reversals.withdraw(declaration, asked.said.reason, asked.meta, place, asked.key))
 
     return await act(request, ReasonBody, office_for, do)
+
+
+@router.get(
+    "/acts/{id}",
+    summary="Read an act",
+    responses={200: {"model": ActAnswer, "description": "What it named, by ids, and whether it holds."}},
+    openapi_extra=operation((ACT,)),
+)
+async def get_act(request: Request) -> Response:
+    """Ids alone, so nothing is disclosed. Why it was done is told by the history of either student."""
+    principal = await principal_of(request)
+    request.scope["sojourn.principal"] = principal.name
+    body = await asyncio.to_thread(act_told, services_of(request).ledger, act_named(request.path_params["id"]))
+    return Response(orjson.dumps(body), headers={"Cache-Control": "private, no-cache"}, media_type="application/json")
 
 
 @router.post(

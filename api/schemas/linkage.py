@@ -149,6 +149,47 @@ class LinkedAnswer(BaseModel):
     position: int
 
 
+class ActAnswer(BaseModel):
+    """An act of linkage, by ids alone."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "act": _ACT,
+                    "event": "students-merged.v1",
+                    "position": 82,
+                    "recorded_at": "2025-11-03T10:20:00.000000Z",
+                    "actor": "ana",
+                    "case": _CASE,
+                    "parts": [[_A], [_B]],
+                    "masters": [_A],
+                    "reverses": None,
+                    "holds": True,
+                    "reversed_by": None,
+                    "declarations": [],
+                }
+            ]
+        }
+    )
+
+    act: str
+    event: Literal["record-linked.v1", "students-merged.v1", "records-split.v1", "act-reversed.v1"]
+    position: int
+    recorded_at: str
+    actor: str
+    case: str | None = Field(default=None, description="That it settled, or in which it is validated.")
+    parts: list[list[str]] = Field(
+        description="The two sides that it joined, or the parts of a split, by the ids that their records minted. A"
+        " record that was destroyed since is left out."
+    )
+    masters: list[str] = Field(description="Ids that it chose to be shown.")
+    reverses: str | None = None
+    holds: bool = Field(description="False where it is taken back.")
+    reversed_by: str | None = None
+    declarations: list[str] = Field(description="Brought by it: records that are not to be joined again.")
+
+
 class ToldAnswer(BaseModel):
     """Somebody to whom the joined record was shown."""
 

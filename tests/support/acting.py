@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from starlette.testclient import TestClient
 
@@ -21,6 +21,15 @@ PEOPLE: dict[str, tuple[str, str]] = {
     "cid": ("secondary_user", "TX"),
     "dan": ("secondary_user", "OR"),
 }
+
+
+class Children(NamedTuple):
+    """Students of one record each, by the ids that they minted."""
+
+    oregon: str
+    second: str
+    california: str
+    texas: str
 
 
 class Office:
@@ -90,3 +99,9 @@ class Office:
 def merge(left: str, right: str, master: str = "") -> dict[str, str]:
     """The body that proposes it."""
     return {"left": left, "right": right, "master": master or left, "reason": WHY}
+
+
+def split(student: str, *apart: list[tuple[str, str]]) -> dict[str, Any]:
+    """The body that proposes it. apart: records of each other child, by state and state student id."""
+    named = [[{"state": state, "state_student_id": ssid} for state, ssid in group] for group in apart]
+    return {"student_id": student, "apart": named, "reason": WHY}

@@ -7,9 +7,20 @@ from collections.abc import Callable
 import pytest
 from starlette.testclient import TestClient
 
-from support.acting import Office
+from support.acting import Children, Office
+from support.bodies import ENROLLMENT
 
 
 @pytest.fixture
 def office(client: TestClient, make_token: Callable[..., str]) -> Office:
     return Office(client, make_token)
+
+
+@pytest.fixture
+def children(office: Office) -> Children:
+    return Children(
+        office.record("OR", "OR1", enrollments=[ENROLLMENT]),
+        office.record("OR", "OR2"),
+        office.record("CA", "CA1"),
+        office.record("TX", "TX1"),
+    )

@@ -3,49 +3,23 @@
 from __future__ import annotations
 
 import io
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 import structlog
 from prometheus_client import generate_latest
 
 from api.offices import ADMINISTRATORS, PROPOSERS
-from api.previews import SHOWN as SECTIONS
 from api.principals import ROLES
 from ledger.application import Ledger
-from ledger.events.disclosure import SearchDisclosed
 from ledger.ids import student_id
-from projections.projectors import Projectors
-from support.acting import WHY, Office, merge
-from support.bodies import ENROLLMENT, VALUES
+from ledger.links import Seeds
+from support.acting import WHY, Children, Office, merge, split
+from support.bodies import VALUES
 
 CASE = "01920f8e-0b5e-7cc3-98c4-dc0c0c07398f"
 NEVER = student_id(999_999)
 NARROWED = {"region": "R2", "district": "4113770"}
-
-
-class Children(NamedTuple):
-    """Students of one record each, by the ids that they minted."""
-
-    oregon: str
-    second: str
-    california: str
-    texas: str
-
-
-@pytest.fixture
-def children(office: Office) -> Children:
-    return Children(
-        office.record("OR", "OR1", enrollments=[ENROLLMENT]),
-        office.record("OR", "OR2"),
-        office.record("CA", "CA1"),
-        office.record("TX", "TX1"),
-    )
-
-
-def split(student: str, *apart: list[tuple[str, str]]) -> dict[str, Any]:
-    named = [[{"state": state, "state_student_id": ssid} for state, ssid in group] for group in apart]
-    return {"student_id": student, "apart": named, "reason": WHY}
 
 
 # -- who may
@@ -234,145 +208,46 @@ def test_a_declaration_forbids_until_it_is_withdrawn(office: Office, children: C
     assert office.refused("ana", "POST", "/v1/not-same", one) == (422, "same-student")
 
 
-# -- reversals
+# -- acts
 
 
-def test_a_reversal_is_in_effect_when_it_is_answered(office: Office, children: Children) -> None:
-    act = office.merged(children.oregon, children.second, "ana")["act"]
-    answer = office.ask("ana", "POST", f"/v1/acts/{act}/reversal", {"reason": "They are cousins."})
-    assert answer.status_code == 201
-    told = answer.json()
-    assert answer.headers["Location"] == f"/v1/acts/{told['act']}"
-    assert sorted(told["students"]) == sorted([children.oregon, children.second])
-    position = int(answer.headers["Ledger-Position"])
-    assert office.shown("amy", children.second, position)["student_id"] == children.second
-    assert office.refused("ana", "POST", f"/v1/acts/{act}/reversal", {"reason": WHY}) == (422, "act-already-reversed")
-    assert office.refused("ana", "POST", f"/v1/acts/{act}/reversal?dry_run=true", {}) == (422, "act-already-reversed")
-    merging = merge(children.oregon, children.second)
-    assert office.refused("pia", "POST", "/v1/merges", merging) == (422, "bound-by-not-same")
-
-
-def test_another_validates_a_reversal_and_a_no_takes_it_back(office: Office, children: Children) -> None:
-    act = office.merged(children.oregon, children.second, "ana")["act"]
-    told = office.reverses("ana", act)
-    [case] = told["cases"]
-    no = {"answer": "no", "reason": WHY}
-    assert office.refused("ana", "POST", f"/v1/cases/{case}/answer", no) == (422, "own-proposal")
-    answered = office.answers("olga", case, "no")
-    assert (answered["outcome"], answered["students"]) == ("rejected", [children.oregon])
-    assert answered["act"] not in (None, act, told["act"])
-    assert office.shown("amy", children.second, answered["position"])["student_id"] == children.oregon
-
-
-def test_a_reason_is_kept_as_it_was_given(office: Office, children: Children) -> None:
-    act = office.merged(children.oregon, children.second, "ana")["act"]
-    reason = 'Él dijo "no": \u0000\u2028 <b>'
-    office.does("ana", "POST", f"/v1/acts/{act}/reversal", {"reason": reason})
-    told = office.does("amy", "GET", f"/v1/students/{children.second}/history")["history"]
-    assert [one["reason"] for one in told if one["event"] == "act-reversed.v1"] == [reason]
-
-
-def test_a_reversal_needs_a_reason(office: Office, children: Children) -> None:
-    act = office.merged(children.oregon, children.second, "ana")["act"]
-    for body in ({}, {"reason": " "}):
-        answer = office.ask("ana", "POST", f"/v1/acts/{act}/reversal", body)
-        assert answer.status_code == 422
-        assert [(one["pointer"], one["rule"]) for one in answer.json()["errors"]] == [("/reason", "reason")]
-    assert office.shown("amy", children.second)["student_id"] == children.oregon
-
-
-def test_a_dry_run_shows_both_states_of_the_children_and_writes_nothing_but_its_disclosure(
-    office: Office, children: Children, ledger: Ledger
-) -> None:
-    alone = {
-        one: {name: section for name, section in office.shown("amy", one).items() if name in SECTIONS}
-        for one in children[:2]
+def test_an_act_is_told_by_its_id_without_a_showing(office: Office, children: Children, ledger: Ledger) -> None:
+    a, _, c, _ = children
+    settled = office.merged(a, c, "ana", "carl")
+    entries = ledger.access.head()
+    told = office.does("pia", "GET", f"/v1/acts/{settled['act']}")
+    assert told.pop("recorded_at").endswith("Z")
+    assert told == {
+        "act": settled["act"],
+        "event": "students-merged.v1",
+        "position": ledger.links.reach(Seeds(students=[a])).linkage.acts[settled["act"]][0],
+        "actor": "carl",
+        "case": settled["case"],
+        "parts": [[a], [c]],
+        "masters": [a],
+        "reverses": None,
+        "holds": True,
+        "reversed_by": None,
+        "declarations": [],
     }
-    act = office.merged(children.second, children.oregon, "ana")["act"]
-    head, entries = ledger.log.head(), ledger.access.head()
-    answer = office.ask("olga", "POST", f"/v1/acts/{act}/reversal?dry_run=true", {}, headers={"Purpose": "a doubt"})
-    assert answer.status_code == 200
-    assert answer.headers["Cache-Control"] == "private, no-store"
-    told = answer.json()
-    assert told["act"] == act
-    assert [one["student_id"] for one in told["now"]] == [children.second]
-    assert sorted(one["student_id"] for one in told["then"]) == sorted(children[:2])
-    assert told["declared"] == [{"left": [children.second], "right": [children.oregon]}]
-    assert (told["residue"], told["joined_by"], told["recall"]) == ([], [], [])
-    differs = {(one["student_id"], one["field"]): (one["now"], one["then"]) for one in told["differs"]}
-    assert differs[children.oregon, "core.student_id"] == (children.second, children.oregon)
-    assert [len(side) for side in differs[children.second, "core.enrollments"]] == [1, 0]
-    assert (children.oregon, "core.enrollments") not in differs
-    assert {one["student_id"]: {name: one[name] for name in SECTIONS} for one in told["then"]} == alone
-    assert ledger.log.head() == head
-    entry = ledger.access.read(entries, 1)[0]
-    assert isinstance(entry.event, SearchDisclosed)
-    assert (entry.meta.actor, entry.event.purpose, entry.event.view) == ("olga", "a doubt", "reversal-preview")
-    assert len(entry.event.records) == 2
+    undone = office.ask("ana", "POST", f"/v1/acts/{settled['act']}/reversal", {"reason": "They are cousins."})
+    reversal = office.does("pia", "GET", undone.headers["Location"])
+    assert (reversal["reverses"], reversal["holds"], reversal["parts"]) == (settled["act"], True, [])
+    assert reversal["declarations"] == [f"{reversal['act']}.1"]
+    told = office.does("pia", "GET", f"/v1/acts/{settled['act']}")
+    assert (told["holds"], told["reversed_by"]) == (False, reversal["act"])
+    assert ledger.access.head() == entries
+    for wrong in (f"{a}-77", "nonsense"):
+        assert office.refused("pia", "GET", f"/v1/acts/{wrong}") == (404, "not-found")
 
 
-def test_a_dry_run_names_later_acts_that_rest_on_the_act_and_acts_that_still_join(
-    office: Office, children: Children
-) -> None:
-    a, _, c, d = children
-    first = office.merged(a, c, "ana", "carl")["act"]
-    later = office.merged(a, d, "ana", "carl", "tess")["act"]
-    told = office.previews("ana", first)
-    assert told["residue"] == [later]
-    assert office.reverses("ana", first)["cases"][1:] != [], "and each is put before people"
-
-
-@pytest.mark.parametrize("word", ["1", "True", "yes", "", "true&dry_run=false"])
-def test_a_dry_run_in_another_word_is_refused_and_reverses_nothing(
-    office: Office, children: Children, word: str
-) -> None:
-    act = office.merged(children.oregon, children.second, "ana")["act"]
-    path = f"/v1/acts/{act}/reversal?dry_run={word}"
-    assert office.refused("ana", "POST", path, {"reason": WHY}) == (422, "invalid-request")
-    assert office.previews("ana", act)["act"] == act
-
-
-def test_the_recall_list_names_exactly_those_who_were_shown_the_joined_record(
-    office: Office, children: Children
-) -> None:
-    a, b, c, _ = children
-    office.shown("dan", a)
-    merged = office.merged(a, c, "ana", "carl")
-    for name, asked in (("amy", a), ("bea", c), ("amy", c)):
-        office.shown(name, asked, merged["position"])
-    office.does("cid", "POST", f"/v1/students/search?at_least={merged['position']}", {"first_name": "Marisol"})
-    office.shown("dan", b)
-    office.previews("carl", merged["act"])
-    # What arrives meanwhile brings the preview past the act.
-    office.does("CA nightly", "POST", "/v1/records/CA/CA1/enrollments", ENROLLMENT)
-    office.previews("ana", merged["act"])
-    told = office.reverses("ana", merged["act"])
-    assert [(one["actor"], one["organisation"], one["times"]) for one in told["recall"]] == [
-        ("amy", "OR", 2),
-        ("bea", "CA", 1),
-        ("cid", "TX", 1),
-    ]
-    amy = told["recall"][0]
-    assert amy["role"] == "secondary_user"
-    assert amy["purpose"] == "education-record-review"
-    assert amy["basis"] == "34 CFR 99.31(a)(1)"
-    assert amy["first"] < amy["last"]
-    for one in (a, c):
-        office.shown("dan", one, told["position"])
-    again = office.previews("olga", told["act"])["recall"]
-    assert [one["actor"] for one in again] == ["amy", "bea", "cid"], "nobody who read only after the reversal"
-
-
-def test_a_reversal_that_is_durable_is_answered_though_its_recall_list_cannot_be_told(
-    office: Office, children: Children, projectors: Projectors
-) -> None:
-    merged = office.merged(children.oregon, children.second, "ana")
-    office.shown("dan", children.second, merged["position"])
-    projectors.stop()
-    office.shown("amy", children.second)
-    told = office.reverses("ana", merged["act"])
-    assert told["recall"] is None
-    assert len(told["cases"]) == 1
+def test_a_split_is_told_by_its_parts(office: Office, children: Children) -> None:
+    office.merged(children.oregon, children.second, "ana")
+    case = office.does("pia", "POST", "/v1/splits", split(children.oregon, [("OR", "OR2")]))["case"]
+    told = office.does("pia", "GET", f"/v1/acts/{office.answers('ana', case)['act']}")
+    assert sorted(told["parts"]) == sorted([[children.oregon], [children.second]])
+    assert sorted(told["masters"]) == sorted([children.oregon, children.second])
+    assert told["declarations"] == [f"{told['act']}.1"]
 
 
 # -- again
