@@ -91,19 +91,21 @@ class ListedAnswer(BaseModel):
 
     case_id: str
     kind: str
-    state_a: str | None
-    state_student_id_a: str | None
-    state_b: str | None = Field(description="Of the member with the best score, in a near match.")
-    state_student_id_b: str | None
-    score: float | None = Field(description="The best one of a near match, in bits.")
+    state_a: str | None = None
+    state_student_id_a: str | None = None
+    state_b: str | None = Field(default=None, description="Of the member with the best score, in a near match.")
+    state_student_id_b: str | None = None
+    score: float | None = Field(default=None, description="The best one of a near match, in bits.")
     opened_at: str
-    due_on: str | None = Field(description="Of the part that is due first; null where nobody is waited for.")
-    student_id_b: str | None = Field(description="The student that b is shown under now.")
-    student_id_a: str | None
+    due_on: str | None = Field(
+        default=None, description="Of the part that is due first; null where nobody is waited for."
+    )
+    student_id_b: str | None = Field(default=None, description="The student that b is shown under now.")
+    student_id_a: str | None = None
     proposed_by: str
     asked: list[PartAnswer]
-    outcome: Outcome | None
-    closed_at: str | None
+    outcome: Outcome | None = None
+    closed_at: str | None = None
     position: int = Field(description="Of its last event.")
 
 
@@ -114,7 +116,7 @@ class WorklistAnswer(BaseModel):
 
     position: int
     cases: list[ListedAnswer]
-    next: str | None
+    next: str | None = None
 
 
 class NamedAnswer(BaseModel):
@@ -122,7 +124,9 @@ class NamedAnswer(BaseModel):
 
     record: str
     state: str
-    state_student_id: str | None = Field(description="Null where the record's opening cannot be opened any more.")
+    state_student_id: str | None = Field(
+        default=None, description="Null where the record's opening cannot be opened any more."
+    )
     student_id: str = Field(description="The student that the record belongs to now.")
 
 
@@ -145,14 +149,14 @@ class SaidAnswer(BaseModel):
     answer: Literal["yes", "no"]
     by: str
     reason: str
-    place: OfficeAnswer | None
+    place: OfficeAnswer | None = None
 
 
 class AskedAnswer(PartAnswer):
     """A state that is asked, with what it said."""
 
     steps: list[StepAnswer]
-    answer: SaidAnswer | None
+    answer: SaidAnswer | None = None
 
 
 class HolderAnswer(BaseModel):
@@ -170,7 +174,7 @@ class CaseAnswer(BaseModel):
     case_id: str
     kind: str
     opened_at: str
-    due_on: str | None
+    due_on: str | None = None
     proposed_by: str
     reason: str
     proposal: dict[str, Any] = Field(
@@ -180,11 +184,11 @@ class CaseAnswer(BaseModel):
     records: list[NamedAnswer]
     candidates: list[CandidateAnswer] = Field(description="Of a near match, best first.")
     asked: list[AskedAnswer]
-    outcome: Outcome | None
-    code: str | None = Field(description="What made the question moot, as an error's code.")
-    act: str | None
-    next: str | None = Field(description="The case that goes on from here.")
+    outcome: Outcome | None = None
+    code: str | None = Field(default=None, description="What made the question moot, as an error's code.")
+    act: str | None = None
+    next: str | None = Field(default=None, description="The case that goes on from here.")
     automatic: bool = Field(description="Nobody answered in time, and every state asked has agreed to be taken at yes.")
-    closed_at: str | None
-    lease: HolderAnswer | None
+    closed_at: str | None = None
+    lease: HolderAnswer | None = None
     position: int = Field(description="Of its last event.")

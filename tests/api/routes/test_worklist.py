@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from api.schemas.worklist import AskedAnswer, CaseAnswer, ListedAnswer, PartAnswer
 from ledger.application import Ledger
 from ledger.events.disclosure import SearchDisclosed
 from support.casework import ANA, BEN, CA, OFFICES, OR, WHY, Work, destroy
@@ -73,6 +74,8 @@ def test_a_near_match_is_listed_with_both_sides_and_before_whom_it_lies(get: Get
         "TX": ("state", None, None),
     }
     assert told["due_on"] == min(part["due_on"] for part in told["asked"])
+    assert set(told) == set(ListedAnswer.model_fields)
+    assert all(set(part) == set(PartAnswer.model_fields) for part in told["asked"])
 
 
 def test_an_office_is_told_what_lies_with_it_and_below_and_no_other_state_s(get: Get, work: Work) -> None:
@@ -220,6 +223,9 @@ def test_a_case_is_told_with_its_records_its_answers_and_who_is_at_it(get: Get, 
     assert (oregon["answer"], oregon["answered"]) == (None, False)
     assert [step["level"] for step in oregon["steps"]] == ["district", "region", "state"]
     assert told["lease"]["holder"] == lease.holder == "carla"
+    assert set(told) == set(CaseAnswer.model_fields)
+    assert set(oregon) == set(AskedAnswer.model_fields)
+    CaseAnswer.model_validate(told)
     [entry] = entries(ledger)
     assert (entry.view, entry.fields) == ("case", ["case_id"])
     assert set(entry.records) == {work.record(a), work.record(b)}
