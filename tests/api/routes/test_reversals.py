@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import orjson
 import pytest
+from pydantic import BaseModel
 
 from api.previews import SHOWN as SECTIONS
+from api.schemas import linkage as schema
 from ledger.application import Ledger
 from ledger.events.disclosure import SearchDisclosed
 from projections.projectors import Projectors
@@ -148,3 +153,21 @@ def test_a_reversal_that_is_durable_is_answered_though_its_recall_list_cannot_be
     told = office.reverses("ana", merged["act"])
     assert told["recall"] is None
     assert len(told["cases"]) == 1
+
+
+def test_every_answer_has_the_fields_of_its_schema(office: Office, children: Children) -> None:
+    def fits(model: type[BaseModel], body: dict[str, Any]) -> dict[str, Any]:
+        assert set(body) == set(model.model_fields)
+        model.model_validate_json(orjson.dumps(body), strict=True)
+        return body
+
+    a, b, _, d = children
+    case = fits(schema.ProposedAnswer, office.does("pia", "POST", "/v1/merges", merge(a, b)))["case"]
+    fits(schema.LeaseAnswer, office.does("ana", "PUT", f"/v1/cases/{case}/lease", {}))
+    settled = fits(schema.AnsweredAnswer, office.answers("ana", case))
+    office.shown("amy", b, settled["position"])
+    preview = fits(schema.PreviewAnswer, office.previews("ana", settled["act"]))
+    assert len(preview["recall"]) == 1
+    told = fits(schema.ReversedAnswer, office.reverses("ana", settled["act"]))
+    fits(schema.ActAnswer, office.does("amy", "GET", f"/v1/acts/{told['act']}"))
+    fits(schema.LinkedAnswer, office.does("ana", "POST", "/v1/not-same", {"left": a, "right": d, "reason": WHY}))
