@@ -83,9 +83,13 @@ class CaseStore:
         self._log = log
         self._levels_of = levels_of
 
-    def known(self, case: str) -> Case:
-        """A case as it is now. Raises NotFound, RecordDestroyed (it went with its record), StoreUnavailable."""
-        events = [recorded.event for recorded in self._log.read_stream(f"case/{case}")]
+    def known(self, case: str, position: int | None = None) -> Case:
+        """A case as it is now, or was at a position.
+
+        Raises NotFound, RecordDestroyed (it went with its record), StoreUnavailable.
+        """
+        recorded = self._log.read_stream(f"case/{case}")
+        events = [one.event for one in recorded if position is None or one.position <= position]
         if any(isinstance(event, Erased) for event in events):
             raise RecordDestroyed("The case went with a record that it was about.", remedy="See the worklist.")
         known = fold(events)

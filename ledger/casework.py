@@ -9,7 +9,7 @@ has a say, and never the proposer.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 import msgspec
 
@@ -228,7 +228,8 @@ class Casework:
             return acted, beside([own, *others], letting_go, reason, case)
 
         linked = self._links.act(Seeds(records=records, acts=acts), decided, meta, request)
-        after = self._store.known(case) if last is None or linked.replayed else last
+        # A request that came before is told what it was told then, whatever others have answered since.
+        after = self._store.known(case, linked.position) if last is None or linked.replayed else last
         return Answered(
             case=case,
             after=after,
@@ -292,6 +293,6 @@ class Casework:
 
 def _leased(lease: Lease) -> Leased:
     return Leased(
-        f"{lease.holder} is at this case until {lease.until:%H:%M} UTC.",
+        f"{lease.holder} is at this case until {lease.until.astimezone(UTC):%H:%M} UTC.",
         remedy="Wait until then, or ask for it to be let go.",
     )

@@ -41,9 +41,8 @@ from api.schemas.linkage import (
 from api.services import Services, services_of
 from api.show import FoundMany, basis_of, show_many
 from ledger.application import Ledger
-from ledger.errors import NotFound
-from ledger.events.case import Place
 from ledger.errors import ProjectionBehind, StoreUnavailable
+from ledger.events.case import Place
 from ledger.links import Linked, Seeds
 from ledger.proposals import Proposed
 from ledger.sides import Sides, sides_of
@@ -247,7 +246,9 @@ async def _preview(request: Request) -> Response:
         principal,
         purpose_of(request),
         basis_of(principal),
-        PreviewView(services.ledger, act_named(request.path_params["id"]), place, lambda sides: _recall(services, sides)),
+        PreviewView(
+            services.ledger, act_named(request.path_params["id"]), place, lambda sides: _recall(services, sides)
+        ),
         access=services.ledger.access,
         request_id=request_id_of(request),
     )

@@ -78,6 +78,7 @@ def test_a_state_that_holds_no_record_settles_nothing(office: Office, children: 
     office.answers("olga", case)
     act = office.answers("carl", case)["act"]
     assert office.refused("tess", "POST", f"/v1/acts/{act}/reversal", {"reason": WHY}) == (422, "not-asked")
+    assert office.refused("tess", "POST", f"/v1/acts/{act}/reversal?dry_run=true", {}) == (422, "not-asked")
     apart = {"left": children.oregon, "right": children.second, "reason": WHY}
     assert office.refused("tess", "POST", "/v1/not-same", apart) == (422, "not-asked")
     declared = office.does("ana", "POST", "/v1/not-same", apart)["id"]

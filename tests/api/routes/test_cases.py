@@ -10,7 +10,7 @@ import pytest
 
 from ledger.application import Ledger
 from ledger.store.database import Database
-from support.acting import WHY, Office
+from support.acting import WHY, Children, Office
 from support.bodies import ENROLLMENT
 
 YES = {"answer": "yes", "reason": WHY}
@@ -142,3 +142,16 @@ def test_a_merge_that_cannot_be_any_more_is_overtaken(office: Office, case: str,
     office.answers("ana", case)
     last = office.answers("carl", case)
     assert (last["outcome"], last["code"], last["act"]) == ("overtaken", "bound-by-not-same", None)
+
+
+def test_an_answer_sent_again_is_told_what_it_was_told_first_whatever_others_have_answered_since(
+    office: Office, children: Children
+) -> None:
+    case = office.proposes(children.oregon, children.california)
+    yes = {"answer": "yes", "reason": WHY}
+    first = office.ask("ana", "POST", f"/v1/cases/{case}/answer", yes, headers={"Idempotency-Key": "1"})
+    assert first.json()["outcome"] is None
+    assert office.answers("carl", case)["outcome"] == "settled"
+    again = office.ask("ana", "POST", f"/v1/cases/{case}/answer", yes, headers={"Idempotency-Key": "1"})
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert again.json() == first.json()
