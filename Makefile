@@ -1,8 +1,10 @@
 # Needs python3 (3.11 or newer) and make. Each target does the set-up that it needs.
+# Tests run in as many processes as there are cores, WORKERS at most; a file's tests stay together.
 # Another Python: make PYTHON=/usr/bin/python3.13 test. More words for a command: make test ARGS="-k withdrawal".
 
 PYTHON ?= python3
 ARGS ?=
+WORKERS ?= 4
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -20,7 +22,7 @@ demo: $(INSTALLED) ## submit sample files of three states and serve them: the fi
 	@$(BIN)/sojourn demo $(ARGS)
 
 test: $(INSTALLED) ## run every test but the long ones
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(INSTALLED) ## format, lint, types, walls and the tests that need no database: seconds
 	@$(BIN)/ruff format --check --quiet --output-format concise . || { echo "Not in shape; run: make format"; exit 1; }

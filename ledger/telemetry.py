@@ -358,7 +358,8 @@ def configure_logs(*, lines: bool = True, level: int = logging.INFO, to: TextIO 
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(file=stream),
-        cache_logger_on_first_use=True,
+        # A logger kept from its first use keeps the level of that hour; lines are few, and a fresh one is cheap.
+        cache_logger_on_first_use=False,
     )
     root = logging.getLogger()
     root.handlers = [_ForeignLines()]

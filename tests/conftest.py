@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import itertools
+import logging
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -10,9 +12,11 @@ from datetime import UTC, datetime
 
 import psycopg
 import pytest
+import structlog
 from psycopg import sql
 
 import migrations
+from ledger import telemetry
 from ledger.application import Ledger
 from ledger.ids import Uuid7Source
 from ledger.store.database import Database
@@ -24,6 +28,24 @@ from support.servers import FAST, running_server
 MASTER_KEY = bytes(range(32))
 _TEMPLATE = "sojourn_template"
 _numbers = itertools.count(1)
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_they_were() -> Iterator[None]:
+    """A command that a test runs in this process sets up logs for itself; the next test has them as they were."""
+    before, root = structlog.get_config(), logging.getLogger()
+    handlers, level = root.handlers, root.level
+    yield
+    structlog.configure(**before)
+    root.handlers, root.level = handlers, level
+
+
+@pytest.fixture
+def lines() -> io.StringIO:
+    """What is logged from here on, as the service writes it."""
+    stream = io.StringIO()
+    telemetry.configure_logs(to=stream)
+    return stream
 
 
 @pytest.fixture(scope="session")

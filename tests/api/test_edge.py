@@ -10,7 +10,6 @@ from typing import Any
 import httpx2
 import orjson
 import pytest
-import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -38,16 +37,6 @@ async def _break(_: Request) -> Response:
 
 async def _away(_: Request) -> Response:
     raise StoreUnavailable("PostgreSQL is away.", remedy="Wait.")
-
-
-@pytest.fixture
-def lines() -> Iterator[io.StringIO]:
-    stream = io.StringIO()
-    before = structlog.get_config()
-    telemetry.configure_logs(to=stream)
-    structlog.configure(cache_logger_on_first_use=False)
-    yield stream
-    structlog.configure(**before)
 
 
 @pytest.fixture

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Iterator
 
 import orjson
 import psycopg
-import pytest
 import structlog
 
 from ledger import telemetry
@@ -32,19 +30,6 @@ UNITS = (
     "_writers",
 )
 SECRET = "Marisol"
-
-
-@pytest.fixture
-def lines() -> Iterator[io.StringIO]:
-    stream = io.StringIO()
-    before = structlog.get_config()
-    root = logging.getLogger()
-    handlers, level = root.handlers, root.level
-    telemetry.configure_logs(to=stream)
-    structlog.configure(cache_logger_on_first_use=False)
-    yield stream
-    structlog.configure(**before)
-    root.handlers, root.level = handlers, level
 
 
 def read(stream: io.StringIO) -> list[dict[str, object]]:

@@ -6,7 +6,6 @@ import io
 from typing import Any
 
 import pytest
-import structlog
 from prometheus_client import generate_latest
 
 from api.offices import ADMINISTRATORS, PROPOSERS
@@ -341,19 +340,16 @@ def test_an_id_that_is_none_is_not_found(office: Office, wrong: str) -> None:
     assert office.refused("ana", "DELETE", f"/v1/cases/{wrong}/lease") == (404, "not-found")
 
 
-def test_nothing_of_a_child_and_no_reason_stands_in_a_log_or_metric(office: Office, children: Children) -> None:
-    written = io.StringIO()
-    structlog.configure(logger_factory=structlog.WriteLoggerFactory(file=written), cache_logger_on_first_use=False)
-    try:
-        act = office.merged(children.oregon, children.second, "ana")["act"]
-        assert "Marisol" in str(office.previews("ana", act))
-        office.reverses("ana", act)
-        office.refused("pia", "POST", "/v1/splits", split(children.oregon, [("OR", "Marisol")]))
-        office.refused("ana", "POST", "/v1/acts/Marisol/reversal", {"reason": "Marisol"})
-        office.refused("ana", "POST", "/v1/merges", {"Marisol": "Marisol"})
-    finally:
-        structlog.reset_defaults()
-    assert "/v1/acts/{id}/reversal" in written.getvalue()
-    told = written.getvalue() + generate_latest().decode()
+def test_nothing_of_a_child_and_no_reason_stands_in_a_log_or_metric(
+    office: Office, children: Children, lines: io.StringIO
+) -> None:
+    act = office.merged(children.oregon, children.second, "ana")["act"]
+    assert "Marisol" in str(office.previews("ana", act))
+    office.reverses("ana", act)
+    office.refused("pia", "POST", "/v1/splits", split(children.oregon, [("OR", "Marisol")]))
+    office.refused("ana", "POST", "/v1/acts/Marisol/reversal", {"reason": "Marisol"})
+    office.refused("ana", "POST", "/v1/merges", {"Marisol": "Marisol"})
+    assert "/v1/acts/{id}/reversal" in lines.getvalue()
+    told = lines.getvalue() + generate_latest().decode()
     found = [value for value in (*VALUES, WHY, "cousins", *children, "OR1") if value in told]
     assert not found
