@@ -5,6 +5,7 @@
 PYTHON ?= python3
 ARGS ?=
 WORKERS ?= 4
+SPREAD := --numprocesses auto --maxprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -22,7 +23,7 @@ demo: $(INSTALLED) ## submit sample files of three states and serve them: the fi
 	@$(BIN)/sojourn demo $(ARGS)
 
 test: $(INSTALLED) ## run every test but the long ones
-	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest $(SPREAD) $(ARGS)
 
 check: $(INSTALLED) ## format, lint, types, walls and the tests that need no database: seconds
 	@$(BIN)/ruff format --check --quiet --output-format concise . || { echo "Not in shape; run: make format"; exit 1; }
@@ -41,7 +42,7 @@ bench: $(INSTALLED) ## measure, beside limits and peers
 	@$(BIN)/sojourn bench $(ARGS)
 
 torture: $(INSTALLED) ## the long runs: gaps, crash points, many writers
-	@$(BIN)/python -m pytest -m torture -o faulthandler_timeout=3600 $(ARGS)
+	@$(BIN)/python -m pytest $(SPREAD) -m torture -o faulthandler_timeout=7200 $(ARGS)
 
 lock: $(INSTALLED) ## resolve the dependencies anew (ARGS=--upgrade for newer ones)
 	@$(LOCK) -o requirements/runtime.txt $(ARGS)

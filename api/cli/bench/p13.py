@@ -5,7 +5,6 @@ The system says what the process had at its highest, so everything counts: Pytho
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -21,6 +20,16 @@ CHILDREN = 40_000
 """As many as one file may have."""
 _MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024
 """getrusage counts in kilobytes, on macOS in bytes."""
+
+_WAITER = """
+import os, subprocess, sys
+child = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
+_, status, usage = os.wait4(child.pid, 0)
+print(usage.ru_maxrss)
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+"""A small process that starts the one to be measured: the system counts what the starting process had at the moment of
+starting as the new one's own, and the bench may have had more."""
 
 
 def measure(ground: Ground, size: Size) -> Generator[Run, None, None]:
@@ -45,19 +54,19 @@ def _submitted(ground: Ground, children: int) -> tuple[float, float]:
     assert settings.master_key is not None
     ground.settle()
     started = time.perf_counter()
-    child = subprocess.Popen(  # noqa: S603 - our own program
-        [sys.executable, "-P", "-m", "api.cli", "submit", str(path), "--json"],
+    child = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-P", "-c", _WAITER, sys.executable, "-P", "-m", "api.cli", "submit", str(path), "--json"],
         env=environment(database_url=settings.database_url, master_key=settings.master_key),
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
+        check=False,
+        text=True,
     )
-    _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode:
         raise Refused(f"`sojourn submit` ended with {child.returncode}.", remedy="Run it by hand to see why.")
-    return usage.ru_maxrss * _MAXRSS_BYTES / 1e6, time.perf_counter() - started
+    return int(child.stdout) * _MAXRSS_BYTES / 1e6, time.perf_counter() - started
 
 
 ROW = Row(
