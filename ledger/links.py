@@ -20,6 +20,7 @@ from ledger.events.linkage import ActReversed, Anchor, DeclaredNotSame, RecordLi
 from ledger.linkage import Clusters, Linkage, anchors_of, fold, live_declarations, live_edges
 from ledger.linkage_acts import Acted, Reach
 from ledger.replay import RequestKey, kept_answer, raise_if_refused, refused_answer
+from ledger.settling import joined_or_parted
 from ledger.store.append import Append, CaseStanding, Part, Relinked, Secret
 from ledger.store.log import Log
 from ledger.store.vault import LEDGER
@@ -256,7 +257,16 @@ def _relinked(reach: Reach, acted: Acted, beside: Beside) -> Relinked:
         ],
         withdrawn=sorted(before - after),
         revived=sorted((after - before) & set(reach.linkage.declarations)),
-        cases=beside.cases,
+        # What joins or parts a record expects the case that held it when that was read, and leaves it there: opening a
+        # case writes into no stream of linkage, so no version tells of it.
+        cases={
+            **{
+                _raw(record): (reach.held.get(record), reach.held.get(record))
+                for record in joined_or_parted(acted)
+                if record in reach.records
+            },
+            **beside.cases,
+        },
     )
 
 

@@ -90,9 +90,10 @@ def write(conn: psycopg.Connection[Any], written: Iterable[Relinking]) -> None:
             cursor.execute(_WITHDRAW, (withdrawn, texts(list(relinked.withdrawn))), prepare=True)
         if relinked.revived:
             cursor.execute(_REVIVE, (texts(list(relinked.revived)),), prepare=True)
-        if relinked.cases:
-            cases = [uuid.UUID(after).bytes if after is not None else bytes(16) for _, after in relinked.cases.values()]
-            cursor.execute(_HOLD, (uuids(list(relinked.cases)), uuids(cases)), prepare=True)
+        moved = {record: after for record, (before, after) in relinked.cases.items() if before != after}
+        if moved:
+            cases = [uuid.UUID(after).bytes if after is not None else bytes(16) for after in moved.values()]
+            cursor.execute(_HOLD, (uuids(list(moved)), uuids(cases)), prepare=True)
 
 
 _PAIRS = (

@@ -132,6 +132,18 @@ def test_a_proposal_of_students_that_are_joined_meanwhile_is_decided_anew(
     assert (one.held(), one.open_cases()) == ({}, {})
 
 
+def test_a_link_that_was_decided_before_a_case_took_the_record_is_decided_anew(
+    works: tuple[Work, Work], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = works
+    (a, b), c = pair(one, 1), one.opened("TX", "c")
+    overtaken_by(one, monkeypatch, lambda: other.proposals.propose_merge(a, b, a, WHY, ANA))
+    with pytest.raises(UnderCase):
+        one.linked(c, a)
+    assert one.shown(a, b, c) == [a, b, c]
+    assert set(one.held()) == {a, b}
+
+
 def test_an_answer_while_a_reversal_changes_the_student_takes_effect_on_what_there_is_then(
     works: tuple[Work, Work], monkeypatch: pytest.MonkeyPatch
 ) -> None:
