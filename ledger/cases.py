@@ -243,7 +243,7 @@ def decide(command: Command, case: Case | None) -> list[Event]:
     if isinstance(command, EscalateCase):
         return _escalated(command, case)
     if case.closed is not None:
-        raise CaseIsClosed(_how(case.closed), remedy="There is nothing left to do in it.")
+        raise _closed(case.closed)
     match command:
         case AssignCase():
             return _assigned(command, case)
@@ -252,6 +252,23 @@ def decide(command: Command, case: Case | None) -> list[Event]:
         case CloseCase():
             said = {name: getattr(command, name) for name in CaseClosed.__struct_fields__}
             return [CaseClosed(**{**said, "profiles": dict(command.profiles)})]
+
+
+def answers_for(by: Administrator, case: Case) -> list[str]:
+    """The states for which somebody may answer now. Raises CaseIsClosed, OwnProposal, NotAsked, AlreadyAnswered."""
+    if case.closed is not None:
+        raise _closed(case.closed)
+    if case.kind in VALIDATES and same_person(by.name, case.opened.proposed_by):
+        raise OwnProposal("Whoever proposed this does not validate it.", remedy="Another person must answer.")
+    if by.place is None:
+        return sorted(case.unanswered())
+    part = case.parts.get(by.place.state)
+    if part is None:
+        raise _not_asked(by.place.state)
+    if part.answer is not None:
+        waiting = ", ".join(sorted(case.unanswered()))
+        raise AlreadyAnswered(f"{by.place.state} has answered.", remedy=f"It waits for {waiting}.")
+    return [by.place.state]
 
 
 def reason_of(text: str) -> str:
@@ -325,19 +342,7 @@ def _assigned(command: AssignCase, case: Case) -> list[Event]:
 
 
 def _answered(command: AnswerCase, case: Case) -> CaseAnswered:
-    by = command.by
-    if case.kind in VALIDATES and same_person(by.name, case.opened.proposed_by):
-        raise OwnProposal("Whoever proposed this does not validate it.", remedy="Another person must answer.")
-    if by.place is None:
-        states = sorted(case.unanswered())
-    else:
-        part = case.parts.get(by.place.state)
-        if part is None:
-            raise _not_asked(by.place.state)
-        if part.answer is not None:
-            waiting = ", ".join(sorted(case.unanswered()))
-            raise AlreadyAnswered(f"{by.place.state} has answered.", remedy=f"It waits for {waiting}.")
-        states = [by.place.state]
+    by, states = command.by, answers_for(command.by, case)
     return CaseAnswered(states=states, yes=command.yes, by=by.name, reason=reason_of(command.reason), place=by.place)
 
 
@@ -367,8 +372,10 @@ def _not_asked(state: str) -> NotAsked:
     return NotAsked(f"{state} is not asked in this case.", remedy="Only a state that holds a record concerned is.")
 
 
-def _how(closed: CaseClosed) -> str:
+def _closed(closed: CaseClosed) -> CaseIsClosed:
     if closed.outcome == "overtaken":
-        return f"The case is closed: it was overtaken ({closed.code})."
-    by = ", when its days were over" if closed.automatic else ""
-    return f"The case is closed: it was {'answered yes' if closed.outcome == 'settled' else 'answered no'}{by}."
+        how = f"overtaken ({closed.code})"
+    else:
+        how = "answered yes" if closed.outcome == "settled" else "answered no"
+        how += ", when its days were over" if closed.automatic else ""
+    return CaseIsClosed(f"The case is closed: it was {how}.", remedy="There is nothing left to do in it.")

@@ -16,7 +16,7 @@ import msgspec
 from ledger import cases
 from ledger.case_store import CaseStore, Writing, beside, held_by, writing
 from ledger.cases import Administrator, AnswerCase, AssignCase, Case, CloseCase, EscalateCase
-from ledger.errors import BadValue, CaseIsClosed, Leased, NotAsked, UnderCase
+from ledger.errors import BadValue, Leased, NotAsked, UnderCase
 from ledger.events import Event, Meta
 from ledger.events.case import Place, Residue, Reversal
 from ledger.linkage_acts import Acted, Reach
@@ -147,10 +147,12 @@ class Casework:
 
     # -- leases
 
-    def lease(self, case: str, name: str, minutes: int) -> Lease:
-        """Be at a case, so that nobody else answers it meanwhile; again, to stay longer.
+    def lease(self, case: str, name: str, place: Place | None, minutes: int) -> Lease:
+        """Be at a case, so that nobody else answers it meanwhile; again, to stay longer. place: as in ``answer``. Only
+        whoever may answer keeps others from it: else a proposer could hold his own case until its days are over.
 
-        Raises BadValue, NotFound, RecordDestroyed, CaseIsClosed, Leased, StoreUnavailable.
+        Raises BadValue, NotFound, RecordDestroyed, CaseIsClosed, NotAsked, AlreadyAnswered, OwnProposal, Leased,
+        StoreUnavailable.
         """
         if not 1 <= minutes <= LEASE_MINUTES_MAX:
             raise BadValue(
@@ -160,8 +162,7 @@ class Casework:
                 place="/minutes",
                 remedy=f"Take it for 1 to {LEASE_MINUTES_MAX} minutes; it can be taken again.",
             )
-        if self._store.known(case).closed is not None:
-            raise CaseIsClosed("The case is closed.", remedy="There is nothing left to do in it.")
+        cases.answers_for(Administrator(name=name, place=place), self._store.known(case))
         now = self._store.clock()
         with self._log.connection() as conn:
             lease = pending.take(conn, case, Lease(name, now + timedelta(minutes=minutes)), now)

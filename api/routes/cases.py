@@ -89,13 +89,13 @@ async def post_assignment(request: Request) -> Response:
     openapi_extra=operation((_CASE,), LeaseBody),
 )
 async def put_lease(request: Request) -> Response:
-    """Again, to stay longer. Refused where somebody else is at it."""
+    """For whoever may answer it. Again, to stay longer. Refused where somebody else is at it."""
     principal = await principal_of(request)
     request.scope["sojourn.principal"] = principal.name
-    office_for(principal)
+    office = office_for(principal)
     said = (await body_of(request)).as_model(LeaseBody, NAMES)
-    case = case_named(request.path_params["id"])
-    lease = await asyncio.to_thread(services_of(request).ledger.casework.lease, case, principal.name, said.minutes)
+    case, casework = case_named(request.path_params["id"]), services_of(request).ledger.casework
+    lease = await asyncio.to_thread(casework.lease, case, principal.name, office, said.minutes)
     until = lease.until.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     return Response(orjson.dumps({"case": case, "holder": lease.holder, "until": until}), media_type="application/json")
 

@@ -362,10 +362,10 @@ def test_a_case_is_assigned_within_its_state(work: Work, three: tuple[str, ...])
 def test_while_somebody_is_at_a_case_nobody_else_answers_it(work: Work, three: tuple[str, ...], clock: Hands) -> None:
     a, b, _ = three
     case = work.proposals.propose_merge(a, b, a, WHY, ANA).case
-    lease = work.cases.lease(case, "ben", 10)
+    lease = work.cases.lease(case, "ben", OR, 10)
     assert (lease.holder, lease.until) == ("ben", clock.now + timedelta(minutes=10))
     with pytest.raises(Leased, match="ben is at this case until 17:10"):
-        work.cases.lease(case, "cleo", 10)
+        work.cases.lease(case, "cleo", CA, 10)
     with pytest.raises(Leased):
         work.cases.answer(case, WHY, CLEO, CA, yes=True)
     work.cases.release(case, "cleo")
@@ -373,10 +373,10 @@ def test_while_somebody_is_at_a_case_nobody_else_answers_it(work: Work, three: t
         work.cases.answer(case, WHY, CLEO, CA, yes=True)
     # An answer ends it.
     work.cases.answer(case, WHY, BEN, OR, yes=True)
-    work.cases.lease(case, "cleo", 10)
+    work.cases.lease(case, "cleo", CA, 10)
     work.cases.answer(case, WHY, CLEO, CA, yes=True)
     with pytest.raises(CaseIsClosed):
-        work.cases.lease(case, "cleo", 10)
+        work.cases.lease(case, "cleo", CA, 10)
     assert work.query("select count(*) from ledger.case_leases") == [(0,)]
 
 
@@ -385,19 +385,19 @@ def test_a_lease_ends_when_it_is_let_go_or_runs_out_and_lasts_when_it_is_taken_a
 ) -> None:
     a, b, _ = three
     case = work.proposals.propose_merge(a, b, a, WHY, ANA).case
-    work.cases.lease(case, "ben", 10)
+    work.cases.lease(case, "ben", OR, 10)
     work.cases.release(case, "ben")
-    work.cases.lease(case, "cleo", 10)
+    work.cases.lease(case, "cleo", CA, 10)
     clock.now += timedelta(minutes=9)
-    work.cases.lease(case, "cleo", 10)
+    work.cases.lease(case, "cleo", CA, 10)
     clock.now += timedelta(minutes=9)
     with pytest.raises(Leased):
-        work.cases.lease(case, "ben", 10)
+        work.cases.lease(case, "ben", OR, 10)
     clock.now += timedelta(minutes=1)
-    assert work.cases.lease(case, "ben", 120).holder == "ben"
+    assert work.cases.lease(case, "ben", OR, 120).holder == "ben"
     for minutes in (0, 121):
         with pytest.raises(BadValue):
-            work.cases.lease(case, "ben", minutes)
+            work.cases.lease(case, "ben", OR, minutes)
 
 
 # -- keys, and requests that come again

@@ -207,5 +207,7 @@ def test_of_two_who_take_a_lease_at_once_one_has_it(works: tuple[Work, Work]) ->
     for number in range(TIMES):
         a, b = pair(one, number)
         case = one.proposals.propose_merge(a, b, a, WHY, ANA).case
-        given = at_once(lambda c=case: one.cases.lease(c, "ben", 5), lambda c=case: other.cases.lease(c, "cleo", 5))
+        given = at_once(
+            lambda c=case: one.cases.lease(c, "ben", OR, 5), lambda c=case: other.cases.lease(c, "cleo", CA, 5)
+        )
         assert len([got for got in given if isinstance(got, Leased)]) == 1

@@ -128,6 +128,16 @@ def test_a_lease_ends_by_itself_and_is_let_go_by_its_holder_alone(office: Office
     assert office.does("ana", "PUT", path, {"minutes": 120})["until"] == "2025-09-02T20:15:00Z", "taken again, longer"
 
 
+def test_only_whoever_may_answer_a_case_keeps_others_from_it(office: Office, children: Children) -> None:
+    case = office.proposes(children.oregon, children.california, name="olga")
+    path = f"/v1/cases/{case}/lease"
+    assert office.refused("tess", "PUT", path, {}) == (422, "not-asked")
+    assert office.refused("olga", "PUT", path, {}) == (422, "own-proposal")
+    office.answers("ana", case)
+    assert office.refused("ana", "PUT", path, {}) == (422, "already-answered")
+    assert office.answers("carl", case)["outcome"] == "settled"
+
+
 @pytest.mark.parametrize("minutes", [0, 121, "15", 1.5])
 def test_a_lease_of_another_length_is_refused(office: Office, case: str, minutes: Any) -> None:
     answer = office.ask("ana", "PUT", f"/v1/cases/{case}/lease", {"minutes": minutes})

@@ -205,7 +205,7 @@ def test_a_case_is_told_with_its_records_its_answers_and_who_is_at_it(get: Get, 
     a, b = work.opened("OR", "7", "4113770"), work.opened("CA", "8")
     case = work.proposals.propose_merge(a, b, b, "One mother.", ANA).case
     work.cases.answer(case, "I know the family.", BEN, CA, yes=True)
-    lease = work.cases.lease(case, "carla", 20)
+    lease = work.cases.lease(case, "carla", OR, 20)
     told = get(f"/{case}", office="district").json()
     assert (told["kind"], told["proposed_by"], told["reason"]) == ("validate-merge", "ana", "One mother.")
     assert told["proposal"] == {"left": a, "right": b, "master": b}
@@ -291,7 +291,7 @@ def test_what_the_reader_holds_is_current_until_something_is_said_or_a_record_mo
     assert again() == 200
     work.reversals.reverse(act, WHY, BEN, None)
     assert again() == 304
-    work.cases.lease(case, "carla", 5)
+    work.cases.lease(case, "carla", OR, 5)
     assert again() == 200
     assert work.record(c)
 
