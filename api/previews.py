@@ -88,9 +88,10 @@ def recall_told(recall: Iterable[Told]) -> list[dict[str, Any]]:
     return [one._asdict() for one in recall]
 
 
-def _with(students: Clusters, anchor: Anchor) -> tuple[str, tuple[Anchor, ...]]:
-    shown = students.student_of[anchor.record]
-    return shown, students.members[shown]
+def _with(students: Clusters, anchor: Anchor) -> tuple[str, tuple[Anchor, ...]] | None:
+    """None for a record that was destroyed, and joins no others."""
+    shown = students.student_of.get(anchor.record)
+    return None if shown is None else (shown, students.members[shown])
 
 
 def _records(ledger: Ledger, names: Iterable[str]) -> dict[str, Record]:

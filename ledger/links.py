@@ -43,8 +43,8 @@ class Seeds(msgspec.Struct, frozen=True, kw_only=True):
 class Beside(msgspec.Struct, frozen=True, kw_only=True):
     """What is written with an act. parts: of other streams. cases: as in ``Relinked``. reason: words of the person.
 
-    sealed_under: subject of the key for the reason; None: the first anchor's record. standing: of the cases that the
-    parts speak of.
+    sealed_under: subject of the key for the reason; None: the record of the first anchor that there is. standing: of
+    the cases that the parts speak of.
     """
 
     parts: Sequence[Part] = ()
@@ -145,8 +145,10 @@ class Links:
         for said in acted.said:
             for anchor in said.anchors:
                 events.setdefault(anchor.student_id, []).append(said.event)
+        sealed_under = beside.sealed_under or _first_anchor(reach, acted)
         parts = [
-            self._part(student, reach.versions[student], written, acted, beside) for student, written in events.items()
+            self._part(student, reach.versions[student], written, sealed_under, beside)
+            for student, written in events.items()
         ]
         # Read and not written: nothing may have been said there since.
         parts += [
@@ -161,11 +163,12 @@ class Links:
             cases=beside.standing,
         )
 
-    def _part(self, student: str, version: int, events: list[Event], acted: Acted, beside: Beside) -> Part:
+    def _part(
+        self, student: str, version: int, events: list[Event], sealed_under: tuple[str, str] | None, beside: Beside
+    ) -> Part:
         secrets = {}
-        if beside.reason:
-            subject = beside.sealed_under or (acted.said[0].anchors[0].record, "education")
-            secrets = {place: {REASON: Secret(subject, beside.reason)} for place in range(len(events))}
+        if beside.reason and sealed_under is not None:
+            secrets = {place: {REASON: Secret(sealed_under, beside.reason)} for place in range(len(events))}
         return Part(stream=f"linkage/{student}", subject=LEDGER[0], expected=version, events=events, secrets=secrets)
 
     def _rows(self, students: Iterable[str], records: Iterable[str]) -> dict[str, _Row]:
@@ -236,8 +239,17 @@ def _sides(act: str, linkage: Linkage) -> Iterable[str]:
 
 
 def _touched(acted: Acted) -> set[str]:
-    """Students, as they show after the act, of the records that it names."""
-    return {acted.after.student_of[anchor.record] for said in acted.said for anchor in said.anchors}
+    """Students, as they show after the act, of the records that it names. One that was destroyed is nobody's, unless
+    it still joins others."""
+    shown = acted.after.student_of
+    return {shown[anchor.record] for said in acted.said for anchor in said.anchors if anchor.record in shown}
+
+
+def _first_anchor(reach: Reach, acted: Acted) -> tuple[str, str] | None:
+    """Subject of the key of the first record, of those that there are, that an act names: none is made anew for one
+    that was destroyed. None where none of them is there, and then no words are kept."""
+    named = (anchor.record for said in acted.said for anchor in said.anchors)
+    return next(((record, "education") for record in named if record in reach.records), None)
 
 
 def _relinked(reach: Reach, acted: Acted, beside: Beside) -> Relinked:

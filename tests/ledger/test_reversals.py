@@ -96,6 +96,29 @@ def test_a_rejected_reversal_stands_where_a_record_was_destroyed_meanwhile(
     assert work.shown(a) == [a]
 
 
+def test_an_act_is_taken_back_though_a_record_that_it_names_was_destroyed(
+    work: Work, three: tuple[str, ...], database: Database
+) -> None:
+    a, b, _ = three
+    merged = work.merged_act(a, b)
+    destroy(database, b)
+    back = work.reversals.reverse(merged, WHY, CLEO, OR)
+    assert back.students == [a]
+    assert work.shown(a) == [a]
+    assert {concerned.state for concerned in work.opened_as(back.cases[0]).records} == {"OR"}
+
+
+def test_a_declaration_is_withdrawn_though_a_record_that_it_names_was_destroyed(
+    work: Work, three: tuple[str, ...], database: Database
+) -> None:
+    a, b, _ = three
+    declared = work.reversals.declare_not_same(a, b, WHY, CLEO, OR)
+    (gone,) = work.query("select record_id::text from ledger.records where minted = %s", a)[0]
+    destroy(database, a)
+    assert work.reversals.withdraw(declared.id, WHY, CLEO, CA).students == [b]
+    assert work.query("select 1 from vault.keys where subject = %s", gone) == [], "nothing is sealed for it anew"
+
+
 def test_taking_a_reversal_back_ends_the_case_that_was_to_validate_it(work: Work, three: tuple[str, ...]) -> None:
     a, b, _ = three
     merged = work.merged_act(a, b)

@@ -12,9 +12,11 @@ from api.previews import SHOWN as SECTIONS
 from api.schemas import linkage as schema
 from ledger.application import Ledger
 from ledger.events.disclosure import SearchDisclosed
+from ledger.store.database import Database
 from projections.projectors import Projectors
 from support.acting import WHY, Children, Office, merge
 from support.bodies import ENROLLMENT
+from support.casework import destroy
 
 
 def test_a_reversal_is_in_effect_when_it_is_answered(office: Office, children: Children) -> None:
@@ -100,6 +102,16 @@ def test_a_dry_run_names_later_acts_that_rest_on_the_act_and_acts_that_still_joi
     told = office.previews("ana", first)
     assert told["residue"] == [later]
     assert office.reverses("ana", first)["cases"][1:] != [], "and each is put before people"
+
+
+def test_a_dry_run_shows_what_is_left_where_a_record_was_destroyed(
+    office: Office, children: Children, database: Database
+) -> None:
+    act = office.merged(children.oregon, children.second, "ana")["act"]
+    destroy(database, children.second)
+    told = office.previews("ana", act)
+    assert [one["student_id"] for one in told["then"]] == [children.oregon]
+    assert office.reverses("ana", act)["students"] == [children.oregon]
 
 
 @pytest.mark.parametrize("word", ["1", "True", "yes", "", "true&dry_run=false"])
