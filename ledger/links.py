@@ -55,11 +55,13 @@ class Beside(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Linked(msgspec.Struct, frozen=True, kw_only=True):
-    """An act that is durable. id: of the act or declaration. students: that it left, by the ids that they show."""
+    """An act that is durable. id: of the act or declaration. students: that it left, by the ids that they show. cases:
+    opened with it, as they were written."""
 
     id: str
     position: int
     students: list[str]
+    cases: list[str] = []
     replayed: bool = False
 
 
@@ -123,9 +125,9 @@ class Links:
                         raise_if_refused(receipt.answer)
                         return _again(receipt.answer.ids, receipt.position)
                 raise
-            students = sorted(_touched(acted))
+            students, cases = sorted(_touched(acted)), _opened(beside.parts)
             append = self._append(reach, acted, beside, meta)
-            answer = kept_answer(request, 201, {"id": acted.id, "students": students})
+            answer = kept_answer(request, 201, {"id": acted.id, "students": students, "cases": cases})
             if not acted.said and not beside.parts and answer is None:
                 return Linked(id=acted.id, position=self._log.head(), students=students)
             try:
@@ -135,7 +137,7 @@ class Links:
             if receipt.replayed and receipt.answer is not None:
                 raise_if_refused(receipt.answer)
                 return _again(receipt.answer.ids, receipt.position)
-            return Linked(id=acted.id, position=receipt.position, students=students)
+            return Linked(id=acted.id, position=receipt.position, students=students, cases=cases)
         raise StaleDecision("Others changed these students faster than it could be decided upon.", remedy="Try again.")
 
     # -- inside
@@ -245,6 +247,12 @@ def _touched(acted: Acted) -> set[str]:
     return {shown[anchor.record] for said in acted.said for anchor in said.anchors if anchor.record in shown}
 
 
+def _opened(parts: Iterable[Part]) -> list[str]:
+    """Cases that begin with these parts."""
+    streams = (part.stream.partition("/") for part in parts if part.expected == 0)
+    return [name for kind, _, name in streams if kind == "case"]
+
+
 def _first_anchor(reach: Reach, acted: Acted) -> tuple[str, str] | None:
     """Subject of the key of the first record, of those that there are, that an act names: none is made anew for one
     that was destroyed. None where none of them is there, and then no words are kept."""
@@ -299,6 +307,5 @@ def _raws(anchors: Iterable[Anchor]) -> list[bytes]:
 
 
 def _again(ids: Mapping[str, object], position: int) -> Linked:
-    return Linked(
-        id=str(ids["id"]), position=position, students=msgspec.convert(ids["students"], list[str]), replayed=True
-    )
+    students, cases = (msgspec.convert(ids[name], list[str]) for name in ("students", "cases"))
+    return Linked(id=str(ids["id"]), position=position, students=students, cases=cases, replayed=True)

@@ -23,7 +23,7 @@ from ledger.settling import records_of
 
 class Reversed(msgspec.Struct, frozen=True, kw_only=True):
     """An act that is taken back. act: the reversal. students: that it left, by the ids that they show. cases: opened
-    with it, first the one in which another person validates it; of a request that came before, that one alone."""
+    with it, first the one in which another person validates it. Of a request that came before, as it was told then."""
 
     act: str
     position: int
@@ -55,7 +55,6 @@ class Reversals:
         Raises BadValue, NotFound, ActAlreadyReversed, BoundByNotSame, RecordDestroyed, NotAsked, and as ``Links.act``.
         """
         reason, case = reason_of(reason), self._store.new_id()
-        opened: list[str] = []
 
         def decided(reach: Reach) -> tuple[Acted, Beside]:
             acted = decide(Reverse(act=act, case=case), reach)
@@ -64,7 +63,6 @@ class Reversals:
                 *self._store.after_reversal(acted, act, case, reach, meta.actor, reason),
                 *self._moot(act, reach),
             ]
-            opened[:] = [one.case for one in written if one.part.expected == 0]
             return acted, beside(written, {}, reason, case)
 
         linked = self._links.act(Seeds(acts=[act]), decided, meta, request)
@@ -72,7 +70,7 @@ class Reversals:
             act=linked.id,
             position=linked.position,
             students=linked.students,
-            cases=self._opened_before(linked.id) if linked.replayed else opened,
+            cases=linked.cases,
             replayed=linked.replayed,
         )
 
@@ -112,11 +110,6 @@ class Reversals:
         return self._links.act(Seeds(acts=[declaration]), decided, meta, request)
 
     # -- inside
-
-    def _opened_before(self, act: str) -> list[str]:
-        """The case in which a reversal is validated."""
-        _, known = self._links.reach(Seeds(acts=[act])).linkage.acts[act]
-        return [] if known.case is None else [known.case]
 
     def _moot(self, act: str, reach: Reach) -> list[Writing]:
         """Where a reversal is taken back, nobody has to validate it any more."""

@@ -171,12 +171,15 @@ def test_a_residue_whose_act_was_reversed_meanwhile_is_overtaken(work: Work, thr
     assert work.closed_as(left).code == "act-already-reversed"
 
 
-def test_the_same_reversal_again_names_its_case(work: Work, three: tuple[str, ...]) -> None:
-    a, b, _ = three
+def test_the_same_reversal_again_names_all_that_it_named_first(work: Work, three: tuple[str, ...]) -> None:
+    a, b, c = three
     merged = work.merged_act(a, b)
+    work.linked(c, a)
     first = work.reversals.reverse(merged, WHY, CLEO, CA, key("reverse"))
     again = work.reversals.reverse(merged, WHY, CLEO, CA, key("reverse"))
-    assert (again.act, again.cases, again.replayed) == (first.act, first.cases, True)
+    assert [work.opened_as(case).kind for case in first.cases] == ["validate-reversal", "residue"]
+    assert (again.act, again.students, again.cases) == (first.act, first.students, first.cases)
+    assert (again.position, again.replayed) == (first.position, True)
 
 
 def test_only_a_state_that_holds_a_record_declares_and_withdraws(work: Work, three: tuple[str, ...]) -> None:
