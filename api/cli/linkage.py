@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from api.cli.talk import As, Json, opened, operator, print_json, say
-from ledger.errors import NotOfStudent, Refused
+from ledger.errors import LedgerError, NotOfStudent, Refused
 
 if TYPE_CHECKING:
     from api.bootstrap import Store
@@ -99,10 +99,6 @@ def reverse(
 ) -> None:
     """Take an act back, at once; another person is asked to validate that. What came in between stays with the records
     that it came for."""
-    from api.previews import recall_told
-    from ledger.links import Seeds
-    from ledger.sides import sides_of
-
     if not dry_run and not reason.strip():
         raise typer.BadParameter("Say why: --reason TEXT", param_hint="--reason")
     with opened() as store, store.ledger() as ledger:
@@ -111,21 +107,22 @@ def reverse(
             _preview(store, ledger, principal, act, as_json=as_json)
             return
         reversed_ = ledger.reversals.reverse(act, reason, _meta(principal), None)
-        sides = sides_of(ledger.links.reach(Seeds(acts=[reversed_.act])).linkage, reversed_.act)
-        recall = recall_told(_recall(store, ledger, sides))
-    told = {
-        "act": reversed_.act,
-        "students": reversed_.students,
-        "cases": reversed_.cases,
-        "position": reversed_.position,
-        "recall": recall,
-    }
+        # Durable: told before anything else is tried.
+        if not as_json:
+            print(f"Act {reversed_.act} has reversed {act}; students {', '.join(reversed_.students)}.")
+            print(f"To be validated by somebody else: case {', '.join(reversed_.cases) or 'none'}.", flush=True)
+        recall = _recall_after(store, ledger, reversed_.act)
     if as_json:
+        told = {
+            "act": reversed_.act,
+            "students": reversed_.students,
+            "cases": reversed_.cases,
+            "position": reversed_.position,
+            "recall": recall,
+        }
         print_json(told)
         return
-    print(f"Act {reversed_.act} has reversed {act}; students {', '.join(reversed_.students)}.")
-    print(f"To be validated by somebody else: case {', '.join(reversed_.cases) or 'none'}.")
-    _print_recall(recall)
+    _print_recall(recall or [])
 
 
 # -- inside
@@ -172,6 +169,25 @@ def _recall(store: Store, ledger: Ledger, sides: Sides | None) -> list[Told]:
     bring_to_head([PROJECTION], store.database, ledger.logs)
     with store.database.connect(Role.READER) as conn:
         return recall_now(conn, sides.left, sides.right, sides.begun, sides.ended)
+
+
+def _recall_after(store: Store, ledger: Ledger, act: str) -> list[dict[str, Any]] | None:
+    """To whom the joined record was shown; None, and a word of it on stderr, where that cannot be told now: the
+    reversal is durable, whatever becomes of the list."""
+    import psycopg
+
+    from api.previews import recall_told
+    from ledger.links import Seeds
+    from ledger.sides import sides_of
+
+    try:
+        sides = sides_of(ledger.links.reach(Seeds(acts=[act])).linkage, act)
+        return recall_told(_recall(store, ledger, sides))
+    except (LedgerError, psycopg.Error) as error:
+        why = str(error) if isinstance(error, LedgerError) else "the read model of disclosures cannot be read."
+        say(f"It is reversed. To whom the joined record was shown cannot be told now: {why}")
+        say(f"This tells it later, and writes nothing: sojourn reverse {act} --dry-run")
+        return None
 
 
 def _preview(store: Store, ledger: Ledger, principal: Principal, act: str, *, as_json: bool) -> None:

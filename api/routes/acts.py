@@ -180,23 +180,22 @@ async def post_reversal(request: Request) -> Response:
     """Of a link, merge, split, or of a reversal. What came in between stays with the records that it came for."""
     if truth_of(request, "dry_run"):
         return await _preview(request)
-    sides: list[Sides | None] = []
 
     def do(asked: Asked[ReversalBody]) -> Did:
         done = asked.ledger.reversals.reverse(
             act_named(request.path_params["id"]), asked.said.reason, asked.meta, office_for(asked.principal), asked.key
         )
-        sides.append(_sides(asked.ledger, done.act))
         body = {"act": done.act, "students": done.students, "cases": done.cases, "position": done.position}
         return Did(body, done.position, done.replayed, 201, f"/v1/acts/{done.act}")
 
     answer = await act(request, ReversalBody, office_for, do)
+    body, services = orjson.loads(bytes(answer.body)), services_of(request)
     # Durable: whatever becomes of the list, the answer is that it is done.
     try:
-        recall = recall_told(await _recall(services_of(request), sides[0]))
+        sides = await asyncio.to_thread(_sides, services.ledger, body["act"])
+        body["recall"] = recall_told(await _recall(services, sides))
     except (ProjectionBehind, StoreUnavailable, psycopg.Error):
-        recall = None
-    body = {**orjson.loads(bytes(answer.body)), "recall": recall}
+        body["recall"] = None
     headers = {name: value for name, value in answer.headers.items() if name not in ("content-length", "content-type")}
     return Response(orjson.dumps(body), answer.status_code, headers, "application/json")
 

@@ -11,7 +11,7 @@ import pytest
 from ledger.application import Ledger
 from ledger.events.disclosure import SearchDisclosed
 from ledger.ids import student_id
-from ledger.store.database import Database
+from ledger.store.database import Database, Role
 from support.command_line import CommandLine
 from support.files import student, write
 
@@ -142,6 +142,23 @@ def test_the_recall_list_is_printed_for_whoever_tells_them(sojourn: CommandLine,
     [line] = rest
     assert line.startswith("Was shown the joined record: reader amy (operator, ")
     assert " once, last 20" in line
+
+
+def test_a_reversal_that_is_durable_is_told_though_its_recall_list_cannot_be(
+    sojourn: CommandLine, database: Database, ids: dict[str, str]
+) -> None:
+    first, second = merged(sojourn, ids[OR], ids[CA])["act"], merged(sojourn, ids[TX], ids[TX_TOO])["act"]
+    sojourn.run("student", ids[CA], "--as", "reader amy")
+    sojourn.run("reverse", first, "--dry-run")
+    with database.connect(Role.PROJECTOR) as conn:
+        conn.execute("alter table disclosures.disclosures rename to away")
+    sojourn.run("student", ids[CA], "--as", "reader amy")
+    done = sojourn.run("reverse", first, "--reason", "They are cousins.")
+    assert f"has reversed {first}; students " in done.stdout
+    assert "To whom the joined record was shown cannot be told now" in done.stderr
+    assert "--dry-run" in done.stderr
+    assert sojourn.json("reverse", second, "--reason", "They are cousins.")["recall"] is None
+    assert listed(sojourn) == ids
 
 
 def test_a_history_tells_acts_with_their_ids_and_reasons(sojourn: CommandLine, ids: dict[str, str]) -> None:

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from api.previews import SHOWN as SECTIONS
 from api.schemas import linkage as schema
 from ledger.application import Ledger
+from ledger.errors import StoreUnavailable
 from ledger.events.disclosure import SearchDisclosed
 from ledger.store.database import Database
 from projections.projectors import Projectors
@@ -165,6 +166,19 @@ def test_a_reversal_that_is_durable_is_answered_though_its_recall_list_cannot_be
     told = office.reverses("ana", merged["act"])
     assert told["recall"] is None
     assert len(told["cases"]) == 1
+
+
+def test_a_reversal_that_is_durable_is_answered_though_the_store_cannot_be_read_behind_it(
+    office: Office, children: Children, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    act = office.merged(children.oregon, children.second, "ana")["act"]
+
+    def gone(*_: object) -> None:
+        raise StoreUnavailable("PostgreSQL cannot be reached.")
+
+    monkeypatch.setattr("api.routes.acts.sides_of", gone)
+    told = office.reverses("ana", act)
+    assert (sorted(told["students"]), told["recall"]) == (sorted(children[:2]), None)
 
 
 def test_every_answer_has_the_fields_of_its_schema(office: Office, children: Children) -> None:
