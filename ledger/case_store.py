@@ -107,8 +107,8 @@ class CaseStore:
         return self._levels_of(place.state, place.district)
 
     def as_set_up(self, place: Place) -> Place:
-        """A district with the region that it lies in, whatever region was named; any other place as it is."""
-        if place.district is None:
+        """A district that is named alone with the region that it lies in; any other place as it is."""
+        if place.district is None or place.region is not None:
             return place
         nearest = self.offices(place)[0]
         return nearest if nearest.district == place.district else place

@@ -108,7 +108,8 @@ class Casework:
     ) -> Answered:
         """Put a state's part before another office of the same level or below. place: as in ``answer``.
 
-        to: of a district it is enough to name that; it is kept with the region that it lies in.
+        to: of a district it is enough to name that; it is kept with the region that it lies in. A region that is named
+        beside it must be that one.
 
         Raises NotFound, RecordDestroyed, CaseIsClosed, NotAsked, NotAssignable, Forbidden, BadValue, and as
         ``Links.act``.

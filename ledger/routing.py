@@ -30,9 +30,9 @@ def offices_of(jurisdiction: Jurisdiction, state: str, district: str | None) -> 
 
 
 def is_office(jurisdiction: Jurisdiction, place: Place) -> bool:
-    """Whether a state has such an office."""
+    """Whether a state has such an office: a district's in the region that it lies in, and in no other."""
     if place.district is not None:
-        return offices_of(jurisdiction, place.state, place.district)[0].district == place.district
+        return offices_of(jurisdiction, place.state, place.district)[0] == place
     region = jurisdiction.offices.regions.get(place.region) if place.region is not None else None
     return place.region is None or (region is not None and not region.ended)
 

@@ -21,11 +21,8 @@ from api.principals import principal_of
 from api.requests import body_of
 from api.schemas.linkage import NAMES, AnswerBody, AnsweredAnswer, AssignmentBody, LeaseAnswer, LeaseBody
 from api.services import services_of
-from ledger.application import Ledger
 from ledger.casework import Answered
-from ledger.errors import NotAssignable
 from ledger.events.case import Place
-from ledger.routing import offices_of
 
 router = APIRouter(
     prefix="/v1/cases/{id}", tags=["worklist"], route_class=Direct, generate_unique_id_function=operation_id
@@ -76,7 +73,7 @@ async def post_assignment(request: Request) -> Response:
 
     def do(asked: Asked[AssignmentBody]) -> Did:
         case, office, said = case_named(request.path_params["id"]), office_for(asked.principal), asked.said
-        to = _there(asked.ledger, office.state, said.region, said.district)
+        to = Place(state=office.state, region=said.region, district=said.district)
         return _answered(asked.ledger.casework.assign(case, to, asked.meta, office, said.names, asked.key))
 
     return await act(request, AssignmentBody, office_for, do)
@@ -115,16 +112,6 @@ async def delete_lease(request: Request) -> Response:
     case = case_named(request.path_params["id"])
     await asyncio.to_thread(services_of(request).ledger.casework.release, case, principal.name)
     return Response(status_code=204)
-
-
-def _there(ledger: Ledger, state: str, region: str | None, district: str | None) -> Place:
-    """An office of a state; of a district with the region that it lies in. Raises NotAssignable, StoreUnavailable."""
-    if district is None:
-        return Place(state=state, region=region)
-    office = offices_of(ledger.jurisdiction(state), state, district)[0]
-    if office.district != district or region not in (None, office.region):
-        raise NotAssignable(f"{state} has no such office.", remedy="See the state's regions and districts.")
-    return office
 
 
 def _answered(answered: Answered) -> Did:

@@ -334,14 +334,14 @@ def test_a_case_begins_with_the_district_of_the_childs_enrollment(work: Work, th
     assert work.open_cases() == {case: ("validate-merge", of_oregon.steps[0].due)}
 
 
-@pytest.mark.parametrize("named", [None, "R2", "R3"])
-def test_a_district_that_a_case_is_assigned_to_is_kept_with_the_region_that_it_lies_in(
-    work: Work, named: str | None
-) -> None:
+def test_a_district_that_a_case_is_assigned_to_is_kept_with_the_region_that_it_lies_in(work: Work) -> None:
     """So that the region sees what lies with its districts."""
     case = work.proposals.open_changed("different-child", work.record(work.opened("OR", "1", "4100009")), 1, ANA).case
-    moved = work.cases.assign(case, Place(state="OR", region=named, district="4113770"), BEN, OR)
+    with pytest.raises(NotAssignable):
+        work.cases.assign(case, Place(state="OR", region="R3", district="4113770"), BEN, OR)
+    moved = work.cases.assign(case, Place(state="OR", district="4113770"), BEN, OR)
     assert moved.after.parts["OR"].place == Place(state="OR", region="R2", district="4113770")
+    assert not work.cases.assign(case, Place(state="OR", region="R2", district="4113770"), BEN, OR).moved
 
 
 def test_a_case_is_assigned_within_its_state(work: Work, three: tuple[str, ...]) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 
 from ledger.events.case import Place
-from ledger.jurisdiction import Profile
+from ledger.jurisdiction import Profile, default_jurisdiction
+from ledger.offices import DISTRICT, Contact, Offices, Region
 from ledger.record import PlaceStudent, RecordState, decide, fold
-from ledger.routing import asked_of, district_of, state_alone
+from ledger.routing import asked_of, district_of, is_office, state_alone
 from support.rows import MINTED, STATE, STUDENT, enrollment, move, student
 
 
@@ -59,6 +61,31 @@ def test_a_level_that_the_state_has_not_set_up_takes_none_of_its_days() -> None:
     two = asked_of("GU", (Place(state="GU", district="6600030"), Place(state="GU")), profile, now)
     assert [(step.level, step.due_on) for step in two.steps] == [("district", "2025-10-04"), ("state", "2025-10-14")]
     assert two.place.level == "district"
+
+
+@pytest.mark.parametrize(
+    ("place", "there"),
+    [
+        (Place(state="OR"), True),
+        (Place(state="OR", region="R2"), True),
+        (Place(state="OR", region="R8"), False),
+        (Place(state="OR", region="R9"), False),
+        (Place(state="OR", region="R2", district="4113770"), True),
+        (Place(state="OR", region="R3", district="4113770"), False),
+        (Place(state="OR", district="4113770"), False),
+        (Place(state="OR", district="4100009"), True),
+        (Place(state="OR", region="R2", district="4100009"), False),
+        (Place(state="OR", region="R2", district="4100001"), False),
+    ],
+)
+def test_a_district_has_its_office_in_the_region_that_it_lies_in_alone(place: Place, *, there: bool) -> None:
+    contact = Contact(role="records_contact", name="Ben Ode", email="ben.ode@district.example.org")
+    offices = Offices(
+        regions={code: Region(name=code, ended=code == "R8") for code in ("R2", "R3", "R8")},
+        districts={"4113770": "R2", "4100001": "R2"},
+        contacts={(DISTRICT, "4113770"): contact, (DISTRICT, "4100009"): contact},
+    )
+    assert is_office(msgspec.structs.replace(default_jurisdiction("OR"), offices=offices), place) is there
 
 
 def test_a_day_is_the_states_own() -> None:
