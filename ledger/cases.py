@@ -327,7 +327,8 @@ def _assigned(command: AssignCase, case: Case) -> list[Event]:
             remedy="Answer it, or leave it: when its days are over, it goes up by itself.",
         )
     names = [" ".join(name.split()) for name in command.names]
-    if not all(names) or len(names) > NAMES_MAX:
+    # The read model keeps them as text, which holds no NUL.
+    if not all(name and name.isprintable() for name in names) or len(names) > NAMES_MAX:
         raise BadValue(
             "The names cannot be followed.",
             rule="names",

@@ -159,7 +159,7 @@ def test_an_assignment_that_changes_nothing_is_nothing() -> None:
     given(opened()).when(assign(OR_DISTRICT, by=OR)).then()
 
 
-@pytest.mark.parametrize("names", [[""], ["ana", " "], [f"n{n}" for n in range(51)]])
+@pytest.mark.parametrize("names", [[""], ["ana", " "], [f"n{n}" for n in range(51)], ["an\0a"], ["ana\u202e"]])
 def test_an_assignment_to_nobodys_name_is_refused(names: list[str]) -> None:
     given(opened()).when(assign(OR_DISTRICT, *names)).refused(BadValue)
 
