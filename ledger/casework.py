@@ -89,8 +89,8 @@ class Casework:
         by = Administrator(name=meta.actor, place=place)
 
         def turn(known: Case) -> _Turn:
-            self._refuse_leased(case, by.name)
             events = cases.decide(AnswerCase(by=by, yes=yes, reason=reason), known)
+            self._refuse_leased(case, by.name)
             after = cases.fold(events, known)
             assert after is not None
             return _Turn(events=events, verdict=cases.verdict(after), answered=True)

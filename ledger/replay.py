@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from ledger import errors
-from ledger.errors import LedgerError
+from ledger.errors import Leased, LedgerError
 from ledger.store.append import Answer
 
 
@@ -29,7 +29,10 @@ def kept_answer(request: RequestKey | None, status: int, ids: dict[str, object])
 
 
 def refused_answer(request: RequestKey | None, refusal: LedgerError) -> Answer | None:
-    """A refusal as it is kept; None where no key came."""
+    """A refusal as it is kept; None where no key came, or where it passes by itself: a lease ends within the hours that
+    a key outlives."""
+    if isinstance(refusal, Leased):
+        return None
     ids: dict[str, object] = {
         "refused": refusal.code,
         "what": refusal.what,

@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 
 from ledger.application import Ledger
+from ledger.casework import Answered
 from ledger.errors import (
     AlreadyAnswered,
     BadValue,
@@ -378,6 +379,25 @@ def test_while_somebody_is_at_a_case_nobody_else_answers_it(work: Work, three: t
     with pytest.raises(CaseIsClosed):
         work.cases.lease(case, "cleo", CA, 10)
     assert work.query("select count(*) from ledger.case_leases") == [(0,)]
+
+
+def test_a_request_that_met_a_lease_is_answered_when_it_is_sent_again_and_then_for_good(
+    work: Work, three: tuple[str, ...], clock: Hands
+) -> None:
+    a, b, _ = three
+    case = work.proposals.propose_merge(a, b, a, WHY, ANA).case
+    work.cases.lease(case, "ben", OR, 10)
+
+    def answered() -> Answered:
+        return work.cases.answer(case, WHY, CLEO, CA, key("answer"), yes=True)
+
+    with pytest.raises(Leased):
+        answered()
+    clock.now += timedelta(minutes=10)
+    first = answered()
+    work.cases.lease(case, "ben", OR, 10)
+    again = answered()
+    assert (first.replayed, again.replayed, again.position) == (False, True, first.position)
 
 
 def test_a_lease_ends_when_it_is_let_go_or_runs_out_and_lasts_when_it_is_taken_again(
