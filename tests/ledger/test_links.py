@@ -201,6 +201,47 @@ def test_no_role_joins_a_declared_pair_or_loses_the_declaration(
         assert conn.execute("select count(distinct student_id) from ledger.records").fetchone() == (3,)
 
 
+DECLARE = (
+    "insert into ledger.not_same (left_record, right_record, declaration, declared)"
+    " select min(record_id::text)::uuid, max(record_id::text)::uuid, 'by hand', 1 from ledger.records"
+    " where minted in (%(a)s, %(b)s)"
+)
+MEET = "update ledger.records set student_id = %(c)s where minted = %({})s"
+
+
+@pytest.mark.parametrize("isolation", ["read committed", "repeatable read"])
+@pytest.mark.parametrize(("one", "other"), [(DECLARE, JOIN), (JOIN, DECLARE), (MEET.format("a"), MEET.format("b"))])
+def test_two_transactions_at_once_do_not_join_a_declared_pair_between_them(
+    database: Database, ledger: Ledger, three: tuple[str, ...], one: str, other: str, isolation: str
+) -> None:
+    a, b, c = three
+    if DECLARE not in (one, other):
+        reverse(ledger, merge(ledger, a, b).id)
+
+    def end(conn: psycopg.Connection) -> str | None:
+        try:
+            conn.commit()
+        except psycopg.Error as error:
+            return error.sqlstate
+        return None
+
+    with database.connect(Role.WRITER) as first, database.connect(Role.WRITER) as second:
+        for conn, statement in ((first, one), (second, other)):
+            conn.autocommit = False
+            conn.execute(f"set transaction isolation level {isolation}".encode())
+            conn.execute(statement.encode(), {"a": a, "b": b, "c": c})
+        with ThreadPoolExecutor(2) as pool:
+            ended = list(pool.map(end, (first, second)))
+        assert set(ended) - {None} <= {"23000", "40P01", "40001"}
+        assert set(ended) != {None}
+    with database.connect(Role.WRITER) as conn:
+        joined = (
+            "select from ledger.not_same p join ledger.records l on l.record_id = p.left_record"
+            " join ledger.records r on r.record_id = p.right_record where l.student_id = r.student_id"
+        )
+        assert conn.execute(joined.encode()).fetchall() == []
+
+
 def test_an_append_that_would_join_a_declared_pair_is_left_out_by_the_sequencer(
     ledger: Ledger, parted: tuple[str, str]
 ) -> None:
