@@ -11,13 +11,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-import uuid
 from typing import Final
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from api.edge import request_id_of
+from api.named import case_named
 from api.offices import reads_worklist
 from api.openapi import AT_LEAST, CURSOR, IF_NONE_MATCH, LIMIT, PURPOSE, Direct, operation, operation_id
 from api.principals import Principal, principal_of
@@ -29,7 +29,7 @@ from api.services import services_of
 from api.show import basis_of, is_current, show_many
 from api.worklist import CaseView, WorklistView
 from ledger.cases import KINDS
-from ledger.errors import Forbidden, NotAsked, NotFound, OtherState, UnknownState
+from ledger.errors import Forbidden, NotAsked, OtherState, UnknownState
 from ledger.events.case import Place
 from ledger.mde import STATES
 from ledger.offices import REGION_CODE
@@ -110,7 +110,7 @@ async def get_case(request: Request) -> Response:
     principal = await principal_of(request)
     request.scope["sojourn.principal"] = principal.name
     office = reads_worklist(principal)
-    case = _case_of(request)
+    case = case_named(request.path_params["id"])
     services = services_of(request)
     position = at_least_of(request)
 
@@ -190,14 +190,6 @@ def _must_lie_with(office: Place | None, listed: Listed) -> None:
     )
     if not lies_there:
         raise Forbidden("The case lies with another office of the state.", remedy="Ask there.")
-
-
-def _case_of(request: Request) -> str:
-    """Raises NotFound."""
-    try:
-        return str(uuid.UUID(request.path_params["id"]))
-    except ValueError:
-        raise NotFound("There is no such case.", remedy="See the worklist.") from None
 
 
 def _unusable(name: str, message: str) -> Invalid:

@@ -296,6 +296,13 @@ def test_what_the_reader_holds_is_current_until_something_is_said_or_a_record_mo
     assert work.record(c)
 
 
+def test_a_case_is_named_as_it_names_itself(get: Get, work: Work) -> None:
+    case = work.proposals.open_changed("different-child", work.record(work.opened("OR", "7")), 1, ANA).case
+    assert get(f"/{case}").json()["case_id"] == get(f"/{case.upper()}").json()["case_id"] == case
+    for wrong in (f"urn:uuid:{case}", f"{{{case}}}", case.replace("-", ""), "nothing"):
+        assert get(f"/{wrong}").json()["type"] == "/problems/not-found", wrong
+
+
 def test_only_the_office_that_a_case_lies_with_reads_it(
     get: Get, work: Work, make_token: MakeToken, ledger: Ledger
 ) -> None:
