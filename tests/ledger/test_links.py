@@ -206,11 +206,19 @@ DECLARE = (
     " select min(record_id::text)::uuid, max(record_id::text)::uuid, 'by hand', 1 from ledger.records"
     " where minted in (%(a)s, %(b)s)"
 )
+JOINED = (
+    "select from ledger.not_same p join ledger.records l on l.record_id = p.left_record"
+    " join ledger.records r on r.record_id = p.right_record where l.student_id = r.student_id"
+)
 MEET = "update ledger.records set student_id = %(c)s where minted = %({})s"
 
 
 @pytest.mark.parametrize("isolation", ["read committed", "repeatable read"])
-@pytest.mark.parametrize(("one", "other"), [(DECLARE, JOIN), (JOIN, DECLARE), (MEET.format("a"), MEET.format("b"))])
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [(DECLARE, JOIN), (JOIN, DECLARE), (MEET.format("a"), MEET.format("b"))],
+    ids=["declared-then-joined", "joined-then-declared", "both-moved"],
+)
 def test_two_transactions_at_once_do_not_join_a_declared_pair_between_them(
     database: Database, ledger: Ledger, three: tuple[str, ...], one: str, other: str, isolation: str
 ) -> None:
@@ -218,28 +226,40 @@ def test_two_transactions_at_once_do_not_join_a_declared_pair_between_them(
     if DECLARE not in (one, other):
         reverse(ledger, merge(ledger, a, b).id)
 
-    def end(conn: psycopg.Connection) -> str | None:
+    def write(conn: psycopg.Connection, statement: str) -> str | None:
+        """Write and be checked; the error that this met."""
         try:
-            conn.commit()
+            conn.execute(statement.encode(), {"a": a, "b": b, "c": c})
+            conn.execute("set constraints all immediate")
         except psycopg.Error as error:
             return error.sqlstate
         return None
 
-    with database.connect(Role.WRITER) as first, database.connect(Role.WRITER) as second:
-        for conn, statement in ((first, one), (second, other)):
+    def end(conn: psycopg.Connection, met: str | None) -> str | None:
+        conn.rollback() if met else conn.commit()
+        return met
+
+    with database.connect(Role.WRITER) as first, database.connect(Role.WRITER) as second, ThreadPoolExecutor(1) as pool:
+        for conn in (first, second):
             conn.autocommit = False
             conn.execute(f"set transaction isolation level {isolation}".encode())
-            conn.execute(statement.encode(), {"a": a, "b": b, "c": c})
-        with ThreadPoolExecutor(2) as pool:
-            ended = list(pool.map(end, (first, second)))
+            conn.execute("select from ledger.records")
+        met = write(first, one)
+        later = pool.submit(write, second, other)
+        with database.connect() as looking:
+            while not later.done() and not _waits_for(looking, second, first):
+                pass
+        ended = [end(first, met), end(second, later.result(30))]
+        assert any(ended), "one of the two is refused"
         assert set(ended) - {None} <= {"23000", "40P01", "40001"}
-        assert set(ended) != {None}
     with database.connect(Role.WRITER) as conn:
-        joined = (
-            "select from ledger.not_same p join ledger.records l on l.record_id = p.left_record"
-            " join ledger.records r on r.record_id = p.right_record where l.student_id = r.student_id"
-        )
-        assert conn.execute(joined.encode()).fetchall() == []
+        assert conn.execute(JOINED.encode()).fetchall() == []
+
+
+def _waits_for(looking: psycopg.Connection, one: psycopg.Connection, other: psycopg.Connection) -> bool:
+    query = "select %s = any(pg_blocking_pids(%s))"
+    row = looking.execute(query, (other.info.backend_pid, one.info.backend_pid)).fetchone()
+    return row is not None and row[0]
 
 
 def test_an_append_that_would_join_a_declared_pair_is_left_out_by_the_sequencer(
