@@ -63,10 +63,11 @@ def act_of(proposal: Proposal, *, yes: bool, case: str) -> Command | None:
 def settle(known: Case, *, yes: bool, case: str, reach: Reach) -> Settled:
     """What an answer comes to on the students as they are. Raises UnderCase: another case must be settled first."""
     proposal = known.opened.proposal
+    if not _acts_spoken_of(proposal) <= live_acts(reach.linkage):
+        return Settled(acted=nothing(reach), code=ActAlreadyReversed.code)
     command = act_of(proposal, yes=yes, case=case)
     if command is None:
-        stands = not isinstance(proposal, Reversal | Residue) or proposal.act in live_acts(reach.linkage)
-        return Settled(acted=nothing(reach), code=None if stands else ActAlreadyReversed.code)
+        return Settled(acted=nothing(reach))
     try:
         return Settled(acted=decide(command, reach))
     except tuple(_OVERTAKING) as moot:
@@ -110,9 +111,18 @@ def evidence_of(act: str, reach: Reach) -> list[Anchor]:
 
 def seeds_of(known: Case) -> tuple[list[str], list[str]]:
     """The records and acts from which all that an answer can touch is found."""
-    proposal = known.opened.proposal
-    acts = [proposal.act] if isinstance(proposal, Reversal | Residue) else []
-    return [concerned.anchor.record for concerned in known.opened.records], acts
+    records = [concerned.anchor.record for concerned in known.opened.records]
+    return records, sorted(_acts_spoken_of(known.opened.proposal))
+
+
+def _acts_spoken_of(proposal: Proposal) -> set[str]:
+    """Acts without which there is no question; of a residue the reversal too, as without it nothing is parted."""
+    match proposal:
+        case Reversal():
+            return {proposal.act}
+        case Residue():
+            return {proposal.act, proposal.reversal}
+    return set()
 
 
 def states_of(records: list[Concerned]) -> set[str]:

@@ -5,7 +5,7 @@ An *act* (link, merge, split, reversal) names records, and is written once into 
 as an anchor, always the same; whoever folds several streams counts it once, by its id. The id of an act is the student
 id of the first of those streams and the version that it has there (``482019283746-3``); a declaration that an act
 brings has the act's id and a number behind a point. Bodies hold ids and codes only; what a person wrote is a sealed
-field, under the key of the case, else of the first anchor's record.
+field, under the key of the case, else of the first anchor's record that there is.
 """
 
 from __future__ import annotations

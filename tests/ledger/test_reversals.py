@@ -171,6 +171,18 @@ def test_a_residue_whose_act_was_reversed_meanwhile_is_overtaken(work: Work, thr
     assert work.closed_as(left).code == "act-already-reversed"
 
 
+@pytest.mark.parametrize("yes", [True, False])
+def test_a_residue_of_a_reversal_that_was_taken_back_is_overtaken(
+    work: Work, three: tuple[str, ...], *, yes: bool
+) -> None:
+    a, b, c = three
+    _, left, validate = residue(work, three)
+    work.cases.answer(validate, WHY, BEN, OR, yes=False)
+    work.cases.answer(left, WHY, BEN, TX, yes=yes)
+    assert (work.closed_as(left).outcome, work.closed_as(left).code) == ("overtaken", "act-already-reversed")
+    assert work.shown(a, b, c) == [a, a, a]
+
+
 def test_the_same_reversal_again_names_all_that_it_named_first(work: Work, three: tuple[str, ...]) -> None:
     a, b, c = three
     merged = work.merged_act(a, b)
