@@ -12,6 +12,7 @@ import pytest
 from support.house import EXAMPLE, House, Service
 from support.outsider import Office, open_office
 from support.servers import reachable_tmp
+from support.town import Town
 
 
 class FirstNight(NamedTuple):
@@ -33,6 +34,13 @@ def office() -> Iterator[Office]:
     """A ledger of its own for the tests from outside; each of them sends for states that no other module sends for."""
     with open_office() as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def town() -> Iterator[Town]:
+    """A ledger of its own for the tests of linkage from outside; each of them makes children of its own."""
+    with open_office() as opened:
+        yield Town(opened)
 
 
 @pytest.fixture(scope="session")
