@@ -123,6 +123,19 @@ def truth_of(request: Request, name: str, *, usual: bool = False) -> bool:
     return given == ["true"]
 
 
+def refuse_others(request: Request, *names: str) -> None:
+    """No query parameters but these: where one that is left out makes a thing real, a slip in its name must not pass.
+
+    Raises Invalid.
+    """
+    if not set(request.query_params) <= set(names):
+        raise Invalid(
+            "A parameter here is not known.",
+            remedy=f"This takes {', '.join(names)}.",
+            faults=[Fault("query", None, "unknown-parameter", "A name here is not known.")],
+        )
+
+
 def page_of(request: Request) -> tuple[int, int | None]:
     """How many are asked for, and the cursor, where that is a whole number; None for the first page. Raises Invalid."""
     limit, cursor = request.query_params.get("limit", "100"), request.query_params.get("cursor")

@@ -25,7 +25,7 @@ from api.openapi import PURPOSE, Direct, operation, operation_id
 from api.previews import Preview, preview_of, recall_told, told
 from api.principals import principal_of
 from api.reading import ask, at_least
-from api.requests import purpose_of, truth_of
+from api.requests import purpose_of, refuse_others, truth_of
 from api.schemas.linkage import (
     ActAnswer,
     LinkedAnswer,
@@ -178,6 +178,7 @@ async def get_act(request: Request) -> Response:
 )
 async def post_reversal(request: Request) -> Response:
     """Of a link, merge, split, or of a reversal. What came in between stays with the records that it came for."""
+    refuse_others(request, "dry_run")
     if truth_of(request, "dry_run"):
         return await _preview(request)
 
