@@ -56,12 +56,12 @@ def test_a_reason_is_kept_as_it_was_given(office: Office, children: Children) ->
 
 
 def test_a_reversal_needs_a_reason(office: Office, children: Children) -> None:
-    act = office.merged(children.oregon, children.second, "ana")["act"]
+    merged = office.merged(children.oregon, children.second, "ana")
     for body in ({}, {"reason": " "}):
-        answer = office.ask("ana", "POST", f"/v1/acts/{act}/reversal", body)
+        answer = office.ask("ana", "POST", f"/v1/acts/{merged['act']}/reversal", body)
         assert answer.status_code == 422
         assert [(one["pointer"], one["rule"]) for one in answer.json()["errors"]] == [("/reason", "reason")]
-    assert office.shown("amy", children.second)["student_id"] == children.oregon
+    assert office.shown("amy", children.second, merged["position"])["student_id"] == children.oregon
 
 
 def test_a_dry_run_shows_both_states_of_the_children_and_writes_nothing_but_its_disclosure(
