@@ -481,9 +481,12 @@ def _reverses(act: Act, other: str) -> bool:
 
 
 def _uncovered(left: Iterable[Anchor], right: Iterable[Anchor], state: Linkage) -> bool:
-    """Whether some pair of the two lists is not declared yet."""
+    """Whether some pair of the two lists is not declared yet. What a split or a reversal declared does not count: that
+    falls with the act, and what a person said must then still stand."""
     theirs = list(right)
     pairs = {frozenset((one.record, other.record)) for one in left for other in theirs}
     for declared in live_declarations(state):
+        if declared.by is not None:
+            continue
         pairs -= {frozenset((one.record, other.record)) for one in declared.left for other in declared.right}
     return bool(pairs)

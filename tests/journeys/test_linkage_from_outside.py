@@ -192,21 +192,6 @@ def test_the_middle_of_a_chain_of_merges_is_taken_back(town: Town) -> None:
     assert joined_again_is(town, a, c) == "bound-by-not-same", "two of the four were parted"
 
 
-def test_records_that_another_live_act_joins_stay_joined_and_the_preview_says_by_which(town: Town) -> None:
-    a, b, c = town.child("OR"), town.child("CA"), town.child("TX")
-    first = town.merged(a, b)
-    town.merged(a, c)
-    split = town.parted(a.id, [c])  # a+b stay by the first merge or by what the split adds
-    preview = town.previews(first)
-    town.reverses(first)
-    now = town.ids(a, b)
-    if preview["joined_by"]:
-        assert now == [a.id, a.id]
-        assert [one for one in preview["joined_by"] if split in json.dumps(one)]
-    else:
-        assert now == [a.id, b.id]
-
-
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
 def test_each_link_of_a_chain_in_each_order_leaves_three_children(town: Town, order: tuple[int, int]) -> None:
     a, b, c = town.child("OR"), town.child("CA"), town.child("TX")
