@@ -7,6 +7,7 @@ have switched on are handed in.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
@@ -286,8 +287,10 @@ def reason_of(text: str) -> str:
 
 
 def person(name: str) -> str:
-    """A name as it is compared: whoever has the same signs in as one person."""
-    return " ".join(name.split()).casefold()
+    """A name as it is compared: whoever has the same signs in as one person. Letters that look alike are alike, however
+    they were typed, and what is not seen is not there."""
+    seen = "".join(letter for letter in name if unicodedata.category(letter) != "Cf")
+    return " ".join(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", seen).casefold()).split())
 
 
 def same_person(one: str, other: str) -> bool:
