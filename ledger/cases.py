@@ -1,8 +1,8 @@
 """A case: one item of the worklist. State, evolve, decide, fold.
 
-The invariant: whoever proposed something does not validate it, and every state that is asked has a say. What an answer
-then does to students is no part of this (``ledger.casework``). Pure: the time, which offices there are, and what states
-have switched on are handed in.
+The invariant: whoever proposed something does not validate it, every state that is asked has a say, and an office has
+to do with what lies with it or below it alone. What an answer then does to students is no part of this
+(``ledger.casework``). Pure: the time, which offices there are, and what states have switched on are handed in.
 """
 
 from __future__ import annotations
@@ -234,39 +234,58 @@ def approved_by_time(case: Case, agreed: Mapping[str, bool]) -> bool:
 def decide(command: Command, case: Case | None) -> list[Event]:
     """The events of a command; none where it brings nothing.
 
-    Raises NotFound, CaseIsClosed, BadValue (rule ``reason`` or ``names``), NotAsked, AlreadyAnswered, OwnProposal,
-    NotAssignable, Forbidden.
+    Raises NotFound, NotAsked, Forbidden, CaseIsClosed, BadValue (rule ``reason`` or ``names``), AlreadyAnswered,
+    OwnProposal, NotAssignable.
     """
     if isinstance(command, OpenCase):
         return [_opened(command)]
     if case is None:
         raise NotFound("There is no such case.", remedy="See the worklist.")
-    if isinstance(command, EscalateCase):
-        return _escalated(command, case)
-    if case.closed is not None:
-        raise _closed(case.closed)
     match command:
+        case EscalateCase():
+            return _escalated(command, case)
         case AssignCase():
             return _assigned(command, case)
         case AnswerCase():
             return [_answered(command, case)]
         case CloseCase():
+            _must_be_open(case)
             said = {name: getattr(command, name) for name in CaseClosed.__struct_fields__}
             return [CaseClosed(**{**said, "profiles": dict(command.profiles)})]
 
 
+def must_lie_with(place: Place | None, case: Case) -> None:
+    """Pass where a part of the case lies with an office or below it: a district's where it lies there, a region's where
+    it lies there or with one of its districts, a state's wherever it lies. Who does not pass neither reads the case,
+    nor answers, leases or assigns it. place: None for whoever has to do with every state. Raises NotAsked, Forbidden.
+    """
+    if place is None:
+        return
+    part = case.parts.get(place.state)
+    if part is None:
+        raise _not_asked(place.state)
+    # A district is enough: not every part that lies with one says in which region that is.
+    lies_there = (
+        part.place.district == place.district
+        if place.district is not None
+        else place.region in (None, part.place.region)
+    )
+    if not lies_there:
+        raise Forbidden("The case lies with another office of the state.", remedy="Ask there.")
+
+
 def answers_for(by: Administrator, case: Case) -> list[str]:
-    """The states for which somebody may answer now. Raises CaseIsClosed, OwnProposal, NotAsked, AlreadyAnswered."""
-    if case.closed is not None:
-        raise _closed(case.closed)
+    """The states for which somebody may answer now.
+
+    Raises NotAsked, Forbidden (it lies with another office), CaseIsClosed, OwnProposal, AlreadyAnswered.
+    """
+    must_lie_with(by.place, case)
+    _must_be_open(case)
     if case.kind in VALIDATES and same_person(by.name, case.opened.proposed_by):
         raise OwnProposal("Whoever proposed this does not validate it.", remedy="Another person must answer.")
     if by.place is None:
         return sorted(case.unanswered())
-    part = case.parts.get(by.place.state)
-    if part is None:
-        raise _not_asked(by.place.state)
-    if part.answer is not None:
+    if case.parts[by.place.state].answer is not None:
         waiting = ", ".join(sorted(case.unanswered()))
         raise AlreadyAnswered(f"{by.place.state} has answered.", remedy=f"It waits for {waiting}.")
     return [by.place.state]
@@ -313,15 +332,13 @@ def _opened(command: OpenCase) -> CaseOpened:
 
 def _assigned(command: AssignCase, case: Case) -> list[Event]:
     by, place = command.by.place, command.place
+    must_lie_with(by, case)
+    _must_be_open(case)
     part = case.parts.get(place.state)
     if part is None:
         raise _not_asked(place.state)
     if by is not None and by.state != place.state:
         raise NotAsked(f"This is the part of {place.state}.", remedy=f"Somebody of {place.state} may assign it.")
-    if by is not None and _RANK[by.level] < _RANK[part.place.level]:
-        raise Forbidden(
-            f"It lies with the {part.place.level}, above the {by.level}.", remedy="Ask there for it to be assigned."
-        )
     if not command.there:
         raise NotAssignable(f"{place.state} has no such office.", remedy="See the state's regions and districts.")
     if _RANK[place.level] > _RANK[part.place.level]:
@@ -376,10 +393,13 @@ def _not_asked(state: str) -> NotAsked:
     return NotAsked(f"{state} is not asked in this case.", remedy="Only a state that holds a record concerned is.")
 
 
-def _closed(closed: CaseClosed) -> CaseIsClosed:
+def _must_be_open(case: Case) -> None:
+    closed = case.closed
+    if closed is None:
+        return
     if closed.outcome == "overtaken":
         how = f"overtaken ({closed.code})"
     else:
         how = "answered yes" if closed.outcome == "settled" else "answered no"
         how += ", when its days were over" if closed.automatic else ""
-    return CaseIsClosed(f"The case is closed: it was {how}.", remedy="There is nothing left to do in it.")
+    raise CaseIsClosed(f"The case is closed: it was {how}.", remedy="There is nothing left to do in it.")

@@ -2,8 +2,8 @@
 
 Invariant: an answer, the closing of its case, and the act of linkage that it brings are written together or not at all,
 on the version of the case and of every linkage stream that they were decided upon. So of two answers at once, or of an
-answer and the time that runs out, one is decided anew on what the other left. Who settles is somebody of a state that
-has a say, and never the proposer.
+answer and the time that runs out, one is decided anew on what the other left. Who settles is somebody of an office with
+which a part of the case lies, or of one above it, and never the proposer.
 """
 
 from __future__ import annotations
@@ -78,13 +78,15 @@ class Casework:
         *,
         yes: bool,
     ) -> Answered:
-        """Say yes or no, for the state of a place; None: as an operator, for every state that has yet to answer.
+        """Say yes or no, for the state of a place, the office that somebody acts for; None: as an operator, for every
+        state that has yet to answer.
 
         What the case then comes to takes effect with it. Where that is no longer possible, the case closes and says
         why (``CaseClosed.code``).
 
-        Raises BadValue, NotFound, RecordDestroyed, CaseIsClosed, NotAsked, AlreadyAnswered, OwnProposal, Leased,
-        UnderCase (another case holds a record: answer that first), and as ``Links.act``.
+        Raises BadValue, NotFound, RecordDestroyed, NotAsked, Forbidden (it lies with another office), CaseIsClosed,
+        AlreadyAnswered, OwnProposal, Leased, UnderCase (another case holds a record: answer that first), and as
+        ``Links.act``.
         """
         by = Administrator(name=meta.actor, place=place)
 
@@ -111,8 +113,8 @@ class Casework:
         to: of a district it is enough to name that; it is kept with the region that it lies in. A region that is named
         beside it must be that one.
 
-        Raises NotFound, RecordDestroyed, CaseIsClosed, NotAsked, NotAssignable, Forbidden, BadValue, and as
-        ``Links.act``.
+        Raises NotFound, RecordDestroyed, NotAsked, Forbidden (it lies with another office), CaseIsClosed,
+        NotAssignable, BadValue, and as ``Links.act``.
         """
         by = Administrator(name=meta.actor, place=place)
 
@@ -152,8 +154,8 @@ class Casework:
         """Be at a case, so that nobody else answers it meanwhile; again, to stay longer. place: as in ``answer``. Only
         whoever may answer keeps others from it: else a proposer could hold his own case until its days are over.
 
-        Raises BadValue, NotFound, RecordDestroyed, CaseIsClosed, NotAsked, AlreadyAnswered, OwnProposal, Leased,
-        StoreUnavailable.
+        Raises BadValue, NotFound, RecordDestroyed, NotAsked, Forbidden (it lies with another office), CaseIsClosed,
+        AlreadyAnswered, OwnProposal, Leased, StoreUnavailable.
         """
         if not 1 <= minutes <= LEASE_MINUTES_MAX:
             raise BadValue(

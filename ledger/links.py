@@ -14,7 +14,7 @@ from itertools import chain
 import msgspec
 from psycopg.rows import tuple_row
 
-from ledger.errors import Conflict, LogBroken, NotFound, Refused, StaleDecision
+from ledger.errors import Conflict, Forbidden, LogBroken, NotFound, Refused, StaleDecision
 from ledger.events import Event, Meta, Recorded
 from ledger.events.linkage import ActReversed, Anchor, DeclaredNotSame, RecordLinked, RecordsSplit, StudentsMerged
 from ledger.linkage import Clusters, Linkage, anchors_of, fold, live_declarations, live_edges
@@ -117,7 +117,7 @@ class Links:
             reach = self.reach(seeds)
             try:
                 acted, beside = decide(reach)
-            except (Refused, Conflict, NotFound) as refusal:
+            except (Refused, Conflict, NotFound, Forbidden) as refusal:
                 answer = refused_answer(request, refusal)
                 if answer is not None:
                     receipt = self._log.append(Append(parts=[], meta=meta, answer=answer))

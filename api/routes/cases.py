@@ -1,6 +1,7 @@
 """Cases: people answer them, put them before others, and say that they are at one.
 
-Invariant: an answer and what it comes to are one write, so two people cannot both settle a case.
+Invariant: an answer and what it comes to are one write, so two people cannot both settle a case; and only the office
+that it lies with, or one above, has anything to do with it.
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ _CASE: Final = {
     openapi_extra=operation((_CASE, *KEYED), AnswerBody),
 )
 async def post_answer(request: Request) -> Response:
-    """For the state of the token. Whoever proposed it cannot validate it; every state that is asked has a say."""
+    """For the state of the token, by the office that its part lies with or one above. Whoever proposed it cannot
+    validate it; every state that is asked has a say."""
 
     def do(asked: Asked[AnswerBody]) -> Did:
         case = case_named(request.path_params["id"])

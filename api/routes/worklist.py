@@ -28,8 +28,8 @@ from api.schemas.worklist import CaseAnswer, WorklistAnswer
 from api.services import services_of
 from api.show import basis_of, is_current, show_many
 from api.worklist import CaseView, WorklistView
-from ledger.cases import KINDS
-from ledger.errors import Forbidden, NotAsked, OtherState, UnknownState
+from ledger.cases import KINDS, must_lie_with
+from ledger.errors import Forbidden, OtherState, UnknownState
 from ledger.events.case import Place
 from ledger.mde import STATES
 from ledger.offices import REGION_CODE
@@ -127,7 +127,7 @@ async def get_case(request: Request) -> Response:
         principal,
         purpose_of(request),
         basis_of(principal),
-        CaseView(read, lambda listed: _must_lie_with(office, listed), lease),
+        CaseView(read, lambda listed: must_lie_with(office, listed.case), lease),
         access=services.ledger.access,
         request_id=request_id_of(request),
     )
@@ -174,22 +174,6 @@ def _wanted(request: Request, principal: Principal, office: Place | None) -> Wan
         region = region or (office.region if office.district is None else None)
     name = principal.name if mine else None
     return Wanted(state, region, district, kind, name, truth_of(request, "open", usual=True))
-
-
-def _must_lie_with(office: Place | None, listed: Listed) -> None:
-    """Raises NotAsked, Forbidden."""
-    if office is None:
-        return
-    part = listed.case.parts.get(office.state)
-    if part is None:
-        raise NotAsked(f"{office.state} is not asked in this case.", remedy="Only a state that is asked reads it.")
-    lies_there = (
-        part.place.district == office.district
-        if office.district is not None
-        else office.region in (None, part.place.region)
-    )
-    if not lies_there:
-        raise Forbidden("The case lies with another office of the state.", remedy="Ask there.")
 
 
 def _unusable(name: str, message: str) -> Invalid:

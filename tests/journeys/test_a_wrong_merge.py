@@ -23,7 +23,8 @@ PROMPT_S = 60.0
 READERS = {day: f"secondary_user {state}" for day, state in enumerate(("OR", "CA", "TX"), start=2)}
 """Who reads on which day of the week."""
 SECOND = "regional_data_administrator"
-"""Another person of Oregon than the one who takes the merge back."""
+"""Another person of Oregon than the one who takes the merge back: of the region that Ana's district lies in."""
+REGION, DISTRICT = "R2", "4113770"
 LINKAGE = {"record-linked.v1", "students-merged.v1", "records-split.v1", "act-reversed.v1"}
 
 
@@ -47,6 +48,7 @@ class Story(NamedTuple):
 @pytest.fixture(scope="module")
 def story() -> Story:
     with open_office() as office, open_office() as beside:
+        _draw_the_map(office)
         students = _first_night(office)
         assert _first_night(beside).keys() == students.keys()
         act = _merge(office, students)
@@ -131,9 +133,8 @@ def _rows(state: str, day: int) -> list[Child]:
     """A night's file of a state: its own child, to whom each night adds, and another of the same name."""
     grown: list[Row] = [COURSE.but(number=f"{n:03}", title=f"Course {n}") for n in range(1, day + 1)]
     if state == "OR":
-        own = Child(
-            "ana", [NAMED.but(mother="Inés", phone="5035550101"), MOVED, ENROLLED.but(grade=f"{day + 1:02}"), *grown]
-        )
+        enrolled = ENROLLED.but(grade=f"{day + 1:02}", district_id=DISTRICT, district="Woodburn SD 103")
+        own = Child("ana", [NAMED.but(mother="Inés", phone="5035550101"), MOVED, enrolled, *grown])
         return [own, child("other", SHOT)]
     tests = [TESTED.but(number=f"{n:03}", month=f"{n:02}2025") for n in range(1, day + 1)]
     own = Child(
@@ -174,6 +175,16 @@ def _day(office: Office, day: int) -> None:
         assert corrected.is_success, corrected.text
 
 
+def _draw_the_map(office: Office) -> None:
+    """Oregon has a region, in which a district lies."""
+    for path, body in (
+        (f"regions/{REGION}", {"name": "Willamette Valley"}),
+        (f"districts/{DISTRICT}", {"region": REGION}),
+    ):
+        set_ = _ask(office, "state_data_administrator OR", "PUT", f"/v1/jurisdictions/OR/{path}", body)
+        assert set_.is_success, set_.text
+
+
 def _first_night(office: Office) -> dict[str, str]:
     """State and child to the student id that was minted."""
     _send(office, 0, FIRST)
@@ -202,7 +213,7 @@ def _merging(students: Mapping[str, str]) -> dict[str, str]:
 def _ask(office: Office, who: str, method: str, path: str, body: Any = None, **rest: Any) -> Any:
     """who: role and state."""
     role, _, state = who.partition(" ")
-    narrowed = ("--region", "R2") if role == SECOND else ()
+    narrowed = ("--region", REGION) if role == SECOND else ()
     headers = {"Authorization": f"Bearer {office.service.house.token(role, state, *narrowed)}"}
     return office.service.call(method, path, by="", json=body, headers=headers, **rest)
 

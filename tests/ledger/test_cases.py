@@ -82,6 +82,42 @@ def test_a_state_that_was_not_asked_is_refused() -> None:
     given(opened()).when(answer(TX)).refused(NotAsked, "TX")
 
 
+@pytest.mark.parametrize(
+    ("lies", "office", "may"),
+    [
+        (OR_DISTRICT, OR_DISTRICT, True),
+        (OR_DISTRICT, Place(state="OR", district="4113770"), True),
+        (OR_DISTRICT, OR_REGION, True),
+        (OR_DISTRICT, OR, True),
+        (OR_DISTRICT, Place(state="OR", region="R2", district="4110820"), False),
+        (OR_DISTRICT, Place(state="OR", region="R3"), False),
+        (Place(state="OR", district="4113770"), OR_DISTRICT, True),
+        (Place(state="OR", district="4113770"), OR_REGION, False),
+        (OR_REGION, OR_DISTRICT, False),
+        (OR_REGION, OR_REGION, True),
+        (OR_REGION, Place(state="OR", region="R3"), False),
+        (OR, OR_DISTRICT, False),
+        (OR, OR_REGION, False),
+        (OR, OR, True),
+        (OR, None, True),
+    ],
+)
+def test_an_office_has_to_do_with_what_lies_with_it_or_below_it_alone(
+    lies: Place, office: Place | None, *, may: bool
+) -> None:
+    case = given(opened(), CaseAssigned(state="OR", place=lies))
+    for command in (answer(office), assign(lies, "dora", by=office)):
+        if may:
+            assert case.when(command).after().case.version == 3
+        else:
+            case.when(command).refused(Forbidden, "another office")
+    # How it ended is told to nobody who may not read it.
+    if not may:
+        over = given(*case.history, CLOSED)
+        over.when(answer(office)).refused(Forbidden)
+        over.when(assign(lies, by=office)).refused(Forbidden)
+
+
 def test_a_state_answers_once() -> None:
     given(opened(), yes("OR")).when(answer(OR, yes=False)).refused(AlreadyAnswered, "OR")
 

@@ -93,7 +93,8 @@ class Office:
                     self.acts += [answered.act] if answered.act else []
                     self.cases += [answered.next] if answered.next else []
             case 10:
-                work.cases.answer(case, WHY, BEN, PLACES[other % len(PLACES)], yes=other < 4)
+                # A no comes from a state's own office, which may answer wherever its part lies.
+                work.cases.answer(case, WHY, BEN, PLACES[-1 - other % len(PLACES)], yes=other < 4)
             case 11:
                 self._world.clocks[0].step(86_400 * 5 * (1 + other))
                 for name in self.cases:

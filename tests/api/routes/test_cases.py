@@ -53,10 +53,10 @@ def assign(office: Office, name: str, case: str, **to: Any) -> tuple[int, str]:
 
 def test_a_part_is_assigned_sideways_and_down_and_never_up(office: Office, case: str, ledger: Ledger) -> None:
     assert ledger.casework.case(case).parts["OR"].place.district == WOODBURN
+    assert assign(office, "district dora", case, region="R2") == (422, "not-assignable")
     assert assign(office, "district dora", case, district=SALEM) == (200, "None")
     place = ledger.casework.case(case).parts["OR"].place
     assert (place.region, place.district) == ("R2", SALEM)
-    assert assign(office, "district dora", case, region="R2") == (422, "not-assignable")
     assert assign(office, "ana", case) == (422, "not-assignable"), "up, whoever asks for it"
     for nowhere in ({"district": "4199999"}, {"region": "R3", "district": WOODBURN}, {"region": "R9"}):
         assert assign(office, "ana", case, **nowhere) == (422, "not-assignable"), nowhere
@@ -77,6 +77,63 @@ def test_an_office_below_does_not_assign_what_lies_above(office: Office, case: s
     assert assign(office, "carl", case, names=["carl"]) == (200, "None"), "California has its state office alone"
     office.gives("californian", "district_data_administrator", "CA", district="0622710")
     assert assign(office, "californian", case, names=["californian"]) == (403, "forbidden")
+
+
+def test_what_an_office_may_not_read_it_neither_answers_nor_leases_nor_assigns(
+    office: Office, case: str, ledger: Ledger
+) -> None:
+    office.gives("salem", "district_data_administrator", "OR", region="R2", district=SALEM)
+    office.gives("coast", "regional_data_administrator", "OR", region="R3")
+    office.gives("narrowed", "state_data_administrator", "OR", region="R3")
+
+    def may(name: str) -> set[tuple[int, str]]:
+        """What comes of each thing that somebody may do with the case; the answer last."""
+        done = [
+            office.ask(name, "GET", f"/v1/cases/{case}?at_least={ledger.log.head()}"),
+            office.ask(name, "PUT", f"/v1/cases/{case}/lease", {}),
+            office.ask(name, "DELETE", f"/v1/cases/{case}/lease"),
+            office.ask(name, "POST", f"/v1/cases/{case}/assignment", {"district": WOODBURN, "names": [name]}),
+            office.ask(name, "POST", f"/v1/cases/{case}/answer", YES),
+        ]
+        return {(one.status_code, "" if one.is_success else one.json()["type"]) for one in done}
+
+    head = ledger.log.head()
+    for other in ("salem", "coast", "narrowed"):
+        assert may(other) == {(403, "/problems/forbidden"), (204, "")}, other
+    assert may("tess") == {(422, "/problems/not-asked"), (204, "")}
+    assert ledger.log.head() == head
+    assert may("district dora") == {(200, ""), (204, "")}
+
+
+@pytest.mark.parametrize("name", ["district dora", "regional rita", "ana"])
+def test_a_part_that_lies_with_a_district_is_answered_there_or_above(office: Office, case: str, name: str) -> None:
+    assert office.answers(name, case)["outcome"] is None
+    assert office.answers("carl", case)["outcome"] == "settled"
+
+
+def test_who_has_put_a_part_before_another_office_is_told_so_again_and_has_no_more_to_do_with_it(
+    office: Office, case: str
+) -> None:
+    to, key = {"district": SALEM}, {"Idempotency-Key": "1"}
+    first, again = (
+        office.ask("district dora", "POST", f"/v1/cases/{case}/assignment", to, headers=key) for _ in range(2)
+    )
+    assert again.json() == first.json()
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert office.refused("district dora", "POST", f"/v1/cases/{case}/answer", YES) == (403, "forbidden")
+
+
+def test_that_a_case_lies_elsewhere_is_an_answer_to_its_key(office: Office, case: str) -> None:
+    office.gives("salem", "district_data_administrator", "OR", region="R2", district=SALEM)
+    assert assign(office, "ana", case, district=SALEM) == (200, "None")
+
+    def answer(key: str) -> int:
+        path = f"/v1/cases/{case}/answer"
+        return office.ask("district dora", "POST", path, YES, headers={"Idempotency-Key": key}).status_code
+
+    assert answer("1") == 403
+    assert assign(office, "ana", case, district=WOODBURN) == (200, "None")
+    assert (answer("1"), answer("2")) == (403, 200)
 
 
 def test_a_part_is_put_before_people_by_name(office: Office, case: str, ledger: Ledger) -> None:
