@@ -179,11 +179,13 @@ RECALL = as_of.query(
     "disclosures",
     "disclosures",
     "select l.actor, l.role, l.organisation, l.purpose, l.basis, min(l.recorded_at) as first,"
-    " max(l.recorded_at) as last, count(distinct l.request) as times from disclosures.disclosures l"
+    " max(l.recorded_at) as last, count(distinct (l.request, l.ledger_position)) as times"
+    " from disclosures.disclosures l"
     " where l.record = any(%(left)s) and l.outcome <> 'refused' and l.view <> %(apart)s"
     " and l.ledger_position >= %(begun)s and l.ledger_position < %(ended)s"
     " and exists (select from disclosures.disclosures r where r.record = any(%(right)s)"
-    " and r.request = l.request and r.outcome <> 'refused')"
+    " and r.request = l.request and r.ledger_position = l.ledger_position and r.actor = l.actor"
+    " and r.outcome <> 'refused')"
     " group by l.actor, l.role, l.organisation, l.purpose, l.basis",
     " order by found.first, found.actor",
 )
@@ -194,9 +196,11 @@ async def recall(
 ) -> tuple[AsOf, list[Told]]:
     """What is reflected, and everybody to whom records of both sides were shown as one student's, earliest first.
 
-    begun, ended: positions of the ledger: of the act that joined them, and of the one that parted them. An answer
-    counts by the position that it reflected, so a reader of a moment before is not told, and one who was still shown
-    the joined record after the reversal is. Whoever looked at what a reversal would come to was shown the two apart.
+    One answer is what one reader was shown under one request as of one position: all entries of a long list are one,
+    and a client that gives its requests the same id has had several. begun, ended: positions of the ledger: of the act
+    that joined them, and of the one that parted them. An answer counts by the position that it reflected, so a reader
+    of a moment before is not told, and one who was still shown the joined record after the reversal is. Whoever looked
+    at what a reversal would come to was shown the two apart.
     conn: in autocommit. Raises StoreUnavailable.
     """
     reflected, rows = await as_of.ask(conn, RECALL, _sides(left, right, begun, ended))

@@ -1,4 +1,8 @@
-"""``sojourn worklist``: the open cases of every state, oldest first. A disclosed read, as over HTTP."""
+"""``sojourn worklist``: the open cases of every state, oldest first. A disclosed read, as over HTTP.
+
+Invariant: however many pages it takes, it is one answer, as of one position, under one request; so whoever reads it is
+counted once where it is asked who was shown what together.
+"""
 
 from __future__ import annotations
 
@@ -57,6 +61,9 @@ def worklist(
                     sheet.writerows(view.told())
                 after, begun = view.next(), True
 
-        asyncio.run(tell())
+        # All pages from one snapshot: while they are told, cases are settled, and students joined and parted.
+        with conn.transaction():
+            conn.execute("set transaction isolation level repeatable read, read only")
+            asyncio.run(tell())
     if as_json:
         print_json(told)

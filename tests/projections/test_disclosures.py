@@ -163,6 +163,20 @@ def test_who_was_shown_the_two_in_two_answers_is_not_recalled(database: Database
     assert _recalled(database, ledger, 1, 20) == []
 
 
+def test_a_request_is_one_answer_for_one_reader_as_of_one_position(database: Database, ledger: Ledger) -> None:
+    """A client may give several requests one id, and a long list has several entries."""
+    _showing(ledger, "in parts", "r1", 10, ONE)
+    _showing(ledger, "in parts", "r1", 10, TWO)
+    _showing(ledger, "before and after", "r2", 9, TWO)
+    _showing(ledger, "before and after", "r2", 10, ONE)
+    _showing(ledger, "before and after", "r2", 20, TWO)
+    _showing(ledger, "one of two", "r3", 10, ONE)
+    _showing(ledger, "the other", "r3", 10, TWO)
+    _showing(ledger, "twice", "r4", 11, ONE, TWO)
+    _showing(ledger, "twice", "r4", 12, ONE, TWO)
+    assert _recalled(database, ledger, 10, 20) == [("in parts", 1), ("twice", 2)]
+
+
 def test_who_was_refused_or_looked_at_a_reversal_beforehand_is_not_recalled(database: Database, ledger: Ledger) -> None:
     for record in (ONE, TWO):
         append(ledger.access, f"disclosure/{record}", REFUSED, actor="dan", request="r1")

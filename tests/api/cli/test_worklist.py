@@ -8,15 +8,19 @@ import os
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 import pytest
 
 from ledger.application import Ledger
+from ledger.events import Meta
 from ledger.events.disclosure import SearchDisclosed
 from ledger.ids import Uuid7Source
 from ledger.store.database import Database
 from ledger.store.log import Log
 from ledger.store.vault import MasterKey, Vault
+from projections.runner import BatchRunner
+from projections.worklist import PROJECTION
 from support.casework import ANA, BEN, WHY, Work
 from support.command_line import CommandLine
 
@@ -32,10 +36,17 @@ def rows(sojourn: CommandLine) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(sojourn.run("worklist", "--csv").stdout)))
 
 
-def entries(database: Database) -> list[SearchDisclosed]:
+class Entry(NamedTuple):
+    """What was recorded of a listing."""
+
+    event: SearchDisclosed
+    meta: Meta
+
+
+def entries(database: Database) -> list[Entry]:
     log = Log("access", database, Vault([MasterKey.of(bytes(range(32)))]), Uuid7Source(time.time_ns, os.urandom))
     try:
-        return [one.event for one in log.read(0, 100) if isinstance(one.event, SearchDisclosed)]
+        return [Entry(one.event, one.meta) for one in log.read(0, 100) if isinstance(one.event, SearchDisclosed)]
     finally:
         log.close()
 
@@ -46,7 +57,7 @@ def test_the_columns_are_those_that_scripts_read_and_without_a_case_there_are_no
     assert sojourn.run("worklist", "--csv").stdout == f"{COLUMNS}\n"
     assert sojourn.run("worklist").stdout == f"{COLUMNS}\n"
     assert sojourn.json("worklist") == []
-    assert [(entry.view, entry.records, entry.fields) for entry in entries(database)] == [("worklist", [], [])] * 3
+    assert [(entry.view, entry.records, entry.fields) for entry, _ in entries(database)] == [("worklist", [], [])] * 3
 
 
 def test_a_near_match_is_told_with_its_score_and_the_member_that_scores_best(sojourn: CommandLine, work: Work) -> None:
@@ -93,7 +104,7 @@ def test_every_record_that_is_concerned_is_disclosed_to_whoever_lists(
     work.proposals.propose_merge(a, b, a, WHY, BEN)
     [told] = sojourn.json("worklist", "--as", "counselor ruth")
     assert {part["state"]: part["level"] for part in told["asked"]} == {"CA": "state", "OR": "state", "TX": "state"}
-    [entry] = entries(database)
+    [(entry, _)] = entries(database)
     assert set(entry.records) == {work.record(minted) for minted in (a, b, c)}
     assert (entry.view, entry.role, entry.purpose) == ("worklist", "operator", "command line")
 
@@ -102,19 +113,46 @@ def test_csv_and_json_are_not_asked_for_together(sojourn: CommandLine) -> None:
     assert "not both" in sojourn.run("worklist", "--csv", "--json", code=2).stderr
 
 
-def test_a_long_list_is_told_whole(
+class Eventful(io.StringIO):
+    """Paper on which something happens once its first line is written."""
+
+    def __init__(self, happens: Callable[[], object]) -> None:
+        super().__init__()
+        self._happens: Callable[[], object] | None = happens
+
+    def write(self, text: str) -> int:
+        happens, self._happens = self._happens, None
+        if happens is not None:
+            happens()
+        return super().write(text)
+
+
+def test_a_long_list_is_told_whole_and_as_one_answer_whatever_happens_meanwhile(
     sojourn: CommandLine, database: Database, work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from api.cli import worklist
 
-    record = work.record(work.opened("OR", "7"))
-    cases = [work.proposals.open_changed("different-child", record, 1, ANA).case for _ in range(5)]
+    a, b = work.opened("OR", "7"), work.opened("CA", "8")
+    record, other = work.record(a), work.record(b)
+    cases = [
+        work.proposals.open_changed("different-child", of, 1, ANA).case
+        for of in (record, record, record, record, other)
+    ]
+    head = work.ledger.log.head()
+
+    def joined() -> None:
+        work.merged(a, b)
+        BatchRunner(PROJECTION, database, work.ledger.log).catch_up()
+
     monkeypatch.setattr(worklist, "CASES_TOGETHER", 2)
     for name, value in sojourn.environment.items():
         monkeypatch.setenv(name, value)
-    out = io.StringIO()
+    out = Eventful(joined)
     monkeypatch.setattr("sys.stdout", out)
     worklist.worklist(as_csv=True)
     monkeypatch.undo()
     assert [row["case_id"] for row in csv.DictReader(io.StringIO(out.getvalue()))] == cases
-    assert [entry.records for entry in entries(database)] == [[record]] * 3
+    told = entries(database)
+    assert [entry.event.records for entry in told] == [[record], [record], [other]]
+    assert {entry.event.position for entry in told} == {head}
+    assert len({entry.meta.request for entry in told}) == 1
