@@ -14,6 +14,7 @@ import orjson
 
 from api.show import FoundMany
 from ledger.cases import Part
+from ledger.casework import Answered
 from ledger.errors import NotFound
 from ledger.events.case import CaseAnswered, Changed, Link, Merge, Place, Proposal, Residue, Reversal, Split
 from ledger.store.pending import Lease
@@ -167,6 +168,20 @@ def case_told(listed: Listed, lease: Lease | None) -> dict[str, Any]:
         "closed_at": listed.closed_at and _instant(listed.closed_at),
         "lease": lease and {"holder": lease.holder, "until": _instant(lease.until)},
         "position": listed.position,
+    }
+
+
+def answered_told(answered: Answered) -> dict[str, Any]:
+    """What an answer or an assignment has come to."""
+    closed = answered.after.closed
+    return {
+        "case": answered.case,
+        "outcome": closed and closed.outcome,
+        "code": closed and closed.code,
+        "act": closed and closed.act,
+        "next": closed and closed.next,
+        "students": answered.students,
+        "position": answered.position,
     }
 
 

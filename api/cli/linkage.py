@@ -67,27 +67,23 @@ def answer(
     as_name: As = None,
 ) -> None:
     """Answer a case. What it comes to takes effect at once; whoever proposed it cannot answer it."""
+    from api.worklist import answered_told
+
     with opened() as store, store.ledger() as ledger:
         meta = _meta(operator(store, as_name))
         answered = ledger.casework.answer(case, reason, meta, None, yes=says == "yes")
-    closed = answered.after.closed
-    told = {
-        "case": case,
-        "outcome": None if closed is None else closed.outcome,
-        "code": None if closed is None else closed.code,
-        "act": None if closed is None else closed.act,
-        "next": None if closed is None else closed.next,
-        "students": answered.students,
-        "position": answered.position,
-    }
     if as_json:
-        print_json(told)
+        print_json(answered_told(answered))
         return
-    print(f"Case {case} {'waits for the other states that are asked' if closed is None else closed.outcome}.")
-    if closed is not None and closed.code:
+    closed = answered.after.closed
+    if closed is None:
+        print(f"Case {case} waits for the other states that are asked.")
+        return
+    print(f"Case {case} {closed.outcome}.")
+    if closed.code:
         print(f"Nothing was done: {closed.code}.")
-    if told["act"]:
-        print(f"Act {told['act']}; students {', '.join(answered.students)}.")
+    if closed.act:
+        print(f"Act {closed.act}; students {', '.join(answered.students)}.")
 
 
 def reverse(

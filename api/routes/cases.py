@@ -22,6 +22,7 @@ from api.principals import principal_of
 from api.requests import body_of
 from api.schemas.linkage import NAMES, AnswerBody, AnsweredAnswer, AssignmentBody, LeaseAnswer, LeaseBody
 from api.services import services_of
+from api.worklist import answered_told
 from ledger.casework import Answered
 from ledger.events.case import Place
 
@@ -50,7 +51,7 @@ async def post_answer(request: Request) -> Response:
 
     def do(asked: Asked[AnswerBody]) -> Did:
         case = case_named(request.path_params["id"])
-        return _answered(
+        return _did(
             asked.ledger.casework.answer(
                 case,
                 asked.said.reason,
@@ -76,7 +77,7 @@ async def post_assignment(request: Request) -> Response:
     def do(asked: Asked[AssignmentBody]) -> Did:
         case, office, said = case_named(request.path_params["id"]), office_for(asked.principal), asked.said
         to = Place(state=office.state, region=said.region, district=said.district)
-        return _answered(asked.ledger.casework.assign(case, to, asked.meta, office, said.names, asked.key))
+        return _did(asked.ledger.casework.assign(case, to, asked.meta, office, said.names, asked.key))
 
     return await act(request, AssignmentBody, office_for, do)
 
@@ -116,15 +117,5 @@ async def delete_lease(request: Request) -> Response:
     return Response(status_code=204)
 
 
-def _answered(answered: Answered) -> Did:
-    closed = answered.after.closed
-    body = {
-        "case": answered.case,
-        "outcome": None if closed is None else closed.outcome,
-        "code": None if closed is None else closed.code,
-        "act": None if closed is None else closed.act,
-        "next": None if closed is None else closed.next,
-        "students": answered.students,
-        "position": answered.position,
-    }
-    return Did(body, answered.position, answered.replayed)
+def _did(answered: Answered) -> Did:
+    return Did(answered_told(answered), answered.position, answered.replayed)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 
-from ledger.application import Ledger
 from ledger.casework import Answered
 from ledger.errors import (
     AlreadyAnswered,
@@ -29,25 +27,6 @@ from ledger.events.case import CaseAnswered, Place
 from ledger.events.linkage import RecordLinked, StudentsMerged
 from ledger.store.database import Database
 from support.casework import ANA, BEN, CA, CLEO, OR, TX, WHY, Hands, Work, destroy, key
-
-NewLedger = Callable[..., Ledger]
-
-
-@pytest.fixture
-def clock() -> Hands:
-    return Hands()
-
-
-@pytest.fixture
-def work(database: Database, new_ledger: NewLedger, clock: Hands) -> Work:
-    return Work(new_ledger(database, clock=clock))
-
-
-@pytest.fixture
-def three(work: Work) -> tuple[str, str, str]:
-    """Records of three states; Oregon's has a district in a region."""
-    return work.opened("OR", "1", "4113770"), work.opened("CA", "2"), work.opened("TX", "3")
-
 
 # -- a merge
 

@@ -32,11 +32,6 @@ KEEPER = Meta(actor="timekeeper")
 
 
 @pytest.fixture
-def clock() -> Hands:
-    return Hands()
-
-
-@pytest.fixture
 def works(database: Database, new_ledger: NewLedger, clock: Hands) -> tuple[Work, Work]:
     """Two services."""
     return Work(new_ledger(database, clock=clock)), Work(new_ledger(database, clock=clock))

@@ -2,32 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
-from ledger.application import Ledger
 from ledger.errors import NotAsked, NotFound, OwnProposal
 from ledger.store.database import Database
-from support.casework import ANA, BEN, CA, CLEO, OR, TX, WHY, Hands, Work, destroy, key
-
-NewLedger = Callable[..., Ledger]
-
-
-@pytest.fixture
-def clock() -> Hands:
-    return Hands()
-
-
-@pytest.fixture
-def work(database: Database, new_ledger: NewLedger, clock: Hands) -> Work:
-    return Work(new_ledger(database, clock=clock))
-
-
-@pytest.fixture
-def three(work: Work) -> tuple[str, str, str]:
-    """Records of three states; Oregon's has a district in a region."""
-    return work.opened("OR", "1", "4113770"), work.opened("CA", "2"), work.opened("TX", "3")
+from support.casework import ANA, BEN, CA, CLEO, OR, TX, WHY, Work, destroy, key
 
 
 def test_a_reversal_is_in_effect_at_once_and_asks_another_person(work: Work, three: tuple[str, ...]) -> None:

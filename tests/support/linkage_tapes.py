@@ -8,19 +8,9 @@ from hypothesis import strategies as st
 
 from ledger.application import Ledger
 from ledger.errors import Conflict, NotFound, Refused
-from ledger.linkage_acts import (
-    Acted,
-    Command,
-    DeclareNotSame,
-    Link,
-    Merge,
-    Reach,
-    Reverse,
-    Split,
-    Withdraw,
-    decide,
-)
-from ledger.links import Beside, Linked, Seeds
+from ledger.linkage_acts import Command, DeclareNotSame, Link, Merge, Reach, Reverse, Split, Withdraw
+from ledger.links import Linked, Seeds
+from support.linking import do
 from support.worlds import META
 
 Step = tuple[int, int, int]
@@ -59,14 +49,14 @@ def command_of(reach: Reach, records: Sequence[str], step: Step) -> Command | No
 def act(ledger: Ledger, minted: Sequence[str], step: Step) -> Linked | None:
     """Do what a step asks for, through the store; None where it is refused. minted: ids, in the order of opening."""
 
-    def decided(reach: Reach) -> tuple[Acted, Beside]:
+    def command(reach: Reach) -> Command:
         of = {anchor.student_id: anchor.record for anchor in reach.records.values()}
-        command = command_of(reach, [of[student_id] for student_id in minted], step)
-        if command is None:
+        asked = command_of(reach, [of[student_id] for student_id in minted], step)
+        if asked is None:
             raise NotFound("There is nothing to be asked for.")
-        return decide(command, reach), Beside(reason="they say so")
+        return asked
 
     try:
-        return ledger.links.act(Seeds(students=list(minted)), decided, META)
+        return do(ledger, Seeds(students=list(minted)), command, META)
     except (Refused, Conflict, NotFound):
         return None

@@ -48,7 +48,7 @@ def split(ledger: Ledger, *groups: Sequence[str]) -> Linked:
 
 
 def reverse(ledger: Ledger, act: str) -> Linked:
-    return _do(ledger, Seeds(acts=[act]), lambda _: Reverse(act=act))
+    return do(ledger, Seeds(acts=[act]), lambda _: Reverse(act=act))
 
 
 def declare(ledger: Ledger, left: str, right: str) -> Linked:
@@ -59,18 +59,20 @@ def declare(ledger: Ledger, left: str, right: str) -> Linked:
 
 
 def withdraw(ledger: Ledger, declaration: str) -> Linked:
-    return _do(ledger, Seeds(acts=[declaration]), lambda _: Withdraw(declaration=declaration))
+    return do(ledger, Seeds(acts=[declaration]), lambda _: Withdraw(declaration=declaration))
 
 
-def _on(ledger: Ledger, students: Sequence[str], command: Callable[[Reach], Command]) -> Linked:
-    return _do(ledger, Seeds(students=students), command)
+def do(ledger: Ledger, seeds: Seeds, command: Callable[[Reach], Command], meta: Meta = META) -> Linked:
+    """Whatever a command asks for on what there is. Raises what it raises, and as ``Links.act``."""
 
-
-def _do(ledger: Ledger, seeds: Seeds, command: Callable[[Reach], Command]) -> Linked:
     def decided(reach: Reach) -> tuple[Acted, Beside]:
         return decide(command(reach), reach), Beside(reason="the same mother")
 
-    return ledger.links.act(seeds, decided, META)
+    return ledger.links.act(seeds, decided, meta)
+
+
+def _on(ledger: Ledger, students: Sequence[str], command: Callable[[Reach], Command]) -> Linked:
+    return do(ledger, Seeds(students=students), command)
 
 
 def _merge(reach: Reach, left: str, right: str) -> Merge:

@@ -2,35 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ledger.application import Ledger
 from ledger.errors import RecordDestroyed
 from ledger.events.case import CaseClosed, CaseEscalated, Place
 from ledger.reactors.timekeeper import ACTOR, Timekeeper
 from ledger.store.database import Database, Role
 from support.casework import ANA, BEN, CA, CLEO, OR, TX, WHY, Hands, Work
 
-NewLedger = Callable[..., Ledger]
 REGION = Place(state="OR", region="R2")
-
-
-@pytest.fixture
-def clock() -> Hands:
-    return Hands()
-
-
-@pytest.fixture
-def work(database: Database, new_ledger: NewLedger, clock: Hands) -> Work:
-    return Work(new_ledger(database, clock=clock))
-
-
-@pytest.fixture
-def three(work: Work) -> tuple[str, str, str]:
-    return work.opened("OR", "1", "4113770"), work.opened("CA", "2"), work.opened("TX", "3")
 
 
 def look(work: Work, clock: Hands, days: float = 0) -> list[str]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 
-from ledger.application import Ledger
 from ledger.events import Meta
 from ledger.store.database import Database
 from ledger.store.doctor_cases import faults
@@ -17,23 +15,12 @@ CLOSED_AGAIN = (
     "insert into ledger.open_cases select replace(stream, 'case/', '')::uuid, 'residue', null"
     " from ledger.events where topic = 'case-closed.v1'"
 )
-NewLedger = Callable[..., Ledger]
 
 
 @pytest.fixture
-def clock() -> Hands:
-    return Hands()
-
-
-@pytest.fixture
-def work(database: Database, new_ledger: NewLedger, clock: Hands) -> Work:
-    return Work(new_ledger(database, clock=clock))
-
-
-@pytest.fixture
-def proposed(work: Work) -> str:
+def proposed(work: Work, three: tuple[str, ...]) -> str:
     """A case that is open, beside one that is closed."""
-    a, b, c = work.opened("OR", "1", "4113770"), work.opened("CA", "2"), work.opened("TX", "3")
+    a, b, c = three
     work.merged(a, b)
     return work.proposals.propose_merge(a, c, a, WHY, ANA).case
 
