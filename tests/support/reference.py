@@ -101,6 +101,8 @@ class Record:
         self.facts: list[Fact] = []
         self._said = 0
         self._parts_gone: set[int] = set()
+        self._parts_asleep: set[int] = set()
+        """Withdrawals and residencies that went with the record, and did not come back with their enrollment."""
 
     def live(self, letter: str = LETTERS) -> list[Fact]:
         return [fact for fact in self.facts if fact.status == LIVE and fact.letter in letter]
@@ -151,6 +153,8 @@ class Record:
                 by_id[event.enrollment].withdrawal_id = event.fact
             elif isinstance(event, ResidencyChanged):
                 by_id[event.enrollment].residency_ids[-1] = event.fact
+        held = {number for fact in self.facts for number in (fact.withdrawal_id, *fact.residency_ids)}
+        self._parts_asleep -= held
 
     # -- a student, whole
 
@@ -262,6 +266,7 @@ class Record:
             fact = Fact(row.letter, own, row.record_id)
             self.facts.append(fact)
         fact.own, fact.number, fact.status, fact.said = own, row.record_id, LIVE, self._next()
+        self._parts_asleep |= {fact.withdrawal_id, *fact.residency_ids} - {0}
         fact.withdrawal, fact.residencies = withdrawal, [residency] if residency else []
         fact.withdrawal_id, fact.residency_ids = 0, [0] * len(fact.residencies)
         return "accepted", fact
@@ -336,6 +341,10 @@ class Record:
     def _retract(self, number: int) -> Answer:
         if number in self._parts_gone:
             return "unchanged", None
+        if number in self._parts_asleep:
+            self._parts_asleep.remove(number)
+            self._parts_gone.add(number)
+            return "accepted", None
         for fact in self.facts if number else ():  # the S row goes with the record alone
             if number in (fact.id, fact.withdrawal_id, *fact.residency_ids) and fact.status == RETRACTED:
                 return "unchanged", fact
