@@ -78,6 +78,13 @@ IF_NONE_MATCH: Final = {
 }
 
 
+CASE_ID: Final = {
+    "name": "id",
+    "in": "path",
+    "required": True,
+    "description": "Id of the case.",
+    "schema": {"type": "string", "format": "uuid"},
+}
 LIMIT: Final = {
     "name": "limit",
     "in": "query",

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC
-from typing import Final
 
 import orjson
 from fastapi import APIRouter, Request
@@ -17,7 +16,7 @@ from starlette.responses import Response
 from api.acting import KEYED, Asked, Did, act, acted
 from api.named import case_named
 from api.offices import office_for
-from api.openapi import Direct, operation, operation_id
+from api.openapi import CASE_ID, Direct, operation, operation_id
 from api.principals import principal_of
 from api.requests import body_of
 from api.schemas.linkage import NAMES, AnswerBody, AnsweredAnswer, AssignmentBody, LeaseAnswer, LeaseBody
@@ -30,20 +29,12 @@ router = APIRouter(
     prefix="/v1/cases/{id}", tags=["worklist"], route_class=Direct, generate_unique_id_function=operation_id
 )
 
-_CASE: Final = {
-    "name": "id",
-    "in": "path",
-    "required": True,
-    "description": "Id of the case.",
-    "schema": {"type": "string", "format": "uuid"},
-}
-
 
 @router.post(
     "/answer",
     summary="Answer a case",
     responses=acted(AnsweredAnswer, "What it comes to is in effect."),
-    openapi_extra=operation((_CASE, *KEYED), AnswerBody),
+    openapi_extra=operation((CASE_ID, *KEYED), AnswerBody),
 )
 async def post_answer(request: Request) -> Response:
     """For the state of the token, by the office that its part lies with or one above. Whoever proposed it cannot
@@ -69,7 +60,7 @@ async def post_answer(request: Request) -> Response:
     "/assignment",
     summary="Put a case before another office",
     responses=acted(AnsweredAnswer, "It lies there now."),
-    openapi_extra=operation((_CASE, *KEYED), AssignmentBody),
+    openapi_extra=operation((CASE_ID, *KEYED), AssignmentBody),
 )
 async def post_assignment(request: Request) -> Response:
     """The token's state's part of it, sideways or down."""
@@ -86,7 +77,7 @@ async def post_assignment(request: Request) -> Response:
     "/lease",
     summary="Be at a case",
     responses={200: {"model": LeaseAnswer, "description": "Nobody else answers it until then."}},
-    openapi_extra=operation((_CASE,), LeaseBody),
+    openapi_extra=operation((CASE_ID,), LeaseBody),
 )
 async def put_lease(request: Request) -> Response:
     """For whoever may answer it. Again, to stay longer. Refused where somebody else is at it."""
@@ -105,7 +96,7 @@ async def put_lease(request: Request) -> Response:
     summary="Be at a case no longer",
     status_code=204,
     responses={204: {"description": "Whoever is next may answer it."}},
-    openapi_extra=operation((_CASE,)),
+    openapi_extra=operation((CASE_ID,)),
 )
 async def delete_lease(request: Request) -> Response:
     """Nothing where one was not at it."""

@@ -19,7 +19,7 @@ from starlette.responses import Response
 from api.edge import request_id_of
 from api.named import case_named
 from api.offices import reads_worklist
-from api.openapi import AT_LEAST, CURSOR, IF_NONE_MATCH, LIMIT, PURPOSE, Direct, operation, operation_id
+from api.openapi import AT_LEAST, CASE_ID, CURSOR, IF_NONE_MATCH, LIMIT, PURPOSE, Direct, operation, operation_id
 from api.principals import Principal, principal_of
 from api.problems import Fault, Invalid
 from api.reading import ask, at_least
@@ -55,13 +55,6 @@ _FILTERS: Final = (
     _parameter("open", "`false` for those that are closed.", type="boolean", default=True),
     _parameter("mine", "Only what waits for whoever asks.", type="boolean", default=False),
 )
-_CASE: Final = {
-    "name": "id",
-    "in": "path",
-    "required": True,
-    "description": "Id of the case.",
-    "schema": {"type": "string", "format": "uuid"},
-}
 
 
 @router.get(
@@ -103,7 +96,7 @@ async def get_cases(request: Request) -> Response:
         200: {"model": CaseAnswer, "description": "Shown, and the disclosure entry is durable."},
         304: {"description": "What the reader holds is current. Recorded as a disclosure too."},
     },
-    openapi_extra=operation((_CASE, AT_LEAST, PURPOSE, IF_NONE_MATCH)),
+    openapi_extra=operation((CASE_ID, AT_LEAST, PURPOSE, IF_NONE_MATCH)),
 )
 async def get_case(request: Request) -> Response:
     """With its records, who is asked, every answer with its reason, and who is at it now."""
