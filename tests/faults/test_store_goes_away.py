@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -179,13 +180,18 @@ def test_a_command_that_is_cut_off_before_its_commit_is_told_at_once_that_it_was
         other.execute("select from ledger.head for update")  # the next waits for this, in the middle of itself
         cut_off = submitted(ledger, unkeyed("cut off"))
         in_time(lambda: backends(settings, "wait_event_type = 'Lock'"))
-        mortal.stop()
-        other.close()
-    began = time.monotonic()
-    with pytest.raises(StoreUnavailable) as told:
-        cut_off.result(20)
-    assert "end it again" in told.value.remedy
-    assert time.monotonic() - began < 5
+        [waiting] = backends(settings, "wait_event_type = 'Lock'")
+        # Nobody is let in any more, yet `other` goes on: the one that waits is cut off while it still waits.
+        postmaster = int((mortal.pgdata / "postmaster.pid").read_text().split("\n", 1)[0])
+        os.kill(postmaster, signal.SIGTERM)
+        in_time(lambda: not lets_in(settings))
+        began = time.monotonic()
+        other.execute("select pg_terminate_backend(%s)", [waiting])
+        with pytest.raises(StoreUnavailable) as told:
+            cut_off.result(20)
+        assert "end it again" in told.value.remedy
+        assert time.monotonic() - began < 5
+    mortal.stop()
     mortal.start()
     ledger.log.append(unkeyed("after"))
     assert recorded(ledger) == ["before", "after"]
@@ -210,6 +216,14 @@ def test_a_command_that_is_cut_off_in_its_commit_says_that_its_outcome_is_unknow
     mortal.start()
     position = ask(ledger, second)
     assert ask(ledger, second) == position == whole(settings)
+
+
+def lets_in(settings: Settings) -> bool:
+    try:
+        psycopg.connect(settings["database_url"]).close()
+    except psycopg.OperationalError:
+        return False
+    return True
 
 
 def backends(settings: Settings, where: str) -> list[int]:
