@@ -104,7 +104,7 @@ def words(name: str) -> tuple[str, ...]:
     all_words = folded(name).split()
     telling = [word for word in all_words if word not in PARTICLES and word not in SUFFIXES]
     whole = [word for word in telling if len(word) > 1 or not word.isascii()]
-    return tuple(_spelled_out(word) for word in whole or telling or all_words)
+    return tuple(spelled_out(word) for word in whole or telling or all_words)
 
 
 def other_words(word: str) -> frozenset[str]:
@@ -120,7 +120,8 @@ def sound(word: str) -> str:
     return word
 
 
-def _spelled_out(word: str) -> str:
+def spelled_out(word: str) -> str:
+    """A surname without the particle that has grown to it, and not shortened."""
     glued = _GLUED.fullmatch(word)
     return glued[1] if glued else ABBREVIATIONS.get(word, word)
 

@@ -1,0 +1,196 @@
+"""Whether a record is a student's: linked by itself, put before a person, or left alone.
+
+A record is compared with whole students, never joined pair by pair: its weight against a student is the mean of that of
+the best pair of records and that of the two put together. What a guard forbids is never linked by itself, however high
+the weight. The invariant: a function of policy, size and records; the order in which they are given changes nothing.
+Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from typing import Final, NamedTuple
+
+from ledger.matching.comparison import GIVEN, Levels, compared
+from ledger.matching.person import Person
+from ledger.matching.policy import TWIN, Scale, Weight
+from ledger.matching.student import profile
+
+_FULL: Final = frozenset((1, 2))
+"""Levels of given names that are the same child's whole names."""
+_OTHER_NAMES: Final = frozenset(
+    GIVEN.index(name)
+    for name in (
+        "first same, second different",
+        "share one elsewhere",
+        "a boy's and a girl's form",
+        "nearish",
+        "different",
+    )
+)
+_OVERLAP_DAYS: Final = 14
+
+NEIGHBOURS: Final[Mapping[str, frozenset[str]]] = {
+    state: frozenset(others.split())
+    for state, others in {
+        "AL": "FL GA MS TN",
+        "AR": "LA MO MS OK TN TX",
+        "AZ": "CA CO NM NV UT",
+        "CA": "AZ NV OR",
+        "CO": "AZ KS NE NM OK UT WY",
+        "CT": "MA NY RI",
+        "DC": "MD VA",
+        "DE": "MD NJ PA",
+        "FL": "AL GA",
+        "GA": "AL FL NC SC TN",
+        "IA": "IL MN MO NE SD WI",
+        "ID": "MT NV OR UT WA WY",
+        "IL": "IA IN KY MO WI",
+        "IN": "IL KY MI OH",
+        "KS": "CO MO NE OK",
+        "KY": "IL IN MO OH TN VA WV",
+        "LA": "AR MS TX",
+        "MA": "CT NH NY RI VT",
+        "MD": "DC DE PA VA WV",
+        "ME": "NH",
+        "MI": "IN OH WI",
+        "MN": "IA ND SD WI",
+        "MO": "AR IA IL KS KY NE OK TN",
+        "MS": "AL AR LA TN",
+        "MT": "ID ND SD WY",
+        "NC": "GA SC TN VA",
+        "ND": "MN MT SD",
+        "NE": "CO IA KS MO SD WY",
+        "NH": "MA ME VT",
+        "NJ": "DE NY PA",
+        "NM": "AZ CO OK TX UT",
+        "NV": "AZ CA ID OR UT",
+        "NY": "CT MA NJ PA VT",
+        "OH": "IN KY MI PA WV",
+        "OK": "AR CO KS MO NM TX",
+        "OR": "CA ID NV WA",
+        "PA": "DE MD NJ NY OH WV",
+        "RI": "CT MA",
+        "SC": "GA NC",
+        "SD": "IA MN MT ND NE WY",
+        "TN": "AL AR GA KY MO MS NC VA",
+        "TX": "AR LA NM OK",
+        "UT": "AZ CO ID NM NV WY",
+        "VA": "DC KY MD NC TN WV",
+        "VT": "MA NH NY",
+        "WA": "ID OR",
+        "WI": "IA IL MI MN",
+        "WV": "KY MD OH PA VA",
+        "WY": "CO ID MT NE SD UT",
+    }.items()
+}
+"""States that touch: a child may live in the one and go to school in the other."""
+
+GUARDS: Final[Mapping[str, str]] = {
+    "pair-speaks-against": "two of the records speak against each other",
+    "no-surname": "no surname agrees, or none was sent",
+    "parents-differ": "the parents differ",
+    "co-twin": "a twin is known, and the given names do not tell which of the two this is",
+    "two-places": "the child would have been at two schools far apart on the same days",
+    "two-ids": "one state has given two ids, and has not said that they are one child's",
+}
+"""What keeps a pair from being linked by itself, with what it says to people."""
+
+
+class Assessed(NamedTuple):
+    """A record against a student, or two students. weight: thousandths of a bit. best: indices of the pair of records
+    that agrees most. pair, whole: its weight, and that of the two put together. levels: of the two put together.
+    guards: codes of those that fired, in the order of the policy."""
+
+    weight: int
+    best: tuple[int, int]
+    pair: Weight
+    whole: Weight
+    levels: Levels
+    guards: tuple[str, ...]
+
+
+def assess(scale: Scale, left: Sequence[Person], right: Sequence[Person], twins: Iterable[Person] = ()) -> Assessed:
+    """Two students against each other. twins: people who may be a twin of one of them."""
+    weighed = [
+        (scale.weigh(*compared(one, other)), at, to) for at, one in enumerate(left) for to, other in enumerate(right)
+    ]
+    best, at, to = max(weighed, key=lambda found: (found[0].bits, -found[1], -found[2]))
+    lowest = min(found[0].bits for found in weighed)
+    whole_left, whole_right = profile(left), profile(right)
+    levels, shared = compared(whole_left, whole_right)
+    whole = best if len(left) == len(right) == 1 else scale.weigh(levels, shared)
+    fired: list[str] = []
+    if lowest < 0 and len(weighed) > 1:
+        fired.append("pair-speaks-against")
+    if levels.surnames in (0, 13):
+        fired.append("no-surname")
+    if levels.parents in (8, 9):
+        fired.append("parents-differ")
+    if _co_twin(whole_left, whole_right, levels, twins):
+        fired.append("co-twin")
+    if _two_places(left, right):
+        fired.append("two-places")
+    if _two_ids(left, right):
+        fired.append("two-ids")
+    guards = tuple(code for code in scale.policy.guards if code in fired)
+    return Assessed((best.bits + whole.bits) // 2, (at, to), best, whole, levels, guards)
+
+
+def twin_of(scale: Scale, one: Person, other: Person) -> bool:
+    """Whether the two are likelier twins than anything else."""
+    levels, shared = compared(one, other)
+    if levels.birth not in (1, 2) or levels.given not in _OTHER_NAMES or levels.surnames in (0, 13):
+        return False
+    weight = scale.weigh(levels, shared)
+    return weight.bits < 0 and max(range(len(weight.kinds)), key=lambda kind: weight.kinds[kind]) == TWIN
+
+
+def _co_twin(left: Person, right: Person, levels: Levels, twins: Iterable[Person]) -> bool:
+    for twin in twins:
+        if levels.given not in _FULL:
+            return True
+        for one in (left, right):
+            if compared(one, twin)[0].given not in _OTHER_NAMES:
+                return True
+    return False
+
+
+def _two_places(left: Sequence[Person], right: Sequence[Person]) -> bool:
+    """Two full enrollments at once, for longer than a withdrawal is late, in states that do not touch."""
+    for one in (attended for person in left for attended in person.attendances if attended.full):
+        for other in (attended for person in right for attended in person.attendances if attended.full):
+            if one.state == other.state or not one.state or not other.state:
+                continue
+            if other.state in NEIGHBOURS.get(one.state, ()):
+                continue
+            if one.ends is None or other.ends is None:
+                continue  # an open enrollment is most often one whose end nobody has sent
+            begins, ends = max(one.begins, other.begins), min(one.ends, other.ends)
+            if (ends - begins).days > _OVERLAP_DAYS:
+                return True
+    return False
+
+
+def _two_ids(left: Sequence[Person], right: Sequence[Person]) -> bool:
+    """Two live ids of one state, of which the state has not said that they are one child's."""
+    for one in left:
+        for other in right:
+            if one.state == other.state and one.state_student_id != other.state_student_id:
+                said = other.state_student_id in one.other_ids or one.state_student_id in other.other_ids
+                if not said:
+                    return True
+    return False
+
+
+def at_once(one: Person, other: Person, *, day: date | None = None) -> bool:
+    """Whether both attend on the same days, at different schools of one state: two children, or an error."""
+    for mine in one.attendances:
+        for theirs in other.attendances:
+            if not mine.full or not theirs.full or not mine.school or not theirs.school or mine.school == theirs.school:
+                continue
+            ends = [end for end in (mine.ends, theirs.ends, day) if end is not None]
+            if ends and (min(ends) - max(mine.begins, theirs.begins)).days > _OVERLAP_DAYS:
+                return True
+    return False

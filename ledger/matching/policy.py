@@ -1,0 +1,123 @@
+"""A matching policy: everything that a decision hangs on, as data.
+
+The invariant: whoever has the policy and the records comes to the same decision, bit for bit. A policy is never
+changed; another one is published. Six kinds of pairs are told apart (``KINDS``); a pair's weight is how many more bits it is
+expected to be one child than to be any of the others. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Final, NamedTuple
+
+import msgspec
+
+from ledger.matching import bits
+from ledger.matching.comparison import FIELDS, Levels, Shared
+from ledger.matching.person import Roles
+
+KINDS: Final = ("same", "twin", "sibling", "kin", "namesake", "unrelated")
+SAME, TWIN, SIBLING, KIN, NAMESAKE, UNRELATED = range(6)
+
+CHANCE: Final[Mapping[str, tuple[int, ...]]] = {
+    "given": (UNRELATED,),
+    "surnames": (UNRELATED,),
+    "birth": (UNRELATED,),
+    "sex": (UNRELATED,),
+    "flags": (UNRELATED,),
+    "parents": (KIN, NAMESAKE, UNRELATED),
+    "place": (UNRELATED,),
+}
+"""Where two children of a kind agree in a field by chance alone, so that the rarity of what they share counts."""
+
+
+class Words(msgspec.Struct, frozen=True, gc=False):
+    """How common the words of a column are. common: word to log2 of its share. rare: of every other word. usual: log2
+    of the chance that two words meet, the sum of the squared shares. All in thousandths of a bit."""
+
+    common: Mapping[str, int]
+    rare: int
+    usual: int
+
+    def surprise(self, shared: Sequence[str]) -> int:
+        """How much likelier (negative: less likely) these words meet by chance than any two words do."""
+        return sum(self.common.get(word, self.rare) - self.usual for word in shared)
+
+
+class Thresholds(msgspec.Struct, frozen=True, gc=False):
+    """In thousandths of a bit. link: from here on a record is linked by itself. review: from here on a person is asked.
+    margin: by how much the best student must be before the second."""
+
+    link: int
+    review: int
+    margin: int
+
+
+class Weight(NamedTuple):
+    """bits: for one child, against all else, in thousandths. kinds: expected number of such pairs of each kind, log2.
+    fields: by field, how far it speaks for one child and against the kind that is likeliest else."""
+
+    bits: int
+    kinds: tuple[int, ...]
+
+    @property
+    def against(self) -> int:
+        """The likeliest kind but ``same``."""
+        return max(range(1, len(KINDS)), key=lambda kind: self.kinds[kind])
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """version: its name. code: version of the code that prepares and compares. rates: pairs of each kind but the last,
+    per record, log2. levels: field to level to the kinds' log2 shares. words: field to how common its words are.
+    size: records that it was weighed for; a ledger of more has more chance pairs. All logarithms in thousandths."""
+
+    version: str
+    code: int
+    rates: tuple[int, ...]
+    levels: Mapping[str, tuple[tuple[int, ...], ...]]
+    words: Mapping[str, Words]
+    roles: Roles
+    thresholds: Thresholds
+    guards: tuple[str, ...] = ()
+    trained: Mapping[str, float] = {}
+
+
+class Scale:
+    """A policy, ready to weigh pairs of a ledger of a certain size."""
+
+    def __init__(self, policy: Policy, records: int) -> None:
+        """records: how many the ledger holds; counted as the next power of two, so that the weight of a pair does not
+        change with every record that comes in."""
+        self.policy = policy
+        self.records = 1 << max(records - 1, 1).bit_length()
+        grown = (self.records.bit_length() - 1) * bits.ONE
+        # The number of pairs of a kind grows with the records; that of unrelated ones with their square.
+        self._pairs = (*(rate + grown for rate in policy.rates), 2 * grown - bits.ONE)
+        self._levels = tuple(policy.levels[field] for field in FIELDS)
+        self._words = tuple(policy.words[field] for field in ("given", "surnames", "parents", "place"))
+
+    def weigh(self, levels: Levels, shared: Shared) -> Weight:
+        """The weight of a pair."""
+        same, twin, sibling, kin, namesake, unrelated = self._pairs
+        for table, level in zip(self._levels, levels, strict=True):
+            row = table[level]
+            same += row[0]
+            twin += row[1]
+            sibling += row[2]
+            kin += row[3]
+            namesake += row[4]
+            unrelated += row[5]
+        given, surnames, parents, place = (
+            words.surprise(both) if both else 0 for words, both in zip(self._words, shared, strict=True)
+        )
+        unrelated += given + surnames + parents + place
+        kin += parents
+        namesake += parents
+        else_ = bits.both(bits.both(bits.both(bits.both(twin, sibling), kin), namesake), unrelated)
+        return Weight(same - else_, (same, twin, sibling, kin, namesake, unrelated))
+
+    @cached_property
+    def expected_wrong(self) -> int:
+        """One error in how many joins a pair just over the threshold to link is."""
+        return 1 + (1 << max(self.policy.thresholds.link // bits.ONE, 0))

@@ -1,0 +1,94 @@
+"""How alike two words of a name are. The order of ``Alike`` is from the same word to none.
+
+Pure; remembered, since the same few thousand words meet each other again and again.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from functools import lru_cache
+from typing import Final
+
+from rapidfuzz.distance import OSA
+
+from ledger.matching.names import other_words, sound
+from ledger.matching.repair import ANY
+
+_REMEMBERED_MAX: Final = 400_000
+_SHORT: Final = 3
+_EDITED_MIN: Final = 4
+"""Letters from which on one edit is likelier a fault than another name."""
+_CUT_MIN: Final = 4
+"""Letters that a word cut short still has."""
+
+
+class Alike(IntEnum):
+    """EQUAL also with letters that are lost. INITIAL: one is the other's first letter. VARIANT: sounds the same to a
+    Spanish ear, or is a nickname. NEAR: one edit, or cut short. NEARISH: two edits of a long word. GENDERED: Adrian and
+    Adriana, which are brother and sister, never a fault."""
+
+    EQUAL = 0
+    VARIANT = 1
+    NEAR = 2
+    INITIAL = 3
+    NEARISH = 4
+    GENDERED = 5
+    OTHER = 6
+
+
+@lru_cache(maxsize=_REMEMBERED_MAX)
+def alike(left: str, right: str, *, surname: bool = False) -> Alike:
+    """How alike two words are. Symmetric."""
+    if left == right:
+        return Alike.EQUAL
+    if right < left:
+        return alike(right, left, surname=surname)
+    if ANY in left or ANY in right:
+        return _with_lost_letters(left, right)
+    if len(left) == 1 or len(right) == 1:
+        return Alike.INITIAL if left[0] == right[0] else Alike.OTHER
+    if not surname and _gendered(left, right):
+        return Alike.GENDERED
+    heard = sound(left), sound(right)
+    if heard[0] == heard[1] and heard[0]:
+        return Alike.VARIANT
+    if not surname and right in other_words(left):
+        return Alike.VARIANT
+    short, long = sorted((len(left), len(right)))
+    edits = OSA.distance(left, right, score_cutoff=2)
+    if edits <= 1 and long >= _EDITED_MIN and short >= _SHORT:
+        return Alike.NEAR
+    if short >= _CUT_MIN and long > short and (left.startswith(right) or right.startswith(left)):
+        return Alike.NEAR
+    if OSA.distance(*heard, score_cutoff=1) <= 1 and min(map(len, heard)) >= _EDITED_MIN and edits <= 2:
+        return Alike.NEAR
+    if edits <= 2 and short > _EDITED_MIN:
+        return Alike.NEARISH
+    return Alike.OTHER
+
+
+def _gendered(left: str, right: str) -> bool:
+    """A boy's form and a girl's: Adrian and Adriana, Mario and Maria, Gabriel and Gabriela, Jose and Josefa."""
+    if len(left) < 4 or len(right) < 4:
+        return False
+    short, long = (left, right) if len(left) <= len(right) else (right, left)
+    if long == short + "a" and short[-1] in "lnrsdt":
+        return True
+    if len(long) == len(short) and long[:-1] == short[:-1] and {long[-1], short[-1]} == {"a", "o"}:
+        return True
+    return any(
+        long.startswith(short[:-1]) and long.endswith(ending) and len(long) <= len(short) + 3
+        for ending in ("ina", "ita", "ela", "eta", "ette", "elle")
+    ) and not short.endswith(("a", "e"))
+
+
+def _with_lost_letters(left: str, right: str) -> Alike:
+    """A lost letter is like one letter, or two that stood for one (ñ as two bytes), or none."""
+    short, long = (left, right) if len(left) <= len(right) else (right, left)
+    if len(long) - len(short) <= long.count(ANY) + short.count(ANY):
+        lost = left.count(ANY) + right.count(ANY)
+        if OSA.distance(left, right, score_cutoff=lost) <= lost:
+            return Alike.EQUAL if len(left) == len(right) else Alike.VARIANT
+        if OSA.distance(left, right, score_cutoff=lost + 1) <= lost + 1 and len(short) >= _EDITED_MIN:
+            return Alike.NEAR
+    return Alike.OTHER
