@@ -22,8 +22,12 @@ LAST_IMPURE_LAYER = "ledger.settings"
 """The layers below this one, in pyproject.toml, are the pure core."""
 
 LIBRARIES_OF_THE_CORE = {"msgspec"}
-MORE_LIBRARIES = {"ledger.calendar": {"holidays", "tzdata"}, "ledger.ids": {"threading"}}
-"""Of one module only. ``ids`` keeps a lock, so that no two threads mint the same id."""
+MORE_LIBRARIES = {
+    "ledger.calendar": {"holidays", "tzdata"},
+    "ledger.ids": {"threading"},
+    "ledger.matching.populations.registers": {"random"},
+}
+"""Of one module only. ``ids`` keeps a lock, so that no two threads mint the same id; populations start from a seed."""
 
 FORBIDDEN_IN_CORE = {"socket", "subprocess", "threading", "asyncio", "logging", "os", "random", "secrets", "time"}
 """Of the standard library: no I/O, no logging, no chance, no clock."""
