@@ -174,6 +174,18 @@ def test_common_names_are_common_and_rare_names_occur() -> None:
     assert len({*GIVEN["two-surname", "Male"].things, *GIVEN["two-surname", "Female"].things}) >= 300
 
 
+def test_a_record_has_what_the_layout_asks_for() -> None:
+    for copy in written():
+        traits = copy.sheet.traits
+        assert traits.first_name
+        assert traits.last_name_1
+        assert traits.birth_date
+        assert traits.sex in {"", "Male", "Female", "Other"}
+        assert traits.multiple_birth in {"", "Yes", "No"}
+        assert 0 < len(traits.state_student_id) <= 15
+        assert max(map(len, (traits.first_name, traits.middle_name, traits.last_name_1, traits.last_name_2))) <= 50
+
+
 # -- the schools
 
 
