@@ -10,6 +10,8 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from ledger.matching.person import Parent, Person, initial
+from ledger.matching.places import NEIGHBOURS
+from ledger.matching.traits import Attendance
 from ledger.matching.words import Alike, alike
 
 GIVEN: Final = (
@@ -86,6 +88,15 @@ PLACE: Final = (
     "other state",
     "other country",
 )
+STAYS: Final = (
+    "missing",
+    "one after the other, soon",
+    "one after the other, later",
+    "at once, same school",
+    "at once, same state",
+    "at once, states that touch",
+    "at once, far apart",
+)
 
 FIELDS: Final[dict[str, tuple[str, ...]]] = {
     "given": GIVEN,
@@ -95,6 +106,7 @@ FIELDS: Final[dict[str, tuple[str, ...]]] = {
     "flags": FLAGS,
     "parents": PARENTS,
     "place": PLACE,
+    "stays": STAYS,
 }
 """Field to its levels. Level 0 says nothing in six of them."""
 
@@ -118,6 +130,7 @@ class Levels(NamedTuple):
     flags: int
     parents: int
     place: int
+    stays: int
 
 
 Found = tuple[int, tuple[str, ...]]
@@ -133,7 +146,14 @@ def compared(left: Person, right: Person) -> tuple[Levels, Shared]:
     parents, shared_parents = parent_level(left.parents, right.parents)
     place, shared_place = place_level(left.place, right.place)
     levels = Levels(
-        names, family, birth_level(left, right), sex_level(left, right), flag_level(left, right), parents, place
+        given=names,
+        surnames=family,
+        birth=birth_level(left, right),
+        sex=sex_level(left, right),
+        flags=flag_level(left, right),
+        parents=parents,
+        place=place,
+        stays=stay_level(left.attendances, right.attendances),
     )
     return levels, Shared(shared_names, shared_family, shared_parents, shared_place)
 
@@ -436,6 +456,39 @@ def place_level(left: tuple[str, str, str], right: tuple[str, str, str]) -> Foun
     if state and other_state:
         return 4, (state,)
     return (6, ()) if land and other_land else (0, ())
+
+
+_LATE_DAYS: Final = 14
+"""A withdrawal may be told so late."""
+_SOON_DAYS: Final = 120
+
+
+def stay_level(left: tuple[Attendance, ...], right: tuple[Attendance, ...]) -> int:
+    """Level of two sets of enrollments: whether one child can have been in all of them. The worst two tell. An
+    enrollment that nobody has ended tells nothing once another begins: most often its end was not sent."""
+    worst, gap = 0, None
+    for one in left:
+        for other in right:
+            if not one.full or not other.full or one.ends is None or other.ends is None:
+                continue
+            shared = min(one.ends, other.ends).toordinal() - max(one.begins, other.begins).toordinal()
+            if shared <= _LATE_DAYS:
+                gap = -shared if gap is None else min(gap, -shared)
+            else:
+                worst = max(worst, _at_once(one, other))
+    if worst:
+        return worst
+    if gap is None:
+        return 0
+    return 1 if gap <= _SOON_DAYS else 2
+
+
+def _at_once(one: Attendance, other: Attendance) -> int:
+    if one.school and one.school == other.school:
+        return 3
+    if not one.state or not other.state or one.state == other.state:
+        return 4
+    return 5 if other.state in NEIGHBOURS.get(one.state, ()) else 6
 
 
 def _within(city: str, other: str) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Final, NamedTuple
 
-from ledger.matching.comparison import GIVEN, Levels, compared
+from ledger.matching.comparison import GIVEN, STAYS, Levels, compared, stay_level
 from ledger.matching.person import Person
 from ledger.matching.policy import TWIN, Scale, Weight
 from ledger.matching.student import profile
@@ -30,62 +30,7 @@ _OTHER_NAMES: Final = frozenset(
     )
 )
 _OVERLAP_DAYS: Final = 14
-
-NEIGHBOURS: Final[Mapping[str, frozenset[str]]] = {
-    state: frozenset(others.split())
-    for state, others in {
-        "AL": "FL GA MS TN",
-        "AR": "LA MO MS OK TN TX",
-        "AZ": "CA CO NM NV UT",
-        "CA": "AZ NV OR",
-        "CO": "AZ KS NE NM OK UT WY",
-        "CT": "MA NY RI",
-        "DC": "MD VA",
-        "DE": "MD NJ PA",
-        "FL": "AL GA",
-        "GA": "AL FL NC SC TN",
-        "IA": "IL MN MO NE SD WI",
-        "ID": "MT NV OR UT WA WY",
-        "IL": "IA IN KY MO WI",
-        "IN": "IL KY MI OH",
-        "KS": "CO MO NE OK",
-        "KY": "IL IN MO OH TN VA WV",
-        "LA": "AR MS TX",
-        "MA": "CT NH NY RI VT",
-        "MD": "DC DE PA VA WV",
-        "ME": "NH",
-        "MI": "IN OH WI",
-        "MN": "IA ND SD WI",
-        "MO": "AR IA IL KS KY NE OK TN",
-        "MS": "AL AR LA TN",
-        "MT": "ID ND SD WY",
-        "NC": "GA SC TN VA",
-        "ND": "MN MT SD",
-        "NE": "CO IA KS MO SD WY",
-        "NH": "MA ME VT",
-        "NJ": "DE NY PA",
-        "NM": "AZ CO OK TX UT",
-        "NV": "AZ CA ID OR UT",
-        "NY": "CT MA NJ PA VT",
-        "OH": "IN KY MI PA WV",
-        "OK": "AR CO KS MO NM TX",
-        "OR": "CA ID NV WA",
-        "PA": "DE MD NJ NY OH WV",
-        "RI": "CT MA",
-        "SC": "GA NC",
-        "SD": "IA MN MT ND NE WY",
-        "TN": "AL AR GA KY MO MS NC VA",
-        "TX": "AR LA NM OK",
-        "UT": "AZ CO ID NM NV WY",
-        "VA": "DC KY MD NC TN WV",
-        "VT": "MA NH NY",
-        "WA": "ID OR",
-        "WI": "IA IL MI MN",
-        "WV": "KY MD OH PA VA",
-        "WY": "CO ID MT NE SD UT",
-    }.items()
-}
-"""States that touch: a child may live in the one and go to school in the other."""
+_FAR: Final = STAYS.index("at once, far apart")
 
 GUARDS: Final[Mapping[str, str]] = {
     "pair-speaks-against": "two of the records speak against each other",
@@ -159,18 +104,7 @@ def _co_twin(left: Person, right: Person, levels: Levels, twins: Iterable[Person
 
 def _two_places(left: Sequence[Person], right: Sequence[Person]) -> bool:
     """Two full enrollments at once, for longer than a withdrawal is late, in states that do not touch."""
-    for one in (attended for person in left for attended in person.attendances if attended.full):
-        for other in (attended for person in right for attended in person.attendances if attended.full):
-            if one.state == other.state or not one.state or not other.state:
-                continue
-            if other.state in NEIGHBOURS.get(one.state, ()):
-                continue
-            if one.ends is None or other.ends is None:
-                continue  # an open enrollment is most often one whose end nobody has sent
-            begins, ends = max(one.begins, other.begins), min(one.ends, other.ends)
-            if (ends - begins).days > _OVERLAP_DAYS:
-                return True
-    return False
+    return any(stay_level(one.attendances, other.attendances) == _FAR for one in left for other in right)
 
 
 def _two_ids(left: Sequence[Person], right: Sequence[Person]) -> bool:

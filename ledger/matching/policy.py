@@ -28,6 +28,7 @@ CHANCE: Final[Mapping[str, tuple[int, ...]]] = {
     "flags": (UNRELATED,),
     "parents": (KIN, NAMESAKE, UNRELATED),
     "place": (UNRELATED,),
+    "stays": (KIN, NAMESAKE, UNRELATED),
 }
 """Where two children of a kind agree in a field by chance alone, so that the rarity of what they share counts."""
 

@@ -45,6 +45,8 @@ _PSEUDO: Final = 0.5
 _RARE: Final = -12.0
 """log2 of the share of a word that the tables do not have: a name from elsewhere may be common there."""
 _SEEN: Final = 3
+_SAME_TOWN: Final = 0.2
+"""Share of namesakes who are born in one town: names have their regions."""
 
 Table = Any  # an array of floats; numpy's own types would say no more here
 
@@ -55,7 +57,8 @@ _TIES: Final[Mapping[str, tuple[tuple[int, ...], ...]]] = {
     "sex": ((SAME, KIN, NAMESAKE), (TWIN,), (SIBLING,)),
     "flags": ((SAME,), (TWIN,), (SIBLING, KIN, NAMESAKE)),
     "parents": ((SAME, TWIN, SIBLING),),
-    "place": ((SAME, TWIN), (SIBLING,), (KIN,), (NAMESAKE,)),
+    "place": ((SAME, TWIN), (SIBLING,), (KIN,)),
+    "stays": ((SAME,), (TWIN, SIBLING)),
 }
 """Kinds that share one distribution, by field. Kinds that stand nowhere agree by chance."""
 
@@ -249,7 +252,10 @@ class _Model:
         self._set("parents", {SAME: kept, TWIN: kept, SIBLING: kept})
         here = _spread("place", {0: 0.4, 1: 0.25, 2: 0.05, 3: 0.05, 4: 0.1, 6: 0.05, 5: 0.02})
         self._set("place", {SAME: here, TWIN: here, SIBLING: (here + self._chance["place"]) / 2})
-        self._set("place", dict.fromkeys((KIN, NAMESAKE), (here + 3 * self._chance["place"]) / 4))
+        self._set("place", {KIN: (here + 3 * self._chance["place"]) / 4})
+        then = _spread("stays", {0: 0.3, 1: 0.5, 2: 0.15, 3: 0.01, 4: 0.01, 5: 0.01, 6: 0.01})
+        self._set("stays", {SAME: then, TWIN: self._chance["stays"], SIBLING: self._chance["stays"]})
+        self._place_namesakes()
 
     def _set(self, field: str, tables: Mapping[int, Table]) -> None:
         self.tables[field].update(tables)
@@ -286,6 +292,12 @@ class _Model:
                 for kind in tied:
                     self.tables[field][kind] = table
         self._tie_twins()
+        self._place_namesakes()
+
+    def _place_namesakes(self) -> None:
+        """Namesakes are born where chance has it, now and then in the same town: they are too few to learn it from."""
+        place = self.tables["place"]
+        place[NAMESAKE] = _SAME_TOWN * place[SAME] + (1 - _SAME_TOWN) * self._chance["place"]
 
     def _tie_twins(self) -> None:
         """Twins lose second names as often as one child does; else short, ambiguous names would be everybody's."""
