@@ -48,7 +48,7 @@ class Record(NamedTuple):
 
 
 def ordinal(year: int, month: int, day: int) -> int:
-    """The day's number; of 29 February in other years, that of the day before."""
+    """The day's number. Days too many run over into the next month."""
     return _FIRST_OF_MONTH[year, month] + day - 1
 
 
@@ -220,7 +220,7 @@ def _grade(number: int, age_days: int) -> str:
     return f"P{min(max(age_days // 365, 0), 5)}"
 
 
-_FIRST_OF_MONTH: Final = {(y, m): date(y, m, 1).toordinal() for y in range(1980, 2032) for m in range(1, 13)}
+_FIRST_OF_MONTH: Final = {(y, m): date(y, m, 1).toordinal() for y in range(1960, 2032) for m in range(1, 13)}
 _YOUNGEST: Final = 1050
 """Days: children begin shortly before their third birthday."""
 _OLDEST: Final = 20 * 365

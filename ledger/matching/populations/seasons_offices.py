@@ -67,7 +67,7 @@ class Country(NamedTuple):
 def country(draw: Draw, rates: Rates) -> Country:
     """All states with their offices."""
     customs = _Customs(draw, rates)
-    weighted = [(_state(number, words, customs, draw, rates), words) for number, words in enumerate(_by_weight())]
+    weighted = [(_state(number, words, customs, draw), words) for number, words in enumerate(_by_weight())]
     streams: dict[str, list[tuple[State, float]]] = {}
     for state, words in weighted:
         streams.setdefault(words.stream, []).append((state, words.weight))
@@ -81,33 +81,49 @@ def country(draw: Draw, rates: Rates) -> Country:
 class _Customs:
     """Customs dealt out so that each is kept in about its share of the records, not only of the states.
 
-    States come by weight; each custom steps round the circle of its shares by a golden step from where chance began.
+    States come by weight; each custom goes round the circle of its shares by a step of its own, from where chance
+    began, so that no two customs go together.
     """
 
     def __init__(self, draw: Draw, rates: Rates) -> None:
         sent = (("yes", 1 - rates.silent_on_parents), ("no", rates.silent_on_parents))
         ids = (("yes", rates.school_ids), ("no", 1 - rates.school_ids))
-        self.of: dict[str, tuple[Weighted[str], float]] = {}
-        for name, shares in (
-            ("capitals", rates.capitals),
-            ("accents", rates.accents),
-            ("birthplaces", rates.birthplaces),
-            ("flag", rates.flags),
-            ("state_style", rates.state_styles),
-            ("country_style", rates.country_styles),
-            ("school_ids", ids),
-            ("sends_parents", sent),
+        self.layouts: Weighted[Layout] = Weighted(rates.layouts)
+        self.seconds: Weighted[Second] = Weighted(rates.seconds)
+        self.began = draw(), draw()
+        self.registrars = 0
+        self.of: dict[str, tuple[Weighted[str], float, float]] = {}
+        # The steps are square roots less their whole part: a walk of such steps comes everywhere alike.
+        for name, shares, step in (
+            ("capitals", rates.capitals, 0.4142135623),
+            ("accents", rates.accents, 0.7320508075),
+            ("birthplaces", rates.birthplaces, 0.2360679774),
+            ("flag", rates.flags, 0.6457513110),
+            ("state_style", rates.state_styles, 0.3166247903),
+            ("country_style", rates.country_styles, 0.6055512754),
+            ("school_ids", ids, 0.7958315233),
+            ("sends_parents", sent, 0.3588989435),
         ):
-            self.of[name] = (_weighted(shares), draw())
+            self.of[name] = (_weighted(shares), draw(), step)
 
     def __call__(self, name: str, number: int) -> str:
-        shares, began = self.of[name]
-        return shares.at((began + number * _GOLDEN) % 1.0)
+        shares, began, step = self.of[name]
+        return shares.at((began + number * step) % 1.0)
+
+    def registrar(self, draw: Draw) -> Registrar:
+        """The next one, those of the largest states and towns first."""
+        self.registrars += 1
+        layout, second = self.began
+        return Registrar(
+            self.layouts.at((layout + self.registrars * _STEP_OF_LAYOUTS) % 1.0),
+            self.seconds.at((second + self.registrars * _STEP_OF_SECONDS) % 1.0),
+            0.4 + 1.2 * draw(),
+        )
 
 
-def _state(number: int, words: StateWords, customs: _Customs, draw: Draw, rates: Rates) -> State:
+def _state(number: int, words: StateWords, customs: _Customs, draw: Draw) -> State:
     towns = Weighted(
-        (_town(words, place, name, draw, rates), 1 / (place + 3)) for place, name in enumerate(words.towns, 1)
+        (_town(words, place, name, customs, draw), 1 / (place + 3)) for place, name in enumerate(words.towns, 1)
     )
     return State(
         number=number,
@@ -127,7 +143,7 @@ def _state(number: int, words: StateWords, customs: _Customs, draw: Draw, rates:
     )
 
 
-def _town(words: StateWords, place: int, name: str, draw: Draw, rates: Rates) -> Town:
+def _town(words: StateWords, place: int, name: str, customs: _Customs, draw: Draw) -> Town:
     district = f"{words.fips}{place * 330 + 30:05d}"
 
     def school(number: int, called: str) -> School:
@@ -143,14 +159,8 @@ def _town(words: StateWords, place: int, name: str, draw: Draw, rates: Rates) ->
         middle=school(first + 10, f"{name} Middle School"),
         high=school(first + 11, f"{name} High School"),
         project=f"{name} Migrant Summer Project",
-        registrars=tuple(_registrar(draw, rates) for _ in range(3)),
+        registrars=tuple(customs.registrar(draw) for _ in range(3)),
     )
-
-
-def _registrar(draw: Draw, rates: Rates) -> Registrar:
-    layout: Layout = Weighted(rates.layouts)(draw)
-    second: Second = Weighted(rates.seconds)(draw)
-    return Registrar(layout, second, 0.4 + 1.2 * draw())
 
 
 def _weighted(shares: Shares) -> Weighted[str]:
@@ -161,7 +171,8 @@ def _by_weight() -> list[StateWords]:
     return sorted(STATES, key=lambda words: (-words.weight, words.usps))
 
 
-_GOLDEN: Final = 0.6180339887498949
+_STEP_OF_LAYOUTS: Final = 0.6180339887
+_STEP_OF_SECONDS: Final = 0.3851648071
 _HOMES: Final = ("CA", "TX", "FL", "AZ", "GA")
 _PATRONS: Final = ("Lincoln", "Washington", "Roosevelt", "Cesar Chavez", "Jefferson", "Kennedy")
 _STREETS: Final = ("Valley View", "Oak Street", "Riverside", "Sunset", "Central", "Mountain View")

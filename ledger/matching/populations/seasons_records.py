@@ -277,10 +277,12 @@ def _wrong_day(born: int, fault: str, written_on: int, draw: Draw) -> date | Non
         return _day(ordinal(year, month, min(max(day + off, 1), 28)))
     if fault == "month":
         return _day(ordinal(year, (month - 1 + sign) % 12 + 1, min(day, 28)))
+    year_of_paper = date.fromordinal(written_on).year
     if fault == "year":
-        year += sign if draw() < 0.8 else 10 * sign
+        off = 1 if draw() < 0.8 else 10
+        year += off if sign > 0 and year + off <= year_of_paper else -off  # a form refuses the future
     else:
-        year = date.fromordinal(written_on).year
+        year = year_of_paper
     return _day(ordinal(year, month, min(day, 28) if month == 2 else day))
 
 

@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from datetime import date
 from functools import cache
 from itertools import pairwise
@@ -161,21 +162,26 @@ def test_brothers_and_sisters_are_at_the_same_schools_at_the_same_time() -> None
 
 
 def test_namesakes_share_name_and_birth_date_and_are_no_kin() -> None:
-    sheets = population()
     children = {child.number: child for child, _ in truth()}
     by_number: dict[int, set[int]] = {}
-    towns: dict[int, set[str]] = {}
-    for sheet in sheets:
+    for sheet in population():
         if sheet.namesake:
             by_number.setdefault(sheet.namesake, set()).add(sheet.child)
-            towns.setdefault(sheet.child, set()).update(a.school for a in sheet.traits.attendances if a.school)
     assert 0.5 * RATES.namesakes < sum(map(len, by_number.values())) / CHILDREN < 1.6 * RATES.namesakes
     for numbers in by_number.values():
         alike = [children[number] for number in numbers]
         assert len({(child.full_name(), child.born) for child in alike}) == 1
-        assert len({child.family for child in alike}) > 1
-    near = sum(bool(set.intersection(*(towns.get(n, set()) for n in numbers))) for numbers in by_number.values())
-    assert 0 < near < len(by_number)
+        assert len({child.clan for child in alike}) == len(alike) > 1
+
+
+def test_some_namesakes_live_in_the_same_towns_and_most_do_not() -> None:
+    towns: dict[tuple[object, ...], list[set[str]]] = {}
+    for child, papers in told(1500, 2, replace(RATES, namesakes=0.05)):
+        theirs = {stay.town.name for paper in papers for stay in paper.record.stays}
+        towns.setdefault((child.full_name(), child.born), []).append(theirs)
+    pairs = [pair for pair in towns.values() if len(pair) == 2]
+    assert len(pairs) > 20
+    assert 0.15 < sum(bool(a & b) for a, b in pairs) / len(pairs) < 0.65
 
 
 def test_there_are_names_enough_for_many_peoples() -> None:
