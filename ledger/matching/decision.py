@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Final, NamedTuple
 
-from ledger.matching.comparison import GIVEN, STAYS, Levels, compared, stay_level
+from ledger.matching.comparison import GIVEN, PARENTS, STAYS, Levels, compared, stay_level
 from ledger.matching.person import Person
 from ledger.matching.policy import TWIN, Scale, Weight
 from ledger.matching.student import profile
@@ -30,12 +30,13 @@ _OTHER_NAMES: Final = frozenset(
     )
 )
 _OVERLAP_DAYS: Final = 14
+_PARENTS_DIFFER: Final = PARENTS.index("both different")
 _FAR: Final = STAYS.index("at once, far apart")
 
 GUARDS: Final[Mapping[str, str]] = {
     "pair-speaks-against": "two of the records speak against each other",
     "no-surname": "no surname agrees, or none was sent",
-    "parents-differ": "the parents differ",
+    "parents-differ": "both parents differ",
     "co-twin": "a twin is known, and the given names do not tell which of the two this is",
     "two-places": "the child would have been at two schools far apart on the same days",
     "two-ids": "one state has given two ids, and has not said that they are one child's",
@@ -71,7 +72,7 @@ def assess(scale: Scale, left: Sequence[Person], right: Sequence[Person], twins:
         fired.append("pair-speaks-against")
     if levels.surnames in (0, 13):
         fired.append("no-surname")
-    if levels.parents in (8, 9):
+    if levels.parents == _PARENTS_DIFFER:
         fired.append("parents-differ")
     if _co_twin(whole_left, whole_right, levels, twins):
         fired.append("co-twin")

@@ -20,7 +20,7 @@ from typing import Final
 
 _REMEMBERED_MAX: Final = 50_000
 
-_SMALL: Final = "da das de del der di dos du el la las los san santa santo van von"
+_SMALL: Final = "da das de del dela delas delos der di dos du el la las los san santa santo van von"
 PARTICLES: Final = frozenset(_SMALL.split())
 """Small words between names, that one office writes and the next leaves out."""
 

@@ -8,12 +8,14 @@ Pure.
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from importlib import resources
 from typing import Final
 
 from ledger.matching.names import folded
+from ledger.matching.repair import ANY
 
 _SMALL: Final = frozenset(["de", "del", "la", "las", "los", "el", "y", "the", "of"])
 
@@ -86,13 +88,24 @@ def place(city: str, state: str, country: str) -> tuple[str, str, str]:
 
 
 def _country(name: str) -> str:
-    return _CODES.get(name) or _COUNTRIES.get(name, name)
+    known = _CODES.get(name) or _COUNTRIES.get(name)
+    return known or _COUNTRIES.get(_with_letters(name, _COUNTRIES), name)
+
+
+def _with_letters(name: str, known: Collection[str]) -> str:
+    """The one known name that this is, whatever letters it has lost; itself where there is none, or several."""
+    if ANY not in name:
+        return name
+    pattern = re.compile(re.escape(name).replace(ANY, ".?"))
+    found = [one for one in known if pattern.fullmatch(one)]
+    return found[0] if len(found) == 1 else name
 
 
 def _state(name: str, country: str) -> tuple[str, str]:
     """Country and state: a state that only one country has tells the country too."""
     if not name:
         return country, ""
+    name = _with_letters(name, _LANDS)
     head, _, tail = name.partition(" ")
     if tail and _CODES.get(head) and (_CODES[head], tail) in _STATES:  # MX-OAX
         return country or _CODES[head], _STATES[_CODES[head], tail]

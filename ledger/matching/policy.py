@@ -1,8 +1,8 @@
 """A matching policy: everything that a decision hangs on, as data.
 
 The invariant: whoever has the policy and the records comes to the same decision, bit for bit. A policy is never
-changed; another one is published. Six kinds of pairs are told apart (``KINDS``); a pair's weight is how many more bits it is
-expected to be one child than to be any of the others. Pure.
+changed; another one is published. Six kinds of pairs are told apart (``KINDS``); a pair's weight is how
+many more bits it is expected to be one child than to be any of the others. Pure.
 """
 
 from __future__ import annotations

@@ -45,6 +45,9 @@ _PSEUDO: Final = 0.5
 _RARE: Final = -12.0
 """log2 of the share of a word that the tables do not have: a name from elsewhere may be common there."""
 _SEEN: Final = 3
+_NAMESAKES_MIN: Final = 1 / 250
+"""Namesakes for each pair of one child, at least: where hardly a record names parents, training cannot see them, and
+they are there all the same."""
 _SAME_TOWN: Final = 0.2
 """Share of namesakes who are born in one town: names have their regions."""
 
@@ -278,6 +281,7 @@ class _Model:
     def _maximise(self, share: Table) -> None:
         for kind in range(UNRELATED):
             self.counts[kind] = max(float(share[:, kind].sum()), 1.0)
+        self.counts[NAMESAKE] = max(self.counts[NAMESAKE], _NAMESAKES_MIN * self.counts[SAME])
         for at, field in enumerate(FIELDS):
             size = len(FIELDS[field])
             counted = np.stack(
