@@ -56,8 +56,7 @@ class Thresholds(msgspec.Struct, frozen=True, gc=False):
 
 
 class Weight(NamedTuple):
-    """bits: for one child, against all else, in thousandths. kinds: expected number of such pairs of each kind, log2.
-    fields: by field, how far it speaks for one child and against the kind that is likeliest else."""
+    """bits: for one child, against all else, in thousandths. kinds: expected number of pairs of each kind, log2."""
 
     bits: int
     kinds: tuple[int, ...]
@@ -97,6 +96,10 @@ class Scale:
         self._pairs = (*(rate + grown for rate in policy.rates), 2 * grown - bits.ONE)
         self._levels = tuple(policy.levels[field] for field in FIELDS)
         self._words = tuple(policy.words[field] for field in ("given", "surnames", "parents", "place"))
+
+    def prior(self, kind: int) -> int:
+        """Expected number of pairs of a kind in the ledger, log2 in thousandths."""
+        return self._pairs[kind]
 
     def weigh(self, levels: Levels, shared: Shared) -> Weight:
         """The weight of a pair."""
