@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from ledger.matching.comparison import GIVEN, PARENTS, STAYS, Levels, compared, stay_level
 from ledger.matching.person import Person
-from ledger.matching.policy import TWIN, Scale, Weight
+from ledger.matching.policy import NAMESAKE, TWIN, Scale, Weight
 from ledger.matching.student import profile
 
 _FULL: Final = frozenset((1, 2))
@@ -30,6 +30,8 @@ _OTHER_NAMES: Final = frozenset(
     )
 )
 _OVERLAP_DAYS: Final = 14
+_PARENTS_AGREE: Final = (1, 2, 3)
+_TOWNS_AGREE: Final = (1, 2)
 _PARENTS_DIFFER: Final = PARENTS.index("both different")
 _FAR: Final = STAYS.index("at once, far apart")
 
@@ -38,6 +40,7 @@ GUARDS: Final[Mapping[str, str]] = {
     "no-surname": "no surname agrees, or none was sent",
     "parents-differ": "both parents differ",
     "co-twin": "a twin is known, and the given names do not tell which of the two this is",
+    "namesake": "another child of this name and birth date is known, and nothing tells which of the two this is",
     "two-places": "the child would have been at two schools far apart on the same days",
     "two-ids": "one state has given two ids, and has not said that they are one child's",
 }
@@ -57,8 +60,15 @@ class Assessed(NamedTuple):
     guards: tuple[str, ...]
 
 
-def assess(scale: Scale, left: Sequence[Person], right: Sequence[Person], twins: Iterable[Person] = ()) -> Assessed:
-    """Two students against each other. twins: people who may be a twin of one of them."""
+def assess(
+    scale: Scale,
+    left: Sequence[Person],
+    right: Sequence[Person],
+    twins: Iterable[Person] = (),
+    rivals: Iterable[Person] = (),
+) -> Assessed:
+    """Two students against each other. twins: people who may be a twin of one of them. rivals: people who have the name
+    and the birth date of one of them, and are likelier another child."""
     weighed = [
         (scale.weigh(*compared(one, other)), at, to) for at, one in enumerate(left) for to, other in enumerate(right)
     ]
@@ -76,6 +86,8 @@ def assess(scale: Scale, left: Sequence[Person], right: Sequence[Person], twins:
         fired.append("parents-differ")
     if _co_twin(whole_left, whole_right, levels, twins):
         fired.append("co-twin")
+    if _namesake(whole_left, whole_right, levels, rivals):
+        fired.append("namesake")
     if _two_places(left, right):
         fired.append("two-places")
     if _two_ids(left, right):
@@ -91,6 +103,26 @@ def twin_of(scale: Scale, one: Person, other: Person) -> bool:
         return False
     weight = scale.weigh(levels, shared)
     return weight.bits < 0 and max(range(len(weight.kinds)), key=lambda kind: weight.kinds[kind]) == TWIN
+
+
+def namesake_of(scale: Scale, one: Person, other: Person) -> bool:
+    """Whether the two have one name and birth date, and are likelier two children than one."""
+    levels, shared = compared(one, other)
+    if levels.birth not in (1, 2) or levels.given in _OTHER_NAMES:
+        return False
+    weight = scale.weigh(levels, shared)
+    return weight.bits < 0 and weight.against == NAMESAKE
+
+
+def _namesake(left: Person, right: Person, levels: Levels, rivals: Iterable[Person]) -> bool:
+    """Whether a record that may be either of two namesakes' says too little. What tells is a parent in common, or the
+    town of birth."""
+    if levels.parents in _PARENTS_AGREE or levels.place in _TOWNS_AGREE:
+        return False
+    return any(
+        compared(left, rival)[0].given not in _OTHER_NAMES or compared(right, rival)[0].given not in _OTHER_NAMES
+        for rival in rivals
+    )
 
 
 def _co_twin(left: Person, right: Person, levels: Levels, twins: Iterable[Person]) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from ledger.matching.comparison import compared
-from ledger.matching.decision import Assessed, assess, twin_of
+from ledger.matching.decision import Assessed, assess, namesake_of, twin_of
 from ledger.matching.person import Person
 from ledger.matching.policy import Scale
 
@@ -36,6 +36,7 @@ class Joined:
         self.members: dict[int, list[int]] = {number: [number] for number in range(len(people))}
         self._near: defaultdict[int, set[int]] = defaultdict(set)
         self._twins: defaultdict[int, set[int]] = defaultdict(set)
+        self._rivals: defaultdict[int, set[int]] = defaultdict(set)
         self._heap: list[tuple[int, int, int]] = []
         review = scale.policy.thresholds.review
         for left, right in pairs:
@@ -45,19 +46,24 @@ class Joined:
                 self._near[right].add(left)
             if weight.bits >= review:
                 heapq.heappush(self._heap, (-weight.bits, left, right))
-            elif twin_of(scale, people[left], people[right]):
-                self._twins[left].add(right)
-                self._twins[right].add(left)
+            if weight.bits < 0:
+                for known, beside in ((twin_of, self._twins), (namesake_of, self._rivals)):
+                    if known(scale, people[left], people[right]):
+                        beside[left].add(right)
+                        beside[right].add(left)
 
     def assessed(self, left: int, right: int) -> Assessed:
         """Two students as they are now."""
         mine, theirs = self.members[left], self.members[right]
-        twins = {twin for member in (*mine, *theirs) for twin in self._twins[member]} - {*mine, *theirs}
+        members = {*mine, *theirs}
+        twins = {twin for member in members for twin in self._twins.get(member, ())} - members
+        rivals = {rival for member in members for rival in self._rivals.get(member, ())} - members
         return assess(
             self.scale,
             [self._people[n] for n in mine],
             [self._people[n] for n in theirs],
             [self._people[n] for n in sorted(twins)],
+            [self._people[n] for n in sorted(rivals)],
         )
 
     def link(self) -> int:
