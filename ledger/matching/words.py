@@ -83,12 +83,25 @@ def _gendered(left: str, right: str) -> bool:
 
 
 def _with_lost_letters(left: str, right: str) -> Alike:
-    """A lost letter is like one letter, or two that stood for one (ñ as two bytes), or none."""
-    short, long = (left, right) if len(left) <= len(right) else (right, left)
-    if len(long) - len(short) <= long.count(ANY) + short.count(ANY):
-        lost = left.count(ANY) + right.count(ANY)
-        if OSA.distance(left, right, score_cutoff=lost) <= lost:
-            return Alike.EQUAL if len(left) == len(right) else Alike.VARIANT
-        if OSA.distance(left, right, score_cutoff=lost + 1) <= lost + 1 and len(short) >= _EDITED_MIN:
-            return Alike.NEAR
-    return Alike.OTHER
+    """A lost letter is like one letter, or two that stood for one (ñ as two bytes), or none. It makes no other letter
+    like another: where both have lost one, Peña is still not Luna."""
+    if len(left) == 1 or len(right) == 1:
+        return Alike.INITIAL if ANY in (left[0], right[0]) or left[0] == right[0] else Alike.OTHER
+    faults = _faults(left, right)
+    if faults == 0:
+        return Alike.EQUAL if len(left) == len(right) else Alike.VARIANT
+    return Alike.NEAR if faults == 1 and min(len(left), len(right)) >= _EDITED_MIN else Alike.OTHER
+
+
+def _faults(left: str, right: str) -> int:
+    """Edits between two words, where those of a lost letter are free."""
+    above = [0]
+    for letter in right:
+        above.append(above[-1] + (letter != ANY))
+    for mine in left:
+        row = [above[0] + (mine != ANY)]
+        for at, theirs in enumerate(right):
+            differ = mine != theirs and ANY not in (mine, theirs)
+            row.append(min(above[at] + differ, above[at + 1] + (mine != ANY), row[-1] + (theirs != ANY)))
+        above = row
+    return above[-1]
