@@ -71,7 +71,11 @@ def _gendered(left: str, right: str) -> bool:
     """A boy's form and a girl's: Adrian and Adriana, Mario and Maria, Gabriel and Gabriela, Jose and Josefa."""
     if len(left) < 4 or len(right) < 4:
         return False
+    if (left, right) in _BROTHER_AND_SISTER or (right, left) in _BROTHER_AND_SISTER:
+        return True
     short, long = (left, right) if len(left) <= len(right) else (right, left)
+    if short in _OF_GIRLS:
+        return False
     if long == short + "a" and short[-1] in "lnrsdt":
         return True
     if len(long) == len(short) and long[:-1] == short[:-1] and {long[-1], short[-1]} == {"a", "o"}:
@@ -80,6 +84,36 @@ def _gendered(left: str, right: str) -> bool:
         long.startswith(short[:-1]) and long.endswith(ending) and len(long) <= len(short) + 3
         for ending in ("ina", "ita", "ela", "eta", "ette", "elle")
     ) and not short.endswith(("a", "e"))
+
+
+_BROTHER_AND_SISTER: Final = frozenset(
+    {
+        ("alexander", "alexandra"),
+        ("andre", "andrea"),
+        ("andres", "andrea"),
+        ("angel", "angelica"),
+        ("carlos", "carla"),
+        ("carlos", "carlota"),
+        ("clemente", "clementa"),
+        ("clemente", "clementina"),
+        ("eric", "erica"),
+        ("erick", "ericka"),
+        ("erik", "erika"),
+        ("felipe", "felipa"),
+        ("frederic", "frederica"),
+        ("jose", "josefa"),
+        ("jose", "josefina"),
+        ("noel", "noelia"),
+        ("vicente", "vicenta"),
+    }
+)
+"""Pairs that no ending gives, and that would pass for a typing fault or a name cut short."""
+
+_OF_GIRLS: Final = frozenset(
+    """abigail carmen elizabet ester esther ines isabel jazmin jasmin juliet leonor lilian lizbet marian maribel mariel
+    marisol raquel rosario violet vivian yasmin""".split()
+)
+"""Names of girls that another girls' name is longer than by the ending: Isabel and Isabela are one girl."""
 
 
 def _with_lost_letters(left: str, right: str) -> Alike:
