@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from ledger.matching.person import Parent, Person, initial
 from ledger.matching.places import NEIGHBOURS
 from ledger.matching.traits import Attendance
-from ledger.matching.words import Alike, alike
+from ledger.matching.words import Alike, alike, clearer
 
 GIVEN: Final = (
     "missing",
@@ -135,8 +135,6 @@ class Levels(NamedTuple):
 
 Found = tuple[int, tuple[str, ...]]
 
-_SAME: Final = (Alike.EQUAL, Alike.VARIANT, Alike.NEAR)
-
 
 def compared(left: Person, right: Person) -> tuple[Levels, Shared]:
     """The levels of two people, and the words that they share."""
@@ -167,8 +165,9 @@ def _columns(left: Person, right: Person) -> tuple[Pair, Pair]:
     surnames = [left.surnames, right.surnames]
     heads = given[0][:1], given[1][:1]
     if all(heads) and heads[0] != heads[1] and heads[0][0] in surnames[1] and heads[1][0] in surnames[0]:
-        # Whole columns changed: José López here, López José there.
-        given[1], surnames[1] = surnames[1], given[1]
+        # Whole columns changed: José López here, López José there. The one that says more is believed.
+        at = 0 if (_letters(left), left.given) < (_letters(right), right.given) else 1
+        given[at], surnames[at] = surnames[at], given[at]
     for one, other in ((0, 1), (1, 0)):
         moved = tuple(
             word
@@ -181,6 +180,10 @@ def _columns(left: Person, right: Person) -> tuple[Pair, Pair]:
     return (given[0], given[1]), (surnames[0], surnames[1])
 
 
+def _letters(one: Person) -> int:
+    return sum(map(len, (*one.given, *one.surnames)))
+
+
 def given_level(left: tuple[str, ...], right: tuple[str, ...]) -> Found:
     """Level of two lines of given names, and the words that they share."""
     if not left or not right:
@@ -191,10 +194,10 @@ def given_level(left: tuple[str, ...], right: tuple[str, ...]) -> Found:
         left, right = right, left
     glued = "".join(left) == "".join(right) and len("".join(left)) > 3
     if glued:
-        return 1, right if len(right) > 1 else left
+        return 1, max(left, right, key=lambda line: (len(line), line))
     pairs, rest_left, rest_right = _aligned(left, right)
     kinds = [kind for _, _, kind in pairs]
-    shared = tuple(sorted(left[i] for i, _, kind in pairs if kind is Alike.EQUAL and not initial(left[i])))
+    shared = _shared(left, right, pairs)
     if not pairs:
         return _unlike(left, right), ()
     if not rest_left and not rest_right:
@@ -260,6 +263,12 @@ def _aligned(
     )
 
 
+def _shared(left: tuple[str, ...], right: tuple[str, ...], pairs: list[tuple[int, int, Alike]]) -> tuple[str, ...]:
+    """Whole words that both lines have."""
+    found = [clearer(left[i], right[j]) for i, j, kind in pairs if kind is Alike.EQUAL]
+    return tuple(sorted(word for word in found if not initial(word)))
+
+
 def surname_level(left: tuple[str, ...], right: tuple[str, ...]) -> Found:
     """Level of two lines of surnames, and the words that they share."""
     if not left or not right:
@@ -269,16 +278,15 @@ def surname_level(left: tuple[str, ...], right: tuple[str, ...]) -> Found:
     if len(left) > len(right):
         left, right = right, left
     if "".join(left) == "".join(right):
-        return (1 if len(right) > 1 else 4), left[:2]
+        return (1 if len(right) > 1 else 4), min(left, right, key=lambda line: (len(line), line))[:2]
     pairs, rest_left, rest_right = _aligned(left, right, surname=True)
     telling = [(i, j, kind) for i, j, kind in pairs if kind is not Alike.INITIAL]
-    shared = tuple(sorted(left[i] for i, _, kind in pairs if kind is Alike.EQUAL and not initial(left[i])))[:2]
+    shared = _shared(left, right, pairs)[:2]
     if not telling:
         near = any(alike(one, other, surname=True) is Alike.NEARISH for one in left for other in right)
         return (12 if near else 13), ()
-    faults = any(kind is not Alike.EQUAL for _, _, kind in telling)
     if len(telling) >= 2:
-        if faults:
+        if any(kind is not Alike.EQUAL for _, _, kind in telling):
             return 3, shared
         in_order = all(i == j for i, j, _ in telling)
         return (1 if in_order else 2), shared
@@ -375,24 +383,20 @@ def parent_level(left: tuple[Parent, ...], right: tuple[Parent, ...]) -> Found:
     if len(left) > len(right):
         left, right = right, left
     told = [[_parent(one, other) for other in right] for one in left]
-    shared: list[str] = []
     if len(left) == 1:
-        best = max(range(len(right)), key=lambda j: (told[0][j][0], -j))
-        score, word = told[0][best]
-        shared = [word] if word else []
+        score, word = min(told[0], key=lambda found: (-found[0], found[1]))
         if score == _MATCHED:
-            return (2 if len(right) == 1 else 3), tuple(shared)
+            return (2 if len(right) == 1 else 3), (word,)
         if score == _FAULTY:
             return 5, ()
         if score == _UNCLEAR:
             return 6, ()
         same_role = [other for other in right if not left[0].role or not other.role or left[0].role == other.role]
         return (8 if same_role else 7), ()
-    straight = told[0][0][0] + told[1][1][0]
-    crossed = told[0][1][0] + told[1][0][0]
-    pairs = (told[0][0], told[1][1]) if straight >= crossed else (told[0][1], told[1][0])
-    scores = sorted((score for score, _ in pairs), reverse=True)
-    shared = sorted(word for score, word in pairs if score == _MATCHED and word)
+    ways = (sorted((told[0][0], told[1][1])), sorted((told[0][1], told[1][0])))
+    pairs = max(ways, key=lambda way: (way[0][0] + way[1][0], way[1][0], way))
+    scores = (pairs[1][0], pairs[0][0])
+    shared = [word for score, word in pairs if score == _MATCHED]
     if scores[1] == _MATCHED:
         return 1, tuple(shared)
     if scores[0] == _MATCHED:
@@ -426,8 +430,9 @@ def _parent(left: Parent, right: Parent) -> tuple[int, str]:
     for one in left.given:
         for other in right.given:
             kind = alike(one, other)
-            if kind < best:
-                best, word = kind, one
+            told = clearer(one, other)
+            if (kind, told) < (best, word) or not word:
+                best, word = kind, told
     if best is Alike.EQUAL and (no_family or family <= Alike.NEAR):
         return _MATCHED, word
     if best is Alike.EQUAL:
@@ -449,9 +454,9 @@ def place_level(left: tuple[str, str, str], right: tuple[str, str, str]) -> Foun
     if city and other_city:
         kind = Alike.EQUAL if city == other_city else alike(city, other_city, surname=True)
         if kind is Alike.EQUAL:
-            return (1, (city,)) if state and other_state else (2, (city,))
+            return (1 if state and other_state else 2), (clearer(city, other_city),)
         if kind <= Alike.NEAR or _within(city, other_city):
-            return 3, (city,)
+            return 3, (clearer(city, other_city),)
         return (5, (state,)) if state and other_state else (7, ())
     if state and other_state:
         return 4, (state,)

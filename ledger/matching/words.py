@@ -67,6 +67,11 @@ def alike(left: str, right: str, *, surname: bool = False) -> Alike:
     return Alike.OTHER
 
 
+def clearer(one: str, other: str) -> str:
+    """The one of two spellings of a word that is likelier to be in the tables: with all its letters, the shorter."""
+    return min(one, other, key=lambda word: (word.count(ANY), len(word), word))
+
+
 def _gendered(left: str, right: str) -> bool:
     """A boy's form and a girl's: Adrian and Adriana, Mario and Maria, Gabriel and Gabriela, Jose and Josefa."""
     if len(left) < 4 or len(right) < 4:
@@ -109,10 +114,9 @@ _BROTHER_AND_SISTER: Final = frozenset(
 )
 """Pairs that no ending gives, and that would pass for a typing fault or a name cut short."""
 
-_OF_GIRLS: Final = frozenset(
-    """abigail carmen elizabet ester esther ines isabel jazmin jasmin juliet leonor lilian lizbet marian maribel mariel
-    marisol raquel rosario violet vivian yasmin""".split()
-)
+_GIRLS: Final = "abigail carmen elizabet ester esther ines isabel jazmin jasmin juliet leonor lilian"
+_GIRLS_TOO: Final = "lizbet marian maribel mariel marisol raquel rosario violet vivian yasmin"
+_OF_GIRLS: Final = frozenset([*_GIRLS.split(), *_GIRLS_TOO.split()])
 """Names of girls that another girls' name is longer than by the ending: Isabel and Isabela are one girl."""
 
 
