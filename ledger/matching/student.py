@@ -7,23 +7,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
+from datetime import date
 from typing import TypeVar
-
-import msgspec
 
 from ledger.matching.comparison import parent_level
 from ledger.matching.person import Parent, Person, initial
+from ledger.matching.traits import Attendance
 
 _T = TypeVar("_T", bound=Hashable)
 
 
 def profile(members: Sequence[Person]) -> Person:
-    """The fullest names, the date and sex of most, the two best known parents, the commonest place. One member: he."""
+    """The fullest names, the date and sex of most, the two best known parents, the commonest place, every enrollment;
+    no state and no id, since he has several. One member: he."""
     if len(members) == 1:
         return members[0]
     born = _most((one.birth, one.year, one.month, one.day) for one in members if one.birth) or (0, 0, 0, 0)
-    return msgspec.structs.replace(
-        members[0],
+    return Person(
         given=_fullest([one.given for one in members]),
         surnames=_fullest([one.surnames for one in members]),
         suffix=_most(one.suffix for one in members if one.suffix) or "",
@@ -35,7 +35,13 @@ def profile(members: Sequence[Person]) -> Person:
         flag=_most(one.flag for one in members if one.flag) or "",
         parents=_parents([one.parents for one in members]),
         place=_place([one.place for one in members]),
+        other_ids=tuple(sorted({other for one in members for other in one.other_ids})),
+        attendances=tuple(sorted({stay for one in members for stay in one.attendances}, key=_told)),
     )
+
+
+def _told(stay: Attendance) -> tuple[object, ...]:
+    return stay.begins, stay.ends or date.max, stay.state, stay.school, stay.grade, stay.full
 
 
 def _most(values: Iterable[_T]) -> _T | None:
