@@ -18,8 +18,12 @@ ANY: Final = "ǂ"
 _REMEMBERED_MAX: Final = 50_000
 
 _LOST: Final = re.compile(r"(?<=\w)[?\ufffd]+|[?\ufffd]+(?=\w)")
-_LATIN_READ_AS_850: Final = re.compile("[±¾·Þ¶ßÝ┴╔═┌]|(?<=[a-z])[ÚËÐ]")
-_850_READ_AS_LATIN: Final = re.compile("[\x80-\x9f\xa0-\xa5‚¡¢£¤¥µ]")
+_LATIN_READ_AS_850: Final = re.compile("[±¾·³Þ¶Ý┴╔═┌▄]|ß(?=[a-df-z])|(?<=[a-z])[ÚËÐ]|(?<=[A-Z])Ð")
+"""What hardly any name has; ß ends a German word or stands before e, where no á does."""
+_850_READ_AS_LATIN: Final = re.compile(r"[\x80-\x9f\xa1-\xa5‚¡¢£¤¥µ]|(?<=[A-Za-z])\xa0(?=[a-z])")
+"""A hard blank between words is a blank, and for á only inside of one."""
+_OTHER_SCRIPT: Final = re.compile("[^\\0-\u036f\u1e00-\u1eff\u2010-\u201f\ua78b\ua78c]")
+"""What a name of our alphabets has not: two spoilt letters that stand together may be UTF-8 by chance (Ibß±ez)."""
 
 
 @lru_cache(maxsize=_REMEMBERED_MAX)
@@ -36,9 +40,10 @@ def mended(text: str) -> str:
 def _utf8_read_as(encoding: str) -> Callable[[str], str | None]:
     def back(text: str) -> str | None:
         try:
-            return text.encode(encoding).decode("utf-8")
+            was = text.encode(encoding).decode("utf-8")
         except UnicodeError:
             return None
+        return None if _OTHER_SCRIPT.search(was) else was
 
     return back
 
