@@ -408,10 +408,7 @@ def parent_level(left: tuple[Parent, ...], right: tuple[Parent, ...]) -> Found:
     return 9, ()
 
 
-_MATCHED: Final = 3
-_FAULTY: Final = 2
-_UNCLEAR: Final = 1
-_DIFFERENT: Final = 0
+_MATCHED, _FAULTY, _UNCLEAR, _DIFFERENT = 3, 2, 1, 0
 
 
 def _parent(left: Parent, right: Parent) -> tuple[int, str]:

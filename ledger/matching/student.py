@@ -47,7 +47,7 @@ def _told(stay: Attendance) -> tuple[object, ...]:
 def _most(values: Iterable[_T]) -> _T | None:
     """The commonest; of several as common the least."""
     counted = Counter(values)
-    return min(counted, key=lambda value: (-counted[value], value)) if counted else None  # type: ignore[type-var]
+    return min(counted, key=lambda value: (-counted[value], value)) if counted else None
 
 
 def _fullest(lines: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
