@@ -92,8 +92,12 @@ class Trained(msgspec.Struct, frozen=True):
         return all(check.holds for check in self.checks)
 
 
-def train(records: Sequence[Traits], version: str, thresholds: Thresholds, *, seed: int = 1) -> Trained:
+def train(
+    records: Sequence[Traits], version: str, thresholds: Thresholds, *, seed: int = 1, random_pairs: int = _RANDOM_PAIRS
+) -> Trained:
     """A policy for records like these.
+
+    random_pairs: how many are drawn to see what chance does.
 
     Raises:
         Refused: there are too few records to learn from.
@@ -107,7 +111,7 @@ def train(records: Sequence[Traits], version: str, thresholds: Thresholds, *, se
     people = [person(one, roles) for one in records]
     words = words_of(people)
     pairs = _Pairs(people, list(candidates(people)), words)
-    chance = _chance(people, Random(seed))  # noqa: S311 - drawn again the same from its seed
+    chance = _chance(people, Random(seed), random_pairs)  # noqa: S311 - drawn again the same from its seed
     model = _Model(pairs, chance, len(people))
     model.fit()
     halves = [_Model(pairs.half(which), chance, len(people), share=0.5) for which in (0, 1)]
@@ -200,10 +204,10 @@ class _Pairs:
         return made
 
 
-def _chance(people: Sequence[Person], chance: Random) -> dict[str, Table]:
+def _chance(people: Sequence[Person], chance: Random, pairs: int) -> dict[str, Table]:
     """Share of each level among pairs drawn at random."""
     counts = {field: np.full(len(levels), _PSEUDO) for field, levels in FIELDS.items()}
-    for _ in range(_RANDOM_PAIRS):
+    for _ in range(pairs):
         left, right = chance.sample(range(len(people)), 2)
         found, _shared = compared(people[left], people[right])
         for field, level in zip(FIELDS, found, strict=True):
