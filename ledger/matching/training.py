@@ -21,6 +21,7 @@ from ledger.errors import Refused
 from ledger.matching import bits
 from ledger.matching.blocking import keys
 from ledger.matching.comparison import BIRTH, FIELDS, GIVEN, PARENTS, PLACE, SURNAMES, Levels, Shared, compared
+from ledger.matching.decision import GUARDS
 from ledger.matching.person import VERSION, Person, person, roles_of
 from ledger.matching.policy import (
     CHANCE,
@@ -95,7 +96,7 @@ class Trained(msgspec.Struct, frozen=True):
 def train(
     records: Sequence[Traits], version: str, thresholds: Thresholds, *, seed: int = 1, random_pairs: int = _RANDOM_PAIRS
 ) -> Trained:
-    """A policy for records like these.
+    """A policy for records like these, with every guard that there is.
 
     random_pairs: how many are drawn to see what chance does.
 
@@ -135,6 +136,7 @@ def train(
             surname={word: n for word, n in roles.surname.items() if n >= _SEEN},
         ),
         thresholds=thresholds,
+        guards=tuple(GUARDS),
     )
     return Trained(policy, _checks(model, halves))
 
