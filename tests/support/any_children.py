@@ -17,9 +17,11 @@ from ledger.matching.training import Trained, train
 from ledger.matching.traits import Attendance, Traits
 
 CHILDREN = 1500
+PAIRS = 12_000
+"""Drawn for chance: enough for a test."""
 
 
-def child(names: str = "", born: str = "", **told: Any) -> Traits:  # noqa: ANN401 - any field of the record
+def child(names: str = "", born: str = "", **told: Any) -> Traits:
     """``given/surname/second surname`` and a day, with whatever else is told: ``child("Ana/Cruz", "2014-03-09")``."""
     given, *surnames = names.split("/")
     first, second = [*surnames, "", ""][:2]
@@ -36,7 +38,7 @@ def child(names: str = "", born: str = "", **told: Any) -> Traits:  # noqa: ANN4
     )
 
 
-def made(names: str = "", born: str = "", **told: Any) -> Person:  # noqa: ANN401 - any field of the record
+def made(names: str = "", born: str = "", **told: Any) -> Person:
     """The same, ready to be compared."""
     return person(child(names, born, **told))
 
@@ -44,14 +46,16 @@ def made(names: str = "", born: str = "", **told: Any) -> Person:  # noqa: ANN40
 @cache
 def sheets(population: str) -> list[Sheet]:
     """A small population, with the truth."""
-    return {"registers": registers, "seasons": seasons}[population](CHILDREN, {"registers": 2, "seasons": 1}[population])
+    return {"registers": registers, "seasons": seasons}[population](
+        CHILDREN, {"registers": 2, "seasons": 1}[population]
+    )
 
 
 @cache
 def trained(population: str = "registers") -> Trained:
-    """A policy of that population. Two seconds or three, once."""
+    """A policy of that population. Some seconds, once."""
     records = [sheet.traits for sheet in sheets(population)]
-    return train(records, "of a test", Thresholds(link=9000, review=-4000, margin=0), random_pairs=25_000)
+    return train(records, "of a test", Thresholds(link=9000, review=-4000, margin=0), random_pairs=PAIRS)
 
 
 @cache
@@ -81,7 +85,20 @@ _GIVEN = (
     "Anamaria",
     "Juan Carlos Luis",
 )
-_SURNAMES = ("", "López", "Lopes", "L?pez", "Pérez", "Cruz", "de la Cruz", "Delacruz", "P", "José", "García López", "Peres")
+_SURNAMES = (
+    "",
+    "López",
+    "Lopes",
+    "L?pez",
+    "Pérez",
+    "Cruz",
+    "de la Cruz",
+    "Delacruz",
+    "P",
+    "José",
+    "García López",
+    "Peres",
+)
 _DAYS = st.dates(date(2012, 2, 20), date(2012, 3, 10)) | st.sampled_from(
     [date(2013, 1, 1), date(2012, 1, 1), date(2012, 2, 1), date(2012, 1, 2), date(2012, 12, 31), date(2022, 2, 28)]
 )

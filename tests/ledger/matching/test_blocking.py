@@ -53,7 +53,13 @@ def test_who_shares_only_a_date_or_a_name_shares_no_key(name: str, born: str) ->
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [("gonzalez", "gonsales"), ("jimenez", "ximenez"), ("yesenia", "llesenia"), ("hernandez", "ernandes"), ("vasquez", "basques")],
+    [
+        ("gonzalez", "gonsales"),
+        ("jimenez", "ximenez"),
+        ("yesenia", "llesenia"),
+        ("hernandez", "ernandes"),
+        ("vasquez", "basques"),
+    ],
 )
 def test_words_that_a_spanish_ear_hears_alike_have_one_skeleton(one: str, other: str) -> None:
     assert skeleton(one) == skeleton(other) != ""
@@ -74,9 +80,7 @@ def test_the_last_resort_needs_a_year_a_given_name_and_a_parents() -> None:
 
 @given(people())
 def test_keys_hang_on_nothing_but_the_names_and_the_date(one: Person) -> None:
-    alone = Person(
-        given=one.given, surnames=one.surnames, birth=one.birth, year=one.year, month=one.month, day=one.day
-    )
+    alone = Person(given=one.given, surnames=one.surnames, birth=one.birth, year=one.year, month=one.month, day=one.day)
     assert keys(one) == keys(alone)
 
 
@@ -100,7 +104,9 @@ def test_keys_are_the_same_whatever_the_order_of_hashes_is() -> None:
 
 @pytest.mark.parametrize("population", ["registers", "seasons"])
 def test_nearly_all_pairs_of_records_of_one_child_share_a_key(population: str) -> None:
-    told = [(sheet.child, keys(made_of)) for sheet, made_of in zip(sheets(population), _people(population), strict=True)]
+    told = [
+        (sheet.child, keys(made_of)) for sheet, made_of in zip(sheets(population), _people(population), strict=True)
+    ]
     by_child: dict[int, list[frozenset[str]]] = {}
     for number, found in told:
         by_child.setdefault(number, []).append(found)

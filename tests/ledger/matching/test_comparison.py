@@ -233,9 +233,7 @@ def test_places(one: tuple[str, str, str], other: tuple[str, str, str], expected
 
 
 def stay(begins: str, ends: str, state: str = "TX", school: str = "", *, full: bool = True) -> Attendance:
-    return Attendance(
-        date.fromisoformat(begins), date.fromisoformat(ends) if ends else None, state, school, full=full
-    )
+    return Attendance(date.fromisoformat(begins), date.fromisoformat(ends) if ends else None, state, school, full=full)
 
 
 @pytest.mark.parametrize(
@@ -246,8 +244,16 @@ def stay(begins: str, ends: str, state: str = "TX", school: str = "", *, full: b
         (stay("2023-01-09", "2023-05-01"), stay("2023-05-20", "2023-08-01", "MI"), "one after the other, soon"),
         (stay("2023-01-09", "2023-05-15"), stay("2023-05-01", "2023-08-01", "MI"), "one after the other, soon"),
         (stay("2023-01-09", "2023-02-01"), stay("2023-09-01", "2023-12-01", "MI"), "one after the other, later"),
-        (stay("2023-01-09", "2023-05-01", school="7"), stay("2023-02-01", "2023-05-01", school="7"), "at once, same school"),
-        (stay("2023-01-09", "2023-05-01", school="7"), stay("2023-02-01", "2023-05-01", school="8"), "at once, same state"),
+        (
+            stay("2023-01-09", "2023-05-01", school="7"),
+            stay("2023-02-01", "2023-05-01", school="7"),
+            "at once, same school",
+        ),
+        (
+            stay("2023-01-09", "2023-05-01", school="7"),
+            stay("2023-02-01", "2023-05-01", school="8"),
+            "at once, same state",
+        ),
         (stay("2023-01-09", "2023-05-01"), stay("2023-02-01", "2023-05-01", "NM"), "at once, states that touch"),
         (stay("2023-01-09", "2023-05-16"), stay("2023-05-01", "2023-08-01", "MI"), "at once, far apart"),
     ],

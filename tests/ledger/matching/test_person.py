@@ -14,7 +14,16 @@ from support.any_children import child, made, records
 
 ROLES = Roles(
     given={"jose": 400, "luis": 300, "ana": 200, "maria": 500, "cruz": 20, "guadalupe": 90, "jean": 60},
-    surname={"lopez": 500, "perez": 400, "hernandez": 300, "cruz": 200, "fuentes": 50, "luz": 40, "xiong": 60, "jean": 60},
+    surname={
+        "lopez": 500,
+        "perez": 400,
+        "hernandez": 300,
+        "cruz": 200,
+        "fuentes": 50,
+        "luz": 40,
+        "xiong": 60,
+        "jean": 60,
+    },
     female={"guadalupe": 0.6, "maria": 0.99, "jose": 0.01, "ana": 0.98, "yuridia": 1.0, "concepcion": 0.95},
 )
 
@@ -159,7 +168,11 @@ def test_dates_sexes_and_flags_become_codes_and_what_was_not_sent_stays_empty() 
 
 
 def test_a_place_is_mended_before_it_is_looked_up() -> None:
-    assert made(birth_city="JuchitÃ¡n", birth_state="Michoac?n", birth_country="M?xico").place == ("juchitan", "MIC", "MX")
+    assert made(birth_city="JuchitÃ¡n", birth_state="Michoac?n", birth_country="M?xico").place == (
+        "juchitan",
+        "MIC",
+        "MX",
+    )
 
 
 def test_roles_are_counted_by_column_and_the_share_of_girls_by_the_first_name() -> None:

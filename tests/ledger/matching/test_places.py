@@ -11,8 +11,14 @@ from ledger.matching.repair import mended
 @pytest.mark.parametrize(
     ("country", "code"),
     [
-        *[(name, "MX") for name in ("MX", "MEX", "Mexico", "México", "MÉXICO", "Méjico", "M?xico", "Estados Unidos Mexicanos")],
-        *[(name, "US") for name in ("US", "USA", "U.S.A.", "United States", "Estados Unidos", "EE.UU.", "E.U.A.", "EUA")],
+        *[
+            (name, "MX")
+            for name in ("MX", "MEX", "Mexico", "México", "MÉXICO", "Méjico", "M?xico", "Estados Unidos Mexicanos")
+        ],
+        *[
+            (name, "US")
+            for name in ("US", "USA", "U.S.A.", "United States", "Estados Unidos", "EE.UU.", "E.U.A.", "EUA")
+        ],
         *[(name, "GT") for name in ("GT", "GTM", "Guatemala")],
         *[(name, "HT") for name in ("HT", "HTI", "Haiti", "Haïti", "Ayiti")],
         *[(name, "LA") for name in ("LAO", "Laos", "Lao PDR", "Lao People's Democratic Republic")],
@@ -51,7 +57,9 @@ def test_a_state_has_one_code_and_tells_its_country_where_one_country_has_it(
     assert place("", mended(state), country)[1:] == expected
 
 
-@pytest.mark.parametrize("city", ["San Pedro y San Pablo Ayutla", "SAN PEDRO Y SAN PABLO AYUTLA", "San Pedro, San Pablo (Ayutla)"])
+@pytest.mark.parametrize(
+    "city", ["San Pedro y San Pablo Ayutla", "SAN PEDRO Y SAN PABLO AYUTLA", "San Pedro, San Pablo (Ayutla)"]
+)
 def test_a_city_is_its_words_without_the_small_ones(city: str) -> None:
     assert place(city, "", "")[0] == "san pedro san pablo ayutla"
 

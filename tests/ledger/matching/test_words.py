@@ -99,7 +99,7 @@ WORDS = st.text(alphabet=f"abeijlnorsuz{ANY}", min_size=1, max_size=8) | st.samp
 
 
 @given(WORDS, WORDS, st.booleans())
-def test_alike_does_not_depend_on_the_side(one: str, other: str, surname: bool) -> None:  # noqa: FBT001 - drawn
+def test_alike_does_not_depend_on_the_side(one: str, other: str, surname: bool) -> None:
     assert alike(one, other, surname=surname) is alike(other, one, surname=surname)
     assert clearer(one, other) == clearer(other, one)
 
