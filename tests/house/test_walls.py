@@ -29,8 +29,8 @@ MORE_LIBRARIES = {
     "ledger.matching.populations.seasons": {"random"},
     "ledger.matching.training": {"numpy", "random"},
 }
-"""Of one module only. ``ids`` keeps a lock, so that no two threads mint the same id. Populations and training have their
-chance from a seed that is passed in; training counts millions of pairs, which is arithmetic on arrays."""
+"""Of one module only. ``ids`` keeps a lock, so that no two threads mint the same id. Populations and training have
+their chance from a seed that is passed in; training counts millions of pairs, which is arithmetic on arrays."""
 
 FORBIDDEN_IN_CORE = {"socket", "subprocess", "threading", "asyncio", "logging", "os", "random", "secrets", "time"}
 """Of the standard library: no I/O, no logging, no chance, no clock."""

@@ -75,7 +75,7 @@ def test_most_records_of_a_child_come_together_and_hardly_any_others() -> None:
 
 
 def test_the_order_in_which_pairs_are_given_changes_nothing() -> None:
-    shuffled = [pair if at % 2 else pair[::-1] for at, pair in enumerate(pairs())]
+    shuffled = [(one, other) if at % 2 else (other, one) for at, (one, other) in enumerate(pairs())]
     Random(3).shuffle(shuffled)
     again = Joined(scale(), population(), shuffled)
     again.link()
@@ -113,7 +113,7 @@ def test_any_few_records_are_joined_the_same_in_every_order_of_the_pairs(found: 
     every = list(combinations(range(len(found)), 2))
     told = Watched(scale(), found, every)
     told.link()
-    turned = [pair[:: chance.choice((1, -1))] for pair in every]
+    turned = [(one, other) if chance.random() < 0.5 else (other, one) for one, other in every]
     chance.shuffle(turned)
     again = Watched(scale(), found, turned)
     again.link()
