@@ -93,6 +93,7 @@ QUIET = [
         [elsewhere(attendances=stay("2023-02-01", "2023-06-01", "NM"))],
     ),
     ("pair-speaks-against", [told()], [elsewhere("Ana/Ruiz", "2009-11-20", sex="Female")]),
+    ("pair-speaks-against", [told(), told("José/Hernández")], [elsewhere()]),
 ]
 
 

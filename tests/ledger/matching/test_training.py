@@ -97,6 +97,16 @@ def test_names_and_sexes_that_differ_speak_for_twins(population: str, field: str
     assert row[TWIN] > row[SAME] + 2000
 
 
+@pytest.mark.parametrize("population", ["registers", "seasons"])
+def test_twins_do_not_have_one_whole_name_and_lose_second_names_as_one_child_does(population: str) -> None:
+    """What is tied after every round: else short names, which are anybody's, would make twins of one child."""
+    given = dict(zip(FIELDS["given"], trained(population).policy.levels["given"], strict=True))
+    assert given["all equal, two or more"][TWIN] < -12_000
+    same, twin = ({name: 2 ** (row[kind] / 1000) for name, row in given.items()} for kind in (SAME, TWIN))
+    lost = same["first only"] / (same["all equal, two or more"] + same["first only"])
+    assert twin["first only"] == pytest.approx(twin["first same, second different"] * lost, rel=0.02)
+
+
 def test_shares_of_the_levels_of_a_field_are_one_together() -> None:
     for field in FIELDS:
         for kind in range(len(KINDS)):
