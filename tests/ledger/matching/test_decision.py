@@ -122,6 +122,27 @@ def test_where_a_twin_is_known_only_whole_names_that_are_not_the_twins_will_do(
     assert "co-twin" not in assess(scale(), [one], [other]).guards
 
 
+NOBODY = dict.fromkeys(PARENTS, "")
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "fires"),
+    [
+        (NOBODY, {}, True),
+        (NOBODY, NOBODY, True),
+        ({}, {}, False),
+        ({**NOBODY, "birth_city": "Tlaxiaco"}, {**NOBODY, "birth_city": "Tlaxiaco"}, False),
+    ],
+)
+def test_where_a_namesake_is_known_a_parent_or_the_town_must_tell(
+    left: dict[str, str], right: dict[str, str], *, fires: bool
+) -> None:
+    one, other, rival = told(**left), elsewhere(**right), told(state="OH", **OTHER_PARENTS)
+    assert ("namesake" in assess(scale(), [one], [other], (), [rival]).guards) == fires
+    assert ("namesake" in assess(scale(), [other], [one], (), [rival]).guards) == fires
+    assert "namesake" not in assess(scale(), [one], [other]).guards
+
+
 def test_guards_come_in_the_order_of_the_policy_and_only_those_that_it_has() -> None:
     left, right = [told()], [told("José Luis/Ruiz/Cruz", state_student_id="2", **OTHER_PARENTS)]
     assert assess(scale(), left, right).guards == ("no-surname", "parents-differ", "two-ids")
@@ -130,7 +151,7 @@ def test_guards_come_in_the_order_of_the_policy_and_only_those_that_it_has() -> 
 
 
 def test_every_guard_has_words_for_people_and_a_case_that_fires_it() -> None:
-    assert {code for code, _, _ in FIRED} | {"co-twin"} == set(GUARDS)
+    assert {code for code, _, _ in FIRED} | {"co-twin", "namesake"} == set(GUARDS)
     assert all(words and not words.endswith(".") for words in GUARDS.values())
 
 
