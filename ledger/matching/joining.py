@@ -84,7 +84,7 @@ class Joined:
                 continue
             kept = self.join(left, right)
             joins += 1
-            for other in self._neighbours(kept):
+            for other in self.neighbours(kept):
                 weight = self.assessed(kept, other).weight
                 if weight >= threshold:
                     heapq.heappush(queue, (-weight, kept, other))
@@ -108,6 +108,12 @@ class Joined:
         ]
         return sorted(found, key=lambda question: (-question.weight, question.left, question.right))
 
+    def neighbours(self, student: int) -> list[int]:
+        """Students of whom a record is near one of this student's."""
+        return sorted(
+            {self.student[other] for member in self.members[student] for other in self._near[member]} - {student}
+        )
+
     def _questions(self) -> Iterator[tuple[int, int, int]]:
         seen: set[tuple[int, int]] = set()
         for told, left, right in sorted(self._heap):
@@ -115,8 +121,3 @@ class Joined:
             if pair[0] != pair[1] and (pair := (min(pair), max(pair))) not in seen:
                 seen.add(pair)
                 yield -told, *pair
-
-    def _neighbours(self, student: int) -> list[int]:
-        return sorted(
-            {self.student[other] for member in self.members[student] for other in self._near[member]} - {student}
-        )

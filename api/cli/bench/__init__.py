@@ -2,7 +2,8 @@
 
 Invariant: what is timed is what the product runs, never a copy of it; everything of a run meets the same PostgreSQL
 with the product's settings (fsync on, data checksums on). One module for each row of the table of numbers; the limits
-and peers are ``copying``, ``library`` and ``message_db``, and two routes of ``server``.
+and peers are ``copying``, ``library`` and ``message_db``, and two routes of ``server``. ``matching`` is a table of its
+own, of how well and not of how fast, and meets no PostgreSQL.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import closing
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,44 +19,68 @@ from api.cli.talk import Json, print_json, quiet_logs, say
 from ledger.errors import Refused
 
 if TYPE_CHECKING:
-    from api.cli.bench.report import Report, Row
+    from api.cli.bench.report import Report, Row, Size, Told
     from ledger.settings import Settings
 
+MATCHING = "MATCHING"
 RUNS = 3
 """Fewer runs give no median."""
 
 
-def run(ids: Sequence[str] = (), *, settings: Settings | None = None, runs: int = RUNS, scale: float = 1.0) -> Report:
-    """Measure rows, all of them where none is named, in the order of the table.
+def run(
+    ids: Sequence[str] = (),
+    *,
+    settings: Settings | None = None,
+    runs: int = RUNS,
+    scale: float = 1.0,
+    seed: int | None = None,
+) -> Report:
+    """Measure rows, all of them where none is named, in the order of the table; ``matching`` where it is named.
 
     settings: whose URL names the server to measure on; without one, an embedded server of its own. scale: share of
-    the usual counts. Raises Refused where there is no such row, and what the rows raise.
+    the usual counts. seed: of the first population of ``matching``. Raises Refused where there is no such row, and
+    what the rows raise.
     """
+    from api.cli.bench.ground import computer
+    from api.cli.bench.report import Report, Size
+
+    rows, matches = _rows(ids)
+    machine, told = _measured(rows, settings, runs, Size(scale)) if rows else (computer(), [])
+    if matches:
+        from api.cli.bench import matching
+
+        told += matching.measure(Size(scale), runs=runs, seed=matching.SEED if seed is None else seed)
+    return Report(machine=machine, rows=told, scale=scale)
+
+
+def _measured(
+    rows: Sequence[Row], settings: Settings | None, runs: int, size: Size
+) -> tuple[dict[str, Any], list[Told]]:
     from api.cli.bench.ground import ground
-    from api.cli.bench.report import Measured, Report, Size
+    from api.cli.bench.report import Measured
     from ledger.settings import Settings
 
-    rows = _rows(ids)
-    measured = []
+    measured: list[Told] = []
     with ground(settings or Settings.load()) as place:
         machine = place.machine()
         for row in rows:
             made = []
-            with closing(row.measure(place, Size(scale))) as steps:
+            with closing(row.measure(place, size)) as steps:
                 for done in islice(steps, runs):
                     made.append(done)
                     say(f"{row.id} run {len(made)} of {runs}: {done.rate:,.0f} {row.unit}")
             measured.append(Measured(row, made))
-    return Report(machine=machine, rows=measured, scale=scale)
+    return machine, measured
 
 
 def bench(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="NAMES...", help="Rows, such as P4; all if none.")
+        list[str] | None, typer.Argument(metavar="NAMES...", help="Rows, such as P4, or matching; every P if none.")
     ] = None,
     as_json: Json = False,
     runs: Annotated[int, typer.Option("--runs", min=1, help="Runs of each row; three give a median.")] = RUNS,
     scale: Annotated[float, typer.Option("--scale", min=0.001, help="Share of the usual counts, for a look.")] = 1.0,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="matching: seed of the first run.")] = None,
 ) -> None:
     """Measure, beside limits and peers, on an embedded server of its own or on that of SOJOURN_DATABASE_URL."""
     from ledger.settings import Settings
@@ -66,19 +91,21 @@ def bench(
         _rows(names or ())
     except Refused as unknown:
         raise typer.BadParameter(f"{unknown.what} {unknown.remedy}") from None
-    report = run(names or (), settings=settings, runs=runs, scale=scale)
+    report = run(names or (), settings=settings, runs=runs, scale=scale, seed=seed)
     if as_json:
         print_json(report.data())
     else:
         report.print_table()
 
 
-def _rows(ids: Sequence[str]) -> list[Row]:
-    """The rows of these ids, every row where there is none. Raises Refused where there is no such row."""
+def _rows(ids: Sequence[str]) -> tuple[list[Row], bool]:
+    """The rows of these ids, every row where there is none, and whether ``matching`` is named. Raises Refused where
+    there is no such row."""
     from api.cli.bench import p1, p2, p3, p4, p5, p6, p7, p8, p13, p14
 
     rows = {page.ROW.id: page.ROW for page in (p1, p2, p3, p4, p5, p6, p7, p8, p13, p14)}
     wanted = {given.upper() for given in ids} or set(rows)
-    if unknown := sorted(wanted - set(rows)):
-        raise Refused(f"There is no row {', '.join(unknown)}.", remedy=f"There are: {', '.join(rows)}.")
-    return [row for row in rows.values() if row.id in wanted]
+    matches = MATCHING in wanted
+    if unknown := sorted(wanted - {*rows, MATCHING}):
+        raise Refused(f"There is no row {', '.join(unknown)}.", remedy=f"There are: {', '.join(rows)}, matching.")
+    return [row for row in rows.values() if row.id in wanted], matches

@@ -92,19 +92,10 @@ class Ground:
             conn.execute("checkpoint")
 
     def machine(self) -> dict[str, Any]:
-        """What the figures were measured on."""
+        """What the figures were measured on: the computer and its PostgreSQL."""
         with psycopg.connect(self.admin, autocommit=True) as conn:
             shown = {name: conn.execute(f"show {name}".encode()).fetchone() for name in _SETTINGS}
-        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        return {
-            "cores": _cores(),
-            "processor": _processor(),
-            "memory_gib": round(memory / 2**30, 1),
-            "system": platform.platform(),
-            "python": platform.python_version(),
-            "postgresql": {name: row[0] for name, row in shown.items() if row},
-            "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        }
+        return computer() | {"postgresql": {name: row[0] for name, row in shown.items() if row}}
 
     def drop_databases(self) -> None:
         """Drop every database made."""
@@ -114,6 +105,19 @@ class Ground:
     def _drop(self, name: str) -> None:
         with psycopg.connect(self.admin, autocommit=True) as conn:
             conn.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+
+
+def computer() -> dict[str, Any]:
+    """What the figures were measured on, and when."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return {
+        "cores": _cores(),
+        "processor": _processor(),
+        "memory_gib": round(memory / 2**30, 1),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
 
 
 @contextmanager

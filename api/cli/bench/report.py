@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from statistics import median
-from typing import Any
+from typing import Any, Protocol
 
 from rich import box
 from rich.console import Console
@@ -75,6 +75,19 @@ class Row:
     measure: Callable[[Ground, Size], Generator[Run, None, None]]
 
 
+class Told(Protocol):
+    """A row with what was measured, in whatever shape."""
+
+    def data(self) -> dict[str, Any]:
+        """The row as JSON: ``id``, ``rate``, ``unit``, ``against``, ``ratio``, ``must``, ``stretch``, ``met``, ``runs``
+        at least."""
+        ...
+
+    def table(self) -> Table:
+        """The row for people."""
+        ...
+
+
 @dataclass(frozen=True)
 class Measured:
     """A row and its runs."""
@@ -93,11 +106,11 @@ class Measured:
 
     def met(self) -> bool | None:
         """Whether every must is kept; None where one cannot be told."""
-        return _all(goal.holds(self.value(goal), goal.must) for goal in self.row.goals if goal.must is not None)
+        return kept_all(goal.holds(self.value(goal), goal.must) for goal in self.row.goals if goal.must is not None)
 
     def stretch_met(self) -> bool | None:
         """As ``met``, of every stretch."""
-        return _all(goal.holds(self.value(goal), goal.stretch) for goal in self.row.goals)
+        return kept_all(goal.holds(self.value(goal), goal.stretch) for goal in self.row.goals)
 
     def against(self) -> dict[str, float | None]:
         """Limits and peers: the median over the runs."""
@@ -119,12 +132,12 @@ class Measured:
         return {
             "id": self.row.id,
             "work": self.row.work,
-            "rate": _round(median(rates)),
+            "rate": rounded(median(rates)),
             "unit": self.row.unit,
-            "against": {name: _round(rate) for name, rate in self.against().items()},
+            "against": {name: rounded(rate) for name, rate in self.against().items()},
             "missing": [name for name, rate in self.against().items() if rate is None],
             "measured_against": first.of,
-            "ratio": _round(self.value(first)) if first.of in self.runs[0].against else None,
+            "ratio": rounded(self.value(first)) if first.of in self.runs[0].against else None,
             "must": first.must,
             "stretch": first.stretch,
             "met": self.met(),
@@ -133,7 +146,7 @@ class Measured:
                 {
                     "of": goal.of,
                     "kind": "at most" if goal.at_most else "ratio",
-                    "value": _round(self.value(goal)),
+                    "value": rounded(self.value(goal)),
                     "must": goal.must,
                     "stretch": goal.stretch,
                     "met": goal.holds(self.value(goal), goal.must),
@@ -142,28 +155,59 @@ class Measured:
                 for goal in self.row.goals
             ],
             "spread": {
-                "rate": [_round(min(rates)), _round(max(rates))],
-                "ratio": [_round(min(ratios)), _round(max(ratios))] if ratios else None,
+                "rate": [rounded(min(rates)), rounded(max(rates))],
+                "ratio": [rounded(min(ratios)), rounded(max(ratios))] if ratios else None,
             },
-            "more": {name: _round(value) for name, value in self.more().items()},
+            "more": {name: rounded(value) for name, value in self.more().items()},
             "runs": [
                 {
-                    "rate": _round(run.rate),
-                    "against": {name: _round(rate) for name, rate in run.against.items()},
-                    "ratio": _round(run.ratio(first.of)),
-                    **{name: _round(value) for name, value in run.more.items()},
+                    "rate": rounded(run.rate),
+                    "against": {name: rounded(rate) for name, rate in run.against.items()},
+                    "ratio": rounded(run.ratio(first.of)),
+                    **{name: rounded(value) for name, value in run.more.items()},
                 }
                 for run in self.runs
             ],
         }
 
+    def table(self) -> Table:
+        """One row: what was measured, each limit and peer with the ratio to it, the other figures."""
+        data, row = self.data(), self.row
+        goals = {goal["of"]: goal for goal in data["goals"]}
+        spread = data["spread"]
+        met = {True: "yes", False: "NO", None: "?"}
+        table = Table(
+            title=f"{row.id} {row.work}: median of {len(self.runs)}", title_justify="left", box=box.SIMPLE_HEAD
+        )
+        table.add_column(row.unit, no_wrap=True)
+        for heading in ("", "from..to", "ratio", "must", "stretch", "met"):
+            table.add_column(heading, justify="right", no_wrap=True)
+        table.add_row("[bold]Sojourn[/]", f"[bold]{_shown(data['rate'])}[/]", _between(spread["rate"]))
+        for name, value in (data["against"] | data["more"]).items():
+            cells = [name, "missing" if value is None else _shown(value)]
+            goal = goals.get(name)
+            if goal is not None:
+                is_first = name == data["measured_against"]
+                # Where there is no must, it is the stretch that is said to be met or not.
+                kept = met[goal["met"]] if goal["must"] is not None else f"({met[goal['stretch_met']]})"
+                cells += [
+                    _between(spread["ratio"]) if is_first else "",
+                    "" if goal["kind"] == "at most" else _shown(goal["value"]),
+                    _shown(goal["must"]),
+                    _shown(goal["stretch"]),
+                    kept,
+                ]
+            table.add_row(*cells)
+        return table
+
 
 @dataclass(frozen=True)
 class Report:
-    """Rows measured on one machine in one go. machine: what it is, its PostgreSQL and that server's settings."""
+    """Rows measured on one machine in one go. machine: what it is; where a row met PostgreSQL, that server's settings
+    too."""
 
     machine: dict[str, Any]
-    rows: Sequence[Measured]
+    rows: Sequence[Told]
     scale: float = 1.0
 
     def data(self) -> dict[str, Any]:
@@ -175,47 +219,21 @@ class Report:
         console = Console()
         if not console.is_terminal:
             console = Console(width=max(console.width, WIDTH))
-        postgresql = self.machine["postgresql"]
+        postgresql = self.machine.get("postgresql")
+        server = (
+            f" PostgreSQL {postgresql['server_version']}"
+            f" (fsync {postgresql['fsync']}, checksums {postgresql['data_checksums']}),"
+            if postgresql
+            else ""
+        )
         console.print(
             f"{self.machine['cores']} cores ({self.machine['processor']}), {self.machine['memory_gib']} GiB,"
-            f" Python {self.machine['python']}, PostgreSQL {postgresql['server_version']}"
-            f" (fsync {postgresql['fsync']}, checksums {postgresql['data_checksums']}), {self.machine['measured_at']}"
+            f" Python {self.machine['python']},{server} {self.machine['measured_at']}"
         )
         for measured in self.rows:
-            console.print(_table(measured))
+            console.print(measured.table())
         if self.scale < 1:
             console.print(f"Scale {self.scale:g}: a look at whether it runs, no figures.")
-
-
-def _table(measured: Measured) -> Table:
-    """One row: what was measured, each limit and peer with the ratio to it, the other figures."""
-    data, row = measured.data(), measured.row
-    goals = {goal["of"]: goal for goal in data["goals"]}
-    spread = data["spread"]
-    met = {True: "yes", False: "NO", None: "?"}
-    table = Table(
-        title=f"{row.id} {row.work}: median of {len(measured.runs)}", title_justify="left", box=box.SIMPLE_HEAD
-    )
-    table.add_column(row.unit, no_wrap=True)
-    for heading in ("", "from..to", "ratio", "must", "stretch", "met"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_row("[bold]Sojourn[/]", f"[bold]{_shown(data['rate'])}[/]", _between(spread["rate"]))
-    for name, value in (data["against"] | data["more"]).items():
-        cells = [name, "missing" if value is None else _shown(value)]
-        goal = goals.get(name)
-        if goal is not None:
-            is_first = name == data["measured_against"]
-            # Where there is no must, it is the stretch that is said to be met or not.
-            kept = met[goal["met"]] if goal["must"] is not None else f"({met[goal['stretch_met']]})"
-            cells += [
-                _between(spread["ratio"]) if is_first else "",
-                "" if goal["kind"] == "at most" else _shown(goal["value"]),
-                _shown(goal["must"]),
-                _shown(goal["stretch"]),
-                kept,
-            ]
-        table.add_row(*cells)
-    return table
 
 
 def _between(spread: Sequence[float] | None) -> str:
@@ -228,12 +246,13 @@ def _shown(value: float | None) -> str:
     return f"{value:,.0f}" if value >= 1_000 else f"{value:.3g}"
 
 
-def _round(value: float | None) -> float | None:
+def rounded(value: float | None) -> float | None:
     """Four digits: more would claim what a noisy machine cannot tell."""
     return None if value is None else float(f"{value:.4g}")
 
 
-def _all(kept: Iterable[bool | None]) -> bool | None:
+def kept_all(kept: Iterable[bool | None]) -> bool | None:
+    """Whether all hold; None where one cannot be told and none fails."""
     found = list(kept)
     if False in found:
         return False

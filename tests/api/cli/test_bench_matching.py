@@ -1,0 +1,220 @@
+"""What ``sojourn bench matching`` counts, and that it runs; how good the figures are is no test's business."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Iterator
+from datetime import date
+
+import pytest
+
+from api.cli.bench import matching, matching_ours, matching_rule, matching_splink, run
+from api.cli.bench.matching_report import Contest, Trial
+from api.cli.bench.matching_review import questions, questions_of_list
+from api.cli.bench.matching_truth import Counted, Groups, Truth, best, joined_alone, sweep
+from api.cli.bench.report import Goal, Report, Size
+from ledger.errors import Refused
+from ledger.matching import training
+from ledger.matching.joining import Joined
+from ledger.matching.person import person
+from ledger.matching.policy import Policy, Scale
+from ledger.matching.populations import Sheet
+from ledger.matching.populations.seasons import seasons
+from ledger.matching.traits import Traits
+
+CHILDREN = 300
+SMALL = CHILDREN / matching.CHILDREN
+PEERS = ["splink", "splink_parents", "splink_guards"]
+
+
+@pytest.fixture(scope="module")
+def quick_training() -> Iterator[None]:
+    """Chance from fewer random pairs, which are most of the time that a small training takes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "_RANDOM_PAIRS", 10_000)
+        yield
+
+
+@pytest.fixture(scope="module")
+def policy(quick_training: None) -> Policy:
+    sheets = [sheet for population in matching.POPULATIONS.values() for sheet in population(CHILDREN, 7)]
+    made = training.train([sheet.traits for sheet in sheets], "test", matching_ours.THRESHOLDS)
+    return matching_ours.frozen(made.policy)
+
+
+@pytest.fixture(scope="module")
+def contests(policy: Policy) -> dict[str, Contest]:
+    return {made.id: made for made in matching.measure(Size(SMALL), runs=2, policy=policy, peers=False)}
+
+
+@pytest.fixture(scope="module")
+def truth() -> Truth:
+    return Truth(seasons(CHILDREN, 8))
+
+
+def _joined(truth: Truth, policy: Policy) -> Joined:
+    people = [person(sheet.traits, policy.roles) for sheet in truth.sheets]
+    joined = Joined(Scale(policy, len(people)), people, list(training.candidates(people)))
+    joined.link()
+    return joined
+
+
+def _sheet(child: int, birth: int = 0, *, name: str = "Ana") -> Sheet:
+    traits = Traits(
+        state="OR", state_student_id="1", first_name=name, last_name_1="Ruiz", birth_date=date(2015, 3, child)
+    )
+    return Sheet(traits, child, birth or child, birth or child, birth or child, "two-surname")
+
+
+# Two records of child 1, two of child 2, who is a twin of 1, and three of child 3.
+FAMILIES = Truth([_sheet(1, 9), _sheet(1, 9), _sheet(2, 9), _sheet(2, 9), _sheet(3), _sheet(3), _sheet(3)])
+
+
+def test_one_wrong_join_counts_with_every_pair_across_it() -> None:
+    assert FAMILIES.real == 5
+    counted = FAMILIES.counted([[0, 1, 2], [4, 5]])
+    assert counted == Counted(right=2, wrong=2, real=5)
+    assert counted.recall == pytest.approx(2 / 5)
+    assert counted.precision == pytest.approx(2 / 4)
+    assert counted.f1 == pytest.approx(2 / (5 / 2 + 4 / 2))
+
+
+def test_wrong_pairs_are_told_by_what_the_children_are_to_each_other() -> None:
+    alone = joined_alone(FAMILIES, [[0, 2, 4], [5, 6], [1], [3]])
+    assert alone["wrong_pairs"] == 3
+    assert alone["wrong_twin"] == 1
+    assert alone["wrong_unrelated"] == 2
+    assert alone["impure"] == 1
+    assert alone["auto_recall"] == pytest.approx(1 / 5)
+
+
+def test_other_children_are_counted_once_however_many_records_they_have() -> None:
+    found = FAMILIES.blocking([(0, 1), (0, 4), (0, 5), (0, 6)])
+    assert found["blocking_recall"] == pytest.approx(1 / 5)
+    assert found["candidates"] == pytest.approx(8 / 7)
+    # Record 0 meets child 3, and the three records of child 3 each meet child 1.
+    assert found["other_children"] == pytest.approx(4 / 7)
+
+
+def test_a_threshold_joins_whatever_hangs_together_above_it() -> None:
+    weighed = [(9.0, 4, 5), (8.0, 5, 6), (7.0, 0, 1), (1.0, 1, 2)]
+    found = dict(sweep(FAMILIES, weighed, step=1.0))
+    assert found[8.0] == Counted(3, 0, 5)
+    assert found[7.0] == Counted(4, 0, 5)
+    assert found[1.0] == Counted(4, 2, 5)
+
+
+def test_the_best_threshold_and_the_best_sure_one_are_told_apart() -> None:
+    swept = [(9.0, Counted(400, 0, 1000)), (5.0, Counted(900, 20, 1000)), (1.0, Counted(950, 500, 1000))]
+    found = best(swept)
+    assert (found["f1_bits"], found["sure_bits"], found["sure_recall"]) == (5.0, 9.0, 0.4)
+    assert best([(0.0, Counted(0, 0, 1000)), *swept[1:]])["sure_recall"] is None
+
+
+def test_a_question_that_answers_have_settled_is_not_asked() -> None:
+    # A no to one record of a student is a no to both, and what yes has joined is not asked about again.
+    weighed = [(9.0, 0, 2), (8.0, 0, 1), (7.0, 1, 2), (6.0, 4, 5), (5.0, 5, 6), (4.0, 4, 6), (3.0, 2, 3)]
+    assert questions_of_list(FAMILIES, Groups(7), weighed, recall=1.0) == 5
+    assert questions_of_list(FAMILIES, Groups(7), weighed, recall=0.8) == 4
+    assert questions_of_list(FAMILIES, Groups(7), weighed[:-1], recall=1.0) is None
+
+
+def test_no_question_is_asked_where_enough_is_joined_already() -> None:
+    groups = Groups(7)
+    for left, right in ((0, 1), (2, 3), (4, 5), (5, 6)):
+        groups.join(left, right)
+    assert questions_of_list(FAMILIES, groups, [(9.0, 0, 2)], recall=1.0) == 0
+
+
+def test_questions_lead_to_the_recall_that_is_asked_for(truth: Truth, policy: Policy) -> None:
+    joined = _joined(truth, policy)
+    before, students = truth.counted(joined.members.values()), len(joined.members)
+    asked = questions(truth, joined, recall=0.95)
+    after = truth.counted(joined.members.values())
+    assert before.recall < 0.95 <= after.recall
+    assert asked is not None
+    # Each yes makes two students one; what else was asked was answered with no.
+    assert asked >= students - len(joined.members) > 0
+    assert after.wrong == before.wrong
+
+
+def test_a_recall_that_no_question_reaches_is_said_to_be_out_of_reach(truth: Truth, policy: Policy) -> None:
+    assert questions(truth, _joined(truth, policy), recall=1.0) is None
+    assert questions(truth, _joined(truth, policy), recall=0.0) == 0
+
+
+def test_thresholds_lowered_step_by_step_join_what_each_joins_by_itself(truth: Truth, policy: Policy) -> None:
+    people = [person(sheet.traits, policy.roles) for sheet in truth.sheets]
+    pairs = list(training.candidates(people))
+    swept = dict(matching_ours._sweep(truth, policy, people, pairs))
+    for threshold in (15, 9, 3):
+        fresh = Joined(matching_ours._linking(policy, threshold, len(people)), people, pairs)
+        fresh.link()
+        assert swept[threshold] == truth.counted(fresh.members.values())
+
+
+def test_the_exact_rule_joins_equal_names_and_birth_dates_and_nothing_else() -> None:
+    sheets = [_sheet(1), _sheet(1, name="ANA"), _sheet(1, name="Anna"), _sheet(2), _sheet(2, name="Ána")]
+    figures = matching_rule.measured(Truth(sheets))
+    assert figures["auto_recall"] == pytest.approx(2 / 4)
+    assert figures["wrong_pairs"] == 0
+
+
+def test_every_population_is_measured_with_every_seed(contests: dict[str, Contest]) -> None:
+    for name in matching.POPULATIONS:
+        told = json.loads(json.dumps(contests[f"matching {name}"].data()))
+        assert [made["seed"] for made in told["runs"]] == [matching.SEED, matching.SEED + 1]
+        assert told.keys() >= {"id", "rate", "unit", "against", "ratio", "must", "stretch", "met", "runs"}
+        figures = told["systems"]["sojourn"]
+        assert figures["blocking_recall"] >= figures["auto_recall"] > 0
+        assert figures["f1"] == told["rate"]
+        assert figures["wrong_pairs"] == sum(value for kind, value in figures.items() if kind.startswith("wrong_")) / 2
+
+
+def test_a_peer_that_is_not_installed_is_said_to_be_missing(
+    truth: Truth, policy: Policy, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    peers = matching_splink.measured(truth)
+    assert list(peers) == PEERS
+    contest = _contest([Trial(len(truth.sheets), {"sojourn": matching_rule.measured(truth), **peers})])
+    assert contest.missing() == PEERS
+    assert contest.data()["systems"]["splink"] is None
+    assert contest.data()["met"] is None
+    Report({"cores": 1, "processor": "", "memory_gib": 1, "python": "", "measured_at": ""}, [contest]).print_table()
+    assert "missing" in capsys.readouterr().out
+
+
+def test_records_that_are_not_installed_are_said_to_be_missing(contests: dict[str, Contest]) -> None:
+    assert contests["matching febrl3"].data()["missing"] == ["records"]
+    assert contests["matching febrl3"].data()["rate"] is None
+
+
+def test_a_must_is_kept_by_the_worst_run_and_a_stretch_by_the_mean() -> None:
+    contest = _contest([Trial(1, {"sojourn": {"f1": 1.0, "wrong": wrong}}) for wrong in (1.0, 7.0)], of="wrong")
+    assert (contest.worst(contest.goals[0]), contest.value(contest.goals[0])) == (7.0, 4.0)
+    assert contest.met() is False
+    assert contest.stretch_met() is True
+
+
+def test_a_seed_that_training_uses_shows_nothing_and_is_refused() -> None:
+    with pytest.raises(Refused):
+        matching.measure(Size(SMALL), runs=1, seed=max(matching.TRAINED_ON.values()))
+
+
+def test_matching_is_a_name_of_the_bench_and_meets_no_server(
+    quick_training: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)  # peers take longer than a test may
+    data = run(["matching"], scale=SMALL, runs=1).data()
+    assert "postgresql" not in data["machine"]
+    assert [row["id"] for row in data["rows"]] == [
+        f"matching {name}" for name in ("seasons", "registers", *matching.FEBRL)
+    ]
+    assert data["rows"][0]["missing"] == PEERS
+
+
+def _contest(trials: list[Trial], of: str = "splink") -> Contest:
+    goal = Goal(of=of, must=6, stretch=4, at_most=True)
+    return Contest(id="matching nothing", work="", unit="F1", rate="f1", goals=[goal], trials=trials)
