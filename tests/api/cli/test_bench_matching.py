@@ -6,10 +6,11 @@ import importlib.util
 import json
 from collections.abc import Iterator
 from datetime import date
+from typing import Any
 
 import pytest
 
-from api.cli.bench import matching, matching_ours, matching_rule, matching_splink, run
+from api.cli.bench import matching, matching_febrl, matching_ours, matching_rule, matching_splink, run
 from api.cli.bench.matching_report import Contest, Trial
 from api.cli.bench.matching_review import questions, questions_of_list
 from api.cli.bench.matching_truth import Counted, Groups, Truth, best, joined_alone, sweep
@@ -159,6 +160,53 @@ def test_the_exact_rule_joins_equal_names_and_birth_dates_and_nothing_else() -> 
     figures = matching_rule.measured(Truth(sheets))
     assert figures["auto_recall"] == pytest.approx(2 / 4)
     assert figures["wrong_pairs"] == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "may"),
+    [
+        ({}, True),
+        ({"state": "OR"}, False),
+        ({"first_name": "Jose"}, False),
+        ({"middle_name": "Manuel"}, False),
+        ({"middle_name": "A"}, True),
+        ({"sex": "Female"}, False),
+        ({"birth_date": date(2015, 9, 3)}, True),
+        ({"birth_date": date(2015, 4, 8)}, False),
+        ({"multiple_birth": "Yes", "middle_name": ""}, False),
+        ({"female_parent_first_name": "Rosa"}, False),
+    ],
+)
+def test_the_guards_written_for_splink_hold_off_twins_and_namesakes(change: dict[str, Any], may: bool) -> None:
+    said: dict[str, Any] = {
+        "state": "WA",
+        "state_student_id": "1",
+        "first_name": "Luis",
+        "middle_name": "Alberto",
+        "last_name_1": "Ruiz",
+        "sex": "Male",
+        "birth_date": date(2015, 3, 9),
+        "female_parent_first_name": "Elena",
+    }
+    said_elsewhere: dict[str, Any] = {**said, "state": "OR"}
+    left, right = (person(Traits(**made)) for made in (said_elsewhere, {**said, **change}))
+    assert matching_splink._may_join(left, right) is may
+
+
+def test_a_febrl_record_is_who_its_number_says_and_has_a_date_only_where_there_is_such_a_day() -> None:
+    row = {
+        "given_name": "harley",
+        "surname": float("nan"),
+        "suburb": "marsden",
+        "state": "nsw",
+        "soc_sec_id": "6089216",
+    }
+    made = matching_febrl._sheet(4, "rec-552-dup-3", row | {"date_of_birth": "19080419"})
+    again = matching_febrl._sheet(5, "rec-552-org", row | {"date_of_birth": "19085112"})
+    assert made.child == again.child
+    assert made.traits.state != again.traits.state
+    assert (made.traits.birth_date, again.traits.birth_date) == (date(1908, 4, 19), None)
+    assert (made.traits.first_name, made.traits.last_name_1, made.traits.birth_city) == ("harley", "", "marsden")
 
 
 def test_every_population_is_measured_with_every_seed(contests: dict[str, Contest]) -> None:
