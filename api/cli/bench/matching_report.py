@@ -123,29 +123,34 @@ class Contest:
         return [name for name, figures in self.trials[0].systems.items() if figures is None]
 
     def table(self) -> Table:
-        """Figures down, systems across: means, and the product's from its least to its most."""
+        """Figures down, systems across: means, and the product's worst where there is a goal."""
         runs = len(self.trials)
         table = Table(title=f"{self.id} {self.work}: mean of {runs}", title_justify="left", box=box.SIMPLE_HEAD)
         missing = self.missing()
         peers = [system for system in self._systems() if system != OURS]
         table.add_column("", no_wrap=True)
-        for heading in ("Sojourn", "from..to", *(name.replace("_", "\n") for name in peers), "must", "stretch", "met"):
+        for heading in ("Sojourn", "worst", *(name.replace("_", "\n") for name in peers), "must", "stretch", "met"):
             table.add_column(heading, justify="right", no_wrap=True)
         if not runs:
             table.add_row("records", "missing")
         goals = {goal.of: goal for goal in self.goals}
         for name in self._names():
-            values = [value for trial in self.trials if (value := trial.figure(OURS, name)) is not None]
+            goal = goals.get(name)
             table.add_row(
                 name,
                 f"[bold]{_shown(self._mean(OURS, name))}[/]",
-                f"{_shown(min(values))}..{_shown(max(values))}" if len(values) > 1 else "",
+                _shown(self.worst(goal)) if goal else "",
                 *("missing" if peer in missing else _shown(self._mean(peer, name)) for peer in peers),
-                *self._goal_cells(goals.get(name)),
+                *self._goal_cells(goal),
             )
         for peer in peers:
             if goal := goals.get(peer):
-                cells = [f"{self.rate} to {peer}", _shown(self.value(goal)), "", *("" for _ in peers)]
+                cells = [
+                    f"{self.rate} to {peer}",
+                    _shown(self.value(goal)),
+                    _shown(self.worst(goal)),
+                    *("" for _ in peers),
+                ]
                 table.add_row(*cells, *self._goal_cells(goal))
         return table
 
@@ -183,4 +188,4 @@ def _shown(value: float | None) -> str:
     """Four digits, since the last of .9994 is what is at stake; a share without its nought."""
     if value is None:
         return "-"
-    return f"{value:.4f}".removeprefix("0") if 0 < value < 1 else f"{value:.4g}"
+    return f"{value:.4f}".strip("0") if 0.001 <= value < 1 else f"{value:.4g}"
