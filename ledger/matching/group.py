@@ -1,0 +1,161 @@
+"""Which of some records are linked, and which are put before people: decided at once, the surest first.
+
+The invariant: a function of the policy and of what is given, whatever its order. Nothing is joined against a guard, a
+declaration, or a case that holds a record; and where a second student comes as near as the policy's margin, a person is
+asked about both. Pure.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Collection, Iterator, Mapping
+from typing import NamedTuple
+
+from ledger.matching.decision import Assessed, assess, namesake_of, twin_of
+from ledger.matching.person import Person
+from ledger.matching.policy import Scale
+
+
+class Found(NamedTuple):
+    """record: of the one student, member: of the other, the two that agree most."""
+
+    record: str
+    member: str
+    assessed: Assessed
+
+
+class Group:
+    """Students as they are while they are decided upon.
+
+    people: every record concerned. students: record to its student, any name. near: record to the records that share
+    a key with it. apart: pairs that are declared, each both ways. held: records that a case holds.
+    """
+
+    def __init__(
+        self,
+        scale: Scale,
+        people: Mapping[str, Person],
+        students: Mapping[str, str],
+        near: Mapping[str, Collection[str]],
+        apart: Collection[tuple[str, str]] = (),
+        held: Collection[str] = (),
+    ) -> None:
+        self._scale = scale
+        self._people = people
+        self._near = near
+        self._apart = apart
+        self._held = held
+        self._student = dict(students)
+        self._members: dict[str, list[str]] = {}
+        for record in sorted(students):
+            self._members.setdefault(students[record], []).append(record)
+
+    def links(self, records: Collection[str]) -> Iterator[Found]:
+        """What the policy links by itself of these records, the surest first. Whoever takes one says by ``join`` or
+        ``leave`` what became of it before he asks for the next."""
+        queue: list[tuple[int, str, str]] = []
+        for record in sorted(records):
+            self._enqueue(queue, record)
+        while queue:
+            told, left, right = heapq.heappop(queue)
+            one, other = self._student[left], self._student[right]
+            if one == other:
+                continue
+            found = self._found(left, right)
+            if found is None or not self._is_sure(found):
+                continue
+            if found.assessed.weight < -told and queue and -queue[0][0] > found.assessed.weight:
+                heapq.heappush(queue, (-found.assessed.weight, left, right))
+                continue
+            yield found
+            if self._student[left] == self._student[right]:
+                for member in self._members[self._student[left]]:
+                    self._enqueue(queue, member)
+
+    def questions(self, records: Collection[str]) -> list[Found]:
+        """What is put before people of these records, one question for a record and a student, the likeliest first."""
+        seen: set[frozenset[str]] = set()
+        found: list[Found] = []
+        for record in sorted(records):
+            for other in self._others(record):
+                pair = frozenset((self._student[record], self._student[other]))
+                if pair in seen:
+                    continue
+                seen.add(pair)
+                one = self._found(record, other)
+                if one is not None and one.assessed.weight >= self._scale.policy.thresholds.review:
+                    found.append(one)
+        return sorted(found, key=lambda one: (-one.assessed.weight, one.record, one.member))
+
+    def join(self, record: str, member: str) -> None:
+        """The two students are one from here on."""
+        kept, gone = self._student[member], self._student[record]
+        if kept == gone:
+            return
+        for each in self._members[gone]:
+            self._student[each] = kept
+        self._members[kept] = sorted([*self._members[kept], *self._members.pop(gone)])
+
+    def second(self, found: Found) -> int | None:
+        """The weight of the record's next student; None where there is none."""
+        theirs = self._student[found.member]
+        weights = [
+            other.assessed.weight
+            for one in self._others(found.record)
+            if self._student[one] != theirs and (other := self._found(found.record, one)) is not None
+        ]
+        return max(weights, default=None)
+
+    # -- inside
+
+    def _enqueue(self, queue: list[tuple[int, str, str]], record: str) -> None:
+        for other in self._others(record):
+            found = self._found(record, other)
+            if found is not None and found.assessed.weight >= self._scale.policy.thresholds.link:
+                heapq.heappush(queue, (-found.assessed.weight, found.record, found.member))
+
+    def _others(self, record: str) -> list[str]:
+        """A record of each student that may be this one's, in the order of their names."""
+        mine = self._student[record]
+        students = {self._student[other] for other in self._near.get(record, ()) if other in self._student} - {mine}
+        return [self._members[student][0] for student in sorted(students)]
+
+    def _found(self, record: str, other: str) -> Found | None:
+        """The two students against each other; None where they must not be one's, or a case holds one of them."""
+        mine, theirs = self._members[self._student[record]], self._members[self._student[other]]
+        if any((one, two) in self._apart for one in mine for two in theirs):
+            return None
+        if any(one in self._held for one in (*mine, *theirs)):
+            return None
+        twins, rivals = self._beside(mine, theirs)
+        found = assess(
+            self._scale,
+            [self._people[one] for one in mine],
+            [self._people[one] for one in theirs],
+            twins,
+            rivals,
+        )
+        at, to = found.best
+        return Found(mine[at], theirs[to], found)
+
+    def _beside(self, mine: list[str], theirs: list[str]) -> tuple[list[Person], list[Person]]:
+        twins: list[Person] = []
+        rivals: list[Person] = []
+        members = {*mine, *theirs}
+        others = sorted({other for one in members for other in self._near.get(one, ()) if other in self._people})
+        for other in others:
+            if other in members:
+                continue
+            person = self._people[other]
+            if any(twin_of(self._scale, self._people[one], person) for one in members):
+                twins.append(person)
+            if any(namesake_of(self._scale, self._people[one], person) for one in members):
+                rivals.append(person)
+        return twins, rivals
+
+    def _is_sure(self, found: Found) -> bool:
+        thresholds = self._scale.policy.thresholds
+        if found.assessed.weight < thresholds.link or found.assessed.guards:
+            return False
+        second = self.second(found) if thresholds.margin else None
+        return second is None or found.assessed.weight - second >= thresholds.margin
