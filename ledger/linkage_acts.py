@@ -29,6 +29,7 @@ from ledger.events.linkage import (
     ActReversed,
     Anchor,
     Cut,
+    Decision,
     DeclarationWithdrawn,
     DeclaredNotSame,
     Edge,
@@ -77,12 +78,14 @@ class Reach(msgspec.Struct, frozen=True, gc=False):
 
 
 class Link(msgspec.Struct, frozen=True, kw_only=True):
-    """A record is one of a member's student. case: the near match that was answered, if one was."""
+    """A record is one of a member's student. case: the near match that was answered, if one was. decision: the
+    policy's."""
 
     record: str
     member: str
     why: str
     case: str | None = None
+    decision: Decision | None = None
 
 
 class Merge(msgspec.Struct, frozen=True, kw_only=True):
@@ -202,6 +205,7 @@ def _link(command: Link, reach: Reach) -> Acted:
         left=_names(left),
         right=_names(right),
         why=command.why,
+        decision=command.decision,
         case=command.case,
     )
     return _joined(act, reach, before)

@@ -16,7 +16,7 @@ from ledger.cases import reason_of
 from ledger.errors import NotFound, NotOfStudent
 from ledger.events import Meta
 from ledger.events.case import Candidate, Changed, Link, Merge, Proposal, Split
-from ledger.events.linkage import Anchor
+from ledger.events.linkage import Anchor, Decision
 from ledger.linkage_acts import Acted, Reach, decide, minting
 from ledger.links import Beside, Links, Seeds
 from ledger.replay import RequestKey
@@ -97,9 +97,10 @@ class Proposals:
         meta: Meta,
         policy: str | None = None,
         request: RequestKey | None = None,
+        decision: Decision | None = None,
     ) -> Proposed:
         """Whether a record is one of a student's. candidates: records of that student, one of them or more, to their
-        scores. policy: version of the one that could not tell.
+        scores. policy: version of the one that could not tell; decision: what it found.
 
         Raises NotFound, NotOfStudent, SameStudent, UnderCase, BoundByNotSame, and as ``Links.act``.
         """
@@ -114,7 +115,7 @@ class Proposals:
                     "The candidates are several students' records.", remedy="Ask about one student at a time."
                 )
             scored = [Candidate(reach.records[candidate], score) for candidate, score in candidates.items()]
-            link = Link(record=reach.records[record], candidates=best_first(scored), policy=policy)
+            link = Link(record=reach.records[record], candidates=best_first(scored), policy=policy, decision=decision)
             return link, self._would(link, reach)
 
         return self._propose(cases.NEAR_MATCH, Seeds(records=[record, *candidates]), build, "", meta, request)

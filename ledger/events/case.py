@@ -15,7 +15,7 @@ from typing import ClassVar
 import msgspec
 
 from ledger.events.base import Event, KeyClass
-from ledger.events.linkage import Anchor
+from ledger.events.linkage import Anchor, Decision
 
 LEVELS = ("district", "region", "state")
 """From the nearest to the child on: the order in which a case goes up."""
@@ -76,12 +76,13 @@ class Candidate(msgspec.Struct, frozen=True, gc=False):
 class Link(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False, tag="link"):
     """Is the record one of the student's? candidates: best first; the first is the one that it would be linked to.
 
-    policy: the version of the matching policy that could not tell.
+    policy: the version of the matching policy that could not tell. decision: what it found.
     """
 
     record: Anchor
     candidates: list[Candidate]
     policy: str | None = None
+    decision: Decision | None = None
 
 
 class Merge(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="merge"):

@@ -51,6 +51,44 @@ class SplitPart(msgspec.Struct, frozen=True, gc=False):
     master: Anchor
 
 
+class Rival(msgspec.Struct, frozen=True, gc=False):
+    """Another student that the record came near. member: uuid of the record that agrees most. weight: as below."""
+
+    member: str
+    weight: int
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """What a matching policy found, so that it can be found again, bit for bit. Weights are thousandths of a bit.
+
+    policy: its version. published: position of its publication. read: position up to which the matcher had read what
+    records say. size: records of the ledger that were reckoned with. left, right: records that the two sides had.
+    twins, rivals: other records at which the guards looked. weight: what was held against the thresholds, the mean of
+    pair, of the two records that agree most, and whole, of the two sides put together. levels: of the two sides, field
+    to level. steps: what adds up to whole. guards: codes of those that fired. others: students that came near too, the
+    nearest first. link, review, margin: the thresholds.
+    """
+
+    policy: str
+    published: int
+    read: int
+    size: int
+    left: list[str]
+    right: list[str]
+    twins: list[str] = []
+    rivals: list[str] = []
+    weight: int
+    pair: int
+    whole: int
+    levels: dict[str, str]
+    steps: list[tuple[str, int]]
+    guards: list[str] = []
+    others: list[Rival] = []
+    link: int
+    review: int
+    margin: int
+
+
 class LinkageEvent(Event, frozen=True, kw_only=True):
     """Base. case: uuid of the case that it settles or opens. reason: what the person wrote who decided it."""
 
@@ -71,7 +109,8 @@ class RecordLinked(LinkageEvent, frozen=True, kw_only=True):
     """A record was found to be one of a student's: by the matcher, or by the person who answered its near match.
 
     member: the best-scoring record of that student. master: whose id is shown from now on; the student's, as it was
-    shown. left, right: records that the two sides had. why: ``answered``, ``policy`` or ``state-says-same``.
+    shown. left, right: records that the two sides had. why: ``answered``, ``policy`` or ``state-says-same``. decision:
+    of the policy, where it was linked by it.
     """
 
     topic: ClassVar[str] = "record-linked.v1"
@@ -83,6 +122,7 @@ class RecordLinked(LinkageEvent, frozen=True, kw_only=True):
     left: list[str]
     right: list[str]
     why: str
+    decision: Decision | None = None
 
 
 class StudentsMerged(LinkageEvent, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Final, NamedTuple
 
-from ledger.matching.comparison import GIVEN, PARENTS, STAYS, Levels, compared, stay_level
+from ledger.matching.comparison import GIVEN, PARENTS, STAYS, Levels, Shared, compared, stay_level
 from ledger.matching.person import Person
 from ledger.matching.policy import NAMESAKE, TWIN, Scale, Weight
 from ledger.matching.student import profile
@@ -57,6 +57,7 @@ class Assessed(NamedTuple):
     pair: Weight
     whole: Weight
     levels: Levels
+    shared: Shared
     guards: tuple[str, ...]
 
 
@@ -93,7 +94,7 @@ def assess(
     if _two_ids(left, right):
         fired.append("two-ids")
     guards = tuple(code for code in scale.policy.guards if code in fired)
-    return Assessed((best.bits + whole.bits) // 2, (at, to), best, whole, levels, guards)
+    return Assessed((best.bits + whole.bits) // 2, (at, to), best, whole, levels, shared, guards)
 
 
 def twin_of(scale: Scale, one: Person, other: Person) -> bool:
@@ -142,13 +143,18 @@ def _two_places(left: Sequence[Person], right: Sequence[Person]) -> bool:
 
 def _two_ids(left: Sequence[Person], right: Sequence[Person]) -> bool:
     """Two live ids of one state, of which the state has not said that they are one child's."""
-    for one in left:
-        for other in right:
-            if one.state == other.state and one.state_student_id != other.state_student_id:
-                said = other.state_student_id in one.other_ids or one.state_student_id in other.other_ids
-                if not said:
-                    return True
-    return False
+    return any(
+        one.state == other.state and one.state_student_id != other.state_student_id and not same_by_state(one, other)
+        for one in left
+        for other in right
+    )
+
+
+def same_by_state(one: Person, other: Person) -> bool:
+    """Whether their state has said that its two ids are one child's."""
+    return one.state == other.state and (
+        other.state_student_id in one.other_ids or one.state_student_id in other.other_ids
+    )
 
 
 def at_once(one: Person, other: Person, *, day: date | None = None) -> bool:

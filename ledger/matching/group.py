@@ -11,24 +11,29 @@ import heapq
 from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
-from ledger.matching.decision import Assessed, assess, namesake_of, twin_of
+from ledger.matching.decision import Assessed, assess, namesake_of, same_by_state, twin_of
 from ledger.matching.person import Person
 from ledger.matching.policy import Scale
 
 
 class Found(NamedTuple):
-    """record: of the one student, member: of the other, the two that agree most."""
+    """Two students against each other. record: of the one, which joins; member: of the other, which it joins: the two
+    that agree most. left, right: all records of the two. twins, rivals: other records that the guards looked at."""
 
     record: str
     member: str
     assessed: Assessed
+    left: tuple[str, ...]
+    right: tuple[str, ...]
+    twins: tuple[str, ...]
+    rivals: tuple[str, ...]
 
 
 class Group:
     """Students as they are while they are decided upon.
 
-    people: every record concerned. students: record to its student, any name. near: record to the records that share
-    a key with it. apart: pairs that are declared, each both ways. held: records that a case holds.
+    people: every record concerned, by names that sort as they were opened. students: record to its student, any name.
+    near: record to the records that share a key with it. apart: pairs that are declared, each both ways. held: records that a case holds.
     """
 
     def __init__(
@@ -96,15 +101,25 @@ class Group:
             self._student[each] = kept
         self._members[kept] = sorted([*self._members[kept], *self._members.pop(gone)])
 
-    def second(self, found: Found) -> int | None:
-        """The weight of the record's next student; None where there is none."""
+    def rest(self, found: Found) -> list[Found]:
+        """What else the first of two students comes near to, the nearest first."""
         theirs = self._student[found.member]
-        weights = [
-            other.assessed.weight
+        others = [
+            other
             for one in self._others(found.record)
             if self._student[one] != theirs and (other := self._found(found.record, one)) is not None
         ]
-        return max(weights, default=None)
+        return sorted(others, key=lambda one: (-one.assessed.weight, one.record, one.member))
+
+    def said_same(self, records: Collection[str]) -> Iterator[tuple[str, str]]:
+        """Records of which one names the other's id as another id of its child, the state's own word; the one that was
+        opened later first."""
+        for record in sorted(records):
+            one = self._people.get(record)
+            for other in sorted(self._near.get(record, ())) if one is not None else ():
+                named = self._people.get(other)
+                if named is not None and same_by_state(one, named):
+                    yield max(record, other), min(record, other)
 
     # -- inside
 
@@ -122,25 +137,27 @@ class Group:
 
     def _found(self, record: str, other: str) -> Found | None:
         """The two students against each other; None where they must not be one's, or a case holds one of them."""
-        mine, theirs = self._members[self._student[record]], self._members[self._student[other]]
-        if any((one, two) in self._apart for one in mine for two in theirs):
+        one, two = self._members[self._student[record]], self._members[self._student[other]]
+        # The smaller joins the larger, and of two alike the later the earlier: whoever of them waits.
+        mine, theirs = sorted((one, two), key=lambda side: (-len(side), side[0]), reverse=True)
+        if any((left, right) in self._apart for left in mine for right in theirs):
             return None
-        if any(one in self._held for one in (*mine, *theirs)):
+        if any(member in self._held for member in (*mine, *theirs)):
             return None
         twins, rivals = self._beside(mine, theirs)
         found = assess(
             self._scale,
-            [self._people[one] for one in mine],
-            [self._people[one] for one in theirs],
-            twins,
-            rivals,
+            [self._people[member] for member in mine],
+            [self._people[member] for member in theirs],
+            [self._people[twin] for twin in twins],
+            [self._people[rival] for rival in rivals],
         )
         at, to = found.best
-        return Found(mine[at], theirs[to], found)
+        return Found(mine[at], theirs[to], found, tuple(mine), tuple(theirs), tuple(twins), tuple(rivals))
 
-    def _beside(self, mine: list[str], theirs: list[str]) -> tuple[list[Person], list[Person]]:
-        twins: list[Person] = []
-        rivals: list[Person] = []
+    def _beside(self, mine: list[str], theirs: list[str]) -> tuple[list[str], list[str]]:
+        twins: list[str] = []
+        rivals: list[str] = []
         members = {*mine, *theirs}
         others = sorted({other for one in members for other in self._near.get(one, ()) if other in self._people})
         for other in others:
@@ -148,14 +165,14 @@ class Group:
                 continue
             person = self._people[other]
             if any(twin_of(self._scale, self._people[one], person) for one in members):
-                twins.append(person)
+                twins.append(other)
             if any(namesake_of(self._scale, self._people[one], person) for one in members):
-                rivals.append(person)
+                rivals.append(other)
         return twins, rivals
 
     def _is_sure(self, found: Found) -> bool:
         thresholds = self._scale.policy.thresholds
         if found.assessed.weight < thresholds.link or found.assessed.guards:
             return False
-        second = self.second(found) if thresholds.margin else None
-        return second is None or found.assessed.weight - second >= thresholds.margin
+        rest = self.rest(found) if thresholds.margin else []
+        return not rest or found.assessed.weight - rest[0].assessed.weight >= thresholds.margin
