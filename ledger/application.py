@@ -32,6 +32,8 @@ from ledger.jurisdiction import Jurisdiction, Profile
 from ledger.jurisdictions import Jurisdictions, Setting, must_be_known
 from ledger.kept import KeptRecords, Key, Known
 from ledger.links import Links
+from ledger.matcher import Matcher
+from ledger.policies import Policies
 from ledger.proposals import Proposals
 from ledger.record import Command, PlaceStudent, RecordState, RetractRecord, decide, fold
 from ledger.replay import RequestKey, kept_answer, raise_if_refused, refused_answer
@@ -119,6 +121,8 @@ class Ledger:
         self.proposals = Proposals(self.links, case_store)
         self.reversals = Reversals(self.links, case_store)
         self.casework = Casework(self.log, self.links, case_store)
+        self.policies = Policies(self.log)
+        self.matcher = Matcher(self.log, self.links, self.proposals, self.policies)
         self._running: set[tuple[str, str]] = set()
         self._row_key: bytes | None = None
         self._lanes = [threading.Lock() for _ in range(LANES)]

@@ -2,29 +2,33 @@
 
 It works in two steps, each of which may be broken off at any instant. It *remembers* what the log says, in the order of
 the log, in tables of its own whose position moves in the same transaction. And once it has caught up it *decides* what
-waits: the surest links first, each an append of its own with a key, then what is put before people, so that no question
-is asked which a record of the same night answers. Invariant: keeping apart appends nothing; what a crash interrupts is
-decided anew, and what was durable is found by its key.
+waits: what looks wrong is put before people, then what states have said themselves is linked, then the surest of what
+the policy links, each an append of its own with a key, and at last come the questions, so that none is asked which a
+record of the same night answers. Invariant: keeping apart appends nothing; what a crash interrupts is decided anew, and
+what was durable is found by its key.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
 import psycopg
 
 from ledger.errors import Conflict, NotFound, Refused
-from ledger.events import Meta, Recorded
-from ledger.events.case import CaseClosed
-from ledger.events.record import EVENTS as RECORD_EVENTS
+from ledger.events import Erased, Meta, Recorded
+from ledger.events.case import CaseClosed, CaseOpened
+from ledger.events.linkage import Decision, LinkageEvent, RecordLinked, Rival
 from ledger.identity import traits_of
-from ledger.linkage_acts import Link, decide
+from ledger.linkage_acts import Acted, Link, Reach, decide
 from ledger.links import Beside, Links, Seeds
+from ledger.matching.comparison import FIELDS
+from ledger.matching.explain import explain
 from ledger.matching.group import Found, Group
 from ledger.matching.person import Person, person
 from ledger.matching.policy import Policy, Scale
+from ledger.policies import Policies, Published
 from ledger.proposals import Proposals
 from ledger.record import fold
 from ledger.replay import RequestKey
@@ -35,8 +39,10 @@ ACTOR = "matcher"
 BATCH_EVENTS = 2_000
 DECIDED_AT_ONCE = 1_000
 BY_POLICY = "policy"
+SAID_SAME = "state-says-same"
+_OTHERS_TOLD = 5
 _RECORD = "record/"
-_RECORD_EVENTS = frozenset(RECORD_EVENTS)
+_LINKAGE = "linkage/"
 
 
 class Matched(msgspec.Struct):
@@ -48,70 +54,92 @@ class Matched(msgspec.Struct):
 
 
 class Matcher:
-    """Remembers and decides. One at a time: the caller holds the lock. policy: the published one."""
+    """Remembers and decides. One at a time: the caller holds the lock."""
 
-    def __init__(self, log: Log, links: Links, proposals: Proposals, policy: Callable[[], Policy]) -> None:
+    def __init__(self, log: Log, links: Links, proposals: Proposals, policies: Policies) -> None:
         self._log = log
         self._links = links
         self._proposals = proposals
-        self._policy = policy
+        self._policies = policies
+
+    def policy(self) -> Published:
+        """The one that decides now. Raises Refused where there is none that this release can decide by."""
+        return self._policies.in_effect(Meta(actor=ACTOR))
 
     # -- remember
 
-    def remember(self, conn: psycopg.Connection[Any], batch: Iterable[Recorded]) -> int:
-        """Bring the tables to the end of a batch of the log, within the caller's transaction. Answers how many records
-        said something new of who the child is."""
+    def remember(self, conn: psycopg.Connection[Any], policy: Policy, batch: Sequence[Recorded]) -> None:
+        """Bring the tables to the end of a batch of the log, within the caller's transaction."""
         said: dict[str, int] = {}
-        again: dict[str, int] = {}
+        closed: dict[str, int] = {}
+        moved: dict[str, int] = {}
         for recorded in batch:
             event = recorded.event
-            if type(event) in _RECORD_EVENTS:
+            if recorded.stream.startswith(_RECORD):
                 said[recorded.stream.removeprefix(_RECORD)] = recorded.position
             elif isinstance(event, CaseClosed):
-                again[recorded.stream] = recorded.position
-        people, gone = self._people(said)
-        new = match_index.remember(conn, people)
+                closed[recorded.stream] = recorded.position
+            elif isinstance(event, LinkageEvent) and recorded.meta.actor != ACTOR:
+                moved[recorded.stream.removeprefix(_LINKAGE)] = recorded.position
+        people, gone = self._people(said, policy)
+        match_index.remember(conn, people)
         match_index.forget(conn, gone)
-        return len(new)
+        # What people joined, parted or answered may leave other decisions.
+        match_index.wait_again(conn, self._of_cases(closed))
+        match_index.students_wait_again(conn, moved)
 
-    def _people(self, said: dict[str, int]) -> tuple[dict[str, tuple[Person, int]], list[str]]:
-        roles = self._policy().roles
-        streams: dict[str, list[Recorded]] = {record: [] for record in said}
-        for recorded in self._log.read_streams([_RECORD + record for record in said]):
-            streams[recorded.stream.removeprefix(_RECORD)].append(recorded)
+    def _people(self, said: dict[str, int], policy: Policy) -> tuple[dict[str, tuple[Person, int]], list[str]]:
         people: dict[str, tuple[Person, int]] = {}
         gone: list[str] = []
-        for record, events in streams.items():
-            state = fold(one.event for one in events)
-            traits = None if state is None else traits_of(state)
-            if traits is None:
+        for record, events in self._streams(_RECORD, said).items():
+            found = None if any(isinstance(one.event, Erased) for one in events) else _person(events, policy)
+            if found is None:
                 gone.append(record)
             else:
-                people[record] = person(traits, roles), said[record]
+                people[record] = found, said[record]
         return people, gone
+
+    def _of_cases(self, closed: dict[str, int]) -> dict[str, int]:
+        """Records of cases that have closed: what a case held back may be decided now."""
+        found: dict[str, int] = {}
+        for case, events in self._streams("", closed).items():
+            for one in events:
+                if isinstance(one.event, CaseOpened):
+                    found |= {concerned.anchor.record: closed[case] for concerned in one.event.records}
+        return found
+
+    def _streams(self, prefix: str, names: Iterable[str]) -> dict[str, list[Recorded]]:
+        found: dict[str, list[Recorded]] = {name: [] for name in names}
+        for recorded in self._log.read_streams([prefix + name for name in found]) if found else ():
+            found[recorded.stream.removeprefix(prefix)].append(recorded)
+        return found
 
     # -- decide
 
-    def decide(self, conn: psycopg.Connection[Any], limit: int = DECIDED_AT_ONCE) -> Matched:
-        """Decide what waits, so many records at most."""
+    def decide(
+        self, conn: psycopg.Connection[Any], published: Published, read: int, limit: int = DECIDED_AT_ONCE
+    ) -> Matched:
+        """Decide what waits, so many records at most. read: position to which the tables stand."""
         waiting = match_index.waiting(conn, limit)
         if not waiting:
             return Matched()
-        done = Matched(records=len(waiting))
-        group, read = self._group(conn, [record for record, _ in waiting])
-        since = dict(waiting)
-        for found in group.links(list(since)):
-            if self._link(found, read, since):
-                group.join(found.record, found.member)
+        done, since = Matched(records=len(waiting)), dict(waiting)
+        group = _Deciding(published, read, match_index.size(conn), self._group(conn, published.policy, list(since)))
+        for record, member in group.students.said_same(list(since)):
+            if self._link(record, member, SAID_SAME, None, read, since):
+                group.students.join(record, member)
                 done.linked += 1
-        for found in group.questions(list(since)):
-            done.asked += self._ask(found, since)
+        for found in group.students.links(list(since)):
+            if self._link(found.record, found.member, BY_POLICY, group.decision(found), read, since):
+                group.students.join(found.record, found.member)
+                done.linked += 1
+        for found in group.students.questions(list(since)):
+            done.asked += self._ask(found, group.decision(found), since)
         # Durable by now: every link and every question. A crash before this decides them again, and finds them.
         match_index.decided(conn, waiting)
         return done
 
-    def _group(self, conn: psycopg.Connection[Any], records: list[str]) -> tuple[Group, int]:
-        read = self._log.head()
+    def _group(self, conn: psycopg.Connection[Any], policy: Policy, records: list[str]) -> Group:
         near = match_index.near(conn, records)
         known = set(records).union(*near.values())
         members = match_index.members_of(conn, known)
@@ -121,45 +149,110 @@ class Matcher:
         for record, others in near.items():
             for other in others:
                 both.setdefault(other, set()).add(record)
-        return (
-            Group(
-                Scale(self._policy(), match_index.size(conn)),
-                people,
-                {member.record: member.student for member in members if member.record in people},
-                both,
-                match_index.apart(conn, known),
-                {member.record for member in members if member.held},
-            ),
-            read,
+        return Group(
+            Scale(policy, match_index.size(conn)),
+            people,
+            {member.record: member.student for member in members if member.record in people},
+            both,
+            match_index.apart(conn, known),
+            {member.record for member in members if member.held},
         )
 
-    def _link(self, found: Found, read: int, since: dict[str, int]) -> bool:
-        command = Link(record=found.record, member=found.member, why=BY_POLICY)
-        seeds = Seeds(records=[found.record, found.member])
+    def _link(
+        self, record: str, member: str, why: str, decision: Decision | None, read: int, since: dict[str, int]
+    ) -> bool:
+        command = Link(record=record, member=member, why=why, decision=decision)
+
+        def decided(reach: Reach) -> tuple[Acted, Beside]:
+            acted = decide(command, reach)
+            _must_be_as_decided(acted, decision)
+            return acted, Beside()
+
         try:
             self._links.act(
-                seeds, lambda reach: (decide(command, reach), Beside()), self._meta(read), _key(found, since)
+                Seeds(records=[record, member]), decided, Meta(actor=ACTOR, cause=read), _key(record, member, since)
             )
         except (Refused, Conflict, NotFound):
             return False  # somebody has parted, joined, held or destroyed it meanwhile: there is nothing left to link
         return True
 
-    def _ask(self, found: Found, since: dict[str, int]) -> bool:
+    def _ask(self, found: Found, decision: Decision, since: dict[str, int]) -> bool:
         score = round(found.assessed.weight / 1000, 3)
-        policy = self._policy().version
         try:
             self._proposals.open_near_match(
-                found.record, {found.member: score}, Meta(actor=ACTOR), policy, _key(found, since)
+                found.record,
+                {found.member: score},
+                Meta(actor=ACTOR, cause=decision.read),
+                decision.policy,
+                _key(found.record, found.member, since),
+                decision,
             )
         except (Refused, Conflict, NotFound):
             return False
         return True
 
-    def _meta(self, read: int) -> Meta:
-        return Meta(actor=ACTOR, cause=read)
+
+class _Deciding(msgspec.Struct, frozen=True):
+    """Students while they are decided upon, and what to say of each decision."""
+
+    published: Published
+    read: int
+    size: int
+    students: Group
+
+    def decision(self, found: Found) -> Decision:
+        """What is written of it."""
+        others = [Rival(other.member, other.assessed.weight) for other in self.students.rest(found)[:_OTHERS_TOLD]]
+        return decision_of(self.published, self.read, self.size, found, others)
 
 
-def _key(found: Found, since: dict[str, int]) -> RequestKey:
+def decision_of(published: Published, read: int, size: int, found: Found, others: Sequence[Rival]) -> Decision:
+    """A decision in the words of the log. Pure."""
+    policy, assessed = published.policy, found.assessed
+    scale = Scale(policy, size)
+    told = explain(scale, assessed.levels, assessed.shared, assessed.guards)
+    return Decision(
+        policy=policy.version,
+        published=published.position,
+        read=read,
+        size=scale.records,
+        left=list(found.left),
+        right=list(found.right),
+        twins=list(found.twins),
+        rivals=list(found.rivals),
+        weight=assessed.weight,
+        pair=assessed.pair.bits,
+        whole=assessed.whole.bits,
+        levels={field: FIELDS[field][level] for field, level in zip(FIELDS, assessed.levels, strict=True)},
+        steps=[(step.name, step.bits) for step in told.steps],
+        guards=list(assessed.guards),
+        others=list(others),
+        link=policy.thresholds.link,
+        review=policy.thresholds.review,
+        margin=policy.thresholds.margin,
+    )
+
+
+def _person(events: Sequence[Recorded], policy: Policy) -> Person | None:
+    state = fold(one.event for one in events)
+    traits = None if state is None else traits_of(state)
+    return None if traits is None else person(traits, policy.roles)
+
+
+def _must_be_as_decided(acted: Acted, decision: Decision | None) -> None:
+    """Raises Conflict where somebody has joined or parted one of the two since it was looked at: what he did makes them
+    wait again."""
+    if decision is None:
+        return
+    for said in acted.said:
+        event = said.event
+        if isinstance(event, RecordLinked) and (
+            set(event.left) != set(decision.left) or set(event.right) != set(decision.right)
+        ):
+            raise Conflict("The two are no longer what they were.", remedy="They are decided anew.")
+
+
+def _key(record: str, member: str, since: dict[str, int]) -> RequestKey:
     """The same pair, since the same words, is linked or asked once."""
-    at = max(since.get(found.record, 0), since.get(found.member, 0))
-    return RequestKey(scope=f"reactor {ACTOR}", key=f"{at}/{found.record}/{found.member}", body_hash=b"")
+    at = max(since.get(record, 0), since.get(member, 0))
+    return RequestKey(scope=f"reactor {ACTOR}", key=f"{at}/{record}/{member}", body_hash=b"")

@@ -116,9 +116,11 @@ class Group:
         opened later first."""
         for record in sorted(records):
             one = self._people.get(record)
-            for other in sorted(self._near.get(record, ())) if one is not None else ():
+            for other in sorted(self._near.get(record, ())):
                 named = self._people.get(other)
-                if named is not None and same_by_state(one, named):
+                if self._student.get(record) == self._student.get(other):
+                    continue
+                if one is not None and named is not None and same_by_state(one, named):
                     yield max(record, other), min(record, other)
 
     # -- inside

@@ -2,12 +2,14 @@
 
 It remembers batch by batch, rows and position in one transaction, until it has caught up; then it decides what waits,
 and only then looks for news. So the files of a night that came one after another are decided upon together, as far as
-they are there.
+they are there. When another policy is published it begins again from position 1: whatever is known is looked at once
+more, and what people have said of it holds.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -15,15 +17,19 @@ from typing import Any, Final
 import psycopg
 import structlog
 from psycopg import sql
+from psycopg.rows import tuple_row
 
-from ledger.errors import StaleDecision
+from ledger.errors import ProjectionBehind, StaleDecision
 from ledger.matcher import ACTOR, BATCH_EVENTS, Matched, Matcher
+from ledger.policies import Published
+from ledger.store import match_index
 from ledger.store.database import Database, Role, translated
-from ledger.store.following import Interruption, connected, is_passing, wait_for_lock
+from ledger.store.following import Interruption, connected, is_passing, try_lock, wait_for_lock
 from ledger.store.log import Log
 
 TRACKED_AS: Final = f"reactor {ACTOR}"
 _BACKOFF_S: Final = (0.1, 5.0)
+_POLL_S: Final = 0.1
 _log = structlog.get_logger(__name__)
 
 
@@ -33,6 +39,7 @@ class MatcherRunner:
     def __init__(self, matcher: Matcher, database: Database, log: Log) -> None:
         self.state = "starting"
         self.position = 0
+        self._published: Published | None = None
         self._matcher = matcher
         self._database = database
         self._log = log
@@ -45,7 +52,10 @@ class MatcherRunner:
             with Interruption(stop) as interruption:
                 while not stop.is_set():
                     try:
-                        with self._alone(stop, interruption) as conn:
+                        with self._connected(interruption) as conn:
+                            self.state = "standby"
+                            wait_for_lock(conn, TRACKED_AS, stop)
+                            self._listen(conn)
                             while not stop.is_set():
                                 self._catch_up(conn, stop)
                                 pause_s = _BACKOFF_S[0]
@@ -65,46 +75,61 @@ class MatcherRunner:
             raise
         self.state = "stopped"
 
-    def run(self) -> Matched:
-        """Remember and decide all that there is, then end; waits while another process is at it. Raises what
-        ``follow`` does, and what passes by itself too."""
-        stop = threading.Event()
-        with Interruption(stop) as interruption, self._alone(stop, interruption) as conn:
-            done = self._catch_up(conn, stop)
-        self.state = "stopped"
-        return done
+    def run(self, upto: int, timeout_s: float | None = None) -> Matched:
+        """Decide everything that the log says up to a position, then end. Where another process is at it, that one is
+        waited for, and nothing is counted here.
+
+        Raises what ``follow`` does, what passes by itself too, and ProjectionBehind after so long.
+        """
+        stop, deadline = threading.Event(), None if timeout_s is None else time.monotonic() + timeout_s
+        with Interruption(stop) as interruption, self._connected(interruption) as conn:
+            while True:
+                if try_lock(conn, TRACKED_AS):
+                    self._listen(conn)
+                    done = self._catch_up(conn, stop)
+                    self.state = "stopped"
+                    return done
+                if self._is_done(conn, upto):
+                    return Matched()
+                if deadline is not None and time.monotonic() > deadline:
+                    raise ProjectionBehind(
+                        "The matcher has not come to the end of the log yet.", remedy="It goes on by itself."
+                    )
+                stop.wait(_POLL_S)
+
+    # -- inside
 
     @contextmanager
-    def _alone(self, stop: threading.Event, interruption: Interruption) -> Iterator[psycopg.Connection[Any]]:
+    def _connected(self, interruption: Interruption) -> Iterator[psycopg.Connection[Any]]:
         with (
             connected(self._database, ACTOR, role=Role.WRITER, kind="reactor", durable=True) as conn,
             interruption.of(conn),
         ):
-            self.state = "standby"
-            wait_for_lock(conn, TRACKED_AS, stop)
             conn.add_notify_handler(lambda _: None)
-            # It listens before it looks: an event that the look does not find announces itself afterwards.
-            conn.execute(sql.SQL("listen {}").format(sql.Identifier(self._log.channel)))
-            row = conn.execute(
-                "select notification_id from tracking.positions where application_name = %s", (TRACKED_AS,)
-            ).fetchone()
-            self.position = row[0] if row else 0
-            self.state = "live"
             yield conn
+
+    def _listen(self, conn: psycopg.Connection[Any]) -> None:
+        # It listens before it looks: an event that the look does not find announces itself afterwards.
+        conn.execute(sql.SQL("listen {}").format(sql.Identifier(self._log.channel)))
+        self._published = None
+        self.state = "live"
 
     def _catch_up(self, conn: psycopg.Connection[Any], stop: threading.Event) -> Matched:
         """What it writes itself is read too, so that it ends behind its own last event."""
         total = Matched()
-        while not stop.is_set():
+        while not stop.is_set() and self._log.head():
+            published = self._in_effect(conn)
             while batch := self._log.read(self.position, BATCH_EVENTS):
                 with translated(), conn.transaction():
-                    self._matcher.remember(conn, batch)
+                    self._matcher.remember(conn, published.policy, batch)
                     conn.execute(_MOVE, (TRACKED_AS, batch[-1].position))
                 # Durable: the tables and the position. What waits is decided by whoever comes next.
                 self.position = batch[-1].position
                 if stop.is_set():
                     return total
-            done = self._matcher.decide(conn)
+            if self._matcher.policy().position != published.position:
+                continue
+            done = self._matcher.decide(conn, published, self.position)
             if not done.records:
                 break
             total.records += done.records
@@ -112,9 +137,31 @@ class MatcherRunner:
             total.asked += done.asked
         return total
 
+    def _in_effect(self, conn: psycopg.Connection[Any]) -> Published:
+        """The policy in effect; where it is another one than the tables were made with, they are begun again."""
+        published = self._matcher.policy()
+        if self._published is not None and self._published.position == published.position:
+            return published
+        with translated(), conn.transaction():
+            if match_index.made_with(conn) != published.position:
+                match_index.begin_again(conn, published.position)
+                conn.execute(_MOVE, (TRACKED_AS, 0))
+            row = conn.cursor(row_factory=tuple_row).execute(_POSITION, (TRACKED_AS,)).fetchone()
+        self.position = row[0] if row else 0
+        self._published = published
+        return published
 
+    def _is_done(self, conn: psycopg.Connection[Any], upto: int) -> bool:
+        row = conn.cursor(row_factory=tuple_row).execute(_DONE, (TRACKED_AS, upto, upto)).fetchone()
+        return bool(row and row[0])
+
+
+_POSITION = "select notification_id from tracking.positions where application_name = %s"
 _MOVE = """
 insert into tracking.positions (application_name, notification_id) values (%s, %s)
 on conflict (application_name) do update set notification_id = excluded.notification_id
-where tracking.positions.notification_id < excluded.notification_id
+"""
+_DONE = """
+select exists (select from tracking.positions where application_name = %s and notification_id >= %s)
+    and not exists (select from matching.undecided where position <= %s)
 """

@@ -61,18 +61,31 @@ def remember(conn: psycopg.Connection[Any], people: Mapping[str, tuple[Person, i
     return list(new)
 
 
+def made_with(conn: psycopg.Connection[Any]) -> int:
+    """Position of the publication of the policy that prepared what stands here; 0 where nothing has."""
+    found = _rows(conn, "select published from matching.made_with", ())
+    return found[0][0] if found else 0
+
+
+def begin_again(conn: psycopg.Connection[Any], published: int) -> None:
+    """Know nothing any more: another policy prepares names otherwise, and everything is to be decided anew."""
+    conn.execute("delete from matching.people")
+    conn.execute(_MADE_WITH, (published,))
+
+
 def forget(conn: psycopg.Connection[Any], records: Iterable[str]) -> None:
     """Keep nothing more of these records: retracted, or destroyed."""
     conn.execute("delete from matching.people where record_id = any(%s::uuid[])", (list(records),))
 
 
-def wait_again(conn: psycopg.Connection[Any], records: Iterable[str], position: int) -> None:
-    """Records that are to be decided once more, though they say nothing new: a case about them has ended."""
-    conn.execute(
-        "insert into matching.undecided select record_id, %s from matching.people where record_id = any(%s::uuid[])"
-        " on conflict do nothing",
-        (position, list(records)),
-    )
+def wait_again(conn: psycopg.Connection[Any], records: Mapping[str, int]) -> None:
+    """Records that are to be decided once more, though they say nothing new; each with the position of the reason."""
+    conn.execute(_WAIT_AGAIN, (list(records), list(records.values())))
+
+
+def students_wait_again(conn: psycopg.Connection[Any], students: Mapping[str, int]) -> None:
+    """As ``wait_again``, of every record that minted one of these ids, or is one of such a student's now."""
+    conn.execute(_STUDENTS_WAIT_AGAIN, (list(students), list(students.values())))
 
 
 def waiting(conn: psycopg.Connection[Any], limit: int) -> list[tuple[str, int]]:
@@ -133,6 +146,22 @@ on conflict (record_id) do update set person = excluded.person, code = excluded.
 """
 _WAIT = """
 insert into matching.undecided values (%s, %s) on conflict (record_id) do update set position = excluded.position
+"""
+_MADE_WITH = """
+insert into matching.made_with (published) values (%s) on conflict (only_row) do update set published = excluded.published
+"""
+_WAIT_AGAIN = """
+insert into matching.undecided as u select p.record_id, a.position
+from unnest(%s::uuid[], %s::bigint[]) as a(record_id, position) join matching.people p using (record_id)
+on conflict (record_id) do update set position = greatest(u.position, excluded.position)
+"""
+_STUDENTS_WAIT_AGAIN = """
+insert into matching.undecided as u select p.record_id, max(a.position)
+from unnest(%s::text[], %s::bigint[]) as a(student_id, position)
+join ledger.records r on r.minted = a.student_id or r.student_id = a.student_id
+join matching.people p using (record_id)
+group by p.record_id
+on conflict (record_id) do update set position = greatest(u.position, excluded.position)
 """
 _NEAR = """
 select mine.record_id, array(select k.record_id from matching.keys k where k.key = mine.key limit %s)

@@ -2,6 +2,12 @@
 -- decide. All of it can be made again from the log; it goes with a record's key.
 create schema matching;
 
+create table matching.made_with (
+    only_row  boolean primary key default true check (only_row),
+    published bigint not null
+);
+comment on table matching.made_with is 'Position of the publication of the policy by which all this was prepared.';
+
 create table matching.people (
     record_id uuid primary key,
     person    bytea not null,
@@ -25,5 +31,5 @@ create index undecided_by_position on matching.undecided (position);
 comment on table matching.undecided is 'Records that said something new of who the child is, and where.';
 
 grant usage on schema matching to sojourn_writer, sojourn_disposer;
-grant select, insert, update, delete on matching.people, matching.keys, matching.undecided
+grant select, insert, update, delete on matching.made_with, matching.people, matching.keys, matching.undecided
     to sojourn_writer, sojourn_disposer;
