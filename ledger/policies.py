@@ -30,8 +30,8 @@ LINK_MIN = 0
 
 
 class Published(msgspec.Struct, frozen=True, kw_only=True):
-    """A policy as it was published. position: of the publication, its name in decisions. policy: with the thresholds and
-    guards that were published. by, reason: who, and his words."""
+    """A policy as it was published. position: of the publication, its name in decisions. policy: with the thresholds
+    and guards that were published. by, reason: who, and his words."""
 
     position: int
     at: datetime

@@ -148,7 +148,8 @@ _WAIT = """
 insert into matching.undecided values (%s, %s) on conflict (record_id) do update set position = excluded.position
 """
 _MADE_WITH = """
-insert into matching.made_with (published) values (%s) on conflict (only_row) do update set published = excluded.published
+insert into matching.made_with (published) values (%s)
+on conflict (only_row) do update set published = excluded.published
 """
 _WAIT_AGAIN = """
 insert into matching.undecided as u select p.record_id, a.position
