@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from api.bootstrap import Store
     from ledger.application import Ledger
+    from ledger.reactors.matching import MatcherRunner
 
 RESTART_SECONDS = 1.0
 DEMO_DAY = date(2025, 8, 25)
@@ -104,6 +105,7 @@ def follow(
     from api.bootstrap import open_store, spools
     from ledger.intake.applying import Applying
     from ledger.reactors import REACTORS
+    from ledger.reactors.matching import MatcherRunner
     from ledger.reactors.reactor import Reactors
     from ledger.reactors.timekeeper import Timekeeper
     from ledger.settings import Settings
@@ -119,15 +121,28 @@ def follow(
         ending = threading.Event()
         timekeeper = Timekeeper(store.database, ledger.log, ledger.profile, ledger.clock, ledger.casework)
         keeping = threading.Thread(target=timekeeper.keep_time, args=(ending,), name="timekeeper", daemon=True)
+        matcher = MatcherRunner(ledger.matcher, store.database, ledger.log)
+        matching = threading.Thread(target=_match, args=(matcher, ending), name="matcher", daemon=True)
         projectors.start()
         reactors.start()
         keeping.start()
+        matching.start()
         applying.start()
         sys.stdin.buffer.read()
         ending.set()
         applying.stop()
         reactors.stop()
+        matching.join(10)
         projectors.stop()
+
+
+def _match(matcher: MatcherRunner, ending: threading.Event) -> None:
+    import structlog
+
+    try:
+        matcher.follow(ending)
+    except Exception as error:  # what folds goes on without it
+        structlog.get_logger(__name__).error("matcher stopped", position=matcher.position, exc_info=error)
 
 
 def demo(
@@ -147,6 +162,7 @@ def demo(
 def _demo(port: int, children: int, *, serve_it: bool) -> None:
     from api.app import create_app
     from api.bootstrap import data_folder, open_store, services
+    from ledger.reactors.matching import MatcherRunner
     from ledger.settings import Settings
     from ledger.store.postgres_keeper import kept_running
     from projections import PROJECTIONS
@@ -171,6 +187,7 @@ def _demo(port: int, children: int, *, serve_it: bool) -> None:
         second = _load_first_night(store, ledger, children)
         if not serve_it:
             _submit(ledger, second)
+            MatcherRunner(ledger.matcher, store.database, ledger.log).run(ledger.log.head())
         bring_to_head(PROJECTIONS, store.database, ledger.logs, timeout_s=None)
         reader, sender = _tokens(store)
         say(f"\nLoaded in {time.perf_counter() - started:.1f} s. This is practice space: every child is invented.\n")

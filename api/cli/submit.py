@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,6 +16,7 @@ from ledger.errors import BadValue, LedgerError, SubmissionRefused
 
 if TYPE_CHECKING:
     from ledger.intake.submission import Report
+    from ledger.matched import Tally
 
 SAMPLE_DAY = date(2025, 9, 2)
 
@@ -108,6 +109,8 @@ def submit(
     from api.bootstrap import actor
     from api.cli.answers import answering
     from ledger.intake.submission import submit as apply
+    from ledger.matched import matched_since
+    from ledger.reactors.matching import MatcherRunner
     from projections import PROJECTIONS
     from projections.projectors import bring_to_head
 
@@ -116,6 +119,7 @@ def submit(
     unheard: OSError | None = None
     with opened() as store, store.ledger() as ledger, answering(response, several=len(paths) > 1) as answers:
         name = actor(store.settings, as_name)
+        before = ledger.log.head()
         for path in paths:
             answers.begin(path)
             try:
@@ -142,6 +146,15 @@ def submit(
                 except OSError as e:
                     unheard = e  # the files that are left are submitted all the same
             answers.end(report)
+        if reports:
+            # All files that came together are decided upon together.
+            MatcherRunner(ledger.matcher, store.database, ledger.log).run(ledger.log.head())
+            _count_matches(reports, matched_since(ledger.log, before))
+            if not as_json and any(report.students_linked or report.near_matches for report in reports):
+                try:
+                    print(_matched(reports), flush=True)
+                except OSError as e:
+                    unheard = e
         if as_json and reports:
             told = [report.as_told() for report in reports]
             print_json(told if len(paths) > 1 else told[0])
@@ -154,6 +167,15 @@ def submit(
         raise typer.Exit(1)
     if any(report.refused for report in reports):
         raise typer.Exit(3)
+
+
+def _count_matches(reports: Sequence[Report], matched: Mapping[str, Tally]) -> None:
+    """Tell the last file of each state what the matcher did with its records."""
+    for state, report in {report.state: report for report in reports}.items():
+        tally = matched.get(state)
+        if tally is not None:
+            report.students_linked, report.near_matches = tally.linked, tally.asked
+            report.events += tally.events
 
 
 def _must_be_apart(response: Path | None, paths: Sequence[Path]) -> None:
@@ -179,6 +201,12 @@ def _told(path: Path, report: Report) -> str:
         f" {report.refused:,} refused, {report.warned:,} with warnings; {report.students_new:,} new students,"
         f" {report.events:,} events, position {report.position:,}, {report.seconds:.1f} s"
     )
+
+
+def _matched(reports: Sequence[Report]) -> str:
+    linked = sum(report.students_linked for report in reports)
+    asked = sum(report.near_matches for report in reports)
+    return f"matching: {linked:,} records linked to students known before, {asked:,} near matches on the worklist"
 
 
 def _unread(path: Path, error: OSError) -> str:

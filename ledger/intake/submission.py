@@ -51,7 +51,8 @@ Progress = Callable[[int, int], None]
 class Report(msgspec.Struct, kw_only=True):
     """What a submission did, as ``sojourn submit --json`` prints it. position: of its last event. seconds: of this run.
 
-    students_linked and near_matches stay 0 while no matcher decides. warnings: on the file as a whole.
+    students_linked, near_matches: of the state's records, once the matcher has decided. warnings: on the file as a
+    whole.
     """
 
     submission: str

@@ -33,7 +33,8 @@ class Group:
     """Students as they are while they are decided upon.
 
     people: every record concerned, by names that sort as they were opened. students: record to its student, any name.
-    near: record to the records that share a key with it. apart: pairs that are declared, each both ways. held: records that a case holds.
+    near: record to the records that share a key with it. apart: pairs that are declared, each both ways. held: records
+    that a case holds.
     """
 
     def __init__(

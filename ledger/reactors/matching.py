@@ -19,7 +19,7 @@ import structlog
 from psycopg import sql
 from psycopg.rows import tuple_row
 
-from ledger.errors import ProjectionBehind, StaleDecision
+from ledger.errors import ProjectionBehind, Refused, StaleDecision
 from ledger.matcher import ACTOR, BATCH_EVENTS, Matched, Matcher
 from ledger.policies import Published
 from ledger.store import match_index
@@ -45,8 +45,9 @@ class MatcherRunner:
         self._log = log
 
     def follow(self, stop: threading.Event) -> None:
-        """Remember and decide whatever comes, until told to stop. When PostgreSQL is away, or others are faster again
-        and again, tries anew with growing pauses. Raises what else goes wrong."""
+        """Remember and decide whatever comes, until told to stop. When PostgreSQL is away, others are faster again and
+        again, or no policy is published that this release can decide by, tries anew with growing pauses. Raises what
+        else goes wrong."""
         pause_s = _BACKOFF_S[0]
         try:
             with Interruption(stop) as interruption:
@@ -64,7 +65,7 @@ class MatcherRunner:
                     except Exception as error:
                         if stop.is_set():
                             break
-                        if not (is_passing(error) or isinstance(error, StaleDecision)):
+                        if not (is_passing(error) or isinstance(error, StaleDecision | Refused)):
                             raise
                         self.state = "waiting"
                         _log.warning("reactor waits", reactor=ACTOR, exc_info=error)

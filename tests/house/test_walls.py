@@ -28,6 +28,7 @@ MORE_LIBRARIES = {
     "ledger.matching.populations.registers": {"random"},
     "ledger.matching.populations.seasons": {"random"},
     "ledger.matching.training": {"numpy", "random"},
+    "ledger.matching.words": {"rapidfuzz"},
 }
 """Of one module only. ``ids`` keeps a lock, so that no two threads mint the same id. Populations and training have
 their chance from a seed that is passed in; training counts millions of pairs, which is arithmetic on arrays."""
