@@ -51,6 +51,8 @@ MAY_IMPORT = {
         "ledger.application",
         "ledger.kept",
         "ledger.links",
+        "ledger.matched",
+        "ledger.matcher",
         "ledger.intake.submission",
         "ledger.intake.chunk",
         "ledger.intake.answers",
