@@ -109,13 +109,15 @@ class Relinked(msgspec.Struct, frozen=True, kw_only=True):
 class CaseStanding(msgspec.Struct, frozen=True, kw_only=True):
     """How a case stands once the append is durable.
 
-    case: its uuid. due: when time moves it next, None for never. answered: this append answers it, which ends whatever
-    lease there is on it. closed: it is off the worklist.
+    case: its uuid. due: when time moves it next, None for never. about: what no other open case of this kind may be
+    about, None where any may. answered: this append answers it, which ends whatever lease there is on it. closed: it is
+    off the worklist.
     """
 
     case: str
     kind: str
     due: datetime | None = None
+    about: str | None = None
     answered: bool = False
     closed: bool = False
 

@@ -126,6 +126,7 @@ class _Transaction:
         self.new_answers: list[tuple[Answer, int]] = []
         self.linkage: LinkageGuards | None = None
         self.relinked: list[Relinking] = []
+        self.asked: pending.Asked | None = None
         self.commit_sent = False
 
     def run(self, group: Sequence[SealedAppend]) -> list[Receipt | LedgerError]:
@@ -169,6 +170,7 @@ class _Transaction:
         relinked = [append.relinked for append in group if append.relinked is not None]
         if relinked:
             self.linkage = LinkageGuards(self.conn, relinked)
+        self.asked = pending.Asked(self.conn, [standing for append in group for standing in append.cases])
         if recorded_us is not None:
             # A clock that steps back does not take the ledger with it.
             self.now_us = max(self.now_us, recorded_us)
@@ -192,12 +194,17 @@ class _Transaction:
         for opening in append.opened:
             if (opening.state, opening.state_student_id) in self.opened:
                 return StaleDecision("The record was opened meanwhile.", remedy="Decide anew.")
+        assert self.asked is not None
+        refusal = self.asked.refusal(append.cases)
+        if refusal is not None:
+            return refusal
         if append.relinked is not None:
             assert self.linkage is not None
             refusal = self.linkage.refusal(append.relinked)
             if refusal is not None:
                 return refusal
             self.relinked.append(relinking.relinking(append, append.relinked, self.position + 1))
+        self.asked.note(append.cases)
         self.opened.update((o.state, o.state_student_id) for o in append.opened)
         versions = {}
         for part in append.parts:

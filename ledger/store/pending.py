@@ -1,20 +1,21 @@
 """Guards of cases: which are open, which records one holds, when it is due, and who is at it now.
 
 Invariant: a case has a row from the append that opens it to the append that closes it, written in the same transaction
-as the events. A lease is no guard: it keeps two people from the same work, and it is the case's version that keeps two
-answers apart.
+as the events; and no two open cases of a kind are about the same act or record, where they say which. A lease is no
+guard: it keeps two people from the same work, and it is the case's version that keeps two answers apart.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import psycopg
 from psycopg.rows import tuple_row
 
+from ledger.errors import LedgerError, StaleDecision
 from ledger.store.append import CaseStanding
 
 
@@ -23,6 +24,36 @@ class Lease(NamedTuple):
 
     holder: str
     until: datetime
+
+
+class Asked:
+    """What open cases are about while the log's lock is held, for the appends of one group."""
+
+    def __init__(self, conn: psycopg.Connection[Any], standings: Iterable[CaseStanding]) -> None:
+        abouts = {standing.about for standing in standings if standing.about is not None}
+        self._cases: dict[tuple[str, str], str] = {}
+        if abouts:
+            rows = conn.cursor(row_factory=tuple_row).execute(_ABOUT, (list(abouts),), prepare=True).fetchall()
+            self._cases = {(kind, about): str(case) for kind, about, case in rows}
+
+    def refusal(self, standings: Iterable[CaseStanding]) -> LedgerError | None:
+        """Why an append cannot be written: StaleDecision; None where it can."""
+        for standing in standings:
+            if standing.about is None:
+                continue
+            if self._cases.get((standing.kind, standing.about), standing.case) != standing.case:
+                return StaleDecision("Another case was opened about the same meanwhile.", remedy="Decide anew.")
+        return None
+
+    def note(self, standings: Iterable[CaseStanding]) -> None:
+        """An append is written, and those behind it in the group are looked at with it."""
+        for standing in standings:
+            if standing.about is None:
+                continue
+            if standing.closed:
+                self._cases.pop((standing.kind, standing.about), None)
+            else:
+                self._cases[standing.kind, standing.about] = standing.case
 
 
 def write(conn: psycopg.Connection[Any], standings: Iterable[CaseStanding]) -> None:
@@ -35,13 +66,21 @@ def write(conn: psycopg.Connection[Any], standings: Iterable[CaseStanding]) -> N
         if standing.closed:
             cursor.execute("delete from ledger.open_cases where case_id = %s", (case,), prepare=True)
         else:
-            cursor.execute(_STAND, (case, standing.kind, standing.due), prepare=True)
+            cursor.execute(_STAND, (case, standing.kind, standing.due, standing.about), prepare=True)
 
 
 def due(conn: psycopg.Connection[Any], now: datetime) -> list[str]:
     """Open cases that time moves now, the longest due first."""
     query = "select case_id from ledger.open_cases where due <= %s order by due, case_id"
     return [str(row[0]) for row in conn.cursor(row_factory=tuple_row).execute(query, (now,)).fetchall()]
+
+
+def asking(conn: psycopg.Connection[Any], kind: str, abouts: Collection[str]) -> dict[str, str]:
+    """Of these acts or records those about which an open case of a kind asks, to the case. For the kinds that ask about
+    the same once at a time (``ledger.cases.about_of``)."""
+    query = "select about, case_id from ledger.open_cases where kind = %s and about = any(%s)"
+    rows = conn.cursor(row_factory=tuple_row).execute(query, (kind, list(abouts))).fetchall()
+    return {about: str(case) for about, case in rows}
 
 
 def states_of(conn: psycopg.Connection[Any], records: Sequence[str]) -> dict[str, str]:
@@ -83,8 +122,9 @@ def lease_of(conn: psycopg.Connection[Any], case: str, now: datetime) -> Lease |
     return None if row is None else Lease(*row)
 
 
+_ABOUT = "select kind, about, case_id from ledger.open_cases where about = any(%s::text[])"
 _STAND = (
-    "insert into ledger.open_cases (case_id, kind, due) values (%s, %s, %s)"
+    "insert into ledger.open_cases (case_id, kind, due, about) values (%s, %s, %s, %s)"
     " on conflict (case_id) do update set due = excluded.due"
 )
 _TAKE = (
