@@ -16,7 +16,7 @@ from api.show import FoundMany
 from ledger.cases import Part
 from ledger.casework import Answered
 from ledger.errors import NotFound
-from ledger.events.case import CaseAnswered, Changed, Link, Merge, Place, Proposal, Residue, Reversal, Split
+from ledger.events.case import CaseAnswered, Changed, Doubtful, Link, Merge, Place, Proposal, Residue, Reversal, Split
 from ledger.store.pending import Lease
 from projections.as_of import AsOf
 from projections.worklist import Listed, Named, candidates_of, due_of, place, score_of, sides_of
@@ -229,6 +229,8 @@ def _proposal_told(proposal: Proposal) -> dict[str, Any]:
             return {"act": proposal.act, "reverses": proposal.reverses}
         case Residue():
             return {"act": proposal.act, "reversal": proposal.reversal}
+        case Doubtful():
+            return {"act": proposal.act, "position": proposal.position}
         case Changed():
             return {"position": proposal.position}
 

@@ -12,10 +12,10 @@ from datetime import datetime
 
 import msgspec
 
-from ledger.cases import HOLDS, RESIDUE, VALIDATE_REVERSAL, Case, OpenCase, decide, fold, next_due
+from ledger.cases import HOLDS, RESIDUE, VALIDATE_REVERSAL, Case, OpenCase, about_of, decide, fold, next_due
 from ledger.errors import NotAsked, NotFound, RecordDestroyed
 from ledger.events import Erased, Event
-from ledger.events.case import Concerned, Place, Proposal, Residue, Reversal
+from ledger.events.case import CaseOpened, Concerned, Place, Proposal, Residue, Reversal
 from ledger.events.linkage import Anchor
 from ledger.events.record import RecordOpened
 from ledger.ids import Uuid7Source
@@ -45,6 +45,7 @@ class Writing(msgspec.Struct, frozen=True, kw_only=True):
             case=self.case,
             kind=self.after.kind,
             due=next_due(self.after) or due,
+            about=about_of(self.after.opened),
             answered=self.answered,
             closed=self.after.closed is not None,
         )
@@ -101,6 +102,14 @@ class CaseStore:
         """Record to state, of those that there are. Raises StoreUnavailable."""
         with self._log.connection() as conn:
             return pending.states_of(conn, list(records))
+
+    def asking(self, opened: CaseOpened) -> str | None:
+        """The open case that asks what this one would, and no two may ask at a time. Raises StoreUnavailable."""
+        about = about_of(opened)
+        if about is None:
+            return None
+        with self._log.connection() as conn:
+            return pending.asking(conn, opened.kind, [about]).get(about)
 
     def offices(self, place: Place) -> Sequence[Place]:
         """The offices from a place up to its state's."""

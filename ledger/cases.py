@@ -34,7 +34,9 @@ from ledger.events.case import (
     CaseClosed,
     CaseEscalated,
     CaseOpened,
+    Changed,
     Concerned,
+    Doubtful,
     Place,
     Proposal,
 )
@@ -45,6 +47,7 @@ VALIDATE_MERGE = "validate-merge"
 VALIDATE_SPLIT = "validate-split"
 VALIDATE_REVERSAL = "validate-reversal"
 RESIDUE = "residue"
+DOUBTFUL_LINK = "doubtful-link"
 DIFFERENT_CHILD = "different-child"
 CORRECTION_COMES_BACK = "correction-comes-back"
 
@@ -55,6 +58,7 @@ KINDS = (
     VALIDATE_SPLIT,
     VALIDATE_REVERSAL,
     RESIDUE,
+    DOUBTFUL_LINK,
     DIFFERENT_CHILD,
     CORRECTION_COMES_BACK,
 )
@@ -209,6 +213,17 @@ def verdict(case: Case) -> bool | None:
     if not all(answers):
         return False
     return True if len(answers) == len(case.parts) else None
+
+
+def about_of(opened: CaseOpened) -> str | None:
+    """What no other open case of this kind may be about: the act of a doubtful link, the record of a different child,
+    so that several corrections of a record do not ask people the same twice. None for any other kind."""
+    match opened.proposal:
+        case Doubtful():
+            return opened.proposal.act
+        case Changed() if opened.kind == DIFFERENT_CHILD:
+            return opened.records[0].anchor.record
+    return None
 
 
 def next_due(case: Case) -> datetime | None:

@@ -18,7 +18,7 @@ from ledger.case_store import CaseStore, Writing, beside, held_by, writing
 from ledger.cases import Administrator, AnswerCase, AssignCase, Case, CloseCase, EscalateCase
 from ledger.errors import BadValue, Leased, NotAsked, UnderCase
 from ledger.events import Event, Meta
-from ledger.events.case import Place, Residue, Reversal
+from ledger.events.case import Doubtful, Place, Residue, Reversal
 from ledger.linkage_acts import Acted, Reach
 from ledger.links import Beside, Links, Seeds
 from ledger.replay import RequestKey
@@ -251,8 +251,8 @@ class Casework:
             return None
         yes, proposal = turn.verdict, answered.opened.proposal
         automatic, profiles = turn.profiles is not None, turn.profiles or {}
-        # A residue that does not stand is taken back, which somebody else validates: in a case of its own.
-        names = self._store.new_id() if isinstance(proposal, Residue) and not yes else case
+        # What does not stand any more is taken back, which somebody else validates: in a case of its own.
+        names = self._store.new_id() if isinstance(proposal, Residue | Doubtful) and not yes else case
         settled = settle(answered, yes=yes, case=names, reach=reach)
         code = settled.code or self._came_between(answered, settled.acted)
         if code is not None:
@@ -266,7 +266,7 @@ class Casework:
             kind = cases.VALIDATE_NEAR_MATCH
             opened = self._store.open(follows, kind, proposal, records, actor, reason, only=seconds)
             others = [] if opened is None else [opened]
-        elif isinstance(proposal, Residue) and not yes:
+        elif isinstance(proposal, Residue | Doubtful) and not yes:
             others = self._store.after_reversal(acted, proposal.act, names, reach, actor, reason)
         elif isinstance(proposal, Reversal) and not yes:
             others = self._store.residues(acted, reach, actor)

@@ -14,7 +14,7 @@
     │   ├── SameStudent          what is to be joined, or declared apart, is one student already
     │   ├── RetiredId            a student id in whose place another one is shown
     │   ├── NotOfStudent         a record, or a master, that is none of the student's
-    │   ├── UnderCase            a pending case holds the record
+    │   ├── UnderCase            a pending case holds the record, or asks the same
     │   ├── BoundByNotSame       records were declared not to be the same child
     │   ├── ActAlreadyReversed
     │   ├── RecordDestroyed      what is to be joined again is gone

@@ -1,7 +1,8 @@
 """What is put before people: merges and splits that somebody proposes, near matches, and what looks wrong in a record.
 
-Invariant: nothing is put before people that could not be done, and a record is in one case at a time that would join or
-part it. Nothing that a reader sees changes by a proposal. Whether somebody may propose is the caller's to say.
+Invariant: nothing is put before people that could not be done; a record is in one case at a time that would join or
+part it; and of one record or act the same is not asked twice at a time, however often it is corrected. Nothing
+that a reader sees changes by a proposal. Whether somebody may propose is the caller's to say.
 """
 
 from __future__ import annotations
@@ -13,14 +14,19 @@ import msgspec
 from ledger import cases
 from ledger.case_store import CaseStore, beside, taken_by
 from ledger.cases import reason_of
-from ledger.errors import NotFound, NotOfStudent
+from ledger.errors import NotFound, NotOfStudent, UnderCase
 from ledger.events import Meta
+<<<<<<< HEAD
 from ledger.events.case import Candidate, Changed, Link, Merge, Proposal, Split
 from ledger.events.linkage import Anchor, Decision
+=======
+from ledger.events.case import Candidate, Changed, Doubtful, Link, Merge, Proposal, Split
+from ledger.events.linkage import Anchor
+>>>>>>> 56b0a74 (A doubtful link is put before people, and undone by nothing but their no)
 from ledger.linkage_acts import Acted, Reach, decide, minting
 from ledger.links import Beside, Links, Seeds
 from ledger.replay import RequestKey
-from ledger.settling import act_of, best_first, nothing, records_of
+from ledger.settling import act_of, best_first, evidence_of, nothing, records_of, still_joins
 
 
 class Proposed(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,7 +131,8 @@ class Proposals:
     ) -> Proposed:
         """What a state sent of one record looks wrong. kind: ``different-child`` or ``correction-comes-back``.
 
-        position: of the event that says what. Raises NotFound, and as ``Links.act``.
+        position: of the event that says what. Raises NotFound, UnderCase (of a different child: an open case asks that
+        of the record already), and as ``Links.act``.
         """
         assert kind in (cases.DIFFERENT_CHILD, cases.CORRECTION_COMES_BACK), kind
 
@@ -135,6 +142,25 @@ class Proposals:
             return Changed(position=position), [reach.records[record]]
 
         return self._propose(kind, Seeds(records=[record]), build, "", meta, request)
+
+    def open_doubtful(self, act: str, position: int, meta: Meta, request: RequestKey | None = None) -> Proposed:
+        """Whether a link or merge still stands, which does until somebody says no. act: it. position: of the event that
+        makes it doubtful.
+
+        Raises NotFound, ActAlreadyReversed, NotOfStudent (a split has cut it), UnderCase (an open case asks that of the
+        act already), and as ``Links.act``.
+        """
+
+        def build(reach: Reach) -> tuple[Proposal, list[Anchor]]:
+            doubtful = Doubtful(act=act, position=position)
+            taken_back = act_of(doubtful, yes=False, case="")
+            assert taken_back is not None
+            decide(taken_back, reach)
+            if not still_joins(act, reach):
+                raise NotOfStudent(f"Act {act} joins nothing now.", remedy="There is nothing to part.")
+            return doubtful, evidence_of(act, reach)
+
+        return self._propose(cases.DOUBTFUL_LINK, Seeds(acts=[act]), build, "", meta, request)
 
     # -- inside
 
@@ -154,6 +180,9 @@ class Proposals:
             opened = self._store.open(case, kind, proposal, records, meta.actor, reason)
             if opened is None:
                 raise NotFound("There is no such record.", remedy="It was destroyed meanwhile.")
+            asked = self._store.asking(opened.after.opened)
+            if asked is not None:
+                raise UnderCase(f"Case {asked}, which is pending, asks the same.", remedy="Answer that case first.")
             return nothing(reach, case), beside([opened], taken_by(case, opened.holds))
 
         linked = self._links.act(seeds, decided, meta, request)

@@ -18,9 +18,9 @@ from ledger.errors import (
     RecordDestroyed,
     SameStudent,
 )
-from ledger.events.case import Candidate, Concerned, Link, Merge, Proposal, Residue, Reversal, Split
+from ledger.events.case import Candidate, Concerned, Doubtful, Link, Merge, Proposal, Residue, Reversal, Split
 from ledger.events.linkage import Anchor, RecordLinked, RecordsSplit, StudentsMerged
-from ledger.linkage import live_acts
+from ledger.linkage import live_acts, live_edges
 from ledger.linkage_acts import Acted, Command, DeclareNotSame, Reach, Reverse, decide
 from ledger.linkage_acts import Link as LinkAct
 from ledger.linkage_acts import Merge as MergeAct
@@ -55,7 +55,7 @@ def act_of(proposal: Proposal, *, yes: bool, case: str) -> Command | None:
             return LinkAct(record=proposal.record.record, member=_best(proposal), why=ANSWERED, case=case)
         case Link():
             return DeclareNotSame(left=proposal.record.record, right=_best(proposal), case=case)
-        case Reversal() | Residue() if not yes:
+        case Reversal() | Residue() | Doubtful() if not yes:
             return Reverse(act=proposal.act, case=case)
     return None
 
@@ -65,6 +65,8 @@ def settle(known: Case, *, yes: bool, case: str, reach: Reach) -> Settled:
     proposal = known.opened.proposal
     if not _acts_spoken_of(proposal) <= live_acts(reach.linkage):
         return Settled(acted=nothing(reach), code=ActAlreadyReversed.code)
+    if isinstance(proposal, Doubtful) and not still_joins(proposal.act, reach):
+        return Settled(acted=nothing(reach), code=NotOfStudent.code)
     command = act_of(proposal, yes=yes, case=case)
     if command is None:
         return Settled(acted=nothing(reach))
@@ -97,6 +99,11 @@ def joined_or_parted(acted: Acted) -> set[str]:
     return found
 
 
+def still_joins(act: str, reach: Reach) -> bool:
+    """Whether this is a link or merge that stands: neither taken back, nor cut by a split."""
+    return any(edge.id == act for edge in live_edges(reach.linkage))
+
+
 def evidence_of(act: str, reach: Reach) -> list[Anchor]:
     """The records, of those that there are, on which an act was made."""
     match reach.linkage.acts[act][1]:
@@ -118,7 +125,7 @@ def seeds_of(known: Case) -> tuple[list[str], list[str]]:
 def _acts_spoken_of(proposal: Proposal) -> set[str]:
     """Acts without which there is no question; of a residue the reversal too, as without it nothing is parted."""
     match proposal:
-        case Reversal():
+        case Reversal() | Doubtful():
             return {proposal.act}
         case Residue():
             return {proposal.act, proposal.reversal}

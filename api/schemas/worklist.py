@@ -179,7 +179,8 @@ class CaseAnswer(BaseModel):
     reason: str
     proposal: dict[str, Any] = Field(
         description="What is asked, by kind: the record and its policy; the students and the master of a merge; the"
-        " groups of a split; the acts of a reversal or residue; the position of what looks wrong."
+        " groups of a split; the acts of a reversal or residue; the act of a doubtful link; the position of what looks"
+        " wrong, or makes it doubtful."
     )
     records: list[NamedAnswer]
     candidates: list[CandidateAnswer] = Field(description="Of a near match, best first.")

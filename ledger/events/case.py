@@ -113,13 +113,20 @@ class Residue(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="residue"
     reversal: str
 
 
+class Doubtful(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="doubtful"):
+    """Does this link or merge still stand? act: it. position: of the event that makes it doubtful."""
+
+    act: str
+    position: int
+
+
 class Changed(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="changed"):
     """What the state sent is in effect and looks wrong. position: of the event that says so."""
 
     position: int
 
 
-Proposal = Link | Merge | Split | Reversal | Residue | Changed
+Proposal = Link | Merge | Split | Reversal | Residue | Doubtful | Changed
 
 
 class CaseEvent(Event, frozen=True, kw_only=True):
@@ -133,8 +140,8 @@ class CaseOpened(CaseEvent, frozen=True, kw_only=True):
     """A person must settle something.
 
     kind: ``near-match``, ``validate-near-match``, ``validate-merge``, ``validate-split``, ``validate-reversal``,
-    ``residue``, ``different-child`` or ``correction-comes-back``. records: all that it is about. asked: the states that
-    have a say, each once. proposed_by: who would have it so, by name; reason: his words.
+    ``residue``, ``doubtful-link``, ``different-child`` or ``correction-comes-back``. records: all that it is about.
+    asked: the states that have a say, each once. proposed_by: who would have it so, by name; reason: his words.
     """
 
     topic: ClassVar[str] = "case-opened.v1"

@@ -1,4 +1,4 @@
-"""Whether the guards of cases follow from their events: which are open, when they are due, which records they hold.
+"""Whether the guards of cases follow from their events: which are open and when due, what they ask, whom they hold.
 
 Reads only. Of a case whose key was destroyed is known that it was, and whether it was closed; that is all that is
 compared then.
@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import tuple_row
 
-from ledger.cases import APPROVED_BY_TIME, HOLDS, Case, fold, next_due
+from ledger.cases import APPROVED_BY_TIME, HOLDS, Case, about_of, fold, next_due
 from ledger.events import Erased, Recorded
 from ledger.events.case import CaseClosed
 from ledger.store.log import Log
@@ -23,7 +23,7 @@ PAGE_CASES = 200
 def faults(conn: psycopg.Connection[Any], log: Log) -> Iterator[str]:
     """What is wrong, a sentence each, by no more than a case's or record's id. Raises LogBroken, UnknownEvent."""
     cursor = conn.cursor(row_factory=tuple_row)
-    guards = {str(case): (kind, due) for case, kind, due in cursor.execute(_OPEN).fetchall()}
+    guards = {str(case): guard for case, *guard in cursor.execute(_OPEN).fetchall()}
     holding = set()
     streams = [row[0] for row in cursor.execute(_STREAMS).fetchall()]
     for start in range(0, len(streams), PAGE_CASES):
@@ -56,13 +56,13 @@ def _is_closed(events: list[Recorded]) -> bool:
     return last.was == CaseClosed.topic if isinstance(last, Erased) else isinstance(last, CaseClosed)
 
 
-def _stands(known: Case, kind: str, due: object) -> bool:
+def _stands(known: Case, kind: str, due: object, about: str | None) -> bool:
     wanted = next_due(known)
     # One that is to be approved, and waits for another case, is looked at again although time alone moves it no more.
     waits = wanted is None and known.kind in APPROVED_BY_TIME
-    return kind == known.kind and (due == wanted or waits)
+    return (kind, about) == (known.kind, about_of(known.opened)) and (due == wanted or waits)
 
 
-_OPEN = "select case_id, kind, due from ledger.open_cases"
+_OPEN = "select case_id, kind, due, about from ledger.open_cases"
 _STREAMS = "select stream from ledger.heads where stream like 'case/%' order by position"
 _HELD = "select record_id, case_id from ledger.records where case_id is not null order by record_id"

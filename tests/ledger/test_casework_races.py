@@ -116,6 +116,35 @@ def test_of_two_proposals_over_one_record_at_once_one_finds_it_under_a_case(work
         assert len(set(one.held().values())) == number + 1
 
 
+def test_of_two_doubts_about_one_link_at_once_one_finds_it_asked(works: tuple[Work, Work]) -> None:
+    one, other = works
+    for number in range(TIMES):
+        a, b = pair(one, number)
+        act, record = one.linked(b, a).id, one.record(a)
+        for doubt in (
+            lambda work, at, act=act: work.proposals.open_doubtful(act, at, ANA),
+            lambda work, at, record=record: work.proposals.open_changed("different-child", record, at, ANA),
+        ):
+            given = at_once(lambda doubt=doubt: doubt(one, 1), lambda doubt=doubt: doubt(other, 2))
+            assert len([got for got in given if isinstance(got, UnderCase)]) == 1
+            assert len([got for got in given if not isinstance(got, LedgerError)]) == 1
+    assert len(one.open_cases()) == 2 * TIMES
+
+
+def test_a_doubt_that_somebody_opens_meanwhile_is_not_opened_again(
+    works: tuple[Work, Work], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = works
+    a, b = pair(one, 1)
+    act = one.linked(b, a).id
+    overtaken_by(one, monkeypatch, lambda: other.proposals.open_doubtful(act, 1, ANA))
+    with pytest.raises(UnderCase):
+        one.proposals.open_doubtful(act, 2, ANA)
+    (case,) = one.open_cases()
+    one.cases.answer(case, WHY, BEN, OR, yes=True)
+    assert one.proposals.open_doubtful(act, 3, ANA).case in one.open_cases()
+
+
 def test_a_proposal_of_students_that_are_joined_meanwhile_is_decided_anew(
     works: tuple[Work, Work], monkeypatch: pytest.MonkeyPatch
 ) -> None:

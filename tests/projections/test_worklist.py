@@ -170,7 +170,7 @@ def test_open_cases_come_as_they_were_opened_and_settled_ones_only_when_asked_fo
 
 def test_pages_join(work: Work, three: tuple[str, ...], ask: Ask) -> None:
     cases = [
-        work.proposals.open_changed("different-child", work.record(minted), 1, ANA).case
+        work.proposals.open_changed("correction-comes-back", work.record(minted), 1, ANA).case
         for minted in three
         for _ in range(2)
     ]

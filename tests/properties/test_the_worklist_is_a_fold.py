@@ -37,7 +37,7 @@ PLACES = (
     Place(state="CA"),
 )
 CHILDREN = (("OR", "4113770"), ("CA", None), ("OR", "4100009"), ("TX", None))
-TAPES = st.lists(st.tuples(st.integers(0, 13), st.integers(0, 5), st.integers(0, 5)), min_size=3, max_size=16)
+TAPES = st.lists(st.tuples(st.integers(0, 14), st.integers(0, 5), st.integers(0, 5)), min_size=3, max_size=16)
 
 
 class Office:
@@ -83,6 +83,8 @@ class Office:
                 self.cases.append(work.proposals.propose_split(shown, [[records[0]]], WHY, ANA).case)
             case 6:
                 self.cases.append(work.proposals.open_changed("different-child", records[0], 1, MATCHER).case)
+            case 14:
+                self.cases.append(work.proposals.open_doubtful(self.acts[-1] if self.acts else "", 1, MATCHER).case)
             case 7:
                 place = PLACES[other % len(PLACES)]
                 work.cases.assign(case, place, BEN, None, ["Ben", "cleo"][: other % 3])
@@ -181,6 +183,7 @@ def test_the_tapes_come_to_every_kind_of_case_and_outcome(world: World) -> None:
         [(1, 0, 1), (8, 0, 0), (9, 0, 0), (12, 0, 0), (8, 0, 0)],
         [(3, 0, 1), (7, 0, 0), (11, 0, 5), (8, 0, 0), (5, 0, 0), (10, 0, 5)],
         [(6, 0, 0), (11, 0, 5), (8, 0, 0), (3, 0, 1), (13, 3, 2), (8, 0, 0)],
+        [(3, 0, 1), (8, 0, 0), (6, 0, 0), (14, 0, 0), (10, 0, 5)],
     ]
     for tape in tapes:
         office = Office(world)
@@ -194,6 +197,7 @@ def test_the_tapes_come_to_every_kind_of_case_and_outcome(world: World) -> None:
         "validate-split",
         "validate-reversal",
         "different-child",
+        "doubtful-link",
     }
     assert {case["outcome"] for case in cases.values()} >= {"settled", "rejected", "overtaken"}
     assert any(part["overdue"] for part in parts.values())

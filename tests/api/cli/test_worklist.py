@@ -135,7 +135,7 @@ def test_a_long_list_is_told_whole_and_as_one_answer_whatever_happens_meanwhile(
     a, b = work.opened("OR", "7"), work.opened("CA", "8")
     record, other = work.record(a), work.record(b)
     cases = [
-        work.proposals.open_changed("different-child", of, 1, ANA).case
+        work.proposals.open_changed("correction-comes-back", of, 1, ANA).case
         for of in (record, record, record, record, other)
     ]
     head = work.ledger.log.head()

@@ -133,7 +133,7 @@ def test_mine_is_what_waits_for_whoever_asks(get: Get, work: Work) -> None:
 
 def test_pages_join_by_their_cursor(get: Get, work: Work) -> None:
     record = work.record(work.opened("OR", "7"))
-    there = [work.proposals.open_changed("different-child", record, 1, ANA).case for _ in range(5)]
+    there = [work.proposals.open_changed("correction-comes-back", record, 1, ANA).case for _ in range(5)]
     told: list[str] = []
     params: dict[str, Any] = {"limit": 2}
     while params.get("cursor", "") is not None:
@@ -252,6 +252,7 @@ def test_of_every_kind_it_is_told_what_is_asked(get: Get, work: Work) -> None:
     undone = work.reversals.reverse(act, WHY, BEN, None)
     validate, *residues = undone.cases
     changed = work.proposals.open_changed("correction-comes-back", work.record(a), 3, ANA).case
+    doubtful = work.proposals.open_doubtful(later, 4, ANA).case
 
     def proposal(case: str) -> Any:
         return get(f"/{case}").json()["proposal"]
@@ -261,6 +262,7 @@ def test_of_every_kind_it_is_told_what_is_asked(get: Get, work: Work) -> None:
     assert proposal(validate) == {"act": undone.act, "reverses": act}
     assert [proposal(residue) for residue in residues] == [{"act": later, "reversal": undone.act}]
     assert proposal(changed) == {"position": 3}
+    assert proposal(doubtful) == {"act": later, "position": 4}
 
 
 def test_how_a_case_ended_is_told(get: Get, work: Work) -> None:

@@ -51,6 +51,7 @@ def test_guards_that_follow_from_the_events_are_sound_at_every_step(work: Work, 
     [
         ("update ledger.open_cases set due = now()", "does not follow"),
         ("update ledger.open_cases set kind = 'residue'", "does not follow"),
+        ("update ledger.open_cases set about = 'nothing'", "does not follow"),
         ("delete from ledger.open_cases", "is open and has no guard row"),
         ("insert into ledger.open_cases values (gen_random_uuid(), 'residue', null)", "a guard row and no events"),
         (
