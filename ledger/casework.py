@@ -14,7 +14,7 @@ from datetime import UTC, timedelta
 import msgspec
 
 from ledger import cases
-from ledger.case_store import CaseStore, Writing, beside, held_by, writing
+from ledger.case_store import CaseStore, Writing, beside, held_by, taken_by, writing
 from ledger.cases import Administrator, AnswerCase, AssignCase, Case, CloseCase, EscalateCase
 from ledger.errors import BadValue, Leased, NotAsked, UnderCase
 from ledger.events import Event, Meta
@@ -22,7 +22,7 @@ from ledger.events.case import Doubtful, Place, Residue, Reversal
 from ledger.linkage_acts import Acted, Reach
 from ledger.links import Beside, Links, Seeds
 from ledger.replay import RequestKey
-from ledger.settling import joined_or_parted, nothing, seeds_of, settle
+from ledger.settling import joined_or_parted, nothing, parting, seeds_of, settle
 from ledger.settling import states_of as states_named
 from ledger.store import pending
 from ledger.store.log import Log
@@ -228,8 +228,10 @@ class Casework:
             last = own.after
             with self._log.connection() as conn:
                 held = pending.held(conn, case, records)
-            letting_go = held_by(case, held, after=after_holds)
-            return acted, beside([own, *others], letting_go, reason, case)
+            # What goes on from here may hold records that this case did not.
+            holds = {guard: held for one in others for guard, held in taken_by(one.case, one.holds).items()}
+            holds |= held_by(case, held, after=after_holds)
+            return acted, beside([own, *others], holds, reason, case)
 
         linked = self._links.act(Seeds(records=records, acts=acts), decided, meta, request)
         # A request that came before is told what it was told then, whatever others have answered since.
@@ -270,6 +272,9 @@ class Casework:
             others = self._store.after_reversal(acted, proposal.act, names, reach, actor, reason)
         elif isinstance(proposal, Reversal) and not yes:
             others = self._store.residues(acted, reach, actor)
+        elif answered.kind == cases.DIFFERENT_CHILD and not yes:
+            others = self._parting(answered, reach, actor, reason)
+            follows = others[0].case if others else None
         close = CloseCase(
             outcome="settled" if yes else "rejected",
             act=acted.id or None,
@@ -283,6 +288,16 @@ class Casework:
         """Why an act is not done although it could be: it would concern a state that holds no record in the case."""
         states = set(self._store.states(joined_or_parted(acted)).values()) if acted.said else set[str]()
         return NotAsked.code if states - states_named(answered.opened.records) else None
+
+    def _parting(self, answered: Case, reach: Reach, actor: str, reason: str) -> list[Writing]:
+        """The split of a record that is another child's than the others of its student. It takes another person, so it
+        is proposed; nothing where the record stands alone. Raises UnderCase."""
+        found = parting(answered.opened.records[0].anchor.record, reach)
+        if found is None:
+            return []
+        split, records = found
+        opened = self._store.open(self._store.new_id(), cases.VALIDATE_SPLIT, split, records, actor, reason)
+        return [] if opened is None else [opened]
 
     def _seconds(self, answered: Case) -> set[str]:
         """States that want a second person for a near match."""

@@ -104,6 +104,23 @@ def still_joins(act: str, reach: Reach) -> bool:
     return any(edge.id == act for edge in live_edges(reach.linkage))
 
 
+def parting(record: str, reach: Reach) -> tuple[Split, list[Anchor]] | None:
+    """That a record is another child than all others of its student, and the records which that concerns; None where it
+    stands alone. Raises UnderCase."""
+    students = reach.students()
+    if record not in reach.records:
+        return None
+    members = students.members[students.student_of[record]]
+    # One that was destroyed still stands among them, and is nobody to be parted from.
+    others = [anchor for anchor in members if anchor.record != record and anchor.record in reach.records]
+    if not others:
+        return None
+    split = Split(groups=[[reach.records[record]], others])
+    command = act_of(split, yes=True, case="")
+    assert command is not None
+    return split, records_of(decide(command, reach))
+
+
 def evidence_of(act: str, reach: Reach) -> list[Anchor]:
     """The records, of those that there are, on which an act was made."""
     match reach.linkage.acts[act][1]:

@@ -9,7 +9,7 @@ import pytest
 from ledger.cases import DIFFERENT_CHILD, DOUBTFUL_LINK
 from ledger.errors import ActAlreadyReversed, NotAsked, NotFound, NotOfStudent, OwnProposal, RecordDestroyed, UnderCase
 from ledger.events import Meta
-from ledger.events.case import Doubtful, Place, Reversal
+from ledger.events.case import Doubtful, Place, Reversal, Split
 from ledger.store import pending
 from ledger.store.database import Database
 from ledger.store.doctor_cases import faults
@@ -221,6 +221,57 @@ def test_the_same_child_stays_where_it_is(work: Work, three: tuple[str, ...], li
     ends = work.closed_as(case)
     assert (ends.outcome, ends.act, ends.next) == ("settled", None, None)
     assert (work.shown(b), work.open_cases()) == ([a], {})
+
+
+def test_a_different_child_among_others_is_to_be_split_off_by_another_person(
+    work: Work, three: tuple[str, ...], link: str
+) -> None:
+    a, b, c = three
+    assert link
+    work.linked(c, b)
+    case = work.proposals.open_changed(DIFFERENT_CHILD, work.record(b), 3, MATCHER).case
+    done = work.cases.answer(case, "The number was given to another girl.", BEN, CA, yes=False)
+    assert work.shown(a, b, c) == [a, a, a], "nobody is parted before a second person has said so"
+    ends = work.closed_as(case)
+    assert (ends.outcome, ends.act, done.after.closed) == ("rejected", None, ends)
+    split = ends.next
+    assert split is not None
+    begun = work.opened_as(split)
+    assert (begun.kind, begun.proposed_by) == ("validate-split", "ben")
+    assert begun.reason == "The number was given to another girl."
+    assert isinstance(begun.proposal, Split)
+    assert [[one.student_id for one in group] for group in begun.proposal.groups] == [[b], [a, c]]
+    assert {one.state for one in begun.asked} == {"OR", "CA", "TX"}
+    assert work.held() == dict.fromkeys(three, split)
+    assert sound(work)
+    with pytest.raises(OwnProposal):
+        work.cases.answer(split, WHY, BEN, CA, yes=True)
+    work.cases.answer(split, WHY, CLEO, None, yes=True)
+    assert work.shown(a, b, c) == [a, b, a]
+    assert (work.held(), work.open_cases()) == ({}, {})
+
+
+def test_a_different_child_that_stands_alone_is_parted_from_nobody(work: Work, three: tuple[str, ...]) -> None:
+    a, _, _ = three
+    case = work.proposals.open_changed(DIFFERENT_CHILD, work.record(a), 3, MATCHER).case
+    work.cases.answer(case, WHY, BEN, OR, yes=False)
+    assert (work.closed_as(case).outcome, work.closed_as(case).next) == ("rejected", None)
+    assert (work.held(), work.open_cases()) == ({}, {})
+
+
+def test_a_different_child_is_not_split_off_while_another_case_holds_its_student(
+    work: Work, three: tuple[str, ...], link: str
+) -> None:
+    a, b, c = three
+    assert link
+    merge = work.proposals.propose_merge(a, c, a, WHY, ANA).case
+    case = work.proposals.open_changed(DIFFERENT_CHILD, work.record(b), 3, MATCHER).case
+    with pytest.raises(UnderCase, match=merge):
+        work.cases.answer(case, WHY, BEN, CA, yes=False)
+    assert set(work.open_cases()) == {merge, case}
+    work.cases.answer(merge, WHY, BEN, None, yes=False)
+    work.cases.answer(case, WHY, BEN, CA, yes=False)
+    assert [kind for kind, _ in work.open_cases().values()] == ["validate-split"]
 
 
 def test_a_different_child_that_was_destroyed_is_asked_about_no_more(

@@ -1,4 +1,4 @@
-"""What an answer comes to on students as they are when it is given: whether a doubtful link stands."""
+"""What an answer comes to on students as they are when it is given: whether a doubtful link stands, who is parted."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import msgspec
 import pytest
 
 from ledger.cases import Case, about_of, fold
+from ledger.errors import UnderCase
 from ledger.events.case import Changed, Concerned, Doubtful, Proposal, Residue
 from ledger.events.linkage import ActReversed, DeclaredNotSame
-from ledger.settling import seeds_of, settle
+from ledger.settling import parting, seeds_of, settle
 from support.given_case import opened
 from support.linkage_histories import History
 
@@ -74,6 +75,37 @@ def test_from_a_doubtful_link_its_act_is_found() -> None:
     history = History(2)
     link = history.link(1, 0)
     assert seeds_of(doubtful(history, link)) == ([history.name(0), history.name(1)], [link])
+
+
+# -- a different child
+
+
+def test_a_different_child_is_parted_from_all_others_of_its_student() -> None:
+    history = History(4)
+    history.link(1, 0)
+    history.link(2, 1)
+    found = parting(history.name(1), history.reach())
+    assert found is not None
+    split, records = found
+    assert [[anchor.student_id for anchor in group] for group in split.groups] == [["001"], ["000", "002"]]
+    assert {anchor.student_id for anchor in records} == {"000", "001", "002"}
+
+
+def test_a_record_that_stands_alone_or_was_destroyed_is_parted_from_nobody() -> None:
+    history = History(3)
+    history.link(2, 1)
+    assert parting(history.name(0), history.reach()) is None
+    history.destroyed.add(history.name(2))
+    assert parting(history.name(2), history.reach()) is None
+    assert parting(history.name(1), history.reach()) is None, "what was destroyed is nobody to be parted from"
+
+
+def test_nobody_is_parted_while_another_case_holds_a_record_of_the_student() -> None:
+    history = History(2)
+    history.link(1, 0)
+    held = msgspec.structs.replace(history.reach(), held={history.name(0): "case-1"})
+    with pytest.raises(UnderCase, match="case-1"):
+        parting(history.name(1), held)
 
 
 # -- what is asked once
