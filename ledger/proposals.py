@@ -90,7 +90,8 @@ class Proposals:
                 )
             parts = [[members[record] for record in dict.fromkeys(group)] for group in groups]
             if len(parts) == 1:
-                parts.append([anchor for anchor in members.values() if anchor not in parts[0]])
+                # One that was destroyed still stands among them, and goes with the one it is linked to.
+                parts.append([a for a in members.values() if a not in parts[0] and a.record in reach.records])
             split = Split(groups=parts)
             return split, self._would(split, reach)
 

@@ -274,6 +274,18 @@ def test_a_second_persons_no_declares_them_not_the_same_too(work: Work, three: t
         near(work, a, b)
 
 
+def test_a_split_by_one_group_leaves_out_what_was_destroyed(
+    work: Work, three: tuple[str, ...], database: Database
+) -> None:
+    a, b, c = three
+    work.merged(a, b)
+    work.linked(c, a)
+    destroy(database, c)
+    case = work.proposals.propose_split(a, [[work.record(b)]], WHY, ANA).case
+    work.cases.answer(case, WHY, BEN, None, yes=True)
+    assert work.shown(a, b) == [a, b]
+
+
 def test_a_near_match_asks_about_one_student_and_about_records_that_there_are(
     work: Work, three: tuple[str, ...]
 ) -> None:
