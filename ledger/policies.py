@@ -78,6 +78,14 @@ class Policies:
                 return one
         raise NotFound(f"There is no policy {version}.", remedy="See `sojourn matching publish --list`.")
 
+    def named(self, version: str) -> Policy:
+        """One that was trained, or the one that this release comes with, with the thresholds and guards of its last
+        publication, if it had any. Raises as ``known``, and BadValue."""
+        for published in reversed(self.history()):
+            if published.policy.version == version:
+                return published.policy
+        return self._made(version)[0]
+
     def history(self) -> list[Published]:
         """Every publication, the first first. Raises as ``known``, and BadValue."""
         return [self._as_published(one) for one in self._read() if isinstance(one.event, PolicyPublished)]
@@ -135,12 +143,10 @@ class Policies:
         release that prepares names otherwise), StaleDecision.
         """
         recorded = self._read()
+        policy, there = self._made(version)
         events: list[PolicyTrained | PolicyPublished] = []
-        if version == shipped().version and all(one.said.version != version for one in self.trained()):
-            policy = shipped()
+        if not there:
             events.append(_trained(policy, int(policy.trained.get("records", 0)), None, ()))
-        else:
-            policy = self.known(version).policy()
         if policy.code != VERSION:
             raise Refused(
                 f"Policy {version} was trained by a release that prepares names otherwise.",
@@ -158,6 +164,12 @@ class Policies:
         return found
 
     # -- inside
+
+    def _made(self, version: str) -> tuple[Policy, bool]:
+        """A policy as it was trained, and whether the log has it yet. Raises NotFound, BadValue."""
+        if version == shipped().version and all(one.said.version != version for one in self.trained()):
+            return shipped(), False
+        return self.known(version).policy(), True
 
     def _publish_shipped(self, meta: Meta) -> None:
         recorded = self._read()

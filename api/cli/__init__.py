@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from api.cli import ending, history, keys, linkage, project, serve, store, students, submit, token, worklist
+from api.cli import ending, history, keys, linkage, matching, project, serve, store, students, submit, token, worklist
 from api.cli.bench import bench
 
 app = typer.Typer(
@@ -34,6 +34,7 @@ app.command()(linkage.answer)
 app.command()(linkage.reverse)
 app.command()(bench)
 app.add_typer(project.app, name="project")
+app.add_typer(matching.app, name="matching")
 app.add_typer(token.app, name="token")
 app.add_typer(keys.app, name="keys")
 

@@ -1,0 +1,10 @@
+"""``sojourn matching``: policies. One file a command."""
+
+from __future__ import annotations
+
+import typer
+
+from api.cli.matching import publishing
+
+app = typer.Typer(help="Matching policies: train, try, publish one, and explain what it decides.", no_args_is_help=True)
+app.command()(publishing.publish)
