@@ -16,13 +16,8 @@ from ledger.case_store import CaseStore, beside, taken_by
 from ledger.cases import reason_of
 from ledger.errors import NotFound, NotOfStudent, UnderCase
 from ledger.events import Meta
-<<<<<<< HEAD
-from ledger.events.case import Candidate, Changed, Link, Merge, Proposal, Split
-from ledger.events.linkage import Anchor, Decision
-=======
 from ledger.events.case import Candidate, Changed, Doubtful, Link, Merge, Proposal, Split
-from ledger.events.linkage import Anchor
->>>>>>> 56b0a74 (A doubtful link is put before people, and undone by nothing but their no)
+from ledger.events.linkage import Anchor, Decision
 from ledger.linkage_acts import Acted, Reach, decide, minting
 from ledger.links import Beside, Links, Seeds
 from ledger.replay import RequestKey

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from support.house import EXAMPLE, House, Service
+from support.kept_apart import keep_apart
 from support.outsider import Office, open_office
 from support.servers import reachable_tmp
 from support.town import Town
@@ -26,7 +27,9 @@ class FirstNight(NamedTuple):
 @pytest.fixture(scope="session")
 def house() -> Iterator[House]:
     with reachable_tmp() as folder:
-        yield House(folder / "d")
+        made = House(folder / "d")
+        keep_apart(made.command)
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from support.command_line import CommandLine
 from support.house import House, Service
+from support.kept_apart import keep_apart
 from support.servers import reachable_tmp
 
 FIRST_NIGHT = date(2025, 9, 2)
@@ -216,8 +217,9 @@ def _adds_up(answer: Answer) -> None:
 
 @contextmanager
 def open_office() -> Iterator[Office]:
-    """An office with an empty database and a running service."""
+    """An office whose ledger holds no child yet and matches nothing, and a running service."""
     with reachable_tmp() as folder:
         house = QuickHouse(folder / "d")
+        keep_apart(house.command)
         with house.serving() as service:
             yield Office(folder, service, house.quick)
