@@ -101,6 +101,11 @@ _GRANTS: dict[str, dict[str, Sequence[Role]]] = {
         "UPDATE": (Role.PROJECTOR,),
         "DELETE": (Role.PROJECTOR,),
     },
+    "matching": {"USAGE": _WRITE},
+    "matching.people": dict.fromkeys(("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE"), _WRITE),
+    "matching.keys": dict.fromkeys(("SELECT", "INSERT", "DELETE", "TRUNCATE"), _WRITE),
+    "matching.undecided": dict.fromkeys(("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE"), _WRITE),
+    "matching.state": {"SELECT": _WRITE, "UPDATE": _WRITE},
 }
 """Who holds which privilege; whatever is not here, nobody holds, but for the owner: he holds all save what would change
 events or destroy keys."""
@@ -122,7 +127,7 @@ _HELD = """
                (aclexplode(coalesce(proacl, acldefault('f', proowner)))).* from pg_proc p
          where prorettype <> 'trigger'::regtype
       ) held join pg_namespace n on n.oid = held.schema
-     where n.nspname in ('ledger', 'access', 'vault', 'tracking')
+     where n.nspname in ('ledger', 'access', 'vault', 'tracking', 'matching')
        and (grantee <> owner
             or name ~ '^(ledger|access)[.]events' and privilege_type in ('UPDATE', 'DELETE', 'TRUNCATE')
             or name = 'vault.keys' and privilege_type in ('DELETE', 'TRUNCATE'))

@@ -1,16 +1,18 @@
 """The matcher's own tables: people by their keys, and the queue of records that wait to be decided.
 
 Invariant: what stands here is what the log says up to the matcher's position, which moves in the same transaction; so
-a crash leaves nothing half known, and all of it can be made again from position 1.
+a crash leaves nothing half known, and all of it can be made again from position 1. A batch takes a handful of
+statements, however many records it has; and who changes anything here is alone with it.
 """
 
 from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from hashlib import blake2b
-from typing import Any, NamedTuple
+from typing import Any, LiteralString, NamedTuple
 
 import msgspec
 import psycopg
@@ -18,6 +20,7 @@ from psycopg.rows import tuple_row
 
 from ledger.matching.blocking import keys
 from ledger.matching.person import VERSION, Person
+from ledger.store import arrays
 
 BLOCK_MAX = 500
 """Records under one key, above which the key tells nobody apart."""
@@ -41,51 +44,60 @@ def key_hash(key: str) -> int:
 
 def remember(conn: psycopg.Connection[Any], people: Mapping[str, tuple[Person, int]]) -> list[str]:
     """Keep what records say now, by uuid, with the position that says it; those that say something new wait to be
-    decided. Answers which these are."""
-    known = people_of(conn, people)
-    new = {record: said for record, said in people.items() if known.get(record) != said[0]}
-    cursor = conn.cursor()
-    for record, (person, position) in new.items():
-        name = uuid.UUID(record)
-        cursor.execute(_REMEMBER, (name, _encode(person), VERSION), prepare=True)
-        wanted = sorted(key_hash(key) for key in keys(person))
-        cursor.execute(
-            "delete from matching.keys where record_id = %s and key <> all(%s)", (name, wanted), prepare=True
-        )
-        cursor.execute(
-            "insert into matching.keys select unnest(%s::bigint[]), %s on conflict do nothing",
-            (wanted, name),
-            prepare=True,
-        )
-        cursor.execute(_WAIT, (name, position), prepare=True)
-    return list(new)
-
-
-def made_with(conn: psycopg.Connection[Any]) -> int:
-    """Position of the publication of the policy that prepared what stands here; 0 where nothing has."""
-    found = _rows(conn, "select published from matching.made_with", ())
-    return found[0][0] if found else 0
-
-
-def begin_again(conn: psycopg.Connection[Any], published: int) -> None:
-    """Know nothing any more: another policy prepares names otherwise, and everything is to be decided anew."""
-    conn.execute("delete from matching.people")
-    conn.execute(_MADE_WITH, (published,))
+    decided. Answers which these are. In the caller's transaction, or in one of its own."""
+    if not people:
+        return []
+    with _alone(conn):
+        known = {str(row[0]): row[1:] for row in _rows(conn, _KNOWN, (list(people),))}
+        fresh: list[_Fresh] = []
+        for record, (person, position) in people.items():
+            encoded = _encode(person)
+            stored, code, before = known.get(record, (None, None, ()))
+            # What other code has prepared is prepared anew: its keys may not be those that others now stand under.
+            if (stored, code) != (encoded, VERSION):
+                wanted = frozenset(map(key_hash, keys(person)))
+                fresh.append(_Fresh(record, uuid.UUID(record).bytes, encoded, position, wanted, frozenset(before)))
+        if fresh:
+            _write(conn, fresh)
+            _count(conn, sum(one.record not in known for one in fresh))
+    return [one.record for one in fresh]
 
 
 def forget(conn: psycopg.Connection[Any], records: Iterable[str]) -> None:
-    """Keep nothing more of these records: retracted, or destroyed."""
-    conn.execute("delete from matching.people where record_id = any(%s::uuid[])", (list(records),))
+    """Keep nothing more of these records: retracted, or destroyed. In the caller's transaction, or in one of its
+    own."""
+    asked = list(records)
+    if not asked:
+        return
+    with _alone(conn):
+        _count(conn, -_run(conn, _FORGET, (asked, asked)))
 
 
 def wait_again(conn: psycopg.Connection[Any], records: Mapping[str, int]) -> None:
     """Records that are to be decided once more, though they say nothing new; each with the position of the reason."""
-    conn.execute(_WAIT_AGAIN, (list(records), list(records.values())))
+    if records:
+        with _alone(conn):
+            _run(conn, _WAIT_AGAIN, (list(records), list(records.values())))
 
 
 def students_wait_again(conn: psycopg.Connection[Any], students: Mapping[str, int]) -> None:
     """As ``wait_again``, of every record that minted one of these ids, or is one of such a student's now."""
-    conn.execute(_STUDENTS_WAIT_AGAIN, (list(students), list(students.values())))
+    if students:
+        with _alone(conn):
+            _run(conn, _STUDENTS_WAIT_AGAIN, (list(students), list(students.values())))
+
+
+def made_with(conn: psycopg.Connection[Any]) -> int:
+    """Position of the publication of the policy that prepared what stands here; 0 where nothing has."""
+    ((position,),) = _rows(conn, "select published from matching.state", ())
+    return int(position)
+
+
+def begin_again(conn: psycopg.Connection[Any], published: int) -> None:
+    """Know nothing any more: another policy prepares names otherwise, and everything is to be decided anew."""
+    with _alone(conn):
+        _run(conn, "truncate matching.people, matching.keys, matching.undecided", ())
+        _run(conn, "update matching.state set people = 0, published = %s", (published,))
 
 
 def waiting(conn: psycopg.Connection[Any], limit: int) -> list[tuple[str, int]]:
@@ -96,26 +108,27 @@ def waiting(conn: psycopg.Connection[Any], limit: int) -> list[tuple[str, int]]:
 
 def decided(conn: psycopg.Connection[Any], records: Sequence[tuple[str, int]]) -> None:
     """These wait no longer, unless they have said something new meanwhile."""
-    conn.execute(
-        "delete from matching.undecided u using unnest(%s::uuid[], %s::bigint[]) as d(record, position)"
-        " where u.record_id = d.record and u.position = d.position",
-        ([record for record, _ in records], [position for _, position in records]),
-    )
+    with _alone(conn):
+        _run(conn, _DECIDED, ([record for record, _ in records], [position for _, position in records]))
 
 
 def size(conn: psycopg.Connection[Any]) -> int:
     """Records that are known."""
-    ((count,),) = _rows(conn, "select count(*) from matching.people", ())
+    ((count,),) = _rows(conn, "select people from matching.state", ())
     return int(count)
 
 
 def near(conn: psycopg.Connection[Any], records: Sequence[str]) -> dict[str, set[str]]:
-    """Record to the records that share a key with it. A key that too many share is left out."""
+    """Record to the records that share a key with it; one that nobody is near to is left out. So is a key that more
+    than BLOCK_MAX share, whoever asks."""
+    asked = set(records)
     found: defaultdict[str, set[str]] = defaultdict(set)
-    for mine, others in _rows(conn, _NEAR, (BLOCK_MAX + 1, list(records))):
-        if len(others) <= BLOCK_MAX:
-            found[str(mine)].update(str(other) for other in others if other != mine)
-    return found
+    for (sharing,) in _rows(conn, _NEAR, (list(asked), BLOCK_MAX + 1, BLOCK_MAX)):
+        for mine in asked.intersection(sharing):
+            found[mine].update(sharing)
+    for mine, others in found.items():
+        others.discard(mine)
+    return dict(found)
 
 
 def people_of(conn: psycopg.Connection[Any], records: Iterable[str]) -> dict[str, Person]:
@@ -136,20 +149,71 @@ def apart(conn: psycopg.Connection[Any], records: Iterable[str]) -> set[tuple[st
     return {*pairs, *((right, left) for left, right in pairs)}
 
 
-def _rows(conn: psycopg.Connection[Any], query: str, values: tuple[object, ...]) -> list[Any]:
-    return conn.cursor(row_factory=tuple_row, binary=True).execute(query, values, prepare=True).fetchall()  # type: ignore[arg-type]
+class _Fresh(NamedTuple):
+    """A record that says something new, and the keys that it stood under before."""
+
+    record: str
+    name: bytes
+    person: bytes
+    position: int
+    keys: frozenset[int]
+    before: frozenset[int]
 
 
+def _write(conn: psycopg.Connection[Any], fresh: list[_Fresh]) -> None:
+    arrays.register(conn)
+    names = arrays.uuids([one.name for one in fresh])
+    persons = arrays.byteas([one.person for one in fresh])
+    keyed = arrays.texts(["{" + ",".join(map(str, sorted(one.keys))) + "}" for one in fresh])
+    _run(conn, _REMEMBER, (VERSION, names, persons, keyed))
+    _run(conn, _WAIT, (names, arrays.int8s([one.position for one in fresh])))
+    _change(conn, _KEYS_GONE, [(key, one.name) for one in fresh for key in one.before - one.keys])
+    _change(conn, _KEYS_CAME, [(key, one.name) for one in fresh for key in one.keys - one.before])
+
+
+def _change(conn: psycopg.Connection[Any], query: LiteralString, pairs: list[tuple[int, bytes]]) -> None:
+    if pairs:
+        pairs.sort()  # as the index is: it is gone through once, from one end to the other
+        _run(conn, query, (arrays.int8s([key for key, _ in pairs]), arrays.uuids([name for _, name in pairs])))
+
+
+@contextmanager
+def _alone(conn: psycopg.Connection[Any]) -> Iterator[None]:
+    """A transaction in which nobody else changes these tables, so that no two wait for each other's rows."""
+    with conn.transaction():
+        _run(conn, "select from matching.state for update", ())
+        yield
+
+
+def _count(conn: psycopg.Connection[Any], more: int) -> None:
+    if more:
+        _run(conn, "update matching.state set people = people + %s", (more,))
+
+
+def _run(conn: psycopg.Connection[Any], query: LiteralString, values: tuple[object, ...]) -> int:
+    """Answers how many rows it was about."""
+    return conn.execute(query, values, prepare=False).rowcount
+
+
+def _rows(conn: psycopg.Connection[Any], query: LiteralString, values: tuple[object, ...]) -> list[Any]:
+    # Planned each time: a plan that is kept would be the one for the tables when they were nearly empty.
+    return conn.cursor(row_factory=tuple_row, binary=True).execute(query, values, prepare=False).fetchall()
+
+
+_KNOWN = "select record_id, person, code, keys from matching.people where record_id = any(%s::uuid[])"
 _REMEMBER = """
-insert into matching.people values (%s, %s, %s)
-on conflict (record_id) do update set person = excluded.person, code = excluded.code
+insert into matching.people
+select name, person, %s, keyed::bigint[] from unnest(%s, %s, %s) as t(name, person, keyed)
+on conflict (record_id) do update set person = excluded.person, code = excluded.code, keys = excluded.keys
 """
+_KEYS_GONE = """
+delete from matching.keys k using unnest(%s, %s) as gone(key, record_id)
+where k.key = gone.key and k.record_id = gone.record_id
+"""
+_KEYS_CAME = "insert into matching.keys select * from unnest(%s, %s) on conflict do nothing"
 _WAIT = """
-insert into matching.undecided values (%s, %s) on conflict (record_id) do update set position = excluded.position
-"""
-_MADE_WITH = """
-insert into matching.made_with (published) values (%s)
-on conflict (only_row) do update set published = excluded.published
+insert into matching.undecided select * from unnest(%s, %s)
+on conflict (record_id) do update set position = excluded.position
 """
 _WAIT_AGAIN = """
 insert into matching.undecided as u select p.record_id, a.position
@@ -164,9 +228,31 @@ join matching.people p using (record_id)
 group by p.record_id
 on conflict (record_id) do update set position = greatest(u.position, excluded.position)
 """
+_DECIDED = """
+delete from matching.undecided u using unnest(%s::uuid[], %s::bigint[]) as d(record, position)
+where u.record_id = d.record and u.position = d.position
+"""
+_FORGET = """
+with keyed as materialized (
+    select record_id, unnest(keys) as key from matching.people where record_id = any(%s::uuid[])
+), unkeyed as (
+    delete from matching.keys k using keyed where k.key = keyed.key and k.record_id = keyed.record_id
+)
+delete from matching.people where record_id = any(%s::uuid[])
+"""
+# One row a key and not one a record and key, since a night's records share many. One more than are wanted is read of
+# each, so that a key that too many share costs no more than one that many do; the order is that of the index, so that
+# no other way is ever the cheaper one. Offset 0 keeps it from being read once for each time that it is named.
 _NEAR = """
-select mine.record_id, array(select k.record_id from matching.keys k where k.key = mine.key limit %s)
-from matching.keys mine where mine.record_id = any(%s::uuid[])
+with asked as materialized (
+    select distinct key from matching.people cross join unnest(keys) as key where record_id = any(%s::uuid[])
+)
+select sharing from asked cross join lateral (
+    select array(
+        select k.record_id::text from matching.keys k where k.key = asked.key order by k.record_id limit %s
+    ) as sharing offset 0
+) as read
+where cardinality(sharing) between 2 and %s
 """
 _MEMBERS = """
 with asked as materialized (select distinct student_id from ledger.records where record_id = any(%s::uuid[]))

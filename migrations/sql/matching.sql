@@ -2,26 +2,24 @@
 -- decide. All of it can be made again from the log; it goes with a record's key.
 create schema matching;
 
-create table matching.made_with (
-    only_row  boolean primary key default true check (only_row),
-    published bigint not null
-);
-comment on table matching.made_with is 'Position of the publication of the policy by which all this was prepared.';
-
+-- Keys stand with the person too: whoever changes or forgets a record knows by them which rows of matching.keys go, and
+-- no index by record is needed, which takes twice the room of the array.
 create table matching.people (
     record_id uuid primary key,
     person    bytea not null,
-    code      integer not null
+    code      integer not null,
+    keys      bigint[] not null
 );
-comment on table matching.people is 'Records as they are compared. code: version of what prepared them.';
+comment on table matching.people is
+    'Records as they are compared. code: version of what prepared them. keys: those under which they stand.';
 
+-- No reference to people: at ten rows a record its checks would take as long as all else together.
 create table matching.keys (
     key       bigint not null,
-    record_id uuid not null references matching.people on delete cascade,
+    record_id uuid not null,
     primary key (key, record_id)
 );
-create index keys_by_record on matching.keys (record_id);
-comment on table matching.keys is 'Hashes of what records are found by.';
+comment on table matching.keys is 'Hashes of what records are found by; the same as in people, the other way round.';
 
 create table matching.undecided (
     record_id uuid primary key references matching.people on delete cascade,
@@ -30,6 +28,17 @@ create table matching.undecided (
 create index undecided_by_position on matching.undecided (position);
 comment on table matching.undecided is 'Records that said something new of who the child is, and where.';
 
+-- One row; whoever changes these tables locks it first, so he is alone with them.
+create table matching.state (
+    people    bigint not null,
+    published bigint not null
+);
+insert into matching.state values (0, 0);
+comment on table matching.state is
+    'people: how many are known, since counting a million takes longer than to decide upon one. published: position of'
+    ' the publication of the policy by which all this was prepared.';
+
 grant usage on schema matching to sojourn_writer, sojourn_disposer;
-grant select, insert, update, delete on matching.made_with, matching.people, matching.keys, matching.undecided
-    to sojourn_writer, sojourn_disposer;
+grant select, insert, update, delete, truncate on matching.people, matching.undecided to sojourn_writer, sojourn_disposer;
+grant select, insert, delete, truncate on matching.keys to sojourn_writer, sojourn_disposer;
+grant select, update on matching.state to sojourn_writer, sojourn_disposer;

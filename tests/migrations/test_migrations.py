@@ -41,7 +41,7 @@ def empty_database(server: EmbeddedServer, owner: str = "postgres") -> Iterator[
 
 def schema_of(database: Database) -> list[list[tuple]]:
     """Every table, column, function and trigger, with who may do what."""
-    ours = "::regnamespace::text in ('ledger', 'access', 'vault', 'tracking', 'migrations', 'public')"
+    ours = "::regnamespace::text in ('ledger', 'access', 'vault', 'tracking', 'matching', 'migrations', 'public')"
     queries = (
         (
             "select attrelid::regclass::text, attnum, attname, atttypid::regtype::text, attstattarget"

@@ -244,6 +244,11 @@ PRIVILEGES: dict[str, dict[str, set[Role]]] = {
         "UPDATE": {Role.PROJECTOR},
         "DELETE": {Role.PROJECTOR},
     },
+    # What the matcher remembers: all of it can be made again, and goes when a record goes.
+    "matching.people": dict.fromkeys(("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE"), WRITERS),
+    "matching.keys": dict.fromkeys(("SELECT", "INSERT", "DELETE", "TRUNCATE"), WRITERS),
+    "matching.undecided": dict.fromkeys(("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE"), WRITERS),
+    "matching.state": {"SELECT": WRITERS, "UPDATE": WRITERS},
 }
 """Who, beside the owner, holds which privilege on what. Whatever is not here, nobody holds."""
 
@@ -364,7 +369,8 @@ def _granted(database: Database, *, to_pass_on: bool = False) -> set[tuple[str, 
                        (aclexplode(coalesce(proacl, acldefault('f', proowner)))).*
                   from pg_proc p
               ) as held join pg_namespace n on n.oid = held.schema
-             where n.nspname in ('ledger', 'access', 'vault', 'tracking', 'migrations') and is_grantable >= %s
+             where n.nspname in ('ledger', 'access', 'vault', 'tracking', 'matching', 'migrations')
+               and is_grantable >= %s
             """,
             (to_pass_on,),
         ).fetchall()
