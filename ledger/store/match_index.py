@@ -241,8 +241,8 @@ with keyed as materialized (
 delete from matching.people where record_id = any(%s::uuid[])
 """
 # One row a key and not one a record and key, since a night's records share many. One more than are wanted is read of
-# each, so that a key that too many share costs no more than one that many do; the order is that of the index, so that
-# no other way is ever the cheaper one. Offset 0 keeps it from being read once for each time that it is named.
+# each, so that a key that too many share costs no more than one that many do; in an order, so that going through the
+# whole table until enough are found never looks cheaper than the index. Offset 0: what is read is read once.
 _NEAR = """
 with asked as materialized (
     select distinct key from matching.people cross join unnest(keys) as key where record_id = any(%s::uuid[])
