@@ -19,6 +19,17 @@ from ledger.matching.populations import Sheet
 from ledger.matching.traits import Traits
 
 _PERSON = re.compile(r"rec-(\d+)-")
+_STATES = {
+    "act": "Australian Capital Territory",
+    "nsw": "New South Wales",
+    "nt": "Northern Territory",
+    "qld": "Queensland",
+    "sa": "South Australia",
+    "tas": "Tasmania",
+    "vic": "Victoria",
+    "wa": "Western Australia",
+}
+"""Written out: as they stand, they are Washington and San Salvador to us. What is none of them is no state."""
 
 
 def febrl3() -> list[Sheet] | None:
@@ -56,7 +67,7 @@ def _sheet(number: int, name: str, row: Mapping[str, object]) -> Sheet:
             last_name_1=said.get("surname", ""),
             birth_date=_date(said.get("date_of_birth", "")),
             birth_city=said.get("suburb", ""),
-            birth_state=said.get("state", ""),
+            birth_state=_STATES.get(said.get("state", "").strip().lower(), ""),
         ),
         child=someone,
         birth=someone,

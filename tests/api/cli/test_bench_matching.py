@@ -209,6 +209,14 @@ def test_a_febrl_record_is_who_its_number_says_and_has_a_date_only_where_there_i
     assert (made.traits.first_name, made.traits.last_name_1, made.traits.birth_city) == ("harley", "", "marsden")
 
 
+@pytest.mark.parametrize(
+    ("said", "state"), [("wa", "western australia"), ("sa", "south australia"), ("nws", ""), (float("nan"), "")]
+)
+def test_a_state_of_australia_is_none_of_ours_and_what_is_no_state_is_left_out(said: object, state: str) -> None:
+    made = person(matching_febrl._sheet(4, "rec-552-org", {"suburb": "marsden", "state": said}).traits)
+    assert made.place == ("marsden", state, "")
+
+
 def test_every_population_is_measured_with_every_seed(contests: dict[str, Contest]) -> None:
     for name in matching.POPULATIONS:
         told = json.loads(json.dumps(contests[f"matching {name}"].data()))
