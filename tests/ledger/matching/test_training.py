@@ -115,7 +115,8 @@ def test_shares_of_the_levels_of_a_field_are_one_together() -> None:
 
 
 def test_two_records_meet_once_the_lower_first_and_only_under_a_key() -> None:
-    people = [made("Ana/Cruz", "2014-03-09"), made("Luis/Ruiz", "2010-11-20"), made("Ana/Cruz/Pérez", "2014-03-09")]
+    told = (("Ana/Cruz", "2014-03-09"), ("Luis/Ruiz", "2010-11-20"), ("Ana/Cruz/Pérez", "2014-03-09"))
+    people = [made(*one, state_student_id=str(number)) for number, one in enumerate(told)]
     assert list(candidates(people)) == [(0, 2)]
 
 
