@@ -90,7 +90,7 @@ def test_a_record_that_has_said_something_new_meanwhile_waits_on(conn: psycopg.C
 def test_a_record_waits_again_when_that_is_asked_and_only_where_it_is_known(conn: psycopg.Connection[Any]) -> None:
     remember(conn, {ANA: (JOSE, 4), BEN: (LUCIA, 5)})
     decided(conn, waiting(conn, 10))
-    wait_again(conn, [ANA, CARLA], 7)
+    wait_again(conn, {ANA: 7, CARLA: 7})
     assert waiting(conn, 10) == [(ANA, 7)]
 
 
