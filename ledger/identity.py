@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Final
 
-from ledger.facts import Elements, RecordState, held_rows
+from ledger.facts import MSIX_NUMBER, Elements, RecordState, held_rows
 from ledger.matching.traits import Attendance, Traits
 
 _FULL: Final = frozenset(("01", "05"))
@@ -41,6 +41,8 @@ def traits_of(state: RecordState) -> Traits | None:
     return Traits(
         state=state.state,
         state_student_id=state.state_student_id,
+        student_id=state.student_id,
+        sent_id=state.identity.get(MSIX_NUMBER, ""),
         birth_date=_day(said, "birth_date"),
         multiple_birth=said.get("multiple_birth_flag", ""),
         other_ids=tuple(row.elements["alternate_state_student_id"] for row in rows.get("K", ())),

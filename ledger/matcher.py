@@ -10,20 +10,23 @@ what was durable is found by its key.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 import psycopg
 
+from ledger.cases import DIFFERENT_CHILD
 from ledger.errors import Conflict, NotFound, Refused
 from ledger.events import Erased, Meta, Recorded
 from ledger.events.case import CaseClosed, CaseOpened
 from ledger.events.linkage import Decision, LinkageEvent, RecordLinked, Rival
 from ledger.identity import traits_of
+from ledger.linkage import live_edges
 from ledger.linkage_acts import Acted, Link, Reach, decide
 from ledger.links import Beside, Links, Seeds
 from ledger.matching.comparison import FIELDS
+from ledger.matching.decision import assess
 from ledger.matching.explain import explain
 from ledger.matching.group import Found, Group
 from ledger.matching.person import Person, person
@@ -32,8 +35,9 @@ from ledger.policies import Policies, Published
 from ledger.proposals import Proposals
 from ledger.record import fold
 from ledger.replay import RequestKey
-from ledger.store import match_index
+from ledger.store import match_doubts, match_index, pending
 from ledger.store.log import Log
+from ledger.store.match_doubts import Doubt
 
 ACTOR = "matcher"
 BATCH_EVENTS = 2_000
@@ -41,6 +45,9 @@ DECIDED_AT_ONCE = 1_000
 BY_POLICY = "policy"
 SAID_SAME = "state-says-same"
 _OTHERS_TOLD = 5
+_WHO = ("given", "surnames", "birth", "sex", "flag", "parents", "place")
+_ALL_AT_ONCE = ("given", "surnames", "birth")
+"""A state that changes all of these in one row speaks of another child, or has mixed up two (linkage)."""
 _RECORD = "record/"
 _LINKAGE = "linkage/"
 
@@ -82,6 +89,7 @@ class Matcher:
             elif isinstance(event, LinkageEvent) and recorded.meta.actor != ACTOR:
                 moved[recorded.stream.removeprefix(_LINKAGE)] = recorded.position
         people, gone = self._people(said, policy)
+        match_doubts.keep(conn, _doubts(match_index.people_of(conn, people), people))
         match_index.remember(conn, people)
         match_index.forget(conn, gone)
         # What people joined, parted or answered may leave other decisions.
@@ -124,6 +132,9 @@ class Matcher:
         if not waiting:
             return Matched()
         done, since = Matched(records=len(waiting)), dict(waiting)
+        doubts = match_doubts.of(conn, list(since))
+        for record, doubt in doubts.items():
+            done.asked += self._doubt(conn, published.policy, record, doubt)
         group = _Deciding(published, read, match_index.size(conn), self._group(conn, published.policy, list(since)))
         for record, member in group.students.said_same(list(since)):
             if self._link(record, member, SAID_SAME, None, read, since):
@@ -136,8 +147,42 @@ class Matcher:
         for found in group.students.questions(list(since)):
             done.asked += self._ask(found, group.decision(found), since)
         # Durable by now: every link and every question. A crash before this decides them again, and finds them.
-        match_index.decided(conn, waiting)
+        with conn.transaction():
+            match_doubts.looked_at(conn, doubts)
+            match_index.decided(conn, waiting)
         return done
+
+    def _doubt(self, conn: psycopg.Connection[Any], policy: Policy, record: str, doubt: Doubt) -> bool:
+        """Put before people what a correction makes doubtful. Whether it did anything."""
+        meta, where = Meta(actor=ACTOR, cause=doubt.position), f"{doubt.position}/{record}"
+        try:
+            if doubt.other:
+                self._proposals.open_changed(
+                    DIFFERENT_CHILD, record, doubt.position, meta, _asked_once(f"different/{where}")
+                )
+                return True
+            act = self._doubtful(conn, policy, record, doubt)
+            if act is None:
+                return False
+            self._proposals.open_doubtful(act, doubt.position, meta, _asked_once(f"doubtful/{where}"))
+        except (Refused, Conflict, NotFound):
+            return False  # it is asked already, or has been parted or destroyed meanwhile
+        return True
+
+    def _doubtful(self, conn: psycopg.Connection[Any], policy: Policy, record: str, doubt: Doubt) -> str | None:
+        """The act by which a record is linked with others that it agreed with before, and speaks against now."""
+        members = [one.record for one in match_index.members_of(conn, [record]) if one.record != record]
+        people = match_index.people_of(conn, [record, *members])
+        others = [people[one] for one in sorted(members) if one in people]
+        if record not in people or not others:
+            return None
+        scale = Scale(policy, match_index.size(conn))
+        before, now = (assess(scale, [one], others).weight for one in (doubt.was, people[record]))
+        if not now < 0 <= before:
+            return None
+        linkage = self._links.reach(Seeds(records=[record])).linkage
+        acts = [edge.act for edge in live_edges(linkage) if record in (edge.left.record, edge.right.record)]
+        return max(acts, key=lambda act: linkage.acts[act][0]) if acts else None
 
     def _group(self, conn: psycopg.Connection[Any], policy: Policy, records: list[str]) -> Group:
         near = match_index.near(conn, records)
@@ -145,6 +190,7 @@ class Matcher:
         members = match_index.members_of(conn, known)
         known |= {member.record for member in members}
         people = match_index.people_of(conn, known)
+        held = {member.record for member in members if member.held}
         both: dict[str, set[str]] = {record: set(others) for record, others in near.items()}
         for record, others in near.items():
             for other in others:
@@ -155,7 +201,7 @@ class Matcher:
             {member.record: member.student for member in members if member.record in people},
             both,
             match_index.apart(conn, known),
-            {member.record for member in members if member.held},
+            held | set(pending.asking(conn, DIFFERENT_CHILD, known)),
         )
 
     def _link(
@@ -223,6 +269,7 @@ def decision_of(published: Published, read: int, size: int, found: Found, others
         weight=assessed.weight,
         pair=assessed.pair.bits,
         whole=assessed.whole.bits,
+        number=assessed.number,
         levels={field: FIELDS[field][level] for field, level in zip(FIELDS, assessed.levels, strict=True)},
         steps=[(step.name, step.bits) for step in told.steps],
         guards=list(assessed.guards),
@@ -231,6 +278,17 @@ def decision_of(published: Published, read: int, size: int, found: Found, others
         review=policy.thresholds.review,
         margin=policy.thresholds.margin,
     )
+
+
+def _doubts(before: Mapping[str, Person], now: Mapping[str, tuple[Person, int]]) -> dict[str, Doubt]:
+    """Records that said something else of who the child is."""
+    found: dict[str, Doubt] = {}
+    for record, was in before.items():
+        person, position = now[record]
+        if any(getattr(was, field) != getattr(person, field) for field in _WHO):
+            other = all(getattr(was, field) != getattr(person, field) for field in _ALL_AT_ONCE)
+            found[record] = Doubt(position, was, other)
+    return found
 
 
 def _person(events: Sequence[Recorded], policy: Policy) -> Person | None:
@@ -250,6 +308,10 @@ def _must_be_as_decided(acted: Acted, decision: Decision | None) -> None:
             set(event.left) != set(decision.left) or set(event.right) != set(decision.right)
         ):
             raise Conflict("The two are no longer what they were.", remedy="They are decided anew.")
+
+
+def _asked_once(what: str) -> RequestKey:
+    return RequestKey(scope=f"reactor {ACTOR}", key=what, body_hash=b"")
 
 
 def _key(record: str, member: str, since: dict[str, int]) -> RequestKey:

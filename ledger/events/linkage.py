@@ -61,11 +61,12 @@ class Rival(msgspec.Struct, frozen=True, gc=False):
 class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What a matching policy found, so that it can be found again, bit for bit. Weights are thousandths of a bit.
 
-    policy: its version. published: position of its publication. read: position up to which the matcher had read what
-    records say. size: records of the ledger that were reckoned with. left, right: records that the two sides had.
-    twins, rivals: other records at which the guards looked. weight: what was held against the thresholds, the mean of
-    pair, of the two records that agree most, and whole, of the two sides put together. levels: of the two sides, field
-    to level. steps: what adds up to whole. guards: codes of those that fired. others: students that came near too, the
+    policy: its version. published: position of its publication. read: position up to which the matcher had read
+    what records say. size: records of the ledger that were reckoned with. left, right: records that the two sides
+    had. twins, rivals: other records at which the guards looked. weight: what was held against the thresholds, the
+    mean of pair, of the two records that agree most, and whole, of the two sides put together, and number, what it
+    is worth that a state has sent the national number of the other side. levels: of the two sides, field to level.
+    steps: what adds up to whole. guards: codes of those that fired. others: students that came near too, the
     nearest first. link, review, margin: the thresholds.
     """
 
@@ -80,6 +81,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc
     weight: int
     pair: int
     whole: int
+    number: int = 0
     levels: dict[str, str]
     steps: list[tuple[str, int]]
     guards: list[str] = []

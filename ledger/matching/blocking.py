@@ -10,7 +10,7 @@ consonants as a Spanish ear hears them. What a key leaves out may be wrong or mi
 - ``n`` two surnames and a given name; ``c``, ``e``, ``f`` the birth place, a given name and a surname, of one of which
   the beginning is enough: the date is wrong or missing.
 - ``w`` month and day, birth place and one word of the name.
-- ``i|`` the ids that the state itself gives the child.
+- ``i|`` the ids that the state itself gives the child; ``u|`` the national numbers that were given or sent.
 
 A record without a date stands under every ``m`` and ``w`` that its date could give it, and one of a 1 January under
 every month of its year, since that day is written where the true one is not known. So such a record is found by
@@ -76,6 +76,8 @@ def _of_ids(one: Person) -> Iterator[str]:
     for number in (one.state_student_id, *one.other_ids):
         if number:
             yield f"i|{one.state}|{number}"
+    for number in {one.student_id, one.sent_id} - {""}:
+        yield f"u|{number}"
 
 
 def _of_names(one: Person, given: Sequence[str], surnames: Sequence[str]) -> Iterator[str]:

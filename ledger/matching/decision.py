@@ -48,9 +48,11 @@ GUARDS: Final[Mapping[str, str]] = {
 
 
 class Assessed(NamedTuple):
-    """A record against a student, or two students. weight: thousandths of a bit. best: indices of the pair of records
-    that agrees most. pair, whole: its weight, and that of the two put together. levels: of the two put together.
-    guards: codes of those that fired, in the order of the policy."""
+    """A record against a student, or two students. weight: thousandths of a bit; the mean of pair and whole, and
+    what the number is worth. number: of that the part that is due to a national number which a state has sent.
+    best: indices of the pair of records that agrees most. pair, whole: its weight, and that of the two put
+    together. levels, shared: of the two put together. guards: codes of those that fired, in the order of the policy.
+    """
 
     weight: int
     best: tuple[int, int]
@@ -59,6 +61,7 @@ class Assessed(NamedTuple):
     levels: Levels
     shared: Shared
     guards: tuple[str, ...]
+    number: int
 
 
 def assess(
@@ -94,7 +97,8 @@ def assess(
     if _two_ids(left, right):
         fired.append("two-ids")
     guards = tuple(code for code in scale.policy.guards if code in fired)
-    return Assessed((best.bits + whole.bits) // 2, (at, to), best, whole, levels, shared, guards)
+    number = scale.policy.number if _number_sent(left, right) else 0
+    return Assessed((best.bits + whole.bits) // 2 + number, (at, to), best, whole, levels, shared, guards, number)
 
 
 def twin_of(scale: Scale, one: Person, other: Person) -> bool:
@@ -113,6 +117,14 @@ def namesake_of(scale: Scale, one: Person, other: Person) -> bool:
         return False
     weight = scale.weigh(levels, shared)
     return weight.bits < 0 and weight.against == NAMESAKE
+
+
+def _number_sent(left: Sequence[Person], right: Sequence[Person]) -> bool:
+    """Whether a state has sent, for a record of the one side, a number that the other side was given. What the two have
+    in common otherwise must say the rest: a number alone links nobody."""
+    given, sent = ({one.student_id for one in right}, {one.sent_id for one in left})
+    back, forth = ({one.student_id for one in left}, {one.sent_id for one in right})
+    return bool((given & sent | back & forth) - {""})
 
 
 def _namesake(left: Person, right: Person, levels: Levels, rivals: Iterable[Person]) -> bool:

@@ -77,6 +77,8 @@ class Person(msgspec.Struct, frozen=True, gc=False):
     state: str = ""
     state_student_id: str = ""
     other_ids: tuple[str, ...] = ()
+    student_id: str = ""
+    sent_id: str = ""
     attendances: tuple[Attendance, ...] = ()
 
 
@@ -108,6 +110,8 @@ def person(traits: Traits, roles: Roles = NOBODY) -> Person:
         state=traits.state,
         state_student_id=traits.state_student_id,
         other_ids=traits.other_ids,
+        student_id=traits.student_id,
+        sent_id=traits.sent_id,
         attendances=traits.attendances,
     )
 

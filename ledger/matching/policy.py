@@ -70,7 +70,8 @@ class Weight(NamedTuple):
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """version: its name. code: version of the code that prepares and compares. rates: pairs of each kind but the last,
     per record, log2. levels: field to level to the kinds' log2 shares. words: field to how common its words are.
-    size: records that it was weighed for; a ledger of more has more chance pairs. All logarithms in thousandths."""
+    number: what it is worth that a state has sent the national number of the other side. All logarithms in thousandths.
+    """
 
     version: str
     code: int
@@ -80,6 +81,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     roles: Roles
     thresholds: Thresholds
     guards: tuple[str, ...] = ()
+    number: int = 5_000
     trained: Mapping[str, float] = {}
 
 

@@ -29,7 +29,8 @@ class Traits(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
     last_name_1: paternal surname, last_name_2: maternal. sex: ``Male``, ``Female``, ``Other``. multiple_birth: ``Yes``
     or ``No``. male_parent_*: parent or guardian 1; female_parent_*: 2. other_ids: further ids that the state itself
-    gives the child (K).
+    gives the child (K). student_id: the national number that the record itself was given. sent_id: another one that its
+    state has sent for it.
     """
 
     state: str
@@ -50,4 +51,6 @@ class Traits(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     birth_state: str = ""
     birth_country: str = ""
     other_ids: tuple[str, ...] = ()
+    student_id: str = ""
+    sent_id: str = ""
     attendances: tuple[Attendance, ...] = ()

@@ -104,6 +104,7 @@ _GRANTS: dict[str, dict[str, Sequence[Role]]] = {
     "matching": {"USAGE": _WRITE},
     "matching.people": dict.fromkeys(("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE"), _WRITE),
     "matching.keys": dict.fromkeys(("SELECT", "INSERT", "DELETE", "TRUNCATE"), _WRITE),
+    "matching.doubts": dict.fromkeys(("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE"), _WRITE),
     "matching.undecided": dict.fromkeys(("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE"), _WRITE),
     "matching.state": {"SELECT": _WRITE, "UPDATE": _WRITE},
 }

@@ -96,7 +96,7 @@ def made_with(conn: psycopg.Connection[Any]) -> int:
 def begin_again(conn: psycopg.Connection[Any], published: int) -> None:
     """Know nothing any more: another policy prepares names otherwise, and everything is to be decided anew."""
     with _alone(conn):
-        _run(conn, "truncate matching.people, matching.keys, matching.undecided", ())
+        _run(conn, "truncate matching.people, matching.keys, matching.undecided, matching.doubts", ())
         _run(conn, "update matching.state set people = 0, published = %s", (published,))
 
 

@@ -25,6 +25,16 @@ create table matching.undecided (
     record_id uuid primary key references matching.people on delete cascade,
     position  bigint not null
 );
+create table matching.doubts (
+    record_id uuid primary key references matching.people on delete cascade,
+    position  bigint not null,
+    was       bytea not null,
+    other     boolean not null
+);
+comment on table matching.doubts is
+    'Records whose state has corrected who the child is, where, and what it said before. other: names and birth date'
+    ' all at once.';
+
 create index undecided_by_position on matching.undecided (position);
 comment on table matching.undecided is 'Records that said something new of who the child is, and where.';
 
@@ -39,6 +49,7 @@ comment on table matching.state is
     ' the publication of the policy by which all this was prepared.';
 
 grant usage on schema matching to sojourn_writer, sojourn_disposer;
-grant select, insert, update, delete, truncate on matching.people, matching.undecided to sojourn_writer, sojourn_disposer;
+grant select, insert, update, delete, truncate on matching.people, matching.undecided, matching.doubts
+    to sojourn_writer, sojourn_disposer;
 grant select, insert, delete, truncate on matching.keys to sojourn_writer, sojourn_disposer;
 grant select, update on matching.state to sojourn_writer, sojourn_disposer;

@@ -247,6 +247,7 @@ PRIVILEGES: dict[str, dict[str, set[Role]]] = {
     # What the matcher remembers: all of it can be made again, and goes when a record goes.
     "matching.people": dict.fromkeys(("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE"), WRITERS),
     "matching.keys": dict.fromkeys(("SELECT", "INSERT", "DELETE", "TRUNCATE"), WRITERS),
+    "matching.doubts": dict.fromkeys(("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE"), WRITERS),
     "matching.undecided": dict.fromkeys(("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE"), WRITERS),
     "matching.state": {"SELECT": WRITERS, "UPDATE": WRITERS},
 }
