@@ -27,7 +27,9 @@ from ledger import telemetry
 from ledger.errors import LedgerError
 from ledger.intake import uploads
 from ledger.jurisdiction import Profile
+from ledger.matcher import ACTOR
 from ledger.reactors import REACTORS
+from ledger.reactors.matching import TRACKED_AS
 from ledger.telemetry import Asked
 from projections import submissions_watch
 from projections.submissions_watch import Files
@@ -50,6 +52,7 @@ async def ask_all(services: Services, lags: Lags, logs: Mapping[str, str]) -> li
     if lags:
         # Else the database is away, and whoever asks for the metrics has waited long enough.
         found[telemetry.REACTOR_LAG] = await _reactors(services, lags, logs)
+        found[telemetry.UNDECIDED] = await _undecided(services)
         states, profiles, now = await _files(services)
         _tell_files(found, states, profiles, now)
         found[telemetry.OLDEST_WAITING] = await _waiting(services, states)
@@ -102,8 +105,6 @@ async def _ages(services: Services, lags: Lags, logs: Mapping[str, str]) -> dict
 
 async def _reactors(services: Services, lags: Lags, logs: Mapping[str, str]) -> dict[tuple[str, ...], float]:
     """Lags of the reactors, which all follow the ledger."""
-    if not REACTORS:
-        return {}
     head = max((numbers["head"] for name, numbers in lags.items() if logs[name] == "ledger"), default=math.nan)
     positions: dict[str, float] = {}
     try:
@@ -112,7 +113,18 @@ async def _reactors(services: Services, lags: Lags, logs: Mapping[str, str]) -> 
             positions = dict(await cursor.fetchall())
     except _AWAY:
         head = math.nan
-    return {(one.name,): max(head - positions.get(one.tracked_as, 0), 0.0) for one in REACTORS}
+    tracked = {**{one.name: one.tracked_as for one in REACTORS}, ACTOR: TRACKED_AS}
+    return {(name,): max(head - positions.get(tracked_as, 0), 0.0) for name, tracked_as in tracked.items()}
+
+
+async def _undecided(services: Services) -> dict[tuple[str, ...], float]:
+    try:
+        async with asyncio.timeout(TIMEOUT_S), services.feed.connection() as connection:
+            cursor = await connection.execute("select count(*) from matching.undecided")
+            row = await cursor.fetchone()
+    except _AWAY:
+        row = None
+    return {(): math.nan if row is None else row[0]}
 
 
 async def _files(services: Services) -> tuple[dict[str, Files], dict[str, Profile], datetime]:

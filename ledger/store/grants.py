@@ -101,11 +101,14 @@ _GRANTS: dict[str, dict[str, Sequence[Role]]] = {
         "UPDATE": (Role.PROJECTOR,),
         "DELETE": (Role.PROJECTOR,),
     },
-    "matching": {"USAGE": _WRITE},
+    "matching": {"USAGE": _FOLD},
     "matching.people": dict.fromkeys(("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE"), _WRITE),
     "matching.keys": dict.fromkeys(("SELECT", "INSERT", "DELETE", "TRUNCATE"), _WRITE),
     "matching.doubts": dict.fromkeys(("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE"), _WRITE),
-    "matching.undecided": dict.fromkeys(("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE"), _WRITE),
+    "matching.undecided": {
+        "SELECT": _FOLD,
+        **dict.fromkeys(("INSERT", "UPDATE", "DELETE", "TRUNCATE"), _WRITE),
+    },
     "matching.state": {"SELECT": _WRITE, "UPDATE": _WRITE},
 }
 """Who holds which privilege; whatever is not here, nobody holds, but for the owner: he holds all save what would change

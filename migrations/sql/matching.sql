@@ -48,7 +48,8 @@ comment on table matching.state is
     'people: how many are known, since counting a million takes longer than to decide upon one. published: position of'
     ' the publication of the policy by which all this was prepared.';
 
-grant usage on schema matching to sojourn_writer, sojourn_disposer;
+grant usage on schema matching to sojourn_writer, sojourn_disposer, sojourn_projector;
+grant select on matching.undecided to sojourn_projector;
 grant select, insert, update, delete, truncate on matching.people, matching.undecided, matching.doubts
     to sojourn_writer, sojourn_disposer;
 grant select, insert, delete, truncate on matching.keys to sojourn_writer, sojourn_disposer;

@@ -248,7 +248,10 @@ PRIVILEGES: dict[str, dict[str, set[Role]]] = {
     "matching.people": dict.fromkeys(("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE"), WRITERS),
     "matching.keys": dict.fromkeys(("SELECT", "INSERT", "DELETE", "TRUNCATE"), WRITERS),
     "matching.doubts": dict.fromkeys(("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE"), WRITERS),
-    "matching.undecided": dict.fromkeys(("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE"), WRITERS),
+    "matching.undecided": {
+        "SELECT": {*WRITERS, Role.PROJECTOR},
+        **dict.fromkeys(("INSERT", "UPDATE", "DELETE", "TRUNCATE"), WRITERS),
+    },
     "matching.state": {"SELECT": WRITERS, "UPDATE": WRITERS},
 }
 """Who, beside the owner, holds which privilege on what. Whatever is not here, nobody holds."""
