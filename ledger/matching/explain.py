@@ -93,20 +93,25 @@ def explain(scale: Scale, levels: Levels, shared: Shared, guards: Sequence[str] 
 
 def told(explanation: Explanation, language: Language = "en") -> list[str]:
     """The explanation in lines for people: the verdict, each step with its bits, what would help."""
-    lines = [_verdict(explanation, language)]
+    return [headline(explanation, language), *waterfall(explanation, language)]
+
+
+def waterfall(explanation: Explanation, language: Language = "en") -> list[str]:
+    """The explanation without its verdict."""
+    lines: list[str] = []
     kind = word(f"kind.{explanation.against}", language)
     for step in explanation.steps:
         if step.level:
             said = f"{word(f'field.{step.name}', language)}: {word(f'{step.name}.{step.level}', language)}"
         else:
             said = word(f"word.{step.name}", language).format(kind=kind)
-        lines.append(f"{_number(step.bits, language):>6}  {said}")
-    lines.append(f"{_number(explanation.weight, language):>6}  {word('word.sum', language)}")
+        lines.append(f"{number(step.bits, language):>6}  {said}")
+    lines.append(f"{number(explanation.weight, language):>6}  {word('word.sum', language)}")
     lines += [word(f"guard.{guard}", language) for guard in explanation.guards]
     for one in explanation.would:
         level = word(f"{one.field}.{one.level}", language)
         field = word(f"field.{one.field}", language)
-        lines.append(word("word.would", language).format(field=field, bits=_number(one.bits, language), level=level))
+        lines.append(word("word.would", language).format(field=field, bits=number(one.bits, language), level=level))
     return lines
 
 
@@ -121,11 +126,12 @@ def word(key: str, language: Language = "en") -> str:
     return _words()[key][language == "es"]
 
 
-def _verdict(explanation: Explanation, language: Language) -> str:
+def headline(explanation: Explanation, language: Language = "en") -> str:
+    """The verdict, in a line for people."""
     numbers = {
-        "weight": _number(explanation.weight, language),
-        "threshold": _number(explanation.link, language),
-        "review": _number(explanation.review, language),
+        "weight": number(explanation.weight, language),
+        "threshold": number(explanation.link, language),
+        "review": number(explanation.review, language),
     }
     if explanation.verdict == "review" and explanation.weight >= explanation.link:
         guards = "; ".join(word(f"guard.{guard}", language) for guard in explanation.guards)
@@ -133,7 +139,8 @@ def _verdict(explanation: Explanation, language: Language) -> str:
     return word(f"word.{explanation.verdict}", language).format(**numbers)
 
 
-def _number(thousandths: int, language: Language) -> str:
+def number(thousandths: int, language: Language = "en") -> str:
+    """A weight in bits, for people."""
     text = f"{thousandths / bits.ONE:+.1f}"
     return text.replace(".", ",") if language == "es" else text
 

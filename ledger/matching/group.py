@@ -112,6 +112,10 @@ class Group:
         ]
         return sorted(others, key=lambda one: (-one.assessed.weight, one.record, one.member))
 
+    def between(self, record: str, other: str) -> Found | None:
+        """The students of two records against each other; None where they must not be one's, or a case holds one."""
+        return self._found(record, other)
+
     def said_same(self, records: Collection[str]) -> Iterator[tuple[str, str]]:
         """Records of which one names the other's id as another id of its child, the state's own word; the one that was
         opened later first."""

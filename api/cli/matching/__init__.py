@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from api.cli.matching import publishing
+from api.cli.matching import explaining, publishing
 
 app = typer.Typer(help="Matching policies: train, try, publish one, and explain what it decides.", no_args_is_help=True)
 app.command()(publishing.publish)
+app.command()(explaining.explain)
