@@ -22,7 +22,7 @@ from ledger.matching import bits
 from ledger.matching.blocking import keys
 from ledger.matching.comparison import BIRTH, FIELDS, GIVEN, PARENTS, PLACE, SURNAMES, Levels, Shared, compared
 from ledger.matching.decision import GUARDS
-from ledger.matching.person import VERSION, Person, person, roles_of
+from ledger.matching.person import VERSION, Person, Roles, person, roles_of
 from ledger.matching.policy import (
     CHANCE,
     KIN,
@@ -45,7 +45,10 @@ _RANDOM_PAIRS: Final = 400_000
 _PSEUDO: Final = 0.5
 _RARE: Final = -12.0
 """log2 of the share of a word that the tables do not have: a name from elsewhere may be common there."""
-_SEEN: Final = 3
+SEEN: Final = 3
+"""Records that must carry a word for a policy to hold it, of made-up children."""
+SEEN_OF_CHILDREN: Final = 12
+"""The same of real ones: a policy is kept for ever, so no word may point at a family."""
 _NAMESAKES_MIN: Final = 1 / 250
 """Namesakes for each pair of one child, at least: where hardly a record names parents, training cannot see them, and
 they are there all the same."""
@@ -94,11 +97,20 @@ class Trained(msgspec.Struct, frozen=True):
 
 
 def train(
-    records: Sequence[Traits], version: str, thresholds: Thresholds, *, seed: int = 1, random_pairs: int = _RANDOM_PAIRS
+    records: Sequence[Traits],
+    version: str,
+    thresholds: Thresholds,
+    *,
+    seed: int = 1,
+    random_pairs: int = _RANDOM_PAIRS,
+    seen: int = SEEN,
+    drawn_from: int | None = None,
 ) -> Trained:
     """A policy for records like these, with every guard that there is.
 
-    random_pairs: how many are drawn to see what chance does.
+    random_pairs: how many are drawn to see what chance does. seen: how many records must carry a word for the policy to
+    hold it. drawn_from: of how many records these were drawn by chance; a draw of one in ten finds a tenth of each
+    record's pairs, and the policy is made for all of them.
 
     Raises:
         Refused: there are too few records to learn from.
@@ -108,9 +120,10 @@ def train(
             f"{len(records)} records are too few to train on.",
             remedy="Train on 1,000 records at least, 20,000 are better, or use the policy that Sojourn comes with.",
         )
-    roles = roles_of(records)
+    roles = _roles(records, seen)
     people = [person(one, roles) for one in records]
-    words = words_of(people)
+    words = words_of(people, seen)
+    drawn = max(drawn_from or 0, len(records)) / len(records)
     pairs = _Pairs(people, list(candidates(people)), words)
     chance = _chance(people, Random(seed), random_pairs)  # noqa: S311 - drawn again the same from its seed
     model = _Model(pairs, chance, len(people))
@@ -121,7 +134,7 @@ def train(
     policy = Policy(
         version=version,
         code=VERSION,
-        rates=tuple(_bits(model.counts[kind] / len(people)) for kind in range(UNRELATED)),
+        rates=tuple(_bits(drawn * model.counts[kind] / len(people)) for kind in range(UNRELATED)),
         levels={
             field: tuple(
                 tuple(_bits(float(model.tables[field][kind][level])) for kind in range(len(KINDS)))
@@ -130,11 +143,7 @@ def train(
             for field in FIELDS
         },
         words=words,
-        roles=msgspec.structs.replace(
-            roles,
-            given={word: n for word, n in roles.given.items() if n >= _SEEN},
-            surname={word: n for word, n in roles.surname.items() if n >= _SEEN},
-        ),
+        roles=roles,
         thresholds=thresholds,
         guards=tuple(GUARDS),
     )
@@ -157,28 +166,52 @@ def candidates(people: Sequence[Person]) -> Iterator[tuple[int, int]]:
             yield number, other
 
 
-def words_of(people: Sequence[Person]) -> dict[str, Words]:
-    """How common the words of these people are, by column."""
-    seen: dict[str, Counter[str]] = {field: Counter() for field in ("given", "surnames", "parents", "place")}
+def words_of(people: Sequence[Person], seen: int = SEEN) -> dict[str, Words]:
+    """How common the words of these people are, by column; of those only that so many of them carry."""
+    counted: dict[str, Counter[str]] = {field: Counter() for field in ("given", "surnames", "parents", "place")}
+    carried: dict[str, Counter[str]] = {field: Counter() for field in counted}
     for one in people:
-        seen["given"].update(one.given)
-        seen["surnames"].update(one.surnames)
-        for parent in one.parents:
-            seen["parents"].update(parent.given)
         city, state, _ = one.place
-        seen["place"].update(word for word in (city, state) if word)
-    return {field: _words(counted) for field, counted in seen.items()}
+        told = {
+            "given": one.given,
+            "surnames": one.surnames,
+            "parents": [word for parent in one.parents for word in parent.given],
+            "place": [word for word in (city, state) if word],
+        }
+        for field, words in told.items():
+            counted[field].update(words)
+            carried[field].update(set(words))
+    return {field: _words(counted[field], carried[field], seen) for field in counted}
 
 
-def _words(counted: Counter[str]) -> Words:
+def _words(counted: Counter[str], carried: Counter[str], seen: int) -> Words:
     total = max(counted.total(), 1)
     usual = sum((n / total) ** 2 for n in counted.values()) or 1.0
     return Words(
         common={
-            word: _bits(n / total) for word, n in sorted(counted.items()) if n >= _SEEN and math.log2(n / total) > _RARE
+            word: _bits(n / total)
+            for word, n in sorted(counted.items())
+            if carried[word] >= seen and math.log2(n / total) > _RARE
         },
         rare=round(_RARE * bits.ONE),
         usual=_bits(usual),
+    )
+
+
+def _roles(records: Sequence[Traits], seen: int) -> Roles:
+    """The roles of words that so many records carry. The people that are learnt from are prepared by these, as those
+    will be that are decided upon."""
+    given: Counter[str] = Counter()
+    surname: Counter[str] = Counter()
+    for one in records:
+        mine = roles_of([one])
+        given.update(mine.given.keys())
+        surname.update(mine.surname.keys())
+    roles = roles_of(records)
+    return Roles(
+        given={word: n for word, n in roles.given.items() if given[word] >= seen},
+        surname={word: n for word, n in roles.surname.items() if surname[word] >= seen},
+        female={word: share for word, share in roles.female.items() if given[word] >= seen},
     )
 
 

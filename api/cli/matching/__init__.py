@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import typer
 
-from api.cli.matching import explaining, publishing
+from api.cli.matching import explaining, publishing, training
 
 app = typer.Typer(help="Matching policies: train, try, publish one, and explain what it decides.", no_args_is_help=True)
+app.command()(training.train)
 app.command()(publishing.publish)
 app.command()(explaining.explain)

@@ -142,3 +142,35 @@ def test_words_are_counted_by_column_and_the_rare_ones_are_not_kept() -> None:
 @pytest.mark.parametrize(("value", "holds"), [(0.85, True), (1.0, True), (0.849, False), (1.001, False)])
 def test_a_check_holds_within_its_bounds_and_at_them(value: float, *, holds: bool) -> None:
     assert Check("one", value, 0.85, 1.0).holds is holds
+
+
+def test_a_word_that_too_few_records_carry_enters_no_policy_whatever_its_column() -> None:
+    """Also where they carry it twice, and where it is a name that only tells boys from girls."""
+    told = [sheet.traits for sheet in sheets("registers")][:1000]
+    marked = {
+        "first_name": "Zyxana Zyxana",
+        "last_name_1": "Zyxlopez",
+        "female_parent_first_name": "Zyxelia",
+        "birth_city": "Zyxville",
+        "sex": "Female",
+    }
+
+    def words(carriers: int) -> set[str]:
+        records = [msgspec.structs.replace(one, **marked) for one in told[:carriers]] + told[carriers:]
+        policy = train(records, "of a test", THRESHOLDS, random_pairs=2000, seen=12).policy
+        kept = [*policy.roles.given, *policy.roles.surname, *policy.roles.female]
+        kept += [word for table in policy.words.values() for word in table.common]
+        return {word for word in kept if "zyx" in word}
+
+    assert words(11) == set()
+    assert words(12) == {"zyxana", "zyxlopez", "zyxelia", "zyxville"}
+
+
+def test_a_policy_of_some_records_drawn_by_chance_is_made_for_all_of_them() -> None:
+    records = [sheet.traits for sheet in sheets("registers")][:1000]
+    whole, tenth = (
+        train(records, "of a test", THRESHOLDS, random_pairs=2000, drawn_from=there).policy for there in (None, 10_000)
+    )
+    more = [there - here for here, there in zip(whole.rates, tenth.rates, strict=True)]
+    assert more == pytest.approx([3322] * len(more), abs=1)
+    assert tenth.levels == whole.levels
