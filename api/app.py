@@ -32,6 +32,7 @@ from api.routes import (
     history,
     home,
     jurisdictions,
+    policies,
     records,
     search,
     students,
@@ -136,6 +137,7 @@ def create_app(services: Services) -> FastAPI:
         events.router,
         jurisdictions.router,
         contacts.router,
+        policies.router,
         health.router,
         home.router,
     ):

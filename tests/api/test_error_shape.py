@@ -27,6 +27,7 @@ WRONG: list[tuple[str, str, dict[str, Any], int]] = [
     ("GET", "/v1/events?after=x", {}, 422),
     ("GET", "/v1/jurisdictions/ZZ", {}, 422),
     ("PUT", "/v1/jurisdictions/OR/profile", {"json": {}}, 403),
+    ("GET", "/v1/policies/none", {}, 403),
     ("POST", "/v1/merges", {"json": {}}, 403),
     ("POST", "/v1/acts/310890258979-1/reversal", {"json": {"reason": "x"}}, 403),
     ("POST", "/v1/acts/310890258979-1/reversal?dry_run=1", {"json": {}}, 422),

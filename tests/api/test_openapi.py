@@ -103,7 +103,7 @@ def test_nothing_that_is_sent_breaks_it(services: Services, projectors: Projecto
         {"Authorization": f"Bearer {secret}"}
         for secret in (make_token(), make_token("operator", None), make_token("state_data_administrator"))
     )
-    linkage = dict.fromkeys(("merges", "splits", "not-same", "acts", "cases"), settles)
+    linkage = dict.fromkeys(("merges", "splits", "not-same", "acts", "cases", "policies"), settles)
     who = {"jurisdictions": sets, **linkage}
     with served(app) as base:
         httpx2.put(f"{base}/v1/records/OR/OR1", json=student(), headers=sends).raise_for_status()
