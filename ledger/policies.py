@@ -154,8 +154,8 @@ class Policies:
             )
         policy = msgspec.structs.replace(
             policy,
-            thresholds=_possible(thresholds or policy.thresholds),
-            guards=policy.guards if guards is None else _there(guards),
+            thresholds=possible(thresholds or policy.thresholds),
+            guards=policy.guards if guards is None else known_guards(guards),
         )
         events.append(_publication(policy))
         self._append(events, len(recorded), meta)
@@ -235,7 +235,8 @@ def _publication(policy: Policy) -> PolicyPublished:
     )
 
 
-def _possible(thresholds: Thresholds) -> Thresholds:
+def possible(thresholds: Thresholds) -> Thresholds:
+    """Thresholds that a policy can have. Raises BadValue."""
     if thresholds.link < LINK_MIN or thresholds.review > thresholds.link or thresholds.margin < 0:
         raise BadValue(
             "No policy can have these thresholds.",
@@ -246,7 +247,8 @@ def _possible(thresholds: Thresholds) -> Thresholds:
     return thresholds
 
 
-def _there(guards: Sequence[str]) -> tuple[str, ...]:
+def known_guards(guards: Sequence[str]) -> tuple[str, ...]:
+    """Guards that there are, in their order. Raises BadValue."""
     unknown = [guard for guard in guards if guard not in GUARDS]
     if unknown:
         raise BadValue(

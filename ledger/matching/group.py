@@ -116,6 +116,14 @@ class Group:
         """The students of two records against each other; None where they must not be one's, or a case holds one."""
         return self._found(record, other)
 
+    def pair(self, record: str, other: str) -> frozenset[str]:
+        """The students of two records, whichever comes first; one alone where they are one's."""
+        return frozenset((self._student[record], self._student[other]))
+
+    def together(self, record: str, other: str) -> bool:
+        """Whether two records are one student's by now."""
+        return self._student[record] == self._student[other]
+
     def said_same(self, records: Collection[str]) -> Iterator[tuple[str, str]]:
         """Records of which one names the other's id as another id of its child, the state's own word; the one that was
         opened later first."""

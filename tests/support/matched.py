@@ -1,11 +1,7 @@
-"""Records whose demographics say enough to be matched, and the matcher run to the end of the log."""
+"""Records whose demographics say enough to be matched."""
 
 from __future__ import annotations
 
-from ledger.application import Ledger
-from ledger.matcher import Matched
-from ledger.reactors.matching import MatcherRunner
-from ledger.store.database import Database
 from support.files import child, student
 
 WILBER = {
@@ -32,8 +28,3 @@ def said(number: int, *rows: str, state: str = "OR", **elements: str) -> list[st
     demographics = child("D", "001", **elements)
     made[1] = f"D|{number:07d}{demographics[1:]}"
     return made
-
-
-def match(ledger: Ledger, database: Database) -> Matched:
-    """Have the matcher decide whatever the log says by now."""
-    return MatcherRunner(ledger.matcher, database, ledger.log).run(ledger.log.head(), timeout_s=60)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import typer
 
-from api.cli.matching import explaining, publishing, training
+from api.cli.matching import explaining, publishing, training, trying
 
 app = typer.Typer(help="Matching policies: train, try, publish one, and explain what it decides.", no_args_is_help=True)
 app.command()(training.train)
+app.command("try")(trying.try_)
 app.command()(publishing.publish)
 app.command()(explaining.explain)

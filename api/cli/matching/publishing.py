@@ -52,7 +52,10 @@ def publish(
         policy = ledger.policies.named(version)
         meta = Meta(actor=operator(store, as_name).name, reason=reason_of(reason), request=str(uuid.uuid4()))
         published = ledger.policies.publish(
-            version, meta, thresholds=_thresholds(policy, link, review, margin), guards=_guards(policy, guards)
+            version,
+            meta,
+            thresholds=chosen_thresholds(policy, link, review, margin),
+            guards=chosen_guards(policy, guards),
         )
     if as_json:
         print_json({"version": version, **publication_told(published)})
@@ -73,7 +76,8 @@ def thousandths(given: float) -> int:
     return round(given * 1000)
 
 
-def _thresholds(policy: Policy, link: float | None, review: float | None, margin: float | None) -> Thresholds:
+def chosen_thresholds(policy: Policy, link: float | None, review: float | None, margin: float | None) -> Thresholds:
+    """Those that are named, and the policy\'s own where none is. Raises BadValue."""
     from ledger.matching.policy import Thresholds
 
     now = policy.thresholds
@@ -84,7 +88,8 @@ def _thresholds(policy: Policy, link: float | None, review: float | None, margin
     )
 
 
-def _guards(policy: Policy, given: str | None) -> tuple[str, ...]:
+def chosen_guards(policy: Policy, given: str | None) -> tuple[str, ...]:
+    """The guards that are named, or those of the policy. What there is not, publishing refuses."""
     from ledger.matching.decision import GUARDS
 
     if given is None:
