@@ -59,7 +59,7 @@ def test_a_ledger_of_children_gives_a_policy_that_is_kept_with_its_checks_and_de
     assert [check.name for check in known.said.checks] == [check["name"] for check in told["checks"]]
     assert read(out.read_text("utf-8")) == known.policy()
     assert known.policy().thresholds == shipped().thresholds
-    assert ledger.policies.published() is None
+    assert [one.policy.version for one in ledger.policies.history()] == [shipped().version]
     assert "There is a policy autumn already." in sojourn.run("matching", "train", "--name", "autumn", code=1).stderr
 
 
