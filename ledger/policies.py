@@ -8,7 +8,7 @@ published any decides by the one that Sojourn comes with, and that is an event t
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import msgspec
@@ -95,10 +95,7 @@ class Policies:
 
         Raises StoreUnavailable, LogBroken, BadValue (another release's).
         """
-        for one in reversed(self._read()):
-            if isinstance(one.event, PolicyPublished) and (position is None or one.position <= position):
-                return self._as_published(one)
-        return None
+        return self._last(one for one in self._read() if position is None or one.position <= position)
 
     def in_effect(self, meta: Meta) -> Published:
         """The policy that decides now. Where nobody has published any, or the one that an older release came with is in
@@ -107,7 +104,9 @@ class Policies:
         Raises Refused: the policy in effect was trained by a release that prepares names otherwise.
         """
         for _ in range(2):
-            found = self.published()
+            # What is published stands on this look: whoever publishes after it is not published over.
+            recorded = self._read()
+            found = self._last(recorded)
             if found is not None and found.policy.code == VERSION:
                 return found
             if found is not None and not found.policy.version.startswith(PREFIX):
@@ -116,7 +115,7 @@ class Policies:
                     remedy="Train one with this release and publish it; until then nothing is matched.",
                 )
             try:
-                self._publish_shipped(meta)
+                self._publish_shipped(recorded, meta)
             except StaleDecision:
                 continue  # another process has, or somebody has published one of his own
         found = self.published()
@@ -171,11 +170,11 @@ class Policies:
             return shipped(), False
         return self.known(version).policy(), True
 
-    def _publish_shipped(self, meta: Meta) -> None:
-        recorded = self._read()
+    def _publish_shipped(self, recorded: Sequence[Recorded], meta: Meta) -> None:
         policy = shipped()
         events: list[PolicyTrained | PolicyPublished] = [_publication(policy)]
-        if all(one.said.version != policy.version for one in self.trained()):
+        trained = [one.event.version for one in recorded if isinstance(one.event, PolicyTrained)]
+        if policy.version not in trained:
             events.insert(0, _trained(policy, int(policy.trained.get("records", 0)), None, ()))
         self._append(events, len(recorded), meta)
 
@@ -192,6 +191,10 @@ class Policies:
             if new and len(self._recorded) == known:
                 self._recorded = [*self._recorded, *new]
             return self._recorded if len(self._recorded) >= known + len(new) else [*self._recorded, *new]
+
+    def _last(self, recorded: Iterable[Recorded]) -> Published | None:
+        found = [one for one in recorded if isinstance(one.event, PolicyPublished)]
+        return self._as_published(found[-1]) if found else None
 
     def _as_published(self, recorded: Recorded) -> Published:
         with self._lock:
