@@ -248,7 +248,11 @@ class _Deciding(msgspec.Struct, frozen=True):
 
     def decision(self, found: Found) -> Decision:
         """What is written of it."""
-        others = [Rival(other.member, other.assessed.weight) for other in self.students.rest(found)[:_OTHERS_TOLD]]
+        others = [
+            # Of the two the later joins the earlier, so that the other student's record is now the one, now the other.
+            Rival(other.record if other.member in found.left else other.member, other.assessed.weight)
+            for other in self.students.rest(found)[:_OTHERS_TOLD]
+        ]
         return decision_of(self.published, self.read, self.size, found, others)
 
 
