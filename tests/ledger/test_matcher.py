@@ -66,7 +66,9 @@ def test_two_states_records_of_one_child_are_linked_and_the_event_says_why(match
     assert all(other.weight < decision.weight for other in decision.others)
 
 
-@pytest.mark.parametrize("other", [twin(), sibling(), namesake(), stranger()], ids=["twin", "sibling", "namesake", "no kin"])
+@pytest.mark.parametrize(
+    "other", [twin(), sibling(), namesake(), stranger()], ids=["twin", "sibling", "namesake", "no kin"]
+)
 def test_another_child_is_not_linked(matching: MatchingRuns, other: Traits) -> None:
     matching.tells(wilber("TX", "1"), other)
     assert matching.runs().linked == 0

@@ -178,6 +178,11 @@ class MatchingRuns:
             for right in declared.right
         }
 
+    def declarations(self) -> list[str]:
+        """Those that hold now, in the order of the log."""
+        linkage = fold((r.position, r.event) for r in self.recorded() if isinstance(r.event, LinkageEvent))
+        return [declared.declaration for declared in live_declarations(linkage)]
+
     def waiting(self) -> list[str]:
         """Records that the matcher has yet to decide."""
         names = self.names()
