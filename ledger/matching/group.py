@@ -29,6 +29,10 @@ class Found(NamedTuple):
     rivals: tuple[str, ...]
 
 
+_Waits = tuple[int, tuple[tuple[str, str], ...], str, str]
+"""Weight from the highest on, state and id of the first record of each side, and the two records."""
+
+
 class Group:
     """Students as they are while they are decided upon.
 
@@ -59,11 +63,11 @@ class Group:
     def links(self, records: Collection[str]) -> Iterator[Found]:
         """What the policy links by itself of these records, the surest first. Whoever takes one says by ``join`` or
         ``leave`` what became of it before he asks for the next."""
-        queue: list[tuple[int, str, str]] = []
+        queue: list[_Waits] = []
         for record in sorted(records):
             self._enqueue(queue, record)
         while queue:
-            told, left, right = heapq.heappop(queue)
+            told, turn, left, right = heapq.heappop(queue)
             one, other = self._student[left], self._student[right]
             if one == other:
                 continue
@@ -71,7 +75,7 @@ class Group:
             if found is None or not self._is_sure(found):
                 continue
             if found.assessed.weight < -told and queue and -queue[0][0] > found.assessed.weight:
-                heapq.heappush(queue, (-found.assessed.weight, left, right))
+                heapq.heappush(queue, (-found.assessed.weight, turn, left, right))
                 continue
             yield found
             if self._student[left] == self._student[right]:
@@ -91,7 +95,7 @@ class Group:
                 one = self._found(record, other)
                 if one is not None and one.assessed.weight >= self._scale.policy.thresholds.review:
                     found.append(one)
-        return sorted(found, key=lambda one: (-one.assessed.weight, one.record, one.member))
+        return sorted(found, key=self._place)
 
     def join(self, record: str, member: str) -> None:
         """The two students are one from here on."""
@@ -110,7 +114,7 @@ class Group:
             for one in self._others(found.record)
             if self._student[one] != theirs and (other := self._found(found.record, one)) is not None
         ]
-        return sorted(others, key=lambda one: (-one.assessed.weight, one.record, one.member))
+        return sorted(others, key=self._place)
 
     def between(self, record: str, other: str) -> Found | None:
         """The students of two records against each other; None where they must not be one's, or a case holds one."""
@@ -138,11 +142,21 @@ class Group:
 
     # -- inside
 
-    def _enqueue(self, queue: list[tuple[int, str, str]], record: str) -> None:
+    def _enqueue(self, queue: list[_Waits], record: str) -> None:
         for other in self._others(record):
             found = self._found(record, other)
             if found is not None and found.assessed.weight >= self._scale.policy.thresholds.link:
-                heapq.heappush(queue, (-found.assessed.weight, found.record, found.member))
+                heapq.heappush(queue, self._place(found))
+
+    def _place(self, found: Found) -> _Waits:
+        """Its place in a queue: the surest first, and of those alike not the first that came, but the first by the ids
+        that states have given: so the order of a night's files decides nothing."""
+        sides = (min(self._given(record) for record in side) for side in (found.left, found.right))
+        return -found.assessed.weight, tuple(sorted(sides)), found.record, found.member
+
+    def _given(self, record: str) -> tuple[str, str]:
+        person = self._people[record]
+        return person.state, person.state_student_id
 
     def _others(self, record: str) -> list[str]:
         """A record of each student that may be this one's, in the order of their names."""

@@ -134,6 +134,11 @@ class MatchingRuns:
         query = "select state, state_student_id, minted from ledger.records"
         return {f"{state} {ssid}": minted for state, ssid, minted in self._rows(query)}
 
+    def shown(self) -> dict[str, str]:
+        """Record to the id that its student shows."""
+        query = "select state, state_student_id, student_id from ledger.records"
+        return {f"{state} {ssid}": shown for state, ssid, shown in self._rows(query)}
+
     def names(self) -> dict[str, str]:
         """Uuid to the name of the record."""
         query = "select record_id, state, state_student_id from ledger.records"
