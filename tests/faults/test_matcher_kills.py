@@ -30,7 +30,7 @@ from support.wholeness import assert_whole
 Settings = Mapping[str, str]
 Hits = Counter[tuple[str, str]]
 
-POINTS = ("sequencer.before-lock", "sequencer.in-copy", "sequencer.before-commit", "sequencer.after-commit")
+POINTS = ("sequencer.before-lock", "sequencer.before-commit", "sequencer.after-commit")
 STEPS = "matcher.any-step"
 OURS = ("/ledger/matcher.py", "/ledger/reactors/matching.py", "/ledger/store/match_index.py", "/ledger/links.py")
 """Files whose every call is a step at which the matcher may be killed."""

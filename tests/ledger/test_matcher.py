@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from ledger.application import Ledger
@@ -76,7 +78,9 @@ def test_another_child_is_not_linked(matching: MatchingRuns, other: Traits) -> N
 
 
 @pytest.mark.parametrize("other", [twin, sibling, namesake], ids=["twin", "sibling", "namesake"])
-def test_two_records_of_each_of_two_children_are_two_students(matching: MatchingRuns, other: type[Traits]) -> None:
+def test_two_records_of_each_of_two_children_are_two_students(
+    matching: MatchingRuns, other: Callable[..., Traits]
+) -> None:
     matching.tells(wilber("TX", "1"), other("TX", "2"), other("MI", "3"), wilber("MI", "4"))
     matching.runs()
     assert matching.students() == {frozenset({"TX 1", "MI 4"}), frozenset({"TX 2", "MI 3"})}
