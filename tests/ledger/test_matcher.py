@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
 import pytest
 
 from ledger.application import Ledger
@@ -186,7 +187,9 @@ def test_keeping_apart_appends_nothing(matching: MatchingRuns) -> None:
 
 
 def test_a_record_that_comes_to_say_who_the_child_is_is_decided_again(matching: MatchingRuns) -> None:
-    matching.tells(wilber("TX", "1"), stranger("MI", "2"))
+    # Of the three that tell a child the surname stays: where all change at once, people are asked first.
+    other = msgspec.structs.replace(stranger("MI", "2"), last_name_1="Quintero", last_name_2="Medrano")
+    matching.tells(wilber("TX", "1"), other)
     matching.runs()
     assert not matching.together("TX 1", "MI 2")
     matching.tells(wilber("MI", "2"))
