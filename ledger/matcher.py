@@ -88,7 +88,7 @@ class Matcher:
                 closed[recorded.stream] = recorded.position
             elif isinstance(event, LinkageEvent) and recorded.meta.actor != ACTOR:
                 moved[recorded.stream.removeprefix(_LINKAGE)] = recorded.position
-        people, gone = self._people(said, policy)
+        people, gone = self._people(said, policy, batch[-1].position)
         match_doubts.keep(conn, _doubts(match_index.people_of(conn, people), people))
         match_index.remember(conn, people)
         match_index.forget(conn, gone)
@@ -96,10 +96,14 @@ class Matcher:
         match_index.wait_again(conn, self._of_cases(closed))
         match_index.students_wait_again(conn, moved)
 
-    def _people(self, said: dict[str, int], policy: Policy) -> tuple[dict[str, tuple[Person, int]], list[str]]:
+    def _people(
+        self, said: dict[str, int], policy: Policy, upto: int
+    ) -> tuple[dict[str, tuple[Person, int]], list[str]]:
         people: dict[str, tuple[Person, int]] = {}
         gone: list[str] = []
-        for record, events in self._streams(_RECORD, said).items():
+        for record, whole in self._streams(_RECORD, said).items():
+            # What was said behind this batch is of a later one: a decision tells how far was read.
+            events = [one for one in whole if one.position <= upto]
             found = None if any(isinstance(one.event, Erased) for one in events) else _person(events, policy)
             if found is None:
                 gone.append(record)
@@ -126,30 +130,62 @@ class Matcher:
 
     def decide(
         self, conn: psycopg.Connection[Any], published: Published, read: int, limit: int = DECIDED_AT_ONCE
-    ) -> Matched:
-        """Decide what waits, so many records at most. read: position to which the tables stand."""
+    ) -> Matched | None:
+        """Decide what waits, so many records at most; None where nothing does. read: position to which the tables
+        stand."""
         waiting = match_index.waiting(conn, limit)
-        if not waiting:
-            return Matched()
-        done, since = Matched(records=len(waiting)), dict(waiting)
-        doubts = match_doubts.of(conn, list(since))
+        if waiting:
+            return self._join(conn, published, read, waiting)
+        waiting = match_index.waiting(conn, limit, linked=True)
+        if waiting:
+            return self._put_before_people(conn, published, read, waiting)
+        return None
+
+    def _join(
+        self, conn: psycopg.Connection[Any], published: Published, read: int, waiting: Sequence[tuple[str, int]]
+    ) -> Matched:
+        """Look at corrections, and link what is sure."""
+        done, since = Matched(records=len(waiting)), _Since(published.position, dict(waiting))
+        doubts = match_doubts.of(conn, list(since.at))
         for record, doubt in doubts.items():
             done.asked += self._doubt(conn, published.policy, record, doubt)
-        group = _Deciding(published, read, match_index.size(conn), self._group(conn, published.policy, list(since)))
-        for record, member in group.students.said_same(list(since)):
-            if self._link(record, member, SAID_SAME, None, read, since):
-                group.students.join(record, member)
+        deciding = self._deciding(conn, published, read, list(since.at))
+        group = deciding.students
+        for record, member in group.said_same(list(since.at)):
+            # One that was linked a moment ago may have brought the two together.
+            if not group.together(record, member) and self._link(
+                record, member, SAID_SAME, None, read, since.key("said", [record, member], record, member)
+            ):
+                group.join(record, member)
                 done.linked += 1
-        for found in group.students.links(list(since)):
-            if self._link(found.record, found.member, BY_POLICY, group.decision(found), read, since):
-                group.students.join(found.record, found.member)
+        for found in group.links(list(since.at)):
+            if self._link(
+                found.record, found.member, BY_POLICY, deciding.decision(found), read, since.of("link", found)
+            ):
+                group.join(found.record, found.member)
                 done.linked += 1
-        for found in group.students.questions(list(since)):
-            done.asked += self._ask(found, group.decision(found), since)
-        # Durable by now: every link and every question. A crash before this decides them again, and finds them.
+        # Durable by now: every link. A crash before this decides them again, and finds them by their keys.
         with conn.transaction():
             match_doubts.looked_at(conn, doubts)
-            match_index.decided(conn, waiting)
+            match_index.linked(conn, waiting)
+        return done
+
+    def _put_before_people(
+        self, conn: psycopg.Connection[Any], published: Published, read: int, waiting: Sequence[tuple[str, int]]
+    ) -> Matched:
+        """Ask about what is near, once all that is sure has been linked."""
+        done, since = Matched(), _Since(published.position, dict(waiting))
+        deciding = self._deciding(conn, published, read, list(since.at))
+        asked: set[str] = set()
+        for found in deciding.students.questions(list(since.at)):
+            # A record is in one case at a time: when that closes, its records are looked at again.
+            if asked.isdisjoint((*found.left, *found.right)) and self._ask(
+                found, deciding.decision(found), since.of("ask", found)
+            ):
+                asked.update(found.left, found.right)
+                done.asked += 1
+        # Durable by now: every question. What a crash before this decides again is found by its key.
+        match_index.decided(conn, waiting)
         return done
 
     def _doubt(self, conn: psycopg.Connection[Any], policy: Policy, record: str, doubt: Doubt) -> bool:
@@ -184,29 +220,31 @@ class Matcher:
         acts = [edge.act for edge in live_edges(linkage) if record in (edge.left.record, edge.right.record)]
         return max(acts, key=lambda act: linkage.acts[act][0]) if acts else None
 
-    def _group(self, conn: psycopg.Connection[Any], policy: Policy, records: list[str]) -> Group:
+    def _deciding(
+        self, conn: psycopg.Connection[Any], published: Published, read: int, records: Sequence[str]
+    ) -> _Deciding:
         near = match_index.near(conn, records)
         known = set(records).union(*near.values())
         members = match_index.members_of(conn, known)
         known |= {member.record for member in members}
         people = match_index.people_of(conn, known)
+        size = match_index.size(conn)
         held = {member.record for member in members if member.held}
-        both: dict[str, set[str]] = {record: set(others) for record, others in near.items()}
-        for record, others in near.items():
-            for other in others:
-                both.setdefault(other, set()).add(record)
-        return Group(
-            Scale(policy, match_index.size(conn)),
+        group = Group(
+            Scale(published.policy, size),
             people,
             {member.record: member.student for member in members if member.record in people},
-            both,
+            _both_ways(near),
             match_index.apart(conn, known),
             held | set(pending.asking(conn, DIFFERENT_CHILD, known)),
         )
+        # Who may be a twin or a namesake of somebody is seen from that one, not from the record that waits.
+        beside = match_index.near(conn, sorted(group.close(records) - set(records)))
+        unknown = set[str]().union(*beside.values()) - set(people)
+        group.know(match_index.people_of(conn, unknown), _both_ways(near, beside))
+        return _Deciding(published, read, size, group)
 
-    def _link(
-        self, record: str, member: str, why: str, decision: Decision | None, read: int, since: dict[str, int]
-    ) -> bool:
+    def _link(self, record: str, member: str, why: str, decision: Decision | None, read: int, key: RequestKey) -> bool:
         command = Link(record=record, member=member, why=why, decision=decision)
 
         def decided(reach: Reach) -> tuple[Acted, Beside]:
@@ -215,14 +253,12 @@ class Matcher:
             return acted, Beside()
 
         try:
-            self._links.act(
-                Seeds(records=[record, member]), decided, Meta(actor=ACTOR, cause=read), _key(record, member, since)
-            )
+            self._links.act(Seeds(records=[record, member]), decided, Meta(actor=ACTOR, cause=read), key)
         except (Refused, Conflict, NotFound):
             return False  # somebody has parted, joined, held or destroyed it meanwhile: there is nothing left to link
         return True
 
-    def _ask(self, found: Found, decision: Decision, since: dict[str, int]) -> bool:
+    def _ask(self, found: Found, decision: Decision, key: RequestKey) -> bool:
         score = round(found.assessed.weight / 1000, 3)
         try:
             self._proposals.open_near_match(
@@ -230,12 +266,28 @@ class Matcher:
                 {found.member: score},
                 Meta(actor=ACTOR, cause=decision.read),
                 decision.policy,
-                _key(found.record, found.member, since),
+                key,
                 decision,
             )
         except (Refused, Conflict, NotFound):
             return False
         return True
+
+
+class _Since(msgspec.Struct, frozen=True):
+    """Since when records wait. published: of the policy; under another one the same pair is decided anew."""
+
+    published: int
+    at: dict[str, int]
+
+    def of(self, what: str, found: Found) -> RequestKey:
+        """The key of a link or a question."""
+        return self.key(what, (*found.left, *found.right), found.record, found.member)
+
+    def key(self, what: str, records: Iterable[str], record: str, member: str) -> RequestKey:
+        """The same pair, since the same words, is linked or asked once."""
+        at = max(self.at.get(one, 0) for one in records)
+        return _asked_once(f"{what}/{self.published}/{at}/{record}/{member}")
 
 
 class _Deciding(msgspec.Struct, frozen=True):
@@ -284,6 +336,16 @@ def decision_of(published: Published, read: int, size: int, found: Found, others
     )
 
 
+def _both_ways(*near: Mapping[str, Iterable[str]]) -> dict[str, set[str]]:
+    both: dict[str, set[str]] = {}
+    for one in near:
+        for record, others in one.items():
+            both.setdefault(record, set()).update(others)
+            for other in others:
+                both.setdefault(other, set()).add(record)
+    return both
+
+
 def _doubts(before: Mapping[str, Person], now: Mapping[str, tuple[Person, int]]) -> dict[str, Doubt]:
     """Records that said something else of who the child is."""
     found: dict[str, Doubt] = {}
@@ -316,9 +378,3 @@ def _must_be_as_decided(acted: Acted, decision: Decision | None) -> None:
 
 def _asked_once(what: str) -> RequestKey:
     return RequestKey(scope=f"reactor {ACTOR}", key=what, body_hash=b"")
-
-
-def _key(record: str, member: str, since: dict[str, int]) -> RequestKey:
-    """The same pair, since the same words, is linked or asked once."""
-    at = max(since.get(record, 0), since.get(member, 0))
-    return RequestKey(scope=f"reactor {ACTOR}", key=f"{at}/{record}/{member}", body_hash=b"")

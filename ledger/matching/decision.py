@@ -101,22 +101,19 @@ def assess(
     return Assessed((best.bits + whole.bits) // 2 + number, (at, to), best, whole, levels, shared, guards, number)
 
 
-def twin_of(scale: Scale, one: Person, other: Person) -> bool:
-    """Whether the two are likelier twins than anything else."""
+def other_child(scale: Scale, one: Person, other: Person) -> int | None:
+    """The kind that two people likeliest are, where that is ``TWIN``, or ``NAMESAKE``: one birth date and, of
+    namesakes, one name. None for everything else."""
     levels, shared = compared(one, other)
-    if levels.birth not in (1, 2) or levels.given not in _OTHER_NAMES or levels.surnames in (0, 13):
-        return False
+    if levels.birth not in (1, 2):
+        return None
     weight = scale.weigh(levels, shared)
-    return weight.bits < 0 and max(range(len(weight.kinds)), key=lambda kind: weight.kinds[kind]) == TWIN
-
-
-def namesake_of(scale: Scale, one: Person, other: Person) -> bool:
-    """Whether the two have one name and birth date, and are likelier two children than one."""
-    levels, shared = compared(one, other)
-    if levels.birth not in (1, 2) or levels.given in _OTHER_NAMES:
-        return False
-    weight = scale.weigh(levels, shared)
-    return weight.bits < 0 and weight.against == NAMESAKE
+    if weight.bits >= 0:
+        return None
+    if levels.given not in _OTHER_NAMES:
+        return NAMESAKE if weight.against == NAMESAKE else None
+    likeliest = max(range(len(weight.kinds)), key=lambda kind: weight.kinds[kind])
+    return TWIN if levels.surnames not in (0, 13) and likeliest == TWIN else None
 
 
 def _number_sent(left: Sequence[Person], right: Sequence[Person]) -> bool:

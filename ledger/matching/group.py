@@ -8,12 +8,12 @@ asked about both. Pure.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from ledger.matching.decision import Assessed, assess, namesake_of, same_by_state, twin_of
+from ledger.matching.decision import Assessed, assess, other_child, same_by_state
 from ledger.matching.person import Person
-from ledger.matching.policy import Scale
+from ledger.matching.policy import NAMESAKE, TWIN, Scale
 
 
 class Found(NamedTuple):
@@ -57,12 +57,32 @@ class Group:
         self._held = held
         self._student = dict(students)
         self._members: dict[str, list[str]] = {}
+        self._known: dict[tuple[tuple[str, ...], tuple[str, ...]], Found] = {}
+        self._close: dict[str, tuple[frozenset[str], frozenset[str]]] = {}
         for record in sorted(students):
             self._members.setdefault(students[record], []).append(record)
 
+    def close(self, records: Collection[str]) -> set[str]:
+        """Records of the students that come near enough to one of these that it is linked, or a person asked: the
+        guards look at who is near to any of them."""
+        found: set[str] = set()
+        for record in sorted(records):
+            for other in self._others(record):
+                one, two = self._sides(record, other)
+                if self._is_near(assess(self._scale, self._of(one), self._of(two)).weight):
+                    found.update(one, two)
+        return found
+
+    def know(self, people: Mapping[str, Person], near: Mapping[str, Collection[str]]) -> None:
+        """More people whom the guards look at, and who is near to whom."""
+        self._people = {**self._people, **people}
+        self._near = {**self._near, **near}
+        self._known.clear()
+        self._close.clear()
+
     def links(self, records: Collection[str]) -> Iterator[Found]:
-        """What the policy links by itself of these records, the surest first. Whoever takes one says by ``join`` or
-        ``leave`` what became of it before he asks for the next."""
+        """What the policy links by itself of these records, the surest first. Whoever takes one says by ``join`` that
+        it was done before he asks for the next."""
         queue: list[_Waits] = []
         for record in sorted(records):
             self._enqueue(queue, record)
@@ -166,38 +186,54 @@ class Group:
 
     def _found(self, record: str, other: str) -> Found | None:
         """The two students against each other; None where they must not be one's, or a case holds one of them."""
-        one, two = self._members[self._student[record]], self._members[self._student[other]]
-        # The smaller joins the larger, and of two alike the later the earlier: whoever of them waits.
-        mine, theirs = sorted((one, two), key=lambda side: (-len(side), side[0]), reverse=True)
+        mine, theirs = self._sides(record, other)
         if any((left, right) in self._apart for left in mine for right in theirs):
             return None
         if any(member in self._held for member in (*mine, *theirs)):
             return None
-        twins, rivals = self._beside(mine, theirs)
-        found = assess(
-            self._scale,
-            [self._people[member] for member in mine],
-            [self._people[member] for member in theirs],
-            [self._people[twin] for twin in twins],
-            [self._people[rival] for rival in rivals],
-        )
-        at, to = found.best
-        return Found(mine[at], theirs[to], found, tuple(mine), tuple(theirs), tuple(twins), tuple(rivals))
+        if (mine, theirs) not in self._known:
+            self._known[mine, theirs] = self._assessed(mine, theirs)
+        return self._known[mine, theirs]
 
-    def _beside(self, mine: list[str], theirs: list[str]) -> tuple[list[str], list[str]]:
+    def _sides(self, record: str, other: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The smaller joins the larger, and of two alike the later the earlier: whoever of them waits."""
+        one, two = (self._members[self._student[name]] for name in (record, other))
+        mine, theirs = sorted((one, two), key=lambda side: (-len(side), side[0]), reverse=True)
+        return tuple(mine), tuple(theirs)
+
+    def _assessed(self, mine: tuple[str, ...], theirs: tuple[str, ...]) -> Found:
+        left, right = self._of(mine), self._of(theirs)
+        found = assess(self._scale, left, right)
         twins: list[str] = []
         rivals: list[str] = []
-        members = {*mine, *theirs}
-        others = sorted({other for one in members for other in self._near.get(one, ()) if other in self._people})
-        for other in others:
-            if other in members:
-                continue
-            person = self._people[other]
-            if any(twin_of(self._scale, self._people[one], person) for one in members):
-                twins.append(other)
-            if any(namesake_of(self._scale, self._people[one], person) for one in members):
-                rivals.append(other)
-        return twins, rivals
+        if self._is_near(found.weight):  # else nothing hangs on who else there is
+            members = {*mine, *theirs}
+            close = [self._beside(member) for member in (*mine, *theirs)]
+            twins, rivals = (sorted(frozenset().union(*(one[which] for one in close)) - members) for which in (0, 1))
+            found = assess(self._scale, left, right, self._of(twins), self._of(rivals))
+        at, to = found.best
+        return Found(mine[at], theirs[to], found, mine, theirs, tuple(twins), tuple(rivals))
+
+    def _beside(self, record: str) -> tuple[frozenset[str], frozenset[str]]:
+        """Records near to one that are likely a twin's, and those that are likely a namesake's."""
+        if record not in self._close:
+            one, twins, rivals = self._people[record], set[str](), set[str]()
+            for other in self._near.get(record, ()):
+                if other in self._people:
+                    kind = other_child(self._scale, one, self._people[other])
+                    if kind == TWIN:
+                        twins.add(other)
+                    elif kind == NAMESAKE:
+                        rivals.add(other)
+            self._close[record] = frozenset(twins), frozenset(rivals)
+        return self._close[record]
+
+    def _of(self, records: Iterable[str]) -> list[Person]:
+        return [self._people[record] for record in records]
+
+    def _is_near(self, weight: int) -> bool:
+        thresholds = self._scale.policy.thresholds
+        return weight >= min(thresholds.review, thresholds.link)
 
     def _is_sure(self, found: Found) -> bool:
         thresholds = self._scale.policy.thresholds

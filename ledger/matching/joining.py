@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from ledger.matching.comparison import compared
-from ledger.matching.decision import Assessed, assess, namesake_of, twin_of
+from ledger.matching.decision import Assessed, assess, other_child
 from ledger.matching.person import Person
-from ledger.matching.policy import Scale
+from ledger.matching.policy import TWIN, Scale
 
 
 class Question(NamedTuple):
@@ -47,10 +47,11 @@ class Joined:
             if weight.bits >= review:
                 heapq.heappush(self._heap, (-weight.bits, left, right))
             if weight.bits < 0:
-                for known, beside in ((twin_of, self._twins), (namesake_of, self._rivals)):
-                    if known(scale, people[left], people[right]):
-                        beside[left].add(right)
-                        beside[right].add(left)
+                kind = other_child(scale, people[left], people[right])
+                if kind is not None:
+                    beside = self._twins if kind == TWIN else self._rivals
+                    beside[left].add(right)
+                    beside[right].add(left)
 
     def assessed(self, left: int, right: int) -> Assessed:
         """Two students as they are now."""

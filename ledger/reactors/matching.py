@@ -131,7 +131,7 @@ class MatcherRunner:
             if self._matcher.policy().position != published.position:
                 continue
             done = self._matcher.decide(conn, published, self.position)
-            if not done.records:
+            if done is None:
                 break
             total.records += done.records
             total.linked += done.linked

@@ -100,10 +100,17 @@ def begin_again(conn: psycopg.Connection[Any], published: int) -> None:
         _run(conn, "update matching.state set people = 0, published = %s", (published,))
 
 
-def waiting(conn: psycopg.Connection[Any], limit: int) -> list[tuple[str, int]]:
-    """Records that wait, with the position of what they said, the earliest first."""
-    query = "select record_id, position from matching.undecided order by position, record_id limit %s"
-    return [(str(record), position) for record, position in _rows(conn, query, (limit,))]
+def waiting(conn: psycopg.Connection[Any], limit: int, *, linked: bool = False) -> list[tuple[str, int]]:
+    """Records that wait, with the position of what they said, the earliest first. linked: those of which what could be
+    linked is."""
+    query = "select record_id, position from matching.undecided where linked = %s order by position, record_id limit %s"
+    return [(str(record), position) for record, position in _rows(conn, query, (linked, limit))]
+
+
+def linked(conn: psycopg.Connection[Any], records: Sequence[tuple[str, int]]) -> None:
+    """What could be linked of these is, unless they have said something new meanwhile."""
+    with _alone(conn):
+        _run(conn, _LINKED, ([record for record, _ in records], [position for _, position in records]))
 
 
 def decided(conn: psycopg.Connection[Any], records: Sequence[tuple[str, int]]) -> None:
@@ -213,12 +220,12 @@ where k.key = gone.key and k.record_id = gone.record_id
 _KEYS_CAME = "insert into matching.keys select * from unnest(%s, %s) on conflict do nothing"
 _WAIT = """
 insert into matching.undecided select * from unnest(%s, %s)
-on conflict (record_id) do update set position = excluded.position
+on conflict (record_id) do update set position = excluded.position, linked = false
 """
 _WAIT_AGAIN = """
 insert into matching.undecided as u select p.record_id, a.position
 from unnest(%s::uuid[], %s::bigint[]) as a(record_id, position) join matching.people p using (record_id)
-on conflict (record_id) do update set position = greatest(u.position, excluded.position)
+on conflict (record_id) do update set position = greatest(u.position, excluded.position), linked = false
 """
 _STUDENTS_WAIT_AGAIN = """
 insert into matching.undecided as u select p.record_id, max(a.position)
@@ -226,7 +233,12 @@ from unnest(%s::text[], %s::bigint[]) as a(student_id, position)
 join ledger.records r on r.minted = a.student_id or r.student_id = a.student_id
 join matching.people p using (record_id)
 group by p.record_id
-on conflict (record_id) do update set position = greatest(u.position, excluded.position)
+on conflict (record_id) do update set position = greatest(u.position, excluded.position), linked = false
+"""
+_LINKED = """
+update matching.undecided u set linked = true
+from unnest(%s::uuid[], %s::bigint[]) as d(record, position)
+where u.record_id = d.record and u.position = d.position
 """
 _DECIDED = """
 delete from matching.undecided u using unnest(%s::uuid[], %s::bigint[]) as d(record, position)

@@ -23,7 +23,8 @@ comment on table matching.keys is 'Hashes of what records are found by; the same
 
 create table matching.undecided (
     record_id uuid primary key references matching.people on delete cascade,
-    position  bigint not null
+    position  bigint not null,
+    linked    boolean not null default false
 );
 create table matching.doubts (
     record_id uuid primary key references matching.people on delete cascade,
@@ -35,8 +36,10 @@ comment on table matching.doubts is
     'Records whose state has corrected who the child is, where, and what it said before. other: names and birth date'
     ' all at once.';
 
-create index undecided_by_position on matching.undecided (position);
-comment on table matching.undecided is 'Records that said something new of who the child is, and where.';
+create index undecided_by_position on matching.undecided (linked, position);
+comment on table matching.undecided is
+    'Records that said something new of who the child is, and where. linked: what could be linked of them is; questions'
+    ' come when that is so of all.';
 
 -- One row; whoever changes these tables locks it first, so he is alone with them.
 create table matching.state (

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger.matching.decision import GUARDS, Assessed, assess, at_once, twin_of
+from ledger.matching.decision import GUARDS, Assessed, assess, at_once, other_child
 from ledger.matching.person import Person, person
-from ledger.matching.policy import Policy, Scale
+from ledger.matching.policy import TWIN, Policy, Scale
 from ledger.matching.traits import Attendance
 from support.any_children import child, people, scale, trained
 
@@ -170,7 +170,7 @@ def test_twins_are_told_from_the_child_the_brother_and_the_stranger(
 ) -> None:
     one = told("Adrián/Hernández/Xicoténcatl", multiple_birth="Yes")
     other = elsewhere(name, born, sex=sex, multiple_birth="Yes")
-    assert twin_of(scale(), one, other) is twin_of(scale(), other, one) is twins
+    assert (other_child(scale(), one, other) == TWIN) is (other_child(scale(), other, one) == TWIN) is twins
 
 
 def test_twins_are_never_linked_by_themselves_however_much_of_their_family_agrees() -> None:
