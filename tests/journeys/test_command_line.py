@@ -352,6 +352,7 @@ def test_the_second_night_of_a_demo_goes_in_once_its_pages_answer() -> None:
         told = log.read_text()
         assert told.index("Loaded in") < told.index("OR-20250901.txt") < told.index("TX-20250901.txt")
         assert " 0 refused" in told
+        line.run("demo", "--children", 40, "--no-serve")  # which waits for the matcher, as a service does not
         before = head(line)
         line.run("demo", "--children", 40, "--no-serve")
         assert head(line) == before, "both nights were there"
