@@ -14,7 +14,7 @@ from ledger.matching.traits import Attendance, Traits
 
 _FULL: Final = frozenset(("01", "05"))
 """Enrollment types of a child who attends school the whole day: basic school, with or without a project beside it."""
-_NAMES: Final = (
+NAMES: Final = (
     "first_name",
     "middle_name",
     "last_name_1",
@@ -47,7 +47,7 @@ def traits_of(state: RecordState) -> Traits | None:
         multiple_birth=said.get("multiple_birth_flag", ""),
         other_ids=tuple(row.elements["alternate_state_student_id"] for row in rows.get("K", ())),
         attendances=tuple(_attendance(state.state, row.elements) for row in rows.get("E", ())),
-        **{name: said.get(name, "") for name in _NAMES},
+        **{name: said.get(name, "") for name in NAMES},
     )
 
 

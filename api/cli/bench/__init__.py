@@ -34,18 +34,19 @@ def run(
     runs: int = RUNS,
     scale: float = 1.0,
     seed: int | None = None,
+    students: int | None = None,
 ) -> Report:
     """Measure rows, all of them where none is named, in the order of the table; ``matching`` where it is named.
 
     settings: whose URL names the server to measure on; without one, an embedded server of its own. scale: share of
-    the usual counts. seed: of the first population of ``matching``. Raises Refused where there is no such row, and
-    what the rows raise.
+    the usual counts. seed: of the first population of ``matching``. students: that the ledger of P1m holds. Raises
+    Refused where there is no such row, and what the rows raise.
     """
     from api.cli.bench.ground import computer
     from api.cli.bench.report import Report, Size
 
     rows, matches = _rows(ids)
-    machine, told = _measured(rows, settings, runs, Size(scale)) if rows else (computer(), [])
+    machine, told = _measured(rows, settings, runs, Size(scale, students)) if rows else (computer(), [])
     if matches:
         from api.cli.bench import matching
 
@@ -81,6 +82,9 @@ def bench(
     runs: Annotated[int, typer.Option("--runs", min=1, help="Runs of each row; three give a median.")] = RUNS,
     scale: Annotated[float, typer.Option("--scale", min=0.001, help="Share of the usual counts, for a look.")] = 1.0,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="matching: seed of the first run.")] = None,
+    students: Annotated[
+        int | None, typer.Option("--students", min=1, help="P1m: students that are there, 100,000 if not given.")
+    ] = None,
 ) -> None:
     """Measure, beside limits and peers, on an embedded server of its own or on that of SOJOURN_DATABASE_URL."""
     from ledger.settings import Settings
@@ -91,7 +95,7 @@ def bench(
         _rows(names or ())
     except Refused as unknown:
         raise typer.BadParameter(f"{unknown.what} {unknown.remedy}") from None
-    report = run(names or (), settings=settings, runs=runs, scale=scale, seed=seed)
+    report = run(names or (), settings=settings, runs=runs, scale=scale, seed=seed, students=students)
     if as_json:
         print_json(report.data())
     else:
@@ -101,11 +105,14 @@ def bench(
 def _rows(ids: Sequence[str]) -> tuple[list[Row], bool]:
     """The rows of these ids, every row where there is none, and whether ``matching`` is named. Raises Refused where
     there is no such row."""
-    from api.cli.bench import p1, p2, p3, p4, p5, p6, p7, p8, p13, p14
+    from api.cli.bench import p1, p1m, p2, p3, p4, p5, p6, p7, p8, p13, p14
 
-    rows = {page.ROW.id: page.ROW for page in (p1, p2, p3, p4, p5, p6, p7, p8, p13, p14)}
+    rows = {page.ROW.id.upper(): page.ROW for page in (p1, p1m, p2, p3, p4, p5, p6, p7, p8, p13, p14)}
     wanted = {given.upper() for given in ids} or set(rows)
     matches = MATCHING in wanted
     if unknown := sorted(wanted - {*rows, MATCHING}):
-        raise Refused(f"There is no row {', '.join(unknown)}.", remedy=f"There are: {', '.join(rows)}, matching.")
-    return [row for row in rows.values() if row.id in wanted], matches
+        raise Refused(
+            f"There is no row {', '.join(unknown)}.",
+            remedy=f"There are: {', '.join(row.id for row in rows.values())}, matching.",
+        )
+    return [row for name, row in rows.items() if name in wanted], matches

@@ -21,9 +21,13 @@ WIDTH = 100
 """Columns of the table where it goes to a file."""
 
 
+RATE = "rate"
+"""What a goal is of that is about the row's own rate."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Goal:
-    """of: a limit or peer (then the ratio to it is meant), or a name among a run's other figures.
+    """of: a limit or peer (then the ratio to it is meant), a name among a run's other figures, or ``RATE``.
 
     must: the floor under which the design is wrong; None where there is none. at_most: less is better.
     """
@@ -55,9 +59,11 @@ class Run:
 
 @dataclass(frozen=True)
 class Size:
-    """scale: share of the usual counts; under 1 for a look, not for figures."""
+    """scale: share of the usual counts; under 1 for a look, not for figures. students: that are there before, where a
+    row is about these and another number is asked for than its own."""
 
     scale: float = 1.0
+    students: int | None = None
 
     def of(self, usual: int, least: int = 1) -> int:
         """A count at this scale."""
@@ -99,6 +105,8 @@ class Measured:
         """What a goal is about: the median over the runs; None where a run has it not."""
         if goal.of in self.runs[0].against:
             values = [run.ratio(goal.of) for run in self.runs]
+        elif goal.of == RATE:
+            values = [run.rate for run in self.runs]
         else:
             values = [run.more.get(goal.of) for run in self.runs]
         known = [value for value in values if value is not None]
@@ -145,7 +153,7 @@ class Measured:
             "goals": [
                 {
                     "of": goal.of,
-                    "kind": "at most" if goal.at_most else "ratio",
+                    "kind": "at most" if goal.at_most else "ratio" if goal.of in self.runs[0].against else "at least",
                     "value": rounded(self.value(goal)),
                     "must": goal.must,
                     "stretch": goal.stretch,
@@ -182,21 +190,26 @@ class Measured:
         table.add_column(row.unit, no_wrap=True)
         for heading in ("", "from..to", "ratio", "must", "stretch", "met"):
             table.add_column(heading, justify="right", no_wrap=True)
-        table.add_row("[bold]Sojourn[/]", f"[bold]{_shown(data['rate'])}[/]", _between(spread["rate"]))
+
+        def goal_cells(name: str) -> list[str]:
+            goal = goals.get(name)
+            if goal is None:
+                return []
+            # Where there is no must, it is the stretch that is said to be met or not.
+            kept = met[goal["met"]] if goal["must"] is not None else f"({met[goal['stretch_met']]})"
+            return [
+                _shown(goal["value"]) if goal["kind"] == "ratio" else "",
+                _shown(goal["must"]),
+                _shown(goal["stretch"]),
+                kept,
+            ]
+
+        rate = [f"[bold]{_shown(data['rate'])}[/]", _between(spread["rate"])]
+        table.add_row("[bold]Sojourn[/]", *rate, *goal_cells(RATE))
         for name, value in (data["against"] | data["more"]).items():
             cells = [name, "missing" if value is None else _shown(value)]
-            goal = goals.get(name)
-            if goal is not None:
-                is_first = name == data["measured_against"]
-                # Where there is no must, it is the stretch that is said to be met or not.
-                kept = met[goal["met"]] if goal["must"] is not None else f"({met[goal['stretch_met']]})"
-                cells += [
-                    _between(spread["ratio"]) if is_first else "",
-                    "" if goal["kind"] == "at most" else _shown(goal["value"]),
-                    _shown(goal["must"]),
-                    _shown(goal["stretch"]),
-                    kept,
-                ]
+            if name in goals:
+                cells += [_between(spread["ratio"]) if name == data["measured_against"] else "", *goal_cells(name)]
             table.add_row(*cells)
         return table
 

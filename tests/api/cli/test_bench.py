@@ -13,7 +13,7 @@ import pytest
 from api.cli.bench import run
 from api.cli.bench.callers import together
 from api.cli.bench.message_db import find
-from api.cli.bench.report import Goal, Measured, Report, Row, Run
+from api.cli.bench.report import RATE, Goal, Measured, Report, Row, Run
 from ledger.errors import Refused
 from ledger.settings import Settings
 from ledger.store.embedded import EmbeddedServer
@@ -36,7 +36,7 @@ def rows(report: Report) -> dict[str, dict[str, Any]]:
 
 
 def test_the_report_has_the_shape_of_the_interface(report: Report, rows: dict[str, dict[str, Any]]) -> None:
-    assert list(rows) == ["P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P13", "P14"]
+    assert list(rows) == ["P1", "P1m", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P13", "P14"]
     assert report.data()["machine"]["postgresql"]["server_version"]
     for row in rows.values():
         assert row.keys() >= FIELDS
@@ -46,7 +46,7 @@ def test_the_report_has_the_shape_of_the_interface(report: Report, rows: dict[st
 
 def test_a_ratio_is_that_of_the_rate_to_what_it_is_measured_against(rows: dict[str, dict[str, Any]]) -> None:
     for row in rows.values():
-        if not row["against"]:
+        if row["measured_against"] not in row["against"]:
             assert row["ratio"] is None
             continue
         assert row["ratio"] == pytest.approx(row["rate"] / row["against"][row["measured_against"]], rel=0.01)
@@ -54,6 +54,7 @@ def test_a_ratio_is_that_of_the_rate_to_what_it_is_measured_against(rows: dict[s
 
 def test_the_goals_are_those_of_the_table_of_numbers(rows: dict[str, dict[str, Any]]) -> None:
     goals = {name: [(g["of"], g["must"], g["stretch"]) for g in row["goals"]] for name, row in rows.items()}
+    assert goals["P1m"][:3] == [("rate", 100, 1_000), ("p50_ms", 10, 3), ("p99_ms", 50, 15)]
     assert goals["P2"] == [("P1", 4, 8)]
     assert goals["P3"] == [("copy_binary", 0.03, 0.08)]
     assert goals["P13"][0] == ("peak_mb", 500, 250)
@@ -106,6 +107,27 @@ def test_the_ratio_is_the_median_of_the_runs_own_ratios() -> None:
 def test_a_latency_is_better_when_it_is_less() -> None:
     goal = Goal(of="p99_ms", must=120, stretch=50, at_most=True)
     assert [goal.holds(value, goal.must) for value in (119.0, 121.0, None)] == [True, False, None]
+
+
+def test_a_goal_may_be_about_the_rate_itself(capsys: pytest.CaptureFixture[str], report: Report) -> None:
+    row = Row(id="P0", work="it", unit="of/s", goals=(Goal(of=RATE, must=2, stretch=30),), measure=_never)
+    measured = Measured(row, [Run(7.0, {"it": 9.0}), Run(1.0, {"it": 9.0}), Run(8.0, {"it": 9.0})])
+    data = measured.data()
+    assert (data["must"], data["ratio"], data["met"], data["stretch_met"]) == (2, None, True, False)
+    assert (data["goals"][0]["kind"], data["goals"][0]["value"]) == ("at least", 7.0)
+    assert Measured(row, [Run(1.0, {})]).met() is False
+    Report(report.machine, [measured]).print_table()
+    told = next(line for line in capsys.readouterr().out.splitlines() if "Sojourn" in line)
+    assert told.split() == ["Sojourn", "7", "1..8", "2", "30", "yes"]
+
+
+def test_the_students_of_a_ledger_may_be_asked_for_and_a_row_in_small_letters(server: EmbeddedServer) -> None:
+    settings = Settings.load(database_url=server.conninfo("postgres"))
+    (row,) = run(["p1m"], settings=settings, runs=2, scale=TINY, students=70).data()["rows"]
+    assert row["more"]["students"] == 70
+    # The second run finds what the first one found.
+    assert row["runs"][0]["records_new"] == row["runs"][1]["records_new"]
+    assert [run["auto_recall"] for run in row["runs"]] == [row["more"]["auto_recall"]] * 2
 
 
 def test_a_row_that_does_not_exist_is_refused_with_those_that_do() -> None:
