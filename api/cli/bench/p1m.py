@@ -34,6 +34,7 @@ LATER = 4_400
 ONE_OF = 11
 """Of so many new records one is decided alone, the others in the groups of every night."""
 SEED = 301
+"""Of children whom the training of no policy has met."""
 
 
 def measure(ground: Ground, size: Size) -> Generator[Run, None, None]:
