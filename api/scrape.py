@@ -27,7 +27,7 @@ from ledger import telemetry
 from ledger.errors import LedgerError
 from ledger.intake import uploads
 from ledger.jurisdiction import Profile
-from ledger.matcher import ACTOR
+from ledger.match_writing import ACTOR
 from ledger.reactors import REACTORS
 from ledger.reactors.matching import TRACKED_AS
 from ledger.telemetry import Asked

@@ -10,7 +10,7 @@ from psycopg.rows import tuple_row
 
 from ledger.events.case import CaseOpened, Link
 from ledger.events.linkage import RecordLinked
-from ledger.matcher import ACTOR
+from ledger.match_writing import ACTOR
 from ledger.store.log import Log
 
 _TOPICS = (RecordLinked.topic, CaseOpened.topic)

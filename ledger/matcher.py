@@ -10,7 +10,7 @@ what was durable is found by its key.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -20,11 +20,11 @@ from ledger.cases import DIFFERENT_CHILD
 from ledger.errors import Conflict, NotFound, Refused
 from ledger.events import Erased, Meta, Recorded
 from ledger.events.case import CaseClosed, CaseOpened
-from ledger.events.linkage import Decision, LinkageEvent, RecordLinked, Rival
+from ledger.events.linkage import Decision, LinkageEvent, Rival
 from ledger.identity import traits_of
 from ledger.linkage import live_edges
-from ledger.linkage_acts import Acted, Link, Reach, decide
-from ledger.links import Beside, Links, Seeds
+from ledger.links import Links, Seeds
+from ledger.match_writing import ACTOR, Decided, MatchWriter, asked_once
 from ledger.matching.comparison import FIELDS
 from ledger.matching.decision import assess
 from ledger.matching.explain import explain
@@ -39,7 +39,6 @@ from ledger.store import match_doubts, match_index, pending
 from ledger.store.log import Log
 from ledger.store.match_doubts import Doubt
 
-ACTOR = "matcher"
 BATCH_EVENTS = 2_000
 DECIDED_AT_ONCE = 1_000
 BY_POLICY = "policy"
@@ -61,13 +60,16 @@ class Matched(msgspec.Struct):
 
 
 class Matcher:
-    """Remembers and decides. One at a time: the caller holds the lock."""
+    """Remembers and decides. One at a time: the caller holds the lock. writer: its own if none is given."""
 
-    def __init__(self, log: Log, links: Links, proposals: Proposals, policies: Policies) -> None:
+    def __init__(
+        self, log: Log, links: Links, proposals: Proposals, policies: Policies, writer: MatchWriter | None = None
+    ) -> None:
         self._log = log
         self._links = links
         self._proposals = proposals
         self._policies = policies
+        self._writer = writer or MatchWriter(links, proposals)
 
     def policy(self) -> Published:
         """The one that decides now. Raises Refused where there is none that this release can decide by."""
@@ -149,21 +151,17 @@ class Matcher:
         doubts = match_doubts.of(conn, list(since.at))
         for record, doubt in doubts.items():
             done.asked += self._doubt(conn, published.policy, record, doubt)
-        deciding = self._deciding(conn, published, read, list(since.at))
-        group = deciding.students
-        for record, member in group.said_same(list(since.at)):
-            # One that was linked a moment ago may have brought the two together.
-            if not group.together(record, member) and self._link(
-                record, member, SAID_SAME, None, read, since.key("said", [record, member], record, member)
-            ):
-                group.join(record, member)
-                done.linked += 1
-        for found in group.links(list(since.at)):
-            if self._link(
-                found.record, found.member, BY_POLICY, deciding.decision(found), read, since.of("link", found)
-            ):
-                group.join(found.record, found.member)
-                done.linked += 1
+        refused: set[tuple[str, str]] = set()
+        todo = sorted(since.at)
+        while todo:
+            deciding = self._deciding(conn, published, read, todo, refused)
+            found = [*self._said_same(deciding, since, todo), *self._sure(deciding, since, todo)]
+            left = self._writer.link(found)
+            done.linked += len(found) - sum(map(len, left))
+            for first, *_ in left:
+                refused |= {(first.record, first.member), (first.member, first.record)}
+            # What rested on a link that could not be is decided anew without it.
+            todo = sorted(set(since.at) & {record for chain in left for one in chain for record in one.records()})
         # Durable by now: every link. A crash before this decides them again, and finds them by their keys.
         with conn.transaction():
             match_doubts.looked_at(conn, doubts)
@@ -176,14 +174,23 @@ class Matcher:
         """Ask about what is near, once all that is sure has been linked."""
         done, since = Matched(), _Since(published.position, dict(waiting))
         deciding = self._deciding(conn, published, read, list(since.at))
+        waiting_for = [*deciding.students.questions(list(since.at))]
         asked: set[str] = set()
-        for found in deciding.students.questions(list(since.at)):
+        while waiting_for:
             # A record is in one case at a time: when that closes, its records are looked at again.
-            if asked.isdisjoint((*found.left, *found.right)) and self._ask(
-                found, deciding.decision(found), since.of("ask", found)
-            ):
-                asked.update(found.left, found.right)
-                done.asked += 1
+            turn: list[Decided] = []
+            busy, later = set(asked), list[Found]()
+            for found in waiting_for:
+                sides = {*found.left, *found.right}
+                if busy.isdisjoint(sides):
+                    busy |= sides
+                    turn.append(deciding.decided(found, BY_POLICY, since.of("ask", found)))
+                elif asked.isdisjoint(sides):
+                    later.append(found)
+            left = self._writer.ask(turn)
+            done.asked += len(turn) - len(left)
+            asked = asked.union(*(one.records() for one in turn if one not in left))
+            waiting_for = [found for found in later if asked.isdisjoint((*found.left, *found.right))]
         # Durable by now: every question. What a crash before this decides again is found by its key.
         match_index.decided(conn, waiting)
         return done
@@ -194,13 +201,13 @@ class Matcher:
         try:
             if doubt.other:
                 self._proposals.open_changed(
-                    DIFFERENT_CHILD, record, doubt.position, meta, _asked_once(f"different/{where}")
+                    DIFFERENT_CHILD, record, doubt.position, meta, asked_once(f"different/{where}")
                 )
                 return True
             act = self._doubtful(conn, policy, record, doubt)
             if act is None:
                 return False
-            self._proposals.open_doubtful(act, doubt.position, meta, _asked_once(f"doubtful/{where}"))
+            self._proposals.open_doubtful(act, doubt.position, meta, asked_once(f"doubtful/{where}"))
         except (Refused, Conflict, NotFound):
             return False  # it is asked already, or has been parted or destroyed meanwhile
         return True
@@ -221,8 +228,14 @@ class Matcher:
         return max(acts, key=lambda act: linkage.acts[act][0]) if acts else None
 
     def _deciding(
-        self, conn: psycopg.Connection[Any], published: Published, read: int, records: Sequence[str]
+        self,
+        conn: psycopg.Connection[Any],
+        published: Published,
+        read: int,
+        records: Sequence[str],
+        refused: Collection[tuple[str, str]] = (),
     ) -> _Deciding:
+        """refused: pairs that cannot be linked now, each both ways."""
         near = match_index.near(conn, records)
         known = set(records).union(*near.values())
         members = match_index.members_of(conn, known)
@@ -235,7 +248,7 @@ class Matcher:
             people,
             {member.record: member.student for member in members if member.record in people},
             _both_ways(near),
-            match_index.apart(conn, known),
+            match_index.apart(conn, known).union(refused),
             held | set(pending.asking(conn, DIFFERENT_CHILD, known)),
         )
         # Who may be a twin or a namesake of somebody is seen from that one, not from the record that waits.
@@ -244,34 +257,22 @@ class Matcher:
         group.know(match_index.people_of(conn, unknown), _both_ways(near, beside))
         return _Deciding(published, read, size, group)
 
-    def _link(self, record: str, member: str, why: str, decision: Decision | None, read: int, key: RequestKey) -> bool:
-        command = Link(record=record, member=member, why=why, decision=decision)
+    def _said_same(self, deciding: _Deciding, since: _Since, records: Sequence[str]) -> Iterator[Decided]:
+        """What states have said themselves; as done, so that what follows rests on it."""
+        group = deciding.students
+        for record, member in group.said_same(records):
+            # One before may have brought the two together.
+            if not group.together(record, member):
+                yield Decided(
+                    record, member, SAID_SAME, deciding.read, since.key("said", [record, member], record, member)
+                )
+                group.join(record, member)
 
-        def decided(reach: Reach) -> tuple[Acted, Beside]:
-            acted = decide(command, reach)
-            _must_be_as_decided(acted, decision)
-            return acted, Beside()
-
-        try:
-            self._links.act(Seeds(records=[record, member]), decided, Meta(actor=ACTOR, cause=read), key)
-        except (Refused, Conflict, NotFound):
-            return False  # somebody has parted, joined, held or destroyed it meanwhile: there is nothing left to link
-        return True
-
-    def _ask(self, found: Found, decision: Decision, key: RequestKey) -> bool:
-        score = round(found.assessed.weight / 1000, 3)
-        try:
-            self._proposals.open_near_match(
-                found.record,
-                {found.member: score},
-                Meta(actor=ACTOR, cause=decision.read),
-                decision.policy,
-                key,
-                decision,
-            )
-        except (Refused, Conflict, NotFound):
-            return False
-        return True
+    def _sure(self, deciding: _Deciding, since: _Since, records: Sequence[str]) -> Iterator[Decided]:
+        """What the policy links, the surest first; as done, so that what follows rests on it."""
+        for found in deciding.students.links(records):
+            yield deciding.decided(found, BY_POLICY, since.of("link", found))
+            deciding.students.join(found.record, found.member)
 
 
 class _Since(msgspec.Struct, frozen=True):
@@ -287,7 +288,7 @@ class _Since(msgspec.Struct, frozen=True):
     def key(self, what: str, records: Iterable[str], record: str, member: str) -> RequestKey:
         """The same pair, since the same words, is linked or asked once."""
         at = max(self.at.get(one, 0) for one in records)
-        return _asked_once(f"{what}/{self.published}/{at}/{record}/{member}")
+        return asked_once(f"{what}/{self.published}/{at}/{record}/{member}")
 
 
 class _Deciding(msgspec.Struct, frozen=True):
@@ -298,14 +299,15 @@ class _Deciding(msgspec.Struct, frozen=True):
     size: int
     students: Group
 
-    def decision(self, found: Found) -> Decision:
+    def decided(self, found: Found, why: str, key: RequestKey) -> Decided:
         """What is written of it."""
         others = [
             # Of the two the later joins the earlier, so that the other student's record is now the one, now the other.
             Rival(other.record if other.member in found.left else other.member, other.assessed.weight)
             for other in self.students.rest(found)[:_OTHERS_TOLD]
         ]
-        return decision_of(self.published, self.read, self.size, found, others)
+        decision = decision_of(self.published, self.read, self.size, found, others)
+        return Decided(found.record, found.member, why, self.read, key, decision)
 
 
 def decision_of(published: Published, read: int, size: int, found: Found, others: Sequence[Rival]) -> Decision:
@@ -361,20 +363,3 @@ def _person(events: Sequence[Recorded], policy: Policy) -> Person | None:
     state = fold(one.event for one in events)
     traits = None if state is None else traits_of(state)
     return None if traits is None else person(traits, policy.roles)
-
-
-def _must_be_as_decided(acted: Acted, decision: Decision | None) -> None:
-    """Raises Conflict where somebody has joined or parted one of the two since it was looked at: what he did makes them
-    wait again."""
-    if decision is None:
-        return
-    for said in acted.said:
-        event = said.event
-        if isinstance(event, RecordLinked) and (
-            set(event.left) != set(decision.left) or set(event.right) != set(decision.right)
-        ):
-            raise Conflict("The two are no longer what they were.", remedy="They are decided anew.")
-
-
-def _asked_once(what: str) -> RequestKey:
-    return RequestKey(scope=f"reactor {ACTOR}", key=what, body_hash=b"")

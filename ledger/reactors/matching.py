@@ -20,7 +20,8 @@ from psycopg import sql
 from psycopg.rows import tuple_row
 
 from ledger.errors import ProjectionBehind, Refused, StaleDecision
-from ledger.matcher import ACTOR, BATCH_EVENTS, Matched, Matcher
+from ledger.match_writing import ACTOR
+from ledger.matcher import BATCH_EVENTS, Matched, Matcher
 from ledger.policies import Published
 from ledger.store import match_index
 from ledger.store.database import Database, Role, translated

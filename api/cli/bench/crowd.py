@@ -23,7 +23,8 @@ from ledger.facts import MSIX_NUMBER
 from ledger.identity import NAMES
 from ledger.linkage import Linkage
 from ledger.linkage_acts import Link, Reach, decide
-from ledger.matcher import ACTOR, BY_POLICY, Matched, Matcher
+from ledger.match_writing import ACTOR
+from ledger.matcher import BY_POLICY, Matched, Matcher
 from ledger.matching.populations.seasons import told
 from ledger.matching.traits import Attendance, Traits
 from ledger.reactors.matching import MatcherRunner
@@ -216,7 +217,7 @@ class _Remembering(Matcher):
     def __init__(self, ledger: Ledger) -> None:
         super().__init__(ledger.log, ledger.links, ledger.proposals, ledger.policies)
 
-    def decide(self, conn: psycopg.Connection[Any], *_: object, **__: object) -> Matched:
+    def decide(self, conn: psycopg.Connection[Any], *_: object, **__: object) -> Matched | None:
         """Nothing waits any more."""
         conn.execute("truncate matching.undecided")
-        return Matched()
+        return None

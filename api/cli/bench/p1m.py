@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Sequence
 from statistics import quantiles
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 
@@ -21,9 +21,8 @@ from api.cli.bench.ground import Ground
 from api.cli.bench.report import RATE, Goal, Row, Run, Size
 from api.cli.talk import say
 from ledger.application import Ledger
-from ledger.events.linkage import Decision
+from ledger.match_writing import Decided, MatchWriter
 from ledger.matcher import Matched, Matcher
-from ledger.matching.group import Found
 from ledger.policies import Published
 from ledger.reactors.matching import MatcherRunner
 from ledger.settings import Settings
@@ -49,9 +48,9 @@ def measure(ground: Ground, size: Size) -> Generator[Run, None, None]:
             alone, together = there.later[::ONE_OF], [s for n, s in enumerate(there.later) if n % ONE_OF]
             came = crowd.come(ledger, together)
             ground.settle()
-            started, on_cpu = time.perf_counter(), time.thread_time()
+            started, on_cpu = time.perf_counter(), time.process_time()
             done = MatcherRunner(ledger.matcher, store.database, ledger.log).run(ledger.log.head())
-            seconds, cpu = time.perf_counter() - started, time.thread_time() - on_cpu
+            seconds, cpu = time.perf_counter() - started, time.process_time() - on_cpu
             assert done.records >= len(came), "each of them waits once at least"
             came |= crowd.come(ledger, alone)
             one_by_one = OneByOne(ledger)
@@ -79,39 +78,57 @@ def measure(ground: Ground, size: Size) -> Generator[Run, None, None]:
 
 
 class OneByOne(Matcher):
-    """The matcher, deciding one record at a time. decision_s: of each, the seconds of reading what it is decided on,
-    deciding it, and taking it off the queue; durable_s: with its links and questions, written."""
+    """The matcher, deciding one record at a time."""
 
     def __init__(self, ledger: Ledger) -> None:
-        super().__init__(ledger.log, ledger.links, ledger.proposals, ledger.policies)
-        self.decision_s: list[float] = []
-        self.durable_s: list[float] = []
-        self._writing_s = 0.0
+        self._timed = _TimedWriter(ledger.links, ledger.proposals)
+        super().__init__(ledger.log, ledger.links, ledger.proposals, ledger.policies, self._timed)
+        # Each record is looked at twice, in one order: what is sure of it is linked, then people are asked.
+        self._turns: tuple[list[_Turn], list[_Turn]] = [], []
 
-    def decide(self, conn: psycopg.Connection[Any], published: Published, read: int, limit: int = 1) -> Matched:
+    def decide(self, conn: psycopg.Connection[Any], published: Published, read: int, limit: int = 1) -> Matched | None:
         """Decide one record."""
-        self._writing_s = 0.0
+        self._timed.seconds = 0.0
         started = time.perf_counter()
         done = super().decide(conn, published, read, limit)
         seconds = time.perf_counter() - started
-        if done.records:
-            self.durable_s.append(seconds)
-            self.decision_s.append(seconds - self._writing_s)
+        if done is not None:
+            self._turns[0 if done.records else 1].append(_Turn(seconds, self._timed.seconds))
         return done
 
-    def _link(
-        self, record: str, member: str, why: str, decision: Decision | None, read: int, since: dict[str, int]
-    ) -> bool:
-        started = time.perf_counter()
-        linked = super()._link(record, member, why, decision, read, since)
-        self._writing_s += time.perf_counter() - started
-        return linked
+    @property
+    def durable_s(self) -> list[float]:
+        """Of each record, the seconds until all that comes of it is written."""
+        return [link.whole + ask.whole for link, ask in zip(*self._turns, strict=True)]
 
-    def _ask(self, found: Found, decision: Decision, since: dict[str, int]) -> bool:
+    @property
+    def decision_s(self) -> list[float]:
+        """As ``durable_s``, without the writing of links and questions: reading what it is decided on, deciding it, and
+        taking it off the queue."""
+        return [link.whole + ask.whole - link.writing - ask.writing for link, ask in zip(*self._turns, strict=True)]
+
+
+class _Turn(NamedTuple):
+    whole: float
+    writing: float
+
+
+class _TimedWriter(MatchWriter):
+    """seconds: spent on writing."""
+
+    seconds = 0.0
+
+    def link(self, decided: Sequence[Decided]) -> list[list[Decided]]:
         started = time.perf_counter()
-        asked = super()._ask(found, decision, since)
-        self._writing_s += time.perf_counter() - started
-        return asked
+        left = super().link(decided)
+        self.seconds += time.perf_counter() - started
+        return left
+
+    def ask(self, decided: Sequence[Decided]) -> list[Decided]:
+        started = time.perf_counter()
+        left = super().ask(decided)
+        self.seconds += time.perf_counter() - started
+        return left
 
 
 def _settled(settings: Settings, students: int, later: int) -> Crowd:
