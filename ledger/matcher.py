@@ -17,10 +17,12 @@ import msgspec
 import psycopg
 
 from ledger.cases import DIFFERENT_CHILD
-from ledger.errors import Conflict, NotFound, Refused
+from ledger.errors import Conflict, NotFound, Refused, StaleDecision
 from ledger.events import Erased, Meta, Recorded
 from ledger.events.case import CaseClosed, CaseOpened
 from ledger.events.linkage import Decision, LinkageEvent, Rival
+from ledger.events.record import RecordRetracted
+from ledger.events.retention import KeyDestroyed
 from ledger.identity import traits_of
 from ledger.linkage import live_edges
 from ledger.links import Links, Seeds
@@ -82,18 +84,21 @@ class Matcher:
         said: dict[str, int] = {}
         closed: dict[str, int] = {}
         moved: dict[str, int] = {}
+        destroyed = False
         for recorded in batch:
             event = recorded.event
             if recorded.stream.startswith(_RECORD):
                 said[recorded.stream.removeprefix(_RECORD)] = recorded.position
+            elif isinstance(event, KeyDestroyed):
+                destroyed |= event.submission is None
             elif isinstance(event, CaseClosed):
                 closed[recorded.stream] = recorded.position
             elif isinstance(event, LinkageEvent) and recorded.meta.actor != ACTOR:
                 moved[recorded.stream.removeprefix(_LINKAGE)] = recorded.position
         people, gone = self._people(said, policy, batch[-1].position)
-        match_doubts.keep(conn, _doubts(match_index.people_of(conn, people), people))
+        match_doubts.keep(conn, _doubts(self._before(conn, people, said, policy), people, match_index.since(conn)))
         match_index.remember(conn, people)
-        match_index.forget(conn, gone)
+        match_index.forget(conn, [*gone, *(match_index.destroyed(conn) if destroyed else ())])
         # What people joined, parted or answered may leave other decisions.
         match_index.wait_again(conn, self._of_cases(closed))
         match_index.students_wait_again(conn, moved)
@@ -112,6 +117,21 @@ class Matcher:
             else:
                 people[record] = found, said[record]
         return people, gone
+
+    def _before(
+        self, conn: psycopg.Connection[Any], people: Iterable[str], said: dict[str, int], policy: Policy
+    ) -> dict[str, Person]:
+        """What records said before this batch; of one that was retracted meanwhile, what it said before that."""
+        before = match_index.people_of(conn, people)
+        for record, events in self._streams(_RECORD, sorted(set(people) - set(before))).items():
+            last = max(
+                (place for place, one in enumerate(events) if isinstance(one.event, RecordRetracted)), default=None
+            )
+            if last is not None and events[last].position <= said[record]:
+                was = _person(events[:last], policy)
+                if was is not None:
+                    before[record] = was
+        return before
 
     def _of_cases(self, closed: dict[str, int]) -> dict[str, int]:
         """Records of cases that have closed: what a case held back may be decided now."""
@@ -161,7 +181,9 @@ class Matcher:
             for first, *_ in left:
                 refused |= {(first.record, first.member), (first.member, first.record)}
             # What rested on a link that could not be is decided anew without it.
-            todo = sorted(set(since.at) & {record for chain in left for one in chain for record in one.records()})
+            again = {record for chain in left for one in chain for record in one.records()}
+            # And so is what came near only by one of these links: the guards have to see for it.
+            todo = sorted(set(since.at) & (again | deciding.students.blind))
         # Durable by now: every link. A crash before this decides them again, and finds them by their keys.
         with conn.transaction():
             match_doubts.looked_at(conn, doubts)
@@ -204,28 +226,35 @@ class Matcher:
                     DIFFERENT_CHILD, record, doubt.position, meta, asked_once(f"different/{where}")
                 )
                 return True
-            act = self._doubtful(conn, policy, record, doubt)
-            if act is None:
+            acts = self._doubtful(conn, policy, record, doubt)
+            if not acts:
                 return False
-            self._proposals.open_doubtful(act, doubt.position, meta, asked_once(f"doubtful/{where}"))
+            if len(acts) == 1:
+                self._proposals.open_doubtful(acts[0], doubt.position, meta, asked_once(f"doubtful/{where}"))
+            else:
+                # To take back one of them would part others: what is asked is whether the record belongs there.
+                self._proposals.open_changed(
+                    DIFFERENT_CHILD, record, doubt.position, meta, asked_once(f"different/{where}")
+                )
+        except StaleDecision:
+            raise  # others were faster again and again: looked at anew when it is quieter
         except (Refused, Conflict, NotFound):
             return False  # it is asked already, or has been parted or destroyed meanwhile
         return True
 
-    def _doubtful(self, conn: psycopg.Connection[Any], policy: Policy, record: str, doubt: Doubt) -> str | None:
-        """The act by which a record is linked with others that it agreed with before, and speaks against now."""
+    def _doubtful(self, conn: psycopg.Connection[Any], policy: Policy, record: str, doubt: Doubt) -> list[str]:
+        """The acts by which a record is linked with others that it agreed with before, and speaks against now."""
         members = [one.record for one in match_index.members_of(conn, [record]) if one.record != record]
         people = match_index.people_of(conn, [record, *members])
         others = [people[one] for one in sorted(members) if one in people]
         if record not in people or not others:
-            return None
+            return []
         scale = Scale(policy, match_index.size(conn))
         before, now = (assess(scale, [one], others).weight for one in (doubt.was, people[record]))
         if not now < 0 <= before:
-            return None
+            return []
         linkage = self._links.reach(Seeds(records=[record])).linkage
-        acts = [edge.act for edge in live_edges(linkage) if record in (edge.left.record, edge.right.record)]
-        return max(acts, key=lambda act: linkage.acts[act][0]) if acts else None
+        return [edge.act for edge in live_edges(linkage) if record in (edge.left.record, edge.right.record)]
 
     def _deciding(
         self,
@@ -241,20 +270,24 @@ class Matcher:
         members = match_index.members_of(conn, known)
         known |= {member.record for member in members}
         people = match_index.people_of(conn, known)
+        students = {member.record: member.student for member in members if member.record in people}
+        match_index.forget(conn, set(people) - set(students))  # destroyed since, and there is no guard of them any more
         size = match_index.size(conn)
         held = {member.record for member in members if member.held}
+        held |= {record for record, doubt in match_doubts.of(conn, known).items() if doubt.other}
         group = Group(
             Scale(published.policy, size),
             people,
-            {member.record: member.student for member in members if member.record in people},
+            students,
             _both_ways(near),
             match_index.apart(conn, known).union(refused),
             held | set(pending.asking(conn, DIFFERENT_CHILD, known)),
         )
         # Who may be a twin or a namesake of somebody is seen from that one, not from the record that waits.
-        beside = match_index.near(conn, sorted(group.close(records) - set(records)))
+        close = group.close(records) - set(records)
+        beside = match_index.near(conn, sorted(close))
         unknown = set[str]().union(*beside.values()) - set(people)
-        group.know(match_index.people_of(conn, unknown), _both_ways(near, beside))
+        group.know(match_index.people_of(conn, unknown), _both_ways(near, beside), close.union(records))
         return _Deciding(published, read, size, group)
 
     def _said_same(self, deciding: _Deciding, since: _Since, records: Sequence[str]) -> Iterator[Decided]:
@@ -348,12 +381,12 @@ def _both_ways(*near: Mapping[str, Iterable[str]]) -> dict[str, set[str]]:
     return both
 
 
-def _doubts(before: Mapping[str, Person], now: Mapping[str, tuple[Person, int]]) -> dict[str, Doubt]:
-    """Records that said something else of who the child is."""
+def _doubts(before: Mapping[str, Person], now: Mapping[str, tuple[Person, int]], since: int) -> dict[str, Doubt]:
+    """Records that said something else of who the child is. since: up to there everything is only read once more."""
     found: dict[str, Doubt] = {}
     for record, was in before.items():
         person, position = now[record]
-        if any(getattr(was, field) != getattr(person, field) for field in _WHO):
+        if position > since and any(getattr(was, field) != getattr(person, field) for field in _WHO):
             other = all(getattr(was, field) != getattr(person, field) for field in _ALL_AT_ONCE)
             found[record] = Doubt(position, was, other)
     return found

@@ -97,7 +97,8 @@ def shadow(log: Log, policy: Policy, show: Show = lambda *_: None) -> Shadow:
     stands = _Stands(log)
     people: dict[str, Person] = {}
     for part in traits_in_parts(log, every_record(log)):
-        people |= {record: person(traits, policy.roles) for record, traits in part.items()}
+        # One that was opened since is of the next time.
+        people |= {record: person(traits, policy.roles) for record, traits in part.items() if record in stands.student}
         show(len(people), len(stands.student))
     scale = Scale(policy, len(people))
     begun = {record: student for record, student in stands.begun().items() if record in people}

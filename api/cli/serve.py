@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ledger.reactors.matching import MatcherRunner
 
 RESTART_SECONDS = 1.0
+MATCHER_RESTART_SECONDS, MATCHER_RESTART_SECONDS_MAX = 5.0, 300.0
 DEMO_DAY = date(2025, 8, 25)
 DEMO_APART = 7
 """Days to the demo's second night: the one before that of the example in the documentation, which can follow."""
@@ -139,10 +140,14 @@ def follow(
 def _match(matcher: MatcherRunner, ending: threading.Event) -> None:
     import structlog
 
-    try:
-        matcher.follow(ending)
-    except Exception as error:  # what folds goes on without it
-        structlog.get_logger(__name__).error("matcher stopped", position=matcher.position, exc_info=error)
+    log, pause_s = structlog.get_logger(__name__), MATCHER_RESTART_SECONDS
+    while not ending.is_set():
+        try:
+            matcher.follow(ending)
+        except Exception:  # what folds goes on without it, and it is tried again: a passing fault passes
+            log.exception("matcher stopped", position=matcher.position)
+            ending.wait(pause_s)
+            pause_s = min(pause_s * 2, MATCHER_RESTART_SECONDS_MAX)
 
 
 def demo(

@@ -148,7 +148,10 @@ def submit(
             answers.end(report)
         if reports:
             # All files that came together are decided upon together.
-            MatcherRunner(ledger.matcher, store.database, ledger.log).run(ledger.log.head())
+            try:
+                MatcherRunner(ledger.matcher, store.database, ledger.log).run(ledger.log.head())
+            except LedgerError as e:
+                say(f"matching: {e.what}\n  {e.remedy}")  # the files are in, whatever becomes of this
             _count_matches(reports, matched_since(ledger.log, before))
             if not as_json and any(report.students_linked or report.near_matches for report in reports):
                 try:

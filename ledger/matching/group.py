@@ -57,6 +57,8 @@ class Group:
         self._held = held
         self._student = dict(students)
         self._members: dict[str, list[str]] = {}
+        self._seen: set[str] | None = None
+        self._blind: set[str] = set()
         self._known: dict[tuple[tuple[str, ...], tuple[str, ...]], Found] = {}
         self._close: dict[str, tuple[frozenset[str], frozenset[str]]] = {}
         for record in sorted(students):
@@ -73,8 +75,10 @@ class Group:
                     found.update(one, two)
         return found
 
-    def know(self, people: Mapping[str, Person], near: Mapping[str, Collection[str]]) -> None:
-        """More people whom the guards look at, and who is near to whom."""
+    def know(self, people: Mapping[str, Person], near: Mapping[str, Collection[str]], seen: Collection[str]) -> None:
+        """More people whom the guards look at, and who is near to whom. seen: records of whom all that are near are
+        known; what would be linked with another one is left (``blind``), since the guards cannot see for it."""
+        self._seen = set(seen)
         self._people = {**self._people, **people}
         self._near = {**self._near, **near}
         self._known.clear()
@@ -93,6 +97,9 @@ class Group:
                 continue
             found = self._found(left, right)
             if found is None or not self._is_sure(found):
+                continue
+            if self._seen is not None and not self._seen.issuperset((*found.left, *found.right)):
+                self._blind.update(found.left, found.right)
                 continue
             if found.assessed.weight < -told and queue and -queue[0][0] > found.assessed.weight:
                 heapq.heappush(queue, (-found.assessed.weight, turn, left, right))
@@ -116,6 +123,11 @@ class Group:
                 if one is not None and one.assessed.weight >= self._scale.policy.thresholds.review:
                     found.append(one)
         return sorted(found, key=self._place)
+
+    @property
+    def blind(self) -> set[str]:
+        """Records of what was left because the guards could not see for it; it came near only by a link before."""
+        return self._blind
 
     def join(self, record: str, member: str) -> None:
         """The two students are one from here on."""
@@ -155,9 +167,9 @@ class Group:
             one = self._people.get(record)
             for other in sorted(self._near.get(record, ())):
                 named = self._people.get(other)
-                if self._student.get(record) == self._student.get(other):
+                if one is None or named is None or record not in self._student or other not in self._student:
                     continue
-                if one is not None and named is not None and same_by_state(one, named):
+                if same_by_state(one, named) and not self._must_not(*self._sides(record, other)):
                     yield max(record, other), min(record, other)
 
     # -- inside
@@ -180,20 +192,31 @@ class Group:
 
     def _others(self, record: str) -> list[str]:
         """A record of each student that may be this one's, in the order of their names."""
-        mine = self._student[record]
+        mine = self._student.get(record)
+        if mine is None:  # destroyed a moment ago
+            return []
         students = {self._student[other] for other in self._near.get(record, ()) if other in self._student} - {mine}
         return [self._members[student][0] for student in sorted(students)]
 
     def _found(self, record: str, other: str) -> Found | None:
         """The two students against each other; None where they must not be one's, or a case holds one of them."""
         mine, theirs = self._sides(record, other)
-        if any((left, right) in self._apart for left in mine for right in theirs):
+        if self._must_not(mine, theirs):
             return None
-        if any(member in self._held for member in (*mine, *theirs)):
-            return None
-        if (mine, theirs) not in self._known:
-            self._known[mine, theirs] = self._assessed(mine, theirs)
-        return self._known[mine, theirs]
+        found = self._known.get((mine, theirs))
+        if found is None:
+            found = self._assessed(mine, theirs)
+            if self._is_near(found.assessed.weight):  # the others are many, and are hardly asked for again
+                self._known[mine, theirs] = found
+        return found
+
+    def _must_not(self, mine: Collection[str], theirs: Collection[str]) -> bool:
+        """Whether the two are declared apart, or a case holds one of them, or they are one already."""
+        return (
+            mine == theirs
+            or any((left, right) in self._apart for left in mine for right in theirs)
+            or any(member in self._held for member in (*mine, *theirs))
+        )
 
     def _sides(self, record: str, other: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The smaller joins the larger, and of two alike the later the earlier: whoever of them waits."""

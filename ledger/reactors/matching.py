@@ -30,7 +30,8 @@ from ledger.store.log import Log
 
 TRACKED_AS: Final = f"reactor {ACTOR}"
 _BACKOFF_S: Final = (0.1, 5.0)
-_POLL_S: Final = 0.1
+_POLL_S: Final = 0.05
+PATIENCE_S: Final = 300.0
 _log = structlog.get_logger(__name__)
 
 
@@ -77,13 +78,14 @@ class MatcherRunner:
             raise
         self.state = "stopped"
 
-    def run(self, upto: int, timeout_s: float | None = None) -> Matched:
-        """Decide everything that the log says up to a position, then end. Where another process is at it, that one is
-        waited for, and nothing is counted here.
+    def run(self, upto: int, patience_s: float = PATIENCE_S) -> Matched:
+        """Decide everything that there is, then end. Where another process is at it, that one is waited for until it
+        has decided what the log says up to a position, and nothing is counted here.
 
-        Raises what ``follow`` does, what passes by itself too, and ProjectionBehind after so long.
+        Raises what ``follow`` does, what passes by itself too, and ProjectionBehind where the other one is not done in
+        so many seconds: it goes on, and after a publication it may have the whole ledger to decide.
         """
-        stop, deadline = threading.Event(), None if timeout_s is None else time.monotonic() + timeout_s
+        stop, deadline = threading.Event(), time.monotonic() + patience_s
         with Interruption(stop) as interruption, self._connected(interruption) as conn:
             while True:
                 if try_lock(conn, TRACKED_AS):
@@ -93,9 +95,10 @@ class MatcherRunner:
                     return done
                 if self._is_done(conn, upto):
                     return Matched()
-                if deadline is not None and time.monotonic() > deadline:
+                if time.monotonic() > deadline:
                     raise ProjectionBehind(
-                        "The matcher has not come to the end of the log yet.", remedy="It goes on by itself."
+                        "The matcher of another process has not decided everything yet.",
+                        remedy="It goes on by itself: see what it links and asks with `sojourn worklist` later.",
                     )
                 stop.wait(_POLL_S)
 
@@ -121,7 +124,9 @@ class MatcherRunner:
         total = Matched()
         while not stop.is_set() and self._log.head():
             published = self._in_effect(conn)
-            while batch := self._log.read(self.position, BATCH_EVENTS):
+            # No further than the log was then: while others load faster than this reads, something is decided too.
+            head = self._log.head()
+            while self.position < head and (batch := self._log.read(self.position, BATCH_EVENTS)):
                 with translated(), conn.transaction():
                     self._matcher.remember(conn, published.policy, batch)
                     conn.execute(_MOVE, (TRACKED_AS, batch[-1].position))
@@ -146,7 +151,7 @@ class MatcherRunner:
             return published
         with translated(), conn.transaction():
             if match_index.made_with(conn) != published.position:
-                match_index.begin_again(conn, published.position)
+                match_index.begin_again(conn, published.position, self._log.head())
                 conn.execute(_MOVE, (TRACKED_AS, 0))
             row = conn.cursor(row_factory=tuple_row).execute(_POSITION, (TRACKED_AS,)).fetchone()
         self.position = row[0] if row else 0

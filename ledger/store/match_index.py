@@ -30,7 +30,7 @@ _decode = msgspec.json.Decoder(Person).decode
 
 
 class Member(NamedTuple):
-    """A record as the guards have it. case: that holds it now."""
+    """A record as the guards have it. held: by a case, now."""
 
     record: str
     student: str
@@ -71,6 +71,16 @@ def forget(conn: psycopg.Connection[Any], records: Iterable[str]) -> None:
         return
     with _alone(conn):
         _count(conn, -_run(conn, _FORGET, (asked, asked)))
+        _run(conn, "delete from matching.doubts where record_id = any(%s::uuid[])", (asked,))
+
+
+def destroyed(conn: psycopg.Connection[Any]) -> list[str]:
+    """Records that are known and of which there is no guard any more."""
+    query = (
+        "select record_id from matching.people p"
+        " where not exists (select from ledger.records r where r.record_id = p.record_id)"
+    )
+    return [str(record) for (record,) in _rows(conn, query, ())]
 
 
 def wait_again(conn: psycopg.Connection[Any], records: Mapping[str, int]) -> None:
@@ -84,7 +94,8 @@ def students_wait_again(conn: psycopg.Connection[Any], students: Mapping[str, in
     """As ``wait_again``, of every record that minted one of these ids, or is one of such a student's now."""
     if students:
         with _alone(conn):
-            _run(conn, _STUDENTS_WAIT_AGAIN, (list(students), list(students.values())))
+            asked = list(students), list(students.values())
+            _run(conn, _STUDENTS_WAIT_AGAIN, (*asked, *asked))
 
 
 def made_with(conn: psycopg.Connection[Any]) -> int:
@@ -93,11 +104,19 @@ def made_with(conn: psycopg.Connection[Any]) -> int:
     return int(position)
 
 
-def begin_again(conn: psycopg.Connection[Any], published: int) -> None:
-    """Know nothing any more: another policy prepares names otherwise, and everything is to be decided anew."""
+def since(conn: psycopg.Connection[Any]) -> int:
+    """Position up to which the log is only read once more, for another policy: what people were asked of corrections
+    there, they were asked."""
+    ((position,),) = _rows(conn, "select since from matching.state", ())
+    return int(position)
+
+
+def begin_again(conn: psycopg.Connection[Any], published: int, head: int) -> None:
+    """Know nothing any more: another policy prepares names otherwise, and everything is to be decided anew. head: of
+    the log. Corrections that nobody has looked at yet stay."""
     with _alone(conn):
-        _run(conn, "truncate matching.people, matching.keys, matching.undecided, matching.doubts", ())
-        _run(conn, "update matching.state set people = 0, published = %s", (published,))
+        _run(conn, "truncate matching.people, matching.keys, matching.undecided", ())
+        _run(conn, "update matching.state set people = 0, published = %s, since = %s", (published, head))
 
 
 def waiting(conn: psycopg.Connection[Any], limit: int, *, linked: bool = False) -> list[tuple[str, int]]:
@@ -229,9 +248,13 @@ on conflict (record_id) do update set position = greatest(u.position, excluded.p
 """
 _STUDENTS_WAIT_AGAIN = """
 insert into matching.undecided as u select p.record_id, max(a.position)
-from unnest(%s::text[], %s::bigint[]) as a(student_id, position)
-join ledger.records r on r.minted = a.student_id or r.student_id = a.student_id
-join matching.people p using (record_id)
+from (
+    select r.record_id, a.position from unnest(%s::text[], %s::bigint[]) as a(student_id, position)
+    join ledger.records r on r.minted = a.student_id
+    union all
+    select r.record_id, a.position from unnest(%s::text[], %s::bigint[]) as a(student_id, position)
+    join ledger.records r on r.student_id = a.student_id and r.student_id <> r.minted
+) as a join matching.people p using (record_id)
 group by p.record_id
 on conflict (record_id) do update set position = greatest(u.position, excluded.position), linked = false
 """

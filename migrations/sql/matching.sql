@@ -13,7 +13,7 @@ create table matching.people (
 comment on table matching.people is
     'Records as they are compared. code: version of what prepared them. keys: those under which they stand.';
 
--- No reference to people: at ten rows a record its checks would take as long as all else together.
+-- No reference to people: at forty rows a record its checks would take as long as all else together.
 create table matching.keys (
     key       bigint not null,
     record_id uuid not null,
@@ -27,7 +27,7 @@ create table matching.undecided (
     linked    boolean not null default false
 );
 create table matching.doubts (
-    record_id uuid primary key references matching.people on delete cascade,
+    record_id uuid primary key,
     position  bigint not null,
     was       bytea not null,
     other     boolean not null
@@ -44,12 +44,18 @@ comment on table matching.undecided is
 -- One row; whoever changes these tables locks it first, so he is alone with them.
 create table matching.state (
     people    bigint not null,
-    published bigint not null
+    published bigint not null,
+    since     bigint not null
 );
-insert into matching.state values (0, 0);
+insert into matching.state values (0, 0, 0);
 comment on table matching.state is
     'people: how many are known, since counting a million takes longer than to decide upon one. published: position of'
-    ' the publication of the policy by which all this was prepared.';
+    ' the publication of the policy by which all this was prepared. since: where the log ended when that began.';
+
+-- What stands here is a child's: none of it is to be copied where statistics are kept.
+alter table matching.people alter column person set statistics 0, alter column keys set statistics 0;
+alter table matching.keys alter column key set statistics 0;
+alter table matching.doubts alter column was set statistics 0;
 
 grant usage on schema matching to sojourn_writer, sojourn_disposer, sojourn_projector;
 grant select on matching.undecided to sojourn_projector;

@@ -77,7 +77,7 @@ def thousandths(given: float) -> int:
 
 
 def chosen_thresholds(policy: Policy, link: float | None, review: float | None, margin: float | None) -> Thresholds:
-    """Those that are named, and the policy\'s own where none is. Raises BadValue."""
+    """Those that are named, and the policy's own where none is. Raises BadValue."""
     from ledger.matching.policy import Thresholds
 
     now = policy.thresholds
