@@ -70,8 +70,18 @@ def rows_of(told: Traits) -> StudentRows:
         for number, stay in enumerate(told.attendances, start=1)
     ]
     return StudentRows(
-        state=told.state, state_student_id=told.state_student_id, action="U", elements={}, rows=rows, number=None
+        state=told.state,
+        state_student_id=told.state_student_id,
+        action="U",
+        elements=_sent(told),
+        rows=rows,
+        number=None,
     )
+
+
+def _sent(told: Traits) -> dict[str, str]:
+    """Elements of the S row."""
+    return {"msix_identification_number": told.sent_id} if told.sent_id else {}
 
 
 class MatchingRuns:
