@@ -136,7 +136,7 @@ def test_a_night_with_a_file_refused_is_told_by_the_alerts_and_nothing_else_is(w
     wait_until(lambda: waiting() - {"SojournDiskFilling", "SojournDiskAlmostFull"} == expected)
 
 
-@pytest.mark.parametrize("metric", telemetry.declared(), ids=str)
+@pytest.mark.parametrize("metric", list(telemetry.declared()), ids=str)
 def test_every_family_answers_a_query(watched: Watched, metric: telemetry.Declared) -> None:
     name = f"{metric.name}_count" if metric.kind == "histogram" else metric.name
     found = watched.prometheus.query(name)

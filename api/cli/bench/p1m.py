@@ -121,13 +121,13 @@ class _TimedWriter(MatchWriter):
     def link(self, decided: Sequence[Decided]) -> list[list[Decided]]:
         started = time.perf_counter()
         left = super().link(decided)
-        self.seconds += time.perf_counter() - started
+        self.seconds += time.perf_counter() - started if decided else 0.0
         return left
 
     def ask(self, decided: Sequence[Decided]) -> list[Decided]:
         started = time.perf_counter()
         left = super().ask(decided)
-        self.seconds += time.perf_counter() - started
+        self.seconds += time.perf_counter() - started if decided else 0.0
         return left
 
 

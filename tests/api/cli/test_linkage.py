@@ -14,6 +14,7 @@ from ledger.ids import student_id
 from ledger.store.database import Database, Role
 from support.command_line import CommandLine
 from support.files import student, write
+from support.kept_apart import keep_apart
 
 BEN = ("--as", "operator ben")
 WHY = ("--reason", "The same mother.")
@@ -21,7 +22,8 @@ WHY = ("--reason", "The same mother.")
 
 @pytest.fixture
 def ids(sojourn: CommandLine, tmp_path: Path) -> dict[str, str]:
-    """State to the student id of its one child; Texas has two."""
+    """State to the student id of its one child; Texas has two. Nothing is matched."""
+    keep_apart(sojourn.run)
     sojourn.run(
         "submit",
         write(tmp_path / "or.txt", student(1, "E|001|20250623|03|Columbia Gorge")),

@@ -13,6 +13,7 @@ from ledger.matching.shipped import read, shipped
 from ledger.store.database import Database
 from support.command_line import CommandLine
 from support.files import write
+from support.kept_apart import keep_apart
 from support.matched import said
 
 NAMES = (
@@ -30,7 +31,8 @@ NAMES = (
 
 
 def submit_town(sojourn: CommandLine, folder: Path, children: int) -> int:
-    """The records of a made-up population, as their states send them. Answers how many."""
+    """The records of a made-up population, as their states send them, none of them matched. Answers how many."""
+    keep_apart(sojourn.run)
     of_state: defaultdict[str, list[list[str]]] = defaultdict(list)
     told = registers(children, 2)
     for number, sheet in enumerate(told, start=1):
@@ -58,7 +60,8 @@ def test_a_ledger_of_children_gives_a_policy_that_is_kept_with_its_checks_and_de
     assert (known.by, known.said.upto, known.said.records) == ("operator anna", head, told["records"])
     assert [check.name for check in known.said.checks] == [check["name"] for check in told["checks"]]
     assert read(out.read_text("utf-8")) == known.policy()
-    assert known.policy().thresholds == shipped().thresholds
+    [in_effect] = [one.policy for one in ledger.policies.history()]
+    assert known.policy().thresholds == in_effect.thresholds
     assert [one.policy.version for one in ledger.policies.history()] == [shipped().version]
     assert "There is a policy autumn already." in sojourn.run("matching", "train", "--name", "autumn", code=1).stderr
 
@@ -71,10 +74,11 @@ def test_what_is_no_population_of_children_is_refused_with_every_check_and_nothi
             number,
             first_name=f"Ana{chr(97 + number % 26)}",
             last_name_1=f"Cruz{chr(97 + number // 26 % 26)}",
-            birth_date="20100101",
+            birth_date=f"2010{number % 12 + 1:02}{number % 27 + 1:02}",
         )
         for number in range(1, 1101)
     ]
+    keep_apart(sojourn.run)
     sojourn.run("submit", write(tmp_path / "or.txt", *alone), code=None)
     head = new_ledger(database).log.head()
     out = tmp_path / "policy.json"

@@ -263,7 +263,7 @@ def test_who_submits_is_recorded(sojourn: CommandLine, database: Database, tmp_p
         actors = [recorded.meta.actor for recorded in log.read(0, 100)]
     finally:
         log.close()
-    assert set(actors) == {"operator anna", "night clerk"}
+    assert set(actors) == {"operator anna", "matcher", "night clerk"}
     assert actors[-1] == "night clerk"
 
 

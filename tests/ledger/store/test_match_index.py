@@ -156,11 +156,11 @@ def test_a_key_that_too_many_share_finds_nobody_in_whatever_order_they_came(
 ) -> None:
     names = [str(uuid.UUID(int=(1 << 100) + n)) for n in range(BLOCK_MAX + 1)]
     came = {"as named": names, "backwards": names[::-1], "shuffled": random.Random(7).sample(names, len(names))}[order]
-    remember(conn, dict.fromkeys(came[:300], (JOSE_UNDATED, 1)))
-    remember(conn, dict.fromkeys(came[300:BLOCK_MAX], (JOSE_UNDATED, 2)))
+    remember(conn, dict.fromkeys(came[:300], (JOSE, 1)))
+    remember(conn, dict.fromkeys(came[300:BLOCK_MAX], (JOSE, 2)))
     everybody = set(came[:BLOCK_MAX])
     assert near(conn, came) == {name: everybody - {name} for name in everybody}
-    remember(conn, {came[BLOCK_MAX]: (JOSE_UNDATED, 3)})
+    remember(conn, {came[BLOCK_MAX]: (JOSE, 3)})
     assert near(conn, names) == {}
     assert near(conn, [names[0]]) == near(conn, [names[-1]]) == {}
     forget(conn, [names[250]])
