@@ -173,6 +173,7 @@ class Matcher:
             done.asked += self._doubt(conn, published.policy, record, doubt)
         refused: set[tuple[str, str]] = set()
         todo = sorted(since.at)
+        open_questions: set[str] | None = None
         while todo:
             deciding = self._deciding(conn, published, read, todo, refused)
             found = [*self._said_same(deciding, since, todo), *self._sure(deciding, since, todo)]
@@ -184,10 +185,17 @@ class Matcher:
             again = {record for chain in left for one in chain for record in one.records()}
             # And so is what came near only by one of these links: the guards have to see for it.
             todo = sorted(set(since.at) & (again | deciding.students.blind))
+            if open_questions is None and not todo:
+                asked = deciding.students.questions(list(since.at))
+                open_questions = {record for one in asked for record in (*one.left, *one.right)}
         # Durable by now: every link. A crash before this decides them again, and finds them by their keys.
         with conn.transaction():
             match_doubts.looked_at(conn, doubts)
-            match_index.linked(conn, waiting)
+            # Most are near to nobody else, and are decided with that.
+            match_index.linked(conn, [one for one in waiting if open_questions is None or one[0] in open_questions])
+            match_index.decided(
+                conn, [one for one in waiting if open_questions is not None and one[0] not in open_questions]
+            )
         return done
 
     def _put_before_people(

@@ -15,6 +15,10 @@ from ledger.matching.decision import Assessed, assess, other_child, same_by_stat
 from ledger.matching.person import Person
 from ledger.matching.policy import NAMESAKE, TWIN, Scale
 
+FAR_KEPT_MAX = 100_000
+"""People of whom it is kept which pairs are far from each other. Of more it is found anew when it is asked for: of a
+whole ledger they would take more room than all else."""
+
 
 class Found(NamedTuple):
     """Two students against each other. record: of the one, which joins; member: of the other, which it joins: the two
@@ -60,6 +64,7 @@ class Group:
         self._seen: set[str] | None = None
         self._blind: set[str] = set()
         self._known: dict[tuple[tuple[str, ...], tuple[str, ...]], Found] = {}
+        self._far: set[tuple[tuple[str, ...], tuple[str, ...]]] | None = set() if len(people) <= FAR_KEPT_MAX else None
         self._close: dict[str, tuple[frozenset[str], frozenset[str]]] = {}
         for record in sorted(students):
             self._members.setdefault(students[record], []).append(record)
@@ -83,6 +88,8 @@ class Group:
         self._near = {**self._near, **near}
         self._known.clear()
         self._close.clear()
+        if self._far is not None:
+            self._far.clear()
 
     def links(self, records: Collection[str]) -> Iterator[Found]:
         """What the policy links by itself of these records, the surest first. Whoever takes one says by ``join`` that
@@ -144,13 +151,15 @@ class Group:
         others = [
             other
             for one in self._others(found.record)
-            if self._student[one] != theirs and (other := self._found(found.record, one)) is not None
+            if self._student[one] != theirs and (other := self.between(found.record, one)) is not None
         ]
         return sorted(others, key=self._place)
 
     def between(self, record: str, other: str) -> Found | None:
-        """The students of two records against each other; None where they must not be one's, or a case holds one."""
-        return self._found(record, other)
+        """The students of two records against each other, also where they are far from being one's; None where they
+        must not be, or a case holds one."""
+        mine, theirs = self._sides(record, other)
+        return None if self._must_not(mine, theirs) else self._assessed(mine, theirs)
 
     def pair(self, record: str, other: str) -> frozenset[str]:
         """The students of two records, whichever comes first; one alone where they are one's."""
@@ -199,16 +208,22 @@ class Group:
         return [self._members[student][0] for student in sorted(students)]
 
     def _found(self, record: str, other: str) -> Found | None:
-        """The two students against each other; None where they must not be one's, or a case holds one of them."""
+        """The two students against each other; None where they are far from being one's, or must not be, or a case
+        holds one of them."""
         mine, theirs = self._sides(record, other)
         if self._must_not(mine, theirs):
             return None
-        found = self._known.get((mine, theirs))
-        if found is None:
-            found = self._assessed(mine, theirs)
-            if self._is_near(found.assessed.weight):  # the others are many, and are hardly asked for again
-                self._known[mine, theirs] = found
-        return found
+        if (mine, theirs) in self._known:
+            return self._known[mine, theirs]
+        if self._far is not None and (mine, theirs) in self._far:
+            return None
+        found = self._assessed(mine, theirs)
+        if self._is_near(found.assessed.weight):
+            self._known[mine, theirs] = found
+            return found
+        if self._far is not None:
+            self._far.add((mine, theirs))
+        return None
 
     def _must_not(self, mine: Collection[str], theirs: Collection[str]) -> bool:
         """Whether the two are declared apart, or a case holds one of them, or they are one already."""

@@ -7,6 +7,7 @@ and writes links and questions; and some more it decides one at a time, so that 
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Generator, Sequence
 from statistics import quantiles
 from typing import Any, NamedTuple
@@ -26,6 +27,7 @@ from ledger.matcher import Matched, Matcher
 from ledger.policies import Published
 from ledger.reactors.matching import MatcherRunner
 from ledger.settings import Settings
+from ledger.store import match_index
 from ledger.store.database import Role
 
 STUDENTS = 100_000
@@ -83,29 +85,29 @@ class OneByOne(Matcher):
     def __init__(self, ledger: Ledger) -> None:
         self._timed = _TimedWriter(ledger.links, ledger.proposals)
         super().__init__(ledger.log, ledger.links, ledger.proposals, ledger.policies, self._timed)
-        # Each record is looked at twice, in one order: what is sure of it is linked, then people are asked.
-        self._turns: tuple[list[_Turn], list[_Turn]] = [], []
+        self._turns: defaultdict[str, list[_Turn]] = defaultdict(list)
 
     def decide(self, conn: psycopg.Connection[Any], published: Published, read: int, limit: int = 1) -> Matched | None:
-        """Decide one record."""
+        """Decide one record: link what is sure of it, or ask people, where it comes up again for that."""
+        waiting = match_index.waiting(conn, 1) or match_index.waiting(conn, 1, linked=True)
         self._timed.seconds = 0.0
         started = time.perf_counter()
         done = super().decide(conn, published, read, limit)
         seconds = time.perf_counter() - started
-        if done is not None:
-            self._turns[0 if done.records else 1].append(_Turn(seconds, self._timed.seconds))
+        for record, _ in waiting:
+            self._turns[record].append(_Turn(seconds, self._timed.seconds))
         return done
 
     @property
     def durable_s(self) -> list[float]:
         """Of each record, the seconds until all that comes of it is written."""
-        return [link.whole + ask.whole for link, ask in zip(*self._turns, strict=True)]
+        return [sum(turn.whole for turn in turns) for turns in self._turns.values()]
 
     @property
     def decision_s(self) -> list[float]:
         """As ``durable_s``, without the writing of links and questions: reading what it is decided on, deciding it, and
         taking it off the queue."""
-        return [link.whole + ask.whole - link.writing - ask.writing for link, ask in zip(*self._turns, strict=True)]
+        return [sum(turn.whole - turn.writing for turn in turns) for turns in self._turns.values()]
 
 
 class _Turn(NamedTuple):
