@@ -65,13 +65,6 @@ def keys(one: Person) -> frozenset[str]:
     return frozenset((*_of_ids(one), *_of_names(one, given, surnames), *_of_place(one, given, surnames)))
 
 
-def last_resort(one: Person) -> frozenset[str]:
-    """Keys to look under where the others find nobody: the given name, a parent's, and the year."""
-    given = _skeletons(one.given)
-    parents = _skeletons(tuple(word for parent in one.parents for word in parent.given))
-    return frozenset(f"p{one.year}/{g}/{p}" for g, p in product(given, parents)) if one.year else frozenset()
-
-
 def _of_ids(one: Person) -> Iterator[str]:
     for number in (one.state_student_id, *one.other_ids):
         if number:

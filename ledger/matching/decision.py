@@ -9,7 +9,6 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
 from typing import Final, NamedTuple
 
 from ledger.matching.comparison import GIVEN, PARENTS, STAYS, Levels, Shared, compared, stay_level
@@ -164,15 +163,3 @@ def same_by_state(one: Person, other: Person) -> bool:
     return one.state == other.state and (
         other.state_student_id in one.other_ids or one.state_student_id in other.other_ids
     )
-
-
-def at_once(one: Person, other: Person, *, day: date | None = None) -> bool:
-    """Whether both attend on the same days, at different schools of one state: two children, or an error."""
-    for mine in one.attendances:
-        for theirs in other.attendances:
-            if not mine.full or not theirs.full or not mine.school or not theirs.school or mine.school == theirs.school:
-                continue
-            ends = [end for end in (mine.ends, theirs.ends, day) if end is not None]
-            if ends and (min(ends) - max(mine.begins, theirs.begins)).days > _OVERLAP_DAYS:
-                return True
-    return False

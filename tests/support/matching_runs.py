@@ -11,6 +11,7 @@ from ledger.application import Ledger
 from ledger.events import Event, Meta, Recorded
 from ledger.events.case import CaseOpened, Link
 from ledger.events.linkage import Decision, LinkageEvent, RecordLinked
+from ledger.identity import NAMES
 from ledger.linkage import fold, live_declarations
 from ledger.matcher import Matched
 from ledger.matching.traits import Traits
@@ -22,22 +23,6 @@ from support.rows import alternate_id, enrollment, move, row
 Side = frozenset[str]
 Pair = frozenset[Side]
 
-_SAID = (
-    "first_name",
-    "middle_name",
-    "last_name_1",
-    "last_name_2",
-    "suffix",
-    "sex",
-    "male_parent_first_name",
-    "male_parent_last_name",
-    "female_parent_first_name",
-    "female_parent_last_name",
-    "birth_city",
-    "birth_state",
-    "birth_country",
-)
-
 
 def name_of(told: Traits) -> str:
     """``TX 1``: how a record is named in these tests."""
@@ -46,7 +31,7 @@ def name_of(told: Traits) -> str:
 
 def rows_of(told: Traits) -> StudentRows:
     """What a state sends, so that the matcher reads this of it."""
-    said = {name: value for name in _SAID if (value := getattr(told, name))}
+    said = {name: value for name in NAMES if (value := getattr(told, name))}
     if told.birth_date:
         said["birth_date"] = told.birth_date.isoformat()
     if told.multiple_birth:

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from hypothesis import given
 
-from ledger.matching.blocking import keys, last_resort, skeleton
+from ledger.matching.blocking import keys, skeleton
 from ledger.matching.person import Person, person
 from support import any_children
 from support.any_children import people, sheets
@@ -162,14 +162,6 @@ def test_words_that_a_spanish_ear_hears_alike_have_one_skeleton(one: str, other:
 def test_an_initial_and_an_empty_record_have_no_key() -> None:
     assert keys(Person()) == frozenset()
     assert keys(made("J", "2012-03-07", state="OR", state_student_id="8")) == {"i|OR|8"}
-    assert last_resort(made("José", "")) == frozenset()
-
-
-def test_the_last_resort_needs_a_year_a_given_name_and_a_parents() -> None:
-    one = made("José/Ruiz", "2012-03-07", female_parent_first_name="Rosa")
-    other = made("José/Cruz", "2012-11-20", male_parent_first_name="Rossa María")
-    assert not keys(one) & keys(other)
-    assert last_resort(one) & last_resort(other)
 
 
 @given(people())

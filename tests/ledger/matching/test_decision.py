@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger.matching.decision import GUARDS, Assessed, assess, at_once, other_child
+from ledger.matching.decision import GUARDS, Assessed, assess, other_child
 from ledger.matching.person import Person, person
 from ledger.matching.policy import TWIN, Policy, Scale
 from ledger.matching.traits import Attendance
@@ -179,17 +179,6 @@ def test_twins_are_never_linked_by_themselves_however_much_of_their_family_agree
         left = [told(f"{one}/Hernández/Xicoténcatl", **place), elsewhere(f"{one}/Hernández/Xicoténcatl", **place)]
         found = assess(scale(), left, [told(f"{other}/Hernández/Xicoténcatl", state="OH", **place)])
         assert found.weight < 9000 or found.guards, (one, other)
-
-
-def test_two_schools_of_a_state_at_once_are_seen_only_where_both_are_full_and_end() -> None:
-    here, there = (stay(*SPRING, "TX", school) for school in ("480000100001", "480000100002"))
-    assert at_once(told(attendances=here), told(attendances=there))
-    assert not at_once(told(attendances=here), told(attendances=here))
-    beside = tuple(msgspec.structs.replace(one, full=False) for one in there)
-    assert not at_once(told(attendances=here), told(attendances=beside))
-    running = tuple(msgspec.structs.replace(one, ends=None) for one in (*here, *there))
-    assert not at_once(told(attendances=running[:1]), told(attendances=running[1:]))
-    assert at_once(told(attendances=running[:1]), told(attendances=running[1:]), day=date(2023, 3, 1))
 
 
 def _order_free(found: Assessed) -> tuple[object, ...]:
