@@ -43,6 +43,8 @@ from ledger.store.match_doubts import Doubt
 
 BATCH_EVENTS = 2_000
 DECIDED_AT_ONCE = 1_000
+GROWN_MAX = 4
+"""How many times as many records are decided together at most, so that those that come near each other are."""
 BY_POLICY = "policy"
 SAID_SAME = "state-says-same"
 _OTHERS_TOLD = 5
@@ -153,15 +155,35 @@ class Matcher:
     def decide(
         self, conn: psycopg.Connection[Any], published: Published, read: int, limit: int = DECIDED_AT_ONCE
     ) -> Matched | None:
-        """Decide what waits, so many records at most; None where nothing does. read: position to which the tables
-        stand."""
+        """Decide what waits; None where nothing does. read: position to which the tables stand. limit: about so many
+        records at once, with those that wait too and come near to one of them, up to ``GROWN_MAX`` times as many; 1:
+        one record and no other."""
         waiting = match_index.waiting(conn, limit)
+        if 1 < limit == len(waiting):
+            waiting = self._grown(conn, published, waiting, limit * GROWN_MAX)
         if waiting:
             return self._join(conn, published, read, waiting)
         waiting = match_index.waiting(conn, limit, linked=True)
         if waiting:
             return self._put_before_people(conn, published, read, waiting)
         return None
+
+    def _grown(
+        self, conn: psycopg.Connection[Any], published: Published, waiting: Sequence[tuple[str, int]], most: int
+    ) -> list[tuple[str, int]]:
+        """With those that wait too and come so near to one of these, or to one of those, that they may be linked or
+        asked about: what is decided at once then hangs on nothing that is decided later."""
+        grown, fresh = dict(waiting), [record for record, _ in waiting]
+        while fresh and len(grown) < most:
+            near = match_index.near(conn, fresh)
+            members = match_index.members_of(conn, set(fresh).union(*near.values()))
+            people = match_index.people_of(conn, {member.record for member in members})
+            students = {member.record: member.student for member in members if member.record in people}
+            group = Group(Scale(published.policy, match_index.size(conn)), people, students, _both_ways(near))
+            found = match_index.waiting_of(conn, group.close(fresh) - set(grown), most - len(grown))
+            grown |= found
+            fresh = [record for record, _ in found]
+        return list(grown.items())
 
     def _join(
         self, conn: psycopg.Connection[Any], published: Published, read: int, waiting: Sequence[tuple[str, int]]

@@ -21,7 +21,7 @@ from psycopg.rows import tuple_row
 
 from ledger.errors import ProjectionBehind, Refused, StaleDecision
 from ledger.match_writing import ACTOR
-from ledger.matcher import BATCH_EVENTS, Matched, Matcher
+from ledger.matcher import BATCH_EVENTS, DECIDED_AT_ONCE, Matched, Matcher
 from ledger.policies import Published
 from ledger.store import match_index
 from ledger.store.database import Database, Role, translated
@@ -36,15 +36,26 @@ _log = structlog.get_logger(__name__)
 
 
 class MatcherRunner:
-    """Runs the matcher over the ledger, if no other process does. state: as that of other reactors."""
+    """Runs the matcher over the ledger, if no other process does. state: as that of other reactors. batch_events: read
+    at once. decided_at_once: as in ``Matcher.decide``."""
 
-    def __init__(self, matcher: Matcher, database: Database, log: Log) -> None:
+    def __init__(
+        self,
+        matcher: Matcher,
+        database: Database,
+        log: Log,
+        *,
+        batch_events: int = BATCH_EVENTS,
+        decided_at_once: int = DECIDED_AT_ONCE,
+    ) -> None:
         self.state = "starting"
         self.position = 0
         self._published: Published | None = None
         self._matcher = matcher
         self._database = database
         self._log = log
+        self._batch_events = batch_events
+        self._decided_at_once = decided_at_once
 
     def follow(self, stop: threading.Event) -> None:
         """Remember and decide whatever comes, until told to stop. When PostgreSQL is away, others are faster again and
@@ -126,7 +137,8 @@ class MatcherRunner:
             published = self._in_effect(conn)
             # No further than the log was then: while others load faster than this reads, something is decided too.
             head = self._log.head()
-            while self.position < head and (batch := self._log.read(self.position, BATCH_EVENTS)):
+            # Neither does it end within what one commit wrote: no row is decided half read.
+            while self.position < head and (batch := self._log.read(self.position, self._batch(head))):
                 with translated(), conn.transaction():
                     self._matcher.remember(conn, published.policy, batch)
                     conn.execute(_MOVE, (TRACKED_AS, batch[-1].position))
@@ -136,13 +148,16 @@ class MatcherRunner:
                     return total
             if self._matcher.policy().position != published.position:
                 continue
-            done = self._matcher.decide(conn, published, self.position)
+            done = self._matcher.decide(conn, published, self.position, self._decided_at_once)
             if done is None:
                 break
             total.records += done.records
             total.linked += done.linked
             total.asked += done.asked
         return total
+
+    def _batch(self, head: int) -> int:
+        return min(self._batch_events, head - self.position)
 
     def _in_effect(self, conn: psycopg.Connection[Any]) -> Published:
         """The policy in effect; where it is another one than the tables were made with, they are begun again."""

@@ -42,6 +42,12 @@ def key_hash(key: str) -> int:
     return int.from_bytes(blake2b(key.encode(), digest_size=8).digest(), "big", signed=True)
 
 
+def place_of(person: Person) -> int:
+    """When it comes to a record's turn: by what its state calls it, so that the order of a night's files decides
+    nothing; as a hash, so that no state always comes first, and the table holds no id."""
+    return key_hash(f"{person.state}/{person.state_student_id}")
+
+
 def remember(conn: psycopg.Connection[Any], people: Mapping[str, tuple[Person, int]]) -> list[str]:
     """Keep what records say now, by uuid, with the position that says it; those that say something new wait to be
     decided. Answers which these are. In the caller's transaction, or in one of its own."""
@@ -56,7 +62,10 @@ def remember(conn: psycopg.Connection[Any], people: Mapping[str, tuple[Person, i
             # What other code has prepared is prepared anew: its keys may not be those that others now stand under.
             if (stored, code) != (encoded, VERSION):
                 wanted = frozenset(map(key_hash, keys(person)))
-                fresh.append(_Fresh(record, uuid.UUID(record).bytes, encoded, position, wanted, frozenset(before)))
+                place = place_of(person)
+                fresh.append(
+                    _Fresh(record, uuid.UUID(record).bytes, encoded, position, place, wanted, frozenset(before))
+                )
         if fresh:
             _write(conn, fresh)
             _count(conn, sum(one.record not in known for one in fresh))
@@ -120,10 +129,19 @@ def begin_again(conn: psycopg.Connection[Any], published: int, head: int) -> Non
 
 
 def waiting(conn: psycopg.Connection[Any], limit: int, *, linked: bool = False) -> list[tuple[str, int]]:
-    """Records that wait, with the position of what they said, the earliest first. linked: those of which what could be
-    linked is."""
-    query = "select record_id, position from matching.undecided where linked = %s order by position, record_id limit %s"
+    """Records that wait, with the position of what they said, in the order of their places. linked: those of which what
+    could be linked is."""
+    query = "select record_id, position from matching.undecided where linked = %s order by place, record_id limit %s"
     return [(str(record), position) for record, position in _rows(conn, query, (linked, limit))]
+
+
+def waiting_of(conn: psycopg.Connection[Any], records: Iterable[str], limit: int) -> list[tuple[str, int]]:
+    """As ``waiting``, of these records, those of which nothing is linked yet."""
+    query = (
+        "select record_id, position from matching.undecided where not linked and record_id = any(%s::uuid[])"
+        " order by place, record_id limit %s"
+    )
+    return [(str(record), position) for record, position in _rows(conn, query, (list(records), limit))]
 
 
 def linked(conn: psycopg.Connection[Any], records: Sequence[tuple[str, int]]) -> None:
@@ -182,6 +200,7 @@ class _Fresh(NamedTuple):
     name: bytes
     person: bytes
     position: int
+    place: int
     keys: frozenset[int]
     before: frozenset[int]
 
@@ -191,8 +210,9 @@ def _write(conn: psycopg.Connection[Any], fresh: list[_Fresh]) -> None:
     names = arrays.uuids([one.name for one in fresh])
     persons = arrays.byteas([one.person for one in fresh])
     keyed = arrays.texts(["{" + ",".join(map(str, sorted(one.keys))) + "}" for one in fresh])
-    _run(conn, _REMEMBER, (VERSION, names, persons, keyed))
-    _run(conn, _WAIT, (names, arrays.int8s([one.position for one in fresh])))
+    places = arrays.int8s([one.place for one in fresh])
+    _run(conn, _REMEMBER, (VERSION, names, persons, keyed, places))
+    _run(conn, _WAIT, (names, arrays.int8s([one.position for one in fresh]), places))
     _change(conn, _KEYS_GONE, [(key, one.name) for one in fresh for key in one.before - one.keys])
     _change(conn, _KEYS_CAME, [(key, one.name) for one in fresh for key in one.keys - one.before])
 
@@ -228,9 +248,10 @@ def _rows(conn: psycopg.Connection[Any], query: LiteralString, values: tuple[obj
 
 _KNOWN = "select record_id, person, code, keys from matching.people where record_id = any(%s::uuid[])"
 _REMEMBER = """
-insert into matching.people
-select name, person, %s, keyed::bigint[] from unnest(%s, %s, %s) as t(name, person, keyed)
-on conflict (record_id) do update set person = excluded.person, code = excluded.code, keys = excluded.keys
+insert into matching.people (record_id, person, code, keys, place)
+select name, person, %s, keyed::bigint[], place from unnest(%s, %s, %s, %s) as t(name, person, keyed, place)
+on conflict (record_id) do update
+set person = excluded.person, code = excluded.code, keys = excluded.keys, place = excluded.place
 """
 _KEYS_GONE = """
 delete from matching.keys k using unnest(%s, %s) as gone(key, record_id)
@@ -238,16 +259,16 @@ where k.key = gone.key and k.record_id = gone.record_id
 """
 _KEYS_CAME = "insert into matching.keys select * from unnest(%s, %s) on conflict do nothing"
 _WAIT = """
-insert into matching.undecided select * from unnest(%s, %s)
+insert into matching.undecided (record_id, position, place) select * from unnest(%s, %s, %s)
 on conflict (record_id) do update set position = excluded.position, linked = false
 """
 _WAIT_AGAIN = """
-insert into matching.undecided as u select p.record_id, a.position
+insert into matching.undecided as u (record_id, position, place) select p.record_id, a.position, p.place
 from unnest(%s::uuid[], %s::bigint[]) as a(record_id, position) join matching.people p using (record_id)
 on conflict (record_id) do update set position = greatest(u.position, excluded.position), linked = false
 """
 _STUDENTS_WAIT_AGAIN = """
-insert into matching.undecided as u select p.record_id, max(a.position)
+insert into matching.undecided as u (record_id, position, place) select p.record_id, max(a.position), p.place
 from (
     select r.record_id, a.position from unnest(%s::text[], %s::bigint[]) as a(student_id, position)
     join ledger.records r on r.minted = a.student_id

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,12 +22,12 @@ from support.matching_runs import MatchingRuns, Pair, Side
 NewLedger = Callable[..., Ledger]
 
 
-def decided(ledger: Ledger, night: Sequence[Traits]) -> tuple[set[Side], Counter[Pair]]:
-    """The students and the questions that come of a night."""
+def decided(ledger: Ledger, night: Sequence[Traits], **sizes: int) -> tuple[set[Side], Counter[Pair]]:
+    """The students and the questions that come of a night. sizes: of what the matcher takes at once."""
     try:
         matching = MatchingRuns(ledger)
         matching.tells(*night)
-        matching.runs()
+        matching.runs(**sizes)
         assert matching.waiting() == []
         return matching.students(), Counter(matching.questions())
     finally:
@@ -50,5 +51,36 @@ def test_the_order_of_a_nights_files_changes_no_decision(
     def law(drawn: tuple[list[Traits], list[Traits]]) -> None:
         first, second = (decided(new_ledger(new_database()), night) for night in drawn)
         assert first == second
+
+    law()
+
+
+@pytest.mark.parametrize("decided_at_once", [1, 3])
+def test_the_order_changes_no_decision_where_more_waits_than_is_decided_at_once(
+    new_database: Callable[[], Database],
+    new_ledger: NewLedger,
+    sized: Callable[..., settings],
+    decided_at_once: int,
+) -> None:
+    @sized(8)
+    @given(nights())
+    def law(drawn: tuple[list[Traits], list[Traits]]) -> None:
+        first, second = (decided(new_ledger(new_database()), night, decided_at_once=decided_at_once) for night in drawn)
+        assert first == second
+
+    law()
+
+
+def test_what_is_decided_at_once_changes_no_decision_of_a_few_families(
+    new_database: Callable[[], Database], new_ledger: NewLedger, sized: Callable[..., settings]
+) -> None:
+    """Those who come near each other are decided together, however few are at once; it grows to sixteen here."""
+
+    @sized(8)
+    @given(nights())
+    def law(drawn: tuple[list[Traits], list[Traits]]) -> None:
+        night = drawn[0][:16]
+        whole, parts = (decided(new_ledger(new_database()), night, decided_at_once=at_once) for at_once in (1000, 4))
+        assert whole == parts
 
     law()

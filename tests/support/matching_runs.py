@@ -104,12 +104,12 @@ class MatchingRuns:
 
     # -- the matcher
 
-    def runner(self) -> MatcherRunner:
-        return MatcherRunner(self.ledger.matcher, self.ledger.database, self.ledger.log)
+    def runner(self, **sizes: int) -> MatcherRunner:
+        return MatcherRunner(self.ledger.matcher, self.ledger.database, self.ledger.log, **sizes)
 
-    def runs(self) -> Matched:
-        """The matcher comes to the end of the log."""
-        return self.runner().run(self.ledger.log.head())
+    def runs(self, **sizes: int) -> Matched:
+        """The matcher comes to the end of the log. sizes: as a ``MatcherRunner`` is given."""
+        return self.runner(**sizes).run(self.ledger.log.head())
 
     # -- what came of it
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from msgspec.structs import replace
 
 from ledger.matching.blocking import keys
 from ledger.matching.person import VERSION, Person
@@ -21,12 +22,14 @@ from ledger.store.match_index import (
     decided,
     forget,
     key_hash,
+    linked,
     near,
     people_of,
     remember,
     size,
     wait_again,
     waiting,
+    waiting_of,
 )
 
 ANA, BEN, CARLA, DANI = (str(uuid.UUID(int=(0x0190C5D2 << 96) + n)) for n in range(4))
@@ -94,9 +97,29 @@ def test_a_record_waits_again_when_that_is_asked_and_only_where_it_is_known(conn
     assert waiting(conn, 10) == [(ANA, 7)]
 
 
-def test_those_that_wait_come_earliest_first_and_no_more_than_asked_for(conn: psycopg.Connection[Any]) -> None:
-    remember(conn, {ANA: (JOSE, 9), BEN: (LUCIA, 3), CARLA: (JOSE, 3), DANI: (LUCIA, 1)})
-    assert waiting(conn, 3) == [(DANI, 1), (BEN, 3), (CARLA, 3)]
+def test_those_that_wait_come_by_what_their_states_call_them_and_no_more_than_asked_for(
+    conn: psycopg.Connection[Any],
+) -> None:
+    """Whichever came first, and whichever uuid it was given."""
+    named = [
+        replace(JOSE, state=state, state_student_id=ssid) for state, ssid in (("TX", "1"), ("CA", "1"), ("MI", "2"))
+    ]
+    orders: list[list[Person]] = []
+    for told in (named, named[::-1]):
+        forget(conn, [ANA, BEN, CARLA])
+        records = [ANA, BEN, CARLA]
+        remember(conn, {record: (one, 9 - at) for at, (record, one) in enumerate(zip(records, told, strict=True))})
+        people = people_of(conn, records)
+        orders.append([people[record] for record, _ in waiting(conn, 2)])
+    assert orders[0] == orders[1]
+    assert len(orders[0]) == 2
+
+
+def test_of_some_records_those_are_told_that_wait_and_are_not_linked(conn: psycopg.Connection[Any]) -> None:
+    remember(conn, {ANA: (JOSE, 4), BEN: (LUCIA, 5), CARLA: (LUCIA, 6)})
+    linked(conn, [(BEN, 5)])
+    assert waiting_of(conn, [ANA, BEN, DANI], 5) == [(ANA, 4)]
+    assert waiting_of(conn, [ANA, CARLA], 1) in ([(ANA, 4)], [(CARLA, 6)])
 
 
 def test_what_older_code_prepared_is_said_anew(conn: psycopg.Connection[Any]) -> None:
