@@ -120,7 +120,9 @@ async def _reactors(services: Services, lags: Lags, logs: Mapping[str, str]) -> 
 async def _undecided(services: Services) -> dict[tuple[str, ...], float]:
     try:
         async with asyncio.timeout(TIMEOUT_S), services.feed.connection() as connection:
-            cursor = await connection.execute("select count(*) from matching.undecided")
+            cursor = await connection.execute(
+                "select (select count(*) from matching.undecided) + (select count(*) from matching.unread)"
+            )
             row = await cursor.fetchone()
     except _AWAY:
         row = None

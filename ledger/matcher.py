@@ -18,24 +18,21 @@ import psycopg
 
 from ledger.cases import DIFFERENT_CHILD
 from ledger.errors import Conflict, NotFound, Refused, StaleDecision
-from ledger.events import Erased, Meta, Recorded
+from ledger.events import Meta, Recorded
 from ledger.events.case import CaseClosed, CaseOpened
 from ledger.events.linkage import Decision, LinkageEvent, Rival
-from ledger.events.record import RecordRetracted
 from ledger.events.retention import KeyDestroyed
-from ledger.identity import traits_of
 from ledger.linkage import live_edges
 from ledger.links import Links, Seeds
+from ledger.match_reading import Told, is_other, told
 from ledger.match_writing import ACTOR, Decided, MatchWriter, asked_once
 from ledger.matching.comparison import FIELDS
 from ledger.matching.decision import assess
 from ledger.matching.explain import explain
 from ledger.matching.group import Found, Group
-from ledger.matching.person import Person, person
 from ledger.matching.policy import Policy, Scale
 from ledger.policies import Policies, Published
 from ledger.proposals import Proposals
-from ledger.record import fold
 from ledger.replay import RequestKey
 from ledger.store import match_doubts, match_index, pending
 from ledger.store.log import Log
@@ -48,9 +45,6 @@ GROWN_MAX = 4
 BY_POLICY = "policy"
 SAID_SAME = "state-says-same"
 _OTHERS_TOLD = 5
-_WHO = ("given", "surnames", "birth", "sex", "flag", "parents", "place")
-_ALL_AT_ONCE = ("given", "surnames", "birth")
-"""A state that changes all of these in one row speaks of another child, or has mixed up two (linkage)."""
 _RECORD = "record/"
 _LINKAGE = "linkage/"
 
@@ -83,71 +77,49 @@ class Matcher:
 
     def remember(self, conn: psycopg.Connection[Any], policy: Policy, batch: Sequence[Recorded]) -> None:
         """Bring the tables to the end of a batch of the log, within the caller's transaction."""
-        said: dict[str, int] = {}
+        said: set[str] = set()
         closed: dict[str, int] = {}
         moved: dict[str, int] = {}
         destroyed = False
         for recorded in batch:
             event = recorded.event
             if recorded.stream.startswith(_RECORD):
-                said[recorded.stream.removeprefix(_RECORD)] = recorded.position
+                said.add(recorded.stream.removeprefix(_RECORD))
             elif isinstance(event, KeyDestroyed):
                 destroyed |= event.submission is None
             elif isinstance(event, CaseClosed):
                 closed[recorded.stream] = recorded.position
             elif isinstance(event, LinkageEvent) and recorded.meta.actor != ACTOR:
                 moved[recorded.stream.removeprefix(_LINKAGE)] = recorded.position
-        people, gone = self._people(said, policy, batch[-1].position)
-        match_doubts.keep(conn, _doubts(self._before(conn, people, said, policy), people, match_index.since(conn)))
-        match_index.remember(conn, people)
-        match_index.forget(conn, [*gone, *(match_index.destroyed(conn) if destroyed else ())])
+        after = batch[0].position - 1
+        self._keep(conn, told(self._log, dict.fromkeys(said, after), batch[-1].position, policy))
+        if destroyed:
+            match_index.forget(conn, match_index.destroyed(conn))
         # What people joined, parted or answered may leave other decisions.
         match_index.wait_again(conn, self._of_cases(closed))
         match_index.students_wait_again(conn, moved)
 
-    def _people(
-        self, said: dict[str, int], policy: Policy, upto: int
-    ) -> tuple[dict[str, tuple[Person, int]], list[str]]:
-        people: dict[str, tuple[Person, int]] = {}
-        gone: list[str] = []
-        for record, whole in self._streams(_RECORD, said).items():
-            # What was said behind this batch is of a later one: a decision tells how far was read.
-            events = [one for one in whole if one.position <= upto]
-            found = None if any(isinstance(one.event, Erased) for one in events) else _person(events, policy)
-            if found is None:
-                gone.append(record)
-            else:
-                people[record] = found, said[record]
-        return people, gone
+    def read_anew(self, conn: psycopg.Connection[Any], policy: Policy, upto: int, limit: int = BATCH_EVENTS) -> bool:
+        """After another policy has come into effect: bring so many records to a position, each by its own stream, in
+        the caller's transaction. Whether there were any."""
+        records = match_index.unread(conn, limit)
+        self._keep(conn, told(self._log, records, upto, policy))
+        match_index.read(conn, records)
+        return bool(records)
 
-    def _before(
-        self, conn: psycopg.Connection[Any], people: Iterable[str], said: dict[str, int], policy: Policy
-    ) -> dict[str, Person]:
-        """What records said before this batch; of one that was retracted meanwhile, what it said before that."""
-        before = match_index.people_of(conn, people)
-        for record, events in self._streams(_RECORD, sorted(set(people) - set(before))).items():
-            last = max(
-                (place for place, one in enumerate(events) if isinstance(one.event, RecordRetracted)), default=None
-            )
-            if last is not None and events[last].position <= said[record]:
-                was = _person(events[:last], policy)
-                if was is not None:
-                    before[record] = was
-        return before
+    def _keep(self, conn: psycopg.Connection[Any], said: Mapping[str, Told]) -> None:
+        match_doubts.keep(conn, {record: one.doubt for record, one in said.items() if one.doubt is not None})
+        match_index.remember(
+            conn, {record: (one.person, one.position) for record, one in said.items() if one.person is not None}
+        )
+        match_index.forget(conn, [record for record, one in said.items() if one.person is None])
 
     def _of_cases(self, closed: dict[str, int]) -> dict[str, int]:
         """Records of cases that have closed: what a case held back may be decided now."""
         found: dict[str, int] = {}
-        for case, events in self._streams("", closed).items():
-            for one in events:
-                if isinstance(one.event, CaseOpened):
-                    found |= {concerned.anchor.record: closed[case] for concerned in one.event.records}
-        return found
-
-    def _streams(self, prefix: str, names: Iterable[str]) -> dict[str, list[Recorded]]:
-        found: dict[str, list[Recorded]] = {name: [] for name in names}
-        for recorded in self._log.read_streams([prefix + name for name in found]) if found else ():
-            found[recorded.stream.removeprefix(prefix)].append(recorded)
+        for one in self._log.read_streams(list(closed)) if closed else ():
+            if isinstance(one.event, CaseOpened):
+                found |= {concerned.anchor.record: closed[one.stream] for concerned in one.event.records}
         return found
 
     # -- decide
@@ -250,8 +222,12 @@ class Matcher:
     def _doubt(self, conn: psycopg.Connection[Any], policy: Policy, record: str, doubt: Doubt) -> bool:
         """Put before people what a correction makes doubtful. Whether it did anything."""
         meta, where = Meta(actor=ACTOR, cause=doubt.position), f"{doubt.position}/{record}"
+        now = match_index.people_of(conn, [record]).get(record)
+        if now is None:
+            return False
         try:
-            if doubt.other:
+            # A state may have taken it back since, or set it right.
+            if doubt.other and is_other(doubt.was, now):
                 self._proposals.open_changed(
                     DIFFERENT_CHILD, record, doubt.position, meta, asked_once(f"different/{where}")
                 )
@@ -304,7 +280,11 @@ class Matcher:
         match_index.forget(conn, set(people) - set(students))  # destroyed since, and there is no guard of them any more
         size = match_index.size(conn)
         held = {member.record for member in members if member.held}
-        held |= {record for record, doubt in match_doubts.of(conn, known).items() if doubt.other}
+        held |= {
+            record
+            for record, doubt in match_doubts.of(conn, known).items()
+            if doubt.other and record in people and is_other(doubt.was, people[record])
+        }
         group = Group(
             Scale(published.policy, size),
             people,
@@ -409,20 +389,3 @@ def _both_ways(*near: Mapping[str, Iterable[str]]) -> dict[str, set[str]]:
             for other in others:
                 both.setdefault(other, set()).add(record)
     return both
-
-
-def _doubts(before: Mapping[str, Person], now: Mapping[str, tuple[Person, int]], since: int) -> dict[str, Doubt]:
-    """Records that said something else of who the child is. since: up to there everything is only read once more."""
-    found: dict[str, Doubt] = {}
-    for record, was in before.items():
-        person, position = now[record]
-        if position > since and any(getattr(was, field) != getattr(person, field) for field in _WHO):
-            other = all(getattr(was, field) != getattr(person, field) for field in _ALL_AT_ONCE)
-            found[record] = Doubt(position, was, other)
-    return found
-
-
-def _person(events: Sequence[Recorded], policy: Policy) -> Person | None:
-    state = fold(one.event for one in events)
-    traits = None if state is None else traits_of(state)
-    return None if traits is None else person(traits, policy.roles)

@@ -2,8 +2,8 @@
 
 It remembers batch by batch, rows and position in one transaction, until it has caught up; then it decides what waits,
 and only then looks for news. So the files of a night that came one after another are decided upon together, as far as
-they are there. When another policy is published it begins again from position 1: whatever is known is looked at once
-more, and what people have said of it holds.
+they are there. When another policy is published every record is read anew, once, from its own stream, and looked at
+once more; what people have said of it holds.
 """
 
 from __future__ import annotations
@@ -135,6 +135,8 @@ class MatcherRunner:
         total = Matched()
         while not stop.is_set() and self._log.head():
             published = self._in_effect(conn)
+            if not self._read_anew(conn, published, stop):
+                return total
             # No further than the log was then: while others load faster than this reads, something is decided too.
             head = self._log.head()
             # Neither does it end within what one commit wrote: no row is decided half read.
@@ -156,6 +158,15 @@ class MatcherRunner:
             total.asked += done.asked
         return total
 
+    def _read_anew(self, conn: psycopg.Connection[Any], published: Published, stop: threading.Event) -> bool:
+        """What another policy has made unknown, a transaction for so many; whether that came to its end."""
+        more = True
+        while more and not stop.is_set():
+            with translated(), conn.transaction():
+                more = self._matcher.read_anew(conn, published.policy, self.position)
+            # Durable: these records, and that they need not be read again.
+        return not more
+
     def _batch(self, head: int) -> int:
         return min(self._batch_events, head - self.position)
 
@@ -166,12 +177,18 @@ class MatcherRunner:
             return published
         with translated(), conn.transaction():
             if match_index.made_with(conn) != published.position:
-                match_index.begin_again(conn, published.position, self._log.head())
-                conn.execute(_MOVE, (TRACKED_AS, 0))
-            row = conn.cursor(row_factory=tuple_row).execute(_POSITION, (TRACKED_AS,)).fetchone()
-        self.position = row[0] if row else 0
+                # Each record is read anew from its own stream, as it stands here; the log is followed from here on. Of
+                # corrections behind the place that was reached nobody was told; before the first, of none.
+                head = self._log.head()
+                match_index.begin_again(conn, published.position, self._tracked(conn) or head)
+                conn.execute(_MOVE, (TRACKED_AS, head))
+            self.position = self._tracked(conn)
         self._published = published
         return published
+
+    def _tracked(self, conn: psycopg.Connection[Any]) -> int:
+        row = conn.cursor(row_factory=tuple_row).execute(_POSITION, (TRACKED_AS,)).fetchone()
+        return row[0] if row else 0
 
     def _is_done(self, conn: psycopg.Connection[Any], upto: int) -> bool:
         row = conn.cursor(row_factory=tuple_row).execute(_DONE, (TRACKED_AS, upto, upto)).fetchone()
@@ -186,4 +203,5 @@ on conflict (application_name) do update set notification_id = excluded.notifica
 _DONE = """
 select exists (select from tracking.positions where application_name = %s and notification_id >= %s)
     and not exists (select from matching.undecided where position <= %s)
+    and not exists (select from matching.unread)
 """

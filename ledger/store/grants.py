@@ -109,6 +109,10 @@ _GRANTS: dict[str, dict[str, Sequence[Role]]] = {
         "SELECT": _FOLD,
         **dict.fromkeys(("INSERT", "UPDATE", "DELETE", "TRUNCATE"), _WRITE),
     },
+    "matching.unread": {
+        "SELECT": _FOLD,
+        **dict.fromkeys(("INSERT", "UPDATE", "DELETE", "TRUNCATE"), _WRITE),
+    },
     "matching.state": {"SELECT": _WRITE, "UPDATE": _WRITE},
 }
 """Who holds which privilege; whatever is not here, nobody holds, but for the owner: he holds all save what would change

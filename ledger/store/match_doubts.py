@@ -25,9 +25,13 @@ class Doubt(NamedTuple):
     was: Person
     other: bool
 
+    def then(self, next_: Doubt) -> Doubt:
+        """The two as one: of several corrections what was said before the first counts."""
+        return Doubt(next_.position, self.was, self.other or next_.other)
+
 
 def keep(conn: psycopg.Connection[Any], doubts: Mapping[str, Doubt]) -> None:
-    """Keep doubts by record. Of several corrections before anybody looked, what was said before the first counts."""
+    """Keep doubts by record; with one that nobody has looked at yet, as ``Doubt.then``."""
     for record, doubt in sorted(doubts.items()):
         conn.execute(_KEEP, (record, doubt.position, _encode(doubt.was), doubt.other))
 

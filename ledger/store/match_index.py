@@ -113,19 +113,31 @@ def made_with(conn: psycopg.Connection[Any]) -> int:
     return int(position)
 
 
-def since(conn: psycopg.Connection[Any]) -> int:
-    """Position up to which the log is only read once more, for another policy: what people were asked of corrections
-    there, they were asked."""
-    ((position,),) = _rows(conn, "select since from matching.state", ())
-    return int(position)
-
-
-def begin_again(conn: psycopg.Connection[Any], published: int, head: int) -> None:
-    """Know nothing any more: another policy prepares names otherwise, and everything is to be decided anew. head: of
-    the log. Corrections that nobody has looked at yet stay."""
+def begin_again(conn: psycopg.Connection[Any], published: int, since: int) -> None:
+    """Know nothing any more: another policy prepares names otherwise, so that every record is to be read and decided
+    anew. since: position up to which the log was read: what people were asked of corrections there, they were asked.
+    Corrections that nobody has looked at yet stay."""
     with _alone(conn):
         _run(conn, "truncate matching.people, matching.keys, matching.undecided", ())
-        _run(conn, "update matching.state set people = 0, published = %s, since = %s", (published, head))
+        # One that was yet to be read for the policy before keeps the place from where its corrections count.
+        _run(
+            conn,
+            "insert into matching.unread select record_id, %s from ledger.records on conflict do nothing",
+            (since,),
+        )
+        _run(conn, "update matching.state set people = 0, published = %s", (published,))
+
+
+def unread(conn: psycopg.Connection[Any], limit: int) -> dict[str, int]:
+    """Records that are to be read anew, each with the position after which its corrections count."""
+    query = "select record_id, since from matching.unread order by record_id limit %s"
+    return {str(record): since for record, since in _rows(conn, query, (limit,))}
+
+
+def read(conn: psycopg.Connection[Any], records: Iterable[str]) -> None:
+    """These are read anew."""
+    with _alone(conn):
+        _run(conn, "delete from matching.unread where record_id = any(%s::uuid[])", (list(records),))
 
 
 def waiting(conn: psycopg.Connection[Any], limit: int, *, linked: bool = False) -> list[tuple[str, int]]:

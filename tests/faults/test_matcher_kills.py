@@ -32,7 +32,13 @@ Hits = Counter[tuple[str, str]]
 
 POINTS = ("sequencer.before-lock", "sequencer.before-commit", "sequencer.after-commit")
 STEPS = "matcher.any-step"
-OURS = ("/ledger/matcher.py", "/ledger/reactors/matching.py", "/ledger/store/match_index.py", "/ledger/links.py")
+OURS = (
+    "/ledger/matcher.py",
+    "/ledger/match_reading.py",
+    "/ledger/reactors/matching.py",
+    "/ledger/store/match_index.py",
+    "/ledger/links.py",
+)
 """Files whose every call is a step at which the matcher may be killed."""
 
 CHILDREN = 12

@@ -252,6 +252,10 @@ PRIVILEGES: dict[str, dict[str, set[Role]]] = {
         "SELECT": {*WRITERS, Role.PROJECTOR},
         **dict.fromkeys(("INSERT", "UPDATE", "DELETE", "TRUNCATE"), WRITERS),
     },
+    "matching.unread": {
+        "SELECT": {*WRITERS, Role.PROJECTOR},
+        **dict.fromkeys(("INSERT", "UPDATE", "DELETE", "TRUNCATE"), WRITERS),
+    },
     "matching.state": {"SELECT": WRITERS, "UPDATE": WRITERS},
 }
 """Who, beside the owner, holds which privilege on what. Whatever is not here, nobody holds."""
