@@ -71,6 +71,11 @@ class Links:
     def __init__(self, log: Log) -> None:
         self._log = log
 
+    @property
+    def log(self) -> Log:
+        """In which linkage stands."""
+        return self._log
+
     def reach(self, seeds: Seeds) -> Reach:
         """The students concerned, whole, with all that was said of them. Raises StoreUnavailable, LogBroken, …"""
         rows: dict[str, _Row] = {}

@@ -1,25 +1,28 @@
 """What the matcher has decided, written: each link and each question an append of its own, under a key of its own.
 
 What rests on each other is written in its order, and all else at once, so that one commit takes many. Invariant: a link
-is written only where both sides still are what they were when it was decided; and what a crash interrupts, decided
-again, is found by its key.
+or a question is written only where what it was decided on still stands; and what a crash interrupts, decided again, is
+found by its key.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar
 
 import msgspec
 
 from ledger.errors import Conflict, NotFound, Refused, StaleDecision
 from ledger.events import Meta
-from ledger.events.linkage import Decision, RecordLinked
+from ledger.events.linkage import Decision
 from ledger.linkage_acts import Acted, Link, Reach, decide
 from ledger.links import Beside, Links, Seeds
+from ledger.match_standing import stands
 from ledger.proposals import Proposals
 from ledger.replay import RequestKey
+from ledger.store.append import Part
 
 _Of = TypeVar("_Of")
 _Came = TypeVar("_Came")
@@ -61,7 +64,8 @@ class MatchWriter:
 
     def link(self, decided: Sequence[Decided]) -> list[list[Decided]]:
         """Link in this order. Answers those that could not be, each with what would have rested on it: somebody has
-        parted, joined, held or destroyed a record meanwhile. Raises StaleDecision, StoreUnavailable, OutcomeUnknown."""
+        parted, joined, held, retracted or destroyed a record meanwhile, or published another policy. Raises
+        StaleDecision, StoreUnavailable, OutcomeUnknown."""
         return [left for left in _at_once(self._chain, _chains(decided)) if left]
 
     def ask(self, decided: Sequence[Decided]) -> list[Decided]:
@@ -80,8 +84,7 @@ class MatchWriter:
 
         def as_it_is(reach: Reach) -> tuple[Acted, Beside]:
             acted = decide(command, reach)
-            _must_be_as_decided(acted, one.decision)
-            return acted, Beside()
+            return acted, Beside(parts=self._stands(one, reach))
 
         try:
             self._links.act(
@@ -98,12 +101,23 @@ class MatchWriter:
         candidates = {one.member: round(one.decision.weight / 1000, 3)}
         meta = Meta(actor=ACTOR, cause=one.read)
         try:
-            self._proposals.open_near_match(one.record, candidates, meta, one.decision.policy, one.key, one.decision)
+            self._proposals.open_near_match(
+                one.record,
+                candidates,
+                meta,
+                one.decision.policy,
+                one.key,
+                one.decision,
+                stands=partial(self._stands, one),
+            )
         except StaleDecision:
             raise
         except (Refused, Conflict, NotFound):
             return one
         return None
+
+    def _stands(self, one: Decided, reach: Reach) -> list[Part]:
+        return stands(self._links.log, reach, one.record, one.member, one.read, one.decision)
 
 
 def _at_once(write: Callable[[_Of], _Came], decided: Sequence[_Of]) -> list[_Came]:
@@ -132,16 +146,3 @@ def _chains(decided: Sequence[Decided]) -> list[list[Decided]]:
     for one in decided:
         chains.setdefault(first(one.record), []).append(one)
     return list(chains.values())
-
-
-def _must_be_as_decided(acted: Acted, decision: Decision | None) -> None:
-    """Raises Conflict where somebody has joined or parted one of the two since it was looked at: what he did makes them
-    wait again."""
-    if decision is None:
-        return
-    for said in acted.said:
-        event = said.event
-        if isinstance(event, RecordLinked) and (
-            set(event.left) != set(decision.left) or set(event.right) != set(decision.right)
-        ):
-            raise Conflict("The two are no longer what they were.", remedy="They are decided anew.")

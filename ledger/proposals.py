@@ -22,6 +22,7 @@ from ledger.linkage_acts import Acted, Reach, decide, minting
 from ledger.links import Beside, Links, Seeds
 from ledger.replay import RequestKey
 from ledger.settling import act_of, best_first, evidence_of, nothing, records_of, still_joins
+from ledger.store.append import Part
 
 
 class Proposed(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,9 +101,11 @@ class Proposals:
         policy: str | None = None,
         request: RequestKey | None = None,
         decision: Decision | None = None,
+        stands: Callable[[Reach], Sequence[Part]] | None = None,
     ) -> Proposed:
         """Whether a record is one of a student's. candidates: records of that student, one of them or more, to their
-        scores. policy: version of the one that could not tell; decision: what it found.
+        scores. policy: version of the one that could not tell; decision: what it found. stands: raises where what it
+        was found on stands no more, else what is expected of the streams that it rests on.
 
         Raises NotFound, NotOfStudent, SameStudent, UnderCase, BoundByNotSame, and as ``Links.act``.
         """
@@ -120,7 +123,8 @@ class Proposals:
             link = Link(record=reach.records[record], candidates=best_first(scored), policy=policy, decision=decision)
             return link, self._would(link, reach)
 
-        return self._propose(cases.NEAR_MATCH, Seeds(records=[record, *candidates]), build, "", meta, request)
+        seeds = Seeds(records=[record, *candidates])
+        return self._propose(cases.NEAR_MATCH, seeds, build, "", meta, request, stands)
 
     def open_changed(
         self, kind: str, record: str, position: int, meta: Meta, request: RequestKey | None = None
@@ -168,6 +172,7 @@ class Proposals:
         reason: str,
         meta: Meta,
         request: RequestKey | None,
+        stands: Callable[[Reach], Sequence[Part]] | None = None,
     ) -> Proposed:
         case = self._store.new_id()
 
@@ -179,7 +184,9 @@ class Proposals:
             asked = self._store.asking(opened.after.opened)
             if asked is not None:
                 raise UnderCase(f"Case {asked}, which is pending, asks the same.", remedy="Answer that case first.")
-            return nothing(reach, case), beside([opened], taken_by(case, opened.holds))
+            written = beside([opened], taken_by(case, opened.holds))
+            expected = [] if stands is None else stands(reach)
+            return nothing(reach, case), msgspec.structs.replace(written, parts=[*written.parts, *expected])
 
         linked = self._links.act(seeds, decided, meta, request)
         return Proposed(case=linked.id, position=linked.position, replayed=linked.replayed)

@@ -52,6 +52,7 @@ MAY_IMPORT = {
         "ledger.kept",
         "ledger.links",
         "ledger.matched",
+        "ledger.match_standing",
         "ledger.matcher",
         "ledger.intake.submission",
         "ledger.intake.chunk",

@@ -233,3 +233,6 @@ class _FirstAPerson:
             person, self._person = self._person, None
             person()
         return self._links.act(*asked, **more)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._links, name)
