@@ -44,9 +44,9 @@ class Whole(msgspec.Struct, frozen=True, kw_only=True):
     """The two students against each other. left, right: their records; record, member: those of them that agree most.
 
     weight: what counts, the mean of pair and whole. explanation: of the two put together. twins, rivals: other records
-    at which the guards looked. others: students that the first comes near to as well. declared: declarations that keep
-    them apart. held: by a case. close: a second student is nearer than the policy's
-    margin.
+    at which the guards looked. others: students that the first comes near to as well, or, where the policy leaves a
+    margin, either. declared: declarations that keep them apart. held: by a case. close: a third student is nearer to
+    one of the two than the policy's margin.
     """
 
     verdict: Verdict
@@ -286,7 +286,7 @@ def _whole(
     group = Group(scale, everybody, student, around.near)
     found = group.between(*pair)
     assert found is not None, "nothing was declared or held here"
-    others = [_rival(found, other) for other in group.rest(found)[:_OTHERS_TOLD]]
+    others = [Rival(found.beside(other), other.assessed.weight) for other in group.rest(found)[:_OTHERS_TOLD]]
     declared = students.declared(found.left, found.right)
     held = any(record in around.held for record in (*found.left, *found.right))
     close = _is_close(scale.policy, found, others)
@@ -308,12 +308,6 @@ def _whole(
         close=close,
         margin=scale.policy.thresholds.margin,
     )
-
-
-def _rival(found: Found, other: Found) -> Rival:
-    """The other student of what else comes near, whichever of the two is said to join the other."""
-    ours = found.record in other.left
-    return Rival(other.member if ours else other.record, other.assessed.weight)
 
 
 def _is_close(policy: Policy, found: Found, others: Iterable[Rival]) -> bool:

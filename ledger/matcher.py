@@ -297,7 +297,12 @@ class Matcher:
         close = group.close(records) - set(records)
         beside = match_index.near(conn, sorted(close))
         unknown = set[str]().union(*beside.values()) - set(people)
-        group.know(match_index.people_of(conn, unknown), _both_ways(near, beside), close.union(records))
+        beyond: dict[str, str] = {}
+        if published.policy.thresholds.margin:
+            beyond = {member.record: member.student for member in match_index.members_of(conn, unknown)}
+        others = match_index.people_of(conn, unknown.union(beyond) - set(people))
+        beyond = {record: student for record, student in beyond.items() if record in others}
+        group.know(others, _both_ways(near, beside), close.union(records), beyond)
         return _Deciding(published, read, size, group)
 
     def _said_same(self, deciding: _Deciding, since: _Since, records: Sequence[str]) -> Iterator[Decided]:
@@ -345,9 +350,7 @@ class _Deciding(msgspec.Struct, frozen=True):
     def decided(self, found: Found, why: str, key: RequestKey) -> Decided:
         """What is written of it."""
         others = [
-            # Of the two the later joins the earlier, so that the other student's record is now the one, now the other.
-            Rival(other.record if other.member in found.left else other.member, other.assessed.weight)
-            for other in self.students.rest(found)[:_OTHERS_TOLD]
+            Rival(found.beside(other), other.assessed.weight) for other in self.students.rest(found)[:_OTHERS_TOLD]
         ]
         decision = decision_of(self.published, self.read, self.size, found, others)
         return Decided(found.record, found.member, why, self.read, key, decision)

@@ -1,8 +1,8 @@
 """Which of some records are linked, and which are put before people: decided at once, the surest first.
 
 The invariant: a function of the policy and of what is given, whatever its order. Nothing is joined against a guard, a
-declaration, or a case that holds a record; and where a second student comes as near as the policy's margin, a person is
-asked about both. Pure.
+declaration, or a case that holds a record; and where a third student comes as near to one of the two as the policy's
+margin, a person is asked. Pure.
 """
 
 from __future__ import annotations
@@ -31,6 +31,10 @@ class Found(NamedTuple):
     right: tuple[str, ...]
     twins: tuple[str, ...]
     rivals: tuple[str, ...]
+
+    def beside(self, other: Found) -> str:
+        """The record of the third student, of another match of one of these two: whichever of the two joins there."""
+        return other.member if other.record in (*self.left, *self.right) else other.record
 
 
 _Waits = tuple[int, tuple[tuple[str, str], ...], str, str]
@@ -80,10 +84,21 @@ class Group:
                     found.update(one, two)
         return found
 
-    def know(self, people: Mapping[str, Person], near: Mapping[str, Collection[str]], seen: Collection[str]) -> None:
+    def know(
+        self,
+        people: Mapping[str, Person],
+        near: Mapping[str, Collection[str]],
+        seen: Collection[str],
+        students: Mapping[str, str] | None = None,
+    ) -> None:
         """More people whom the guards look at, and who is near to whom. seen: records of whom all that are near are
-        known; what would be linked with another one is left (``blind``), since the guards cannot see for it."""
+        known; what would be linked with another one is left (``blind``), since the guards cannot see for it. students:
+        of these people, whole, where a margin is to be left to them."""
         self._seen = set(seen)
+        for record in sorted(set(students or ()) - set(self._student)):
+            assert students is not None
+            self._student[record] = students[record]
+            self._members.setdefault(students[record], []).append(record)
         self._people = {**self._people, **people}
         self._near = {**self._near, **near}
         self._known.clear()
@@ -146,14 +161,22 @@ class Group:
         self._members[kept] = sorted([*self._members[kept], *self._members.pop(gone)])
 
     def rest(self, found: Found) -> list[Found]:
-        """What else the first of two students comes near to, the nearest first."""
-        theirs = self._student[found.member]
-        others = [
-            other
-            for one in self._others(found.record)
-            if self._student[one] != theirs and (other := self.between(found.record, one)) is not None
-        ]
-        return sorted(others, key=self._place)
+        """What else comes near, the nearest first, each other student once: to the first of the two; where the policy
+        leaves a margin, to either, since it is as doubtful whose a record is as which record is his."""
+        ours = self.pair(found.record, found.member)
+        both = bool(self._scale.policy.thresholds.margin)
+        nearest: dict[str, Found] = {}
+        seen: set[frozenset[str]] = set()
+        for one in (*found.left, *found.right) if both else (found.record,):
+            for another in self._others(one):
+                student, pair = self._student[another], self.pair(one, another)
+                if student in ours or pair in seen:
+                    continue
+                seen.add(pair)
+                other = self.between(one, another)
+                if other is not None and (student not in nearest or self._place(other) < self._place(nearest[student])):
+                    nearest[student] = other
+        return sorted(nearest.values(), key=self._place)
 
     def between(self, record: str, other: str) -> Found | None:
         """The students of two records against each other, also where they are far from being one's; None where they

@@ -48,7 +48,7 @@ class Words(msgspec.Struct, frozen=True, gc=False):
 
 class Thresholds(msgspec.Struct, frozen=True, gc=False):
     """In thousandths of a bit. link: from here on a record is linked by itself. review: from here on a person is asked.
-    margin: by how much the best student must be before the second."""
+    margin: by how much two must agree more than either of them and any third."""
 
     link: int
     review: int
