@@ -3,6 +3,9 @@ school, district.
 
 The one invariant: whoever is found is there by a record that is open, and every field that was asked for fits that
 record. A retracted record is found by nothing. A student is found once, by whichever of the records linked to it.
+
+A question is walked in steps until more students are found than are shown (``search_tiers``): what it costs is bounded
+by how many are shown, not by how many bear a common name.
 """
 
 from __future__ import annotations
@@ -43,6 +46,7 @@ from projections.search_terms import (
     Wanted,
     as_tsvector,
     question,
+    said_words,
     terms_of,
 )
 
@@ -67,6 +71,11 @@ comment on column {schema}.records.body is 'What is shown of it: the fold''s own
 create index records_by_terms on {schema}.records using gin (terms);
 create index records_of_student on {schema}.records (student_id);
 
+create table {schema}.words (
+    word text collate "C" primary key
+);
+comment on table {schema}.words is 'Every word that was ever said of a place, school or district, behind its letter.';
+
 alter table {schema}.records alter column breadth set statistics 0;
 alter table {schema}.records alter column terms set statistics 0;
 alter table {schema}.records alter column body set statistics 0;
@@ -75,6 +84,10 @@ alter table {schema}.records alter column body set statistics 0;
 
 SHOWN_MAX: Final = 50
 """Students that one search shows at most."""
+WORDS_REMEMBERED_MAX: Final = 100_000
+"""Words that a fold knows to be written already; after so many it begins anew."""
+BEGIN_SO_MAX: Final = 100
+"""Words that are looked for where the beginning of a word was given, the shortest."""
 
 
 class Fit(NamedTuple):
@@ -114,9 +127,11 @@ class SearchFold:
 
     def __init__(self) -> None:
         self._states = RecordStates(KEPT)
+        self._words: set[str] = set()
 
     def __call__(self, cursor: psycopg.Cursor[Any], schema: str, batch: Sequence[Recorded]) -> None:
         records = self._states.take(cursor, schema, batch)
+        self._keep_words(cursor, schema, said_words(recorded.event for recorded in batch))
         if records:
             found = [terms_of(record) for record in records]
             cursor.execute(
@@ -126,13 +141,23 @@ class SearchFold:
                     texts([record.student_id for record in records]),
                     texts(["retracted" if record.retracted else "open" for record in records]),
                     int2s([terms.breadth for terms in found]),
-                    texts([as_tsvector(terms.terms) for terms in found]),
+                    texts([as_tsvector(terms) for terms in found]),
                     byteas([encode(record) for record in records]),
                 ),
             )
         self._states.trim(records)
 
+    def _keep_words(self, cursor: psycopg.Cursor[Any], schema: str, said: set[str]) -> None:
+        new = sorted(said - self._words)
+        if not new:
+            return
+        cursor.execute(statement(_WRITE_WORDS, schema), (texts(new),))
+        if len(self._words) > WORDS_REMEMBERED_MAX:
+            self._words.clear()
+        self._words.update(new)
 
+
+_WRITE_WORDS = "insert into {schema}.words select unnest(%s::text[]) on conflict do nothing"
 _WRITE = """
 insert into {schema}.records (record, student_id, status, breadth, terms, body)
 select record, student_id, status, breadth, terms::tsvector, body
@@ -149,18 +174,38 @@ set student_id = excluded.student_id, status = excluded.status, breadth = exclud
 FOUND = as_of.query(
     "search",
     "records",
+    "with recursive"
     # As a constant, the levels are read once and not for every record.
-    "with asked as materialized (select %s::tsquery as query), level as materialized (select * from"
-    " unnest(%s::smallint[], %s::smallint[], %s::smallint[], %s::text[]::tsquery[]) as l (part, weight, gain, query)),"
-    " hit as (select r.student_id, r.breadth,"
-    " (select coalesce(sum(gain), 0)::integer from level where r.terms @@ level.query) as score"
-    " from search.records r where r.terms @@ (select query from asked)),"
-    " shown as (select student_id, max(score) as score, min(breadth) as breadth from hit group by student_id"
-    " order by max(score) desc, min(breadth), student_id limit %s)"
+    " level as materialized (select * from unnest(%(parts)s::smallint[], %(weights)s::smallint[],"
+    " %(gains)s::smallint[], %(levels)s::text[]::tsquery[]) as l (part, weight, gain, query)),"
+    " beginning as materialized (select mark, coalesce((select '(' || string_agg('''' || word || '''', ' | ') || ')'"
+    " from (select word from search.words where word between low and high order by length(word), word"
+    " limit %(begin_so)s) as begins), mark) as words"
+    " from unnest(%(marks)s::text[], %(lows)s::text[], %(highs)s::text[]) as b (mark, low, high)),"
+    " step as materialized (select number, replace(replace(replace(query,"
+    " '''c*''', coalesce((select words from beginning where mark = '''c*'''), '')),"
+    " '''d*''', coalesce((select words from beginning where mark = '''d*'''), '')),"
+    " '''p*''', coalesce((select words from beginning where mark = '''p*'''), ''))::tsquery as query"
+    " from unnest(%(numbers)s::integer[], %(queries)s::text[]) as s (number, query)),"
+    # One row a step. The next one is taken as long as not enough students are known.
+    " walk (number, known, students, scores, breadths) as ("
+    "select 0, '{}'::text[] collate \"C\", '{}'::text[] collate \"C\", '{}'::integer[], '{}'::smallint[]"
+    " union all select walk.number + 1, array(select distinct unnest(walk.known || found.students)),"
+    " found.students, found.scores, found.breadths from walk cross join lateral ("
+    "select array_agg(student_id) as students, array_agg(score) as scores, array_agg(breadth) as breadths from ("
+    "select r.student_id, r.breadth, (select coalesce(sum(gain), 0)::integer from level where r.terms @@ level.query)"
+    " as score from step cross join lateral (select * from search.records where terms @@ step.query) as r"
+    " where step.number = walk.number + 1"
+    " and (%(phrases)s::tsquery is null or r.terms @@ %(phrases)s::tsquery)) as hit) as found"
+    " where cardinality(walk.known) <= %(limit)s and walk.number < %(last)s),"
+    # Of a student, the record that fits best; of several, the one with the shortest name.
+    " best as (select distinct on (student_id) student_id, score, breadth from walk cross join lateral"
+    " unnest(students, scores, breadths) as h (student_id, score, breadth) order by student_id, score desc, breadth),"
+    " shown as (select * from best order by score desc, breadth, student_id limit %(limit)s + 1)"
     # All open records of those who are shown; what fits comes before what does not.
-    " select row_number() over (order by s.score desc, s.breadth, s.student_id, r.terms @@ a.query desc,"
+    " select row_number() over (order by s.score desc, s.breadth, s.student_id, r.terms @@ %(asked)s::tsquery desc,"
     " fit.score desc nulls last, r.breadth, r.record) as place, r.student_id, fit.parts, fit.weights, r.body"
-    " from shown s join search.records r using (student_id) cross join asked a cross join lateral"
+    " from shown s join search.records r using (student_id) cross join lateral"
     " (select sum(weight) as score, array_agg(part) as parts, array_agg(weight) as weights from"
     " (select part, max(weight) as weight from level where r.terms @@ level.query group by part) as best) as fit"
     " where r.status = 'open'",
@@ -171,21 +216,32 @@ FOUND = as_of.query(
 async def search(conn: psycopg.AsyncConnection[Any], wanted: Wanted, limit: int = SHOWN_MAX) -> tuple[AsOf, Hits]:
     """What is reflected, and the students that fit all that is asked for, best first.
 
+    Where more fit than are shown, others may fit as well in the same tier: they have other ids (``search_tiers``).
+
     conn: in autocommit. Raises EmptyField where a field has nothing to look for, or none is given; StoreUnavailable.
     """
     asked = question(wanted)
     levels = asked.levels
+    queries = [(number, query) for number, step in enumerate(asked.steps, 1) for query in step]
     reflected, rows = await as_of.ask(
         conn,
         FOUND,
-        (
-            asked.query,
-            [level.part for level in levels],
-            [level.weight for level in levels],
-            [level.gain for level in levels],
-            [level.query for level in levels],
-            limit + 1,
-        ),
+        {
+            "asked": asked.query,
+            "phrases": asked.phrases,
+            "parts": [level.part for level in levels],
+            "weights": [level.weight for level in levels],
+            "gains": [level.gain for level in levels],
+            "levels": [level.query for level in levels],
+            "numbers": [number for number, _ in queries],
+            "queries": [query for _, query in queries],
+            "last": len(asked.steps),
+            "marks": [beginning.mark for beginning in asked.beginnings],
+            "lows": [beginning.low for beginning in asked.beginnings],
+            "highs": [beginning.high for beginning in asked.beginnings],
+            "begin_so": BEGIN_SO_MAX,
+            "limit": limit,
+        },
     )
     hits = [_hit(asked, list(of_student)) for _, of_student in groupby(rows, key=lambda row: row[1])]
     return reflected, Hits(hits[:limit], len(hits) > limit)
@@ -246,7 +302,7 @@ _HOW: Final[dict[str, dict[int, str]]] = {
 
 PROJECTION = Projection(
     name="search",
-    version=2,
+    version=3,
     log="ledger",
     events=frozenset(
         {
@@ -264,6 +320,6 @@ PROJECTION = Projection(
     )
     | linked.ACTS,
     tables=TABLES,
-    keys={"records": "record", **linked.KEYS},
+    keys={"records": "record", "words": "word", **linked.KEYS},
     fold=SearchFold,
 )

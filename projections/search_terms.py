@@ -5,7 +5,9 @@ question forgives is forgiven in the record in the same way, by the same functio
 
 A word's first letters say what it is: ``g jose`` is a given name, ``g~jose`` how it sounds, ``g#2`` that a record has
 two. Nicknames are in the question alone, so that a better table of them asks for no rebuild. Words of places, schools
-and districts are kept as what is left of the name from each word on: so any part of a name finds it.
+and districts are kept with their positions, so that any part of such a name finds it; and each word is kept once more
+by itself, for all records together, so that a question may give its beginning alone (``said_words``). Which terms are
+there only to spare the reading of others is said in ``search_tiers``.
 """
 
 from __future__ import annotations
@@ -13,12 +15,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from functools import lru_cache
-from itertools import accumulate, combinations
+from itertools import chain, combinations, product
 from typing import Any, Final, NamedTuple
 
-from ledger.events.record import Elements
+from ledger.events import Event
+from ledger.events.record import Elements, FactCorrected, FactStated
 from ledger.matching.names import folded, other_words, sound, words
+from projections import search_tiers
 from projections.record_states import RecordState
+from projections.search_tiers import TERM_CHARACTERS_MAX, Heard, Way, all_of, any_of, heard, quoted
 
 KEPT: Final = {
     "D": (
@@ -69,21 +74,30 @@ _NAMED: Final = {
 }
 """Kind of fact to the names and ids of schools and districts in it."""
 
-TERM_CHARACTERS_MAX: Final = 120
-"""Of a term; PostgreSQL takes 2,046 bytes, and folding can make one letter eighteen."""
 TERMS_CHARACTERS_MAX: Final = 200_000
 """Of all terms of a record; PostgreSQL takes a megabyte less a byte."""
-_WIDE: Final = frozenset("cdp")
-"""First letters of the terms that name schools, districts and places."""
+PAIRED_MAX: Final = 24
+"""Sounds of a record of which each two are kept as a pair: those of the names that were stated last."""
+WIDE: Final = "cdp"
+"""First letters of the words that name schools, districts and places."""
 
 WORDS_MAX: Final = 6
 """Words of a name that are looked for: more only make it narrower."""
+WIDE_WORDS_MAX: Final = 16
+"""As ``WORDS_MAX``, of a place, school or district."""
+
+_WIDE_ELEMENTS: Final = {
+    **{element: "p" for places in PLACES.values() for place in places for element in place},
+    **{element: kind for named in _NAMED.values() for kind, elements in named.items() for element in elements},
+}
 
 
 class Terms(NamedTuple):
-    """What a record is found by. breadth: how many words its name has, of several names the shortest."""
+    """What a record is found by. names: of places, schools and districts, each behind its letter. breadth: how many
+    words its name has, of several names the shortest."""
 
     terms: frozenset[str]
+    names: frozenset[tuple[str, str]]
     breadth: int
 
 
@@ -93,23 +107,27 @@ class Terms(NamedTuple):
 def terms_of(record: RecordState) -> Terms:
     """Nothing, of a record that was retracted."""
     if record.retracted:
-        return Terms(frozenset(), 0)
+        return Terms(frozenset(), frozenset(), 0)
     # The id that is shown finds every record of the student: the one that minted it may be retracted, or gone.
-    ids = {f"i {record.minted}", f"i {record.student_id}"}
+    ids = {f"i {record.minted}", f"i {record.student_id}", *search_tiers.beginnings(record.student_id)}
     found = {f"r {record.state}", *ids, f"n {_as_id(record.state_student_id)}"}
-    breadths: list[int] = []
-    for fact in record.facts.values():
+    names: set[tuple[str, str]] = set()
+    called: dict[int, tuple[str, ...]] = {}
+    for number, fact in record.facts.items():
         said = fact.elements
         if fact.kind == "D":
-            breadths.append(_take_demographics(found, said))
+            called[number] = _take_demographics(found, names, said)
         elif fact.kind == "K":
             found.update([f"a {_as_id(value)}" for value in said.values()])
         else:
-            found.update(_terms_of_fact(fact.kind, *map(said.get, KEPT[fact.kind])))
-    return Terms(frozenset(found), min(breadths, default=0))
+            names.update(_names_of_fact(fact.kind, *map(said.get, KEPT[fact.kind])))
+    if called:
+        found.update(_pairs(called, short="g#1" in found and "s#1" in found))
+    return Terms(frozenset(found), frozenset(names), min(map(len, called.values()), default=0))
 
 
-def _take_demographics(found: set[str], said: Elements) -> int:
+def _take_demographics(found: set[str], names: set[tuple[str, str]], said: Elements) -> tuple[str, ...]:
+    """The words of the child's name."""
     given = given_names(said)
     family = surnames(said)
     found.update(_name_terms("g", given), _name_terms("s", family))
@@ -117,8 +135,15 @@ def _take_demographics(found: set[str], said: Elements) -> int:
         found.add(f"f~{sound(family[0])}")
     if "birth_date" in said:
         found.add(f"b {said['birth_date']}")
-    found.update(_place("D", said))
-    return len(given) + len(family)
+    names.update(_places("D", said))
+    return given + family
+
+
+def _pairs(called: dict[int, tuple[str, ...]], *, short: bool) -> set[str]:
+    """called: fact to the words of the name that it states."""
+    words_called = chain.from_iterable(called[number] for number in sorted(called, reverse=True))
+    sounds = list(dict.fromkeys(map(sound, words_called)))
+    return search_tiers.pairs(sounds[:PAIRED_MAX], short=short)
 
 
 def given_names(said: Elements) -> tuple[str, ...]:
@@ -132,33 +157,48 @@ def surnames(said: Elements) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=20_000)
-def _terms_of_fact(kind: str, *values: str | None) -> frozenset[str]:
+def _names_of_fact(kind: str, *values: str | None) -> frozenset[tuple[str, str]]:
     """Of an enrollment, a residency or a move, by its kept elements. Many children share a school, and a move."""
     said = {element: value for element, value in zip(KEPT[kind], values, strict=True) if value is not None}
-    found = set(_place(kind, said))
-    for term, elements in _NAMED.get(kind, {}).items():
-        found.update(part for element in elements if element in said for part in _parts(term, said[element]))
-    return frozenset(found)
-
-
-def _place(kind: str, said: Elements) -> list[str]:
-    return [
-        part
-        for place in PLACES.get(kind, ())
-        for part in _parts("p", " ".join([said[element] for element in place if element in said]))
+    named = [
+        (letter, folded(said[element]))
+        for letter, elements in _NAMED.get(kind, {}).items()
+        for element in elements
+        if element in said
     ]
+    return frozenset([*_places(kind, said), *(name for name in named if name[1])])
+
+
+def _places(kind: str, said: Elements) -> list[tuple[str, str]]:
+    told = (folded(" ".join([said[element] for element in place if element in said])) for place in PLACES.get(kind, ()))
+    return [("p", name) for name in told if name]
+
+
+def said_words(events: Iterable[Event]) -> set[str]:
+    """Every word of a place, school or district that these events say, also of what is said otherwise later: so what
+    comes of many batches is what comes of one."""
+    found: set[str] = set()
+    for event in events:
+        if isinstance(event, FactStated):
+            said = event.elements
+            for element in _WIDE_ELEMENTS.keys() & said.keys():
+                found.update(_wide_words(_WIDE_ELEMENTS[element], said[element]))
+        elif isinstance(event, FactCorrected):
+            for element in _WIDE_ELEMENTS.keys() & event.elements.keys():
+                after = event.elements[element][1]
+                if after is not None:
+                    found.update(_wide_words(_WIDE_ELEMENTS[element], after))
+    return found
+
+
+@lru_cache(maxsize=20_000)
+def _wide_words(kind: str, name: str) -> tuple[str, ...]:
+    return tuple(f"{kind} {word}"[:TERM_CHARACTERS_MAX] for word in folded(name).split())
 
 
 @lru_cache(maxsize=20_000)
 def _name_terms(kind: str, name: tuple[str, ...]) -> tuple[str, ...]:
     return (f"{kind}#{len(name)}", *(f"{kind} {word}" for word in name), *(f"{kind}~{sound(word)}" for word in name))
-
-
-@lru_cache(maxsize=20_000)
-def _parts(kind: str, name: str) -> tuple[str, ...]:
-    """What is left of a name from each of its words on."""
-    parts = folded(name).split()
-    return tuple(f"{kind} {' '.join(parts[first:])}" for first in range(len(parts)))
 
 
 def _as_id(text: str) -> str:
@@ -199,12 +239,26 @@ class Level(NamedTuple):
     query: str
 
 
+class Beginning(NamedTuple):
+    """A word of which the beginning was given. mark: stands in the steps for the words that begin so, as they are known
+    when it is asked. low, high: between them these words sort."""
+
+    mark: str
+    low: str
+    high: str
+
+
 class Question(NamedTuple):
-    """fields: of each part, what was asked. query: a ``tsquery`` that every record fits which is found."""
+    """fields: of each part, what was asked. query: a ``tsquery`` that every record fits which is found. steps: queries
+    for the index, one step after the other (``search_tiers``). phrases: what else a record must fit that a step finds,
+    if anything. beginnings: of words, one for each mark."""
 
     fields: list[str]
     levels: list[Level]
     query: str
+    steps: list[list[str]]
+    phrases: str | None
+    beginnings: list[Beginning]
 
 
 EXACT, NICKNAME, SOUND, FIRST = 8, 6, 4, 1
@@ -237,113 +291,158 @@ def question(wanted: Wanted) -> Question:
         asking.surnames(_words("last_name_1" if wanted.last_name_1 is not None else "last_name_2", both))
     if wanted.birth_date is not None:
         asking.birth_date(wanted.birth_date)
-    for field, kind in (("student_id", "i"), ("state_student_id", "n"), ("alternate_state_student_id", "a")):
+    ids = (("student_id", "i"), ("state_student_id", "n"), ("alternate_state_student_id", "a"))
+    for field, kind in ids:
         if (text := getattr(wanted, field)) is not None:
-            asking.must(field, EXACT, _quoted(f"{kind} {_nonempty(field, _as_id(text))}"))
+            asking.must(field, EXACT, quoted(f"{kind} {_nonempty(field, _as_id(text))}"))
     if wanted.state is not None:
-        asking.must("state", 0, _quoted(f"r {wanted.state}"))
+        asking.must("state", 0, quoted(f"r {wanted.state}"))
     for field, kind in (("place", "p"), ("school", "c"), ("district", "d")):
         if (text := getattr(wanted, field)) is not None:
-            asking.must(field, SOUND, _beginning(kind, _nonempty(field, folded(text))))
-    return Question(asking.fields, asking.levels, _all(asking.required))
+            asking.words_of(field, kind, _nonempty(field, folded(text)).split()[:WIDE_WORDS_MAX])
+    return asking.question(in_parts=all(getattr(wanted, field) is None for field, _ in ids))
 
 
 class _Asking:
     """A question as it is put together, field by field."""
 
     def __init__(self) -> None:
-        self.fields: list[str] = []
-        self.levels: list[Level] = []
-        self.required: list[str] = []
+        self._fields: list[str] = []
+        self._levels: list[Level] = []
+        self._required: list[str] = []
+        # For the index: the ways of each part that must fit, the words of names, and of each field queries for it.
+        self._ways: list[list[Way]] = []
+        self._names: list[Heard] = []
+        self._each: list[list[str]] = []
+        self._first: list[Heard] = []
+        self._phrases: list[str] = []
+        self._beginnings: list[Beginning] = []
 
-    def must(self, field: str, weight: int, query: str) -> None:
-        """A field that fits in one way or not at all."""
+    def question(self, *, in_parts: bool) -> Question:
+        full = [all_of(queries) for queries in product(*self._each)]
+        asked = search_tiers.tiers(self._ways, self._names, full)
+        return Question(
+            self._fields,
+            self._levels,
+            all_of(self._required),
+            search_tiers.steps(asked, in_parts=in_parts),
+            all_of(self._phrases) if self._phrases else None,
+            self._beginnings,
+        )
+
+    def must(self, field: str, weight: int, query: str, indexed: str | None = None) -> None:
+        """A field that fits in one way or not at all. indexed: what is asked of the index for it, if not the same."""
         self._part(field, [(weight, query)])
-        self.required.append(query)
+        self._ways.append([Way(0, indexed or query)])
+        self._require(query, [indexed or query])
+
+    def words_of(self, field: str, kind: str, names: Sequence[str]) -> None:
+        """A part of a name; of the last word the beginning is enough, where it has three letters."""
+        terms = [f"{kind} {word}"[:TERM_CHARACTERS_MAX] for word in names]
+        each = list(map(quoted, terms))
+        indexed = list(each)
+        if len(names[-1]) >= 3:
+            each[-1] += ":*"
+            indexed[-1] = quoted(f"{kind}*")
+            self._beginnings.append(Beginning(indexed[-1], terms[-1], terms[-1] + chr(0x10FFFF)))
+        phrase = f"({' <-> '.join(each)})"
+        self.must(field, SOUND, phrase, all_of(indexed))
+        if len(names) > 1:
+            self._phrases.append(phrase)
 
     def given_names(self, names: Sequence[str]) -> None:
         """Some may be missing in a record that has no others instead."""
         self._part_of_each("first_name", names, _given)
-        self.required.append(_enough([_any(q for _, q in _given(name)) for name in names], "g"))
+        self._names += map(heard, names)
+        self._first = list(map(heard, names))
+        query = _enough([any_of(q for _, q in _given(name)) for name in names], "g")
+        self._require(query, [query])
 
     def surnames(self, names: Sequence[str]) -> None:
         """As ``given_names``; in any order, which counts."""
         self._part_of_each(LAST_NAMES, names, _surname)
-        self._part(ORDER, [(FIRST, _quoted(f"f~{sound(names[0])}"))])
-        self.required.append(_enough([_any(q for _, q in _surname(name)) for name in names], "s"))
+        self._part(ORDER, [(FIRST, quoted(f"f~{sound(names[0])}"))])
+        family = [heard(name, given_name=False) for name in names]
+        self._names += family
+        query = _enough([any_of(q for _, q in _surname(name)) for name in names], "s")
+        # Of both, one word at least is there.
+        pair = search_tiers.given_and_surname("y", product(self._first, family)) if self._first else []
+        self._require(query, [all_of([*pair, query])])
 
     def whole_name(self, names: Sequence[str]) -> None:
         """Nobody knows which words are given names. Of three words or more one may be missing in a record that has one
         given name alone or one surname alone, of four two where it has one of each; a given name and a surname must
         be there."""
         self._part_of_each("name", names, _either)
-        each = [_any(q for _, q in _either(name)) for name in names]
-        ways = [_all(each)]
-        one_given, one_surname = _quoted("g#1"), _quoted("s#1")
-        both = [
-            _any(q for name in names for _, q in _given(name)),
-            _any(q for name in names for _, q in _surname(name)),
-        ]
+        each = [any_of(q for _, q in _either(name)) for name in names]
+        given = [any_of(q for _, q in _given(name)) for name in names]
+        family = [any_of(q for _, q in _surname(name)) for name in names]
+        ways = [all_of(each)]
+        one_given, one_surname = quoted("g#1"), quoted("s#1")
+        both = [any_of(given), any_of(family)]
         if len(names) >= 3:
-            ways.append(_all([_subsets(each, len(names) - 1), _any([one_given, one_surname]), *both]))
+            ways.append(all_of([_subsets(each, len(names) - 1), any_of([one_given, one_surname]), *both]))
         if len(names) >= 4:
-            ways.append(_all([_subsets(each, len(names) - 2), one_given, one_surname, *both]))
-        self.required.append(_any(ways))
+            ways.append(all_of([_subsets(each, len(names) - 2), one_given, one_surname, *both]))
+        sounds = list(map(heard, names))
+        self._names += sounds
+        self._require(any_of(ways), search_tiers.whole_name(sounds, each, given, family))
 
     def birth_date(self, born: date) -> None:
         """With day and month exchanged too, where that is a date."""
-        ways = [(EXACT, _quoted(f"b {born.isoformat()}"))]
+        ways = [(EXACT, quoted(f"b {born.isoformat()}"))]
         if born.day <= 12 and born.day != born.month:
-            ways.append((SOUND, _quoted(f"b {born.replace(month=born.day, day=born.month).isoformat()}")))
-        self._part("birth_date", ways)
-        self.required.append(_any(query for _, query in ways))
+            ways.append((SOUND, quoted(f"b {born.replace(month=born.day, day=born.month).isoformat()}")))
+        self._ways.append(self._part("birth_date", ways))
+        query = any_of(query for _, query in ways)
+        self._require(query, [query])
+
+    def _require(self, query: str, indexed: list[str]) -> None:
+        self._required.append(query)
+        self._each.append(indexed)
 
     def _part_of_each(self, field: str, names: Iterable[str], ways: Callable[[str], list[tuple[int, str]]]) -> None:
-        for name in names:
-            self._part(field, ways(name))
+        self._ways += [self._part(field, ways(name)) for name in names]
 
-    def _part(self, field: str, ways: Sequence[tuple[int, str]]) -> None:
-        """ways: the best first."""
+    def _part(self, field: str, ways: Sequence[tuple[int, str]]) -> list[Way]:
+        """ways: the best first. As each of them or a better one."""
         below = [*(weight for weight, _ in ways[1:]), 0]
+        found: list[Way] = []
         for number, (weight, _) in enumerate(ways):
-            query = _any(way for _, way in ways[: number + 1])
-            self.levels.append(Level(len(self.fields), weight, weight - below[number], query))
-        self.fields.append(field)
+            query = any_of(way for _, way in ways[: number + 1])
+            self._levels.append(Level(len(self._fields), weight, weight - below[number], query))
+            found.append(Way(ways[0][0] - weight, query))
+        self._fields.append(field)
+        return found
 
 
 def _given(name: str) -> list[tuple[int, str]]:
     others = sorted(other_words(name))
-    nicknames = [(NICKNAME, _any(_quoted(f"g {other}") for other in others))] if others else []
-    return [(EXACT, _quoted(f"g {name}")), *nicknames, (SOUND, _quoted(f"g~{sound(name)}"))]
+    nicknames = [(NICKNAME, any_of(quoted(f"g {other}") for other in others))] if others else []
+    return [(EXACT, quoted(f"g {name}")), *nicknames, (SOUND, quoted(f"g~{sound(name)}"))]
 
 
 def _surname(name: str) -> list[tuple[int, str]]:
-    return [(EXACT, _quoted(f"s {name}")), (SOUND, _quoted(f"s~{sound(name)}"))]
+    return [(EXACT, quoted(f"s {name}")), (SOUND, quoted(f"s~{sound(name)}"))]
 
 
 def _either(name: str) -> list[tuple[int, str]]:
     family = dict(_surname(name))
-    return [(weight, _any([query, family[weight]] if weight in family else [query])) for weight, query in _given(name)]
+    return [
+        (weight, any_of([query, family[weight]] if weight in family else [query])) for weight, query in _given(name)
+    ]
 
 
 def _enough(each: Sequence[str], kind: str) -> str:
     """All of them, or as many as the record has."""
     count = len(each)
     fewest = max(1, count - _MISSING_MAX)
-    fewer = [_all([_subsets(each, k), _quoted(f"{kind}#{k}")]) for k in range(fewest, count)]
-    return _any([_all(each), *fewer])
+    fewer = [all_of([_subsets(each, k), quoted(f"{kind}#{k}")]) for k in range(fewest, count)]
+    return any_of([all_of(each), *fewer])
 
 
 def _subsets(each: Sequence[str], size: int) -> str:
-    return _any(_all(chosen) for chosen in combinations(each, size))
-
-
-def _beginning(kind: str, text: str) -> str:
-    """What begins with these words; of the last one the beginning is enough, where it has three letters."""
-    whole = f"{kind} {text}"
-    if len(text.rpartition(" ")[2]) >= 3:
-        return f"{_quoted(whole)}:*"
-    return _any([_quoted(whole), f"{_quoted(f'{whole} ')}:*"])
+    return any_of(all_of(chosen) for chosen in combinations(each, size))
 
 
 def _words(field: str, name: str) -> list[str]:
@@ -356,28 +455,33 @@ def _nonempty(field: str, found: Any) -> Any:
     return found
 
 
-def _all(queries: Iterable[str]) -> str:
-    return f"({' & '.join(queries)})"
+# -- as PostgreSQL reads it
 
 
-def _any(queries: Iterable[str]) -> str:
-    return f"({' | '.join(queries)})"
-
-
-def _quoted(term: str) -> str:
-    """A term holds letters, digits, blanks and ``~#-`` (``folded``): nothing that a ``tsquery`` would read."""
-    return f"'{term[:TERM_CHARACTERS_MAX]}'"
-
-
-def as_tsvector(terms: Iterable[str]) -> str:
+def as_tsvector(found: Terms) -> str:
     """Terms as PostgreSQL reads a ``tsvector``; cut where it would refuse them.
 
     A long term is cut, in a question alike. Of more terms than it takes, those that name a child stay before those
-    that name schools, districts and places, of which a child has been at a few hundred then.
+    that name schools, districts and places, of which a child has been at a few hundred then. One word lies between two
+    such names, so that none goes on in the next.
     """
-    found = [term[:TERM_CHARACTERS_MAX] for term in terms]
-    if sum(map(len, found)) > TERMS_CHARACTERS_MAX:
-        found.sort(key=lambda term: (term[0] in _WIDE, term))
-        ends = accumulate(map(len, found))
-        found = [term for term, end in zip(found, ends, strict=True) if end <= TERMS_CHARACTERS_MAX]
-    return f"'{quote}'" if (quote := "' '".join(found)) else ""
+    terms = [f"'{term[:TERM_CHARACTERS_MAX]}'" for term in found.terms]
+    length = sum(map(len, terms)) + len(terms)
+    if length > TERMS_CHARACTERS_MAX:
+        terms.sort()
+    at: dict[str, list[int]] = {}
+    position = 0
+    for kind, name in sorted(found.names):
+        for word in name.split():
+            position += 1
+            at.setdefault(f"{kind} {word}"[:TERM_CHARACTERS_MAX], []).append(position)
+        position += 1
+    terms += [f"'{word}':{','.join(map(str, positions))}" for word, positions in at.items()]
+    kept: list[str] = []
+    length = 0
+    for term in terms:
+        length += len(term) + 1
+        if length > TERMS_CHARACTERS_MAX:
+            break
+        kept.append(term)
+    return " ".join(kept)
