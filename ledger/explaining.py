@@ -43,10 +43,10 @@ class Named(msgspec.Struct, frozen=True, kw_only=True):
 class Whole(msgspec.Struct, frozen=True, kw_only=True):
     """The two students against each other. left, right: their records; record, member: those of them that agree most.
 
-    weight: what counts, the mean of pair and whole. explanation: of the two put together. twins, rivals: other records
-    at which the guards looked. others: students that the first comes near to as well, or, where the policy leaves a
-    margin, either. declared: declarations that keep them apart. held: by a case. close: a third student is nearer to
-    one of the two than the policy's margin.
+    weight: what counts, the mean of pair and whole, with number, what a national number that was sent is worth.
+    explanation: of the two put together. twins, rivals: other records at which the guards looked. others: students that
+    the first comes near to as well, or, where the policy leaves a margin, either. declared: declarations that keep them
+    apart. held: by a case. close: a third student is nearer to one of the two than the policy's margin.
     """
 
     verdict: Verdict
@@ -57,6 +57,7 @@ class Whole(msgspec.Struct, frozen=True, kw_only=True):
     weight: int
     pair: int
     whole: int
+    number: int
     explanation: Explanation
     twins: list[str]
     rivals: list[str]
@@ -299,6 +300,7 @@ def _whole(
         weight=found.assessed.weight,
         pair=found.assessed.pair.bits,
         whole=found.assessed.whole.bits,
+        number=found.assessed.number,
         explanation=explain(scale, found.assessed.levels, found.assessed.shared, found.assessed.guards),
         twins=list(found.twins),
         rivals=list(found.rivals),

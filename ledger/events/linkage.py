@@ -66,8 +66,9 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc
     had. twins, rivals: other records at which the guards looked. weight: what was held against the thresholds, the
     mean of pair, of the two records that agree most, and whole, of the two sides put together, and number, what it
     is worth that a state has sent the national number of the other side. levels: of the two sides, field to level.
-    steps: what adds up to whole. guards: codes of those that fired. others: students that came near the first
-    of the two as well, or, where the policy leaves a margin, near either, the nearest first. link, review, margin: the thresholds.
+    steps: what adds up to whole. guards: codes of those that fired. others: students that came near the first of the
+    two as well, or, where the policy leaves a margin, near either, the nearest first. link, review, margin: the
+    thresholds.
     """
 
     policy: str

@@ -466,14 +466,13 @@ _SOON_DAYS: Final = 120
 
 
 def stay_level(left: tuple[Attendance, ...], right: tuple[Attendance, ...]) -> int:
-    """Level of two sets of enrollments: whether one child can have been in all of them. The worst two tell. An
-    enrollment that nobody has ended tells nothing once another begins: most often its end was not sent."""
+    """Level of two sets of enrollments: whether one child can have been in all of them. The worst two tell."""
     worst, gap = 0, None
     for one in left:
         for other in right:
-            if not one.full or not other.full or one.ends is None or other.ends is None:
+            shared = _shared_days(one, other) if one.full and other.full else None
+            if shared is None:
                 continue
-            shared = min(one.ends, other.ends).toordinal() - max(one.begins, other.begins).toordinal()
             if shared <= _LATE_DAYS:
                 gap = -shared if gap is None else min(gap, -shared)
             else:
@@ -483,6 +482,19 @@ def stay_level(left: tuple[Attendance, ...], right: tuple[Attendance, ...]) -> i
     if gap is None:
         return 0
     return 1 if gap <= _SOON_DAYS else 2
+
+
+def _shared_days(one: Attendance, other: Attendance) -> int | None:
+    """Days that two enrollments surely have in common; of two that have none, the days between, negative. None where
+    nobody can tell: an enrollment that nobody has ended says that the child came that day, and nothing of how long he
+    stayed, for most often its end was not sent."""
+    if one.ends is not None and other.ends is not None:
+        return min(one.ends, other.ends).toordinal() - max(one.begins, other.begins).toordinal()
+    if one.ends is None:
+        one, other = other, one
+    if one.ends is None or other.begins < one.begins:
+        return None
+    return one.ends.toordinal() - other.begins.toordinal()
 
 
 def _at_once(one: Attendance, other: Attendance) -> int:

@@ -38,6 +38,8 @@ class Joined:
         self._twins: defaultdict[int, set[int]] = defaultdict(set)
         self._rivals: defaultdict[int, set[int]] = defaultdict(set)
         self._heap: list[tuple[int, int, int]] = []
+        self.linked: list[Question] = []
+        """What ``link`` has joined, in that order."""
         review = scale.policy.thresholds.review
         for left, right in pairs:
             weight = scale.weigh(*compared(people[left], people[right]))
@@ -83,6 +85,8 @@ class Joined:
             if found.weight < -told and queue and -queue[0][0] > found.weight:
                 heapq.heappush(queue, (-found.weight, left, right))
                 continue
+            at, to = found.best
+            self.linked.append(Question(self.members[left][at], self.members[right][to], found.weight))
             kept = self.join(left, right)
             joins += 1
             for other in self.neighbours(kept):

@@ -19,8 +19,8 @@ from ledger.matching.names import ABBREVIATIONS, PARTICLES, SUFFIXES, folded, sp
 from ledger.matching.repair import ANY, mended
 from ledger.matching.traits import Attendance, Traits
 
-VERSION: Final = 1
-"""Of this code and of its word lists: raised with every change that can change a person."""
+VERSION: Final = 2
+"""Of this code, of how people are compared, and of the word lists: raised with every change that can change a level."""
 
 _MARIA: Final = frozenset({"ma", "m", "mar", "mª"})
 _GIVEN_SHORT: Final = {

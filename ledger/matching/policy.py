@@ -68,9 +68,10 @@ class Weight(NamedTuple):
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
-    """version: its name. code: version of the code that prepares and compares. rates: pairs of each kind but the last,
-    per record, log2. levels: field to level to the kinds' log2 shares. words: field to how common its words are.
-    number: what it is worth that a state has sent the national number of the other side. All logarithms in thousandths.
+    """version: its name. code: version of the code that prepares and compares. rates: how often each kind but the last
+    comes up per record, log2 (``training`` says how it counts). levels: field to level to the kinds' log2 shares.
+    words: field to how common its words are. number: what it is worth that a state has sent the national number of the
+    other side. All logarithms in thousandths.
     """
 
     version: str
@@ -126,4 +127,5 @@ class Scale:
     @cached_property
     def expected_wrong(self) -> int:
         """One error in how many joins a pair just over the threshold to link is."""
-        return 1 + (1 << max(self.policy.thresholds.link // bits.ONE, 0))
+        whole, part = divmod(max(self.policy.thresholds.link, 0), bits.ONE)
+        return 1 + ((1 << whole) * round(2 ** (part / bits.ONE + 10)) >> 10)

@@ -19,7 +19,7 @@ from ledger.matching.policy import KINDS, Policy
 PREFIX: Final = "sojourn-"
 """With which the names of the policies begin that Sojourn comes with, and no other's."""
 
-_FILE: Final = "shipped.json"
+FILE: Final = "shipped.json"
 _decode: Final = msgspec.json.Decoder(Policy).decode
 _encode: Final = msgspec.json.Encoder(order="sorted").encode
 
@@ -54,7 +54,7 @@ def read(text: str) -> Policy:
 @cache
 def shipped() -> Policy:
     """The policy that Sojourn comes with."""
-    return read(resources.files("ledger.matching").joinpath(_FILE).read_text("utf-8"))
+    return read(resources.files("ledger.matching").joinpath(FILE).read_text("utf-8"))
 
 
 def _bad(why: str) -> BadValue:

@@ -20,7 +20,18 @@ import numpy as np
 from ledger.errors import Refused
 from ledger.matching import bits
 from ledger.matching.blocking import keys
-from ledger.matching.comparison import BIRTH, FIELDS, GIVEN, PARENTS, PLACE, SURNAMES, Levels, Shared, compared
+from ledger.matching.comparison import (
+    BIRTH,
+    FIELDS,
+    GIVEN,
+    PARENTS,
+    PLACE,
+    SURNAMES,
+    Levels,
+    Shared,
+    compared,
+    stay_level,
+)
 from ledger.matching.decision import GUARDS
 from ledger.matching.person import VERSION, Person, Roles, person, roles_of
 from ledger.matching.policy import (
@@ -54,7 +65,6 @@ _NAMESAKES_MIN: Final = 1 / 250
 they are there all the same."""
 _SAME_TOWN: Final = 0.2
 """Share of namesakes who are born in one town: names have their regions."""
-
 Table = Any  # an array of floats; numpy's own types would say no more here
 
 _TIES: Final[Mapping[str, tuple[tuple[int, ...], ...]]] = {
@@ -125,16 +135,18 @@ def train(
     words = words_of(people, seen)
     drawn = max(drawn_from or 0, len(records)) / len(records)
     pairs = _Pairs(people, list(candidates(people)), words)
-    chance = _chance(people, Random(seed), random_pairs)  # noqa: S311 - drawn again the same from its seed
-    model = _Model(pairs, chance, len(people))
+    drawing = Random(seed)  # noqa: S311 - drawn again the same from its seed
+    chance = _chance(people, drawing, random_pairs)
+    coeval = _coeval_stays(people, drawing, random_pairs // 4)
+    model = _Model(pairs, chance, coeval, len(people))
     model.fit()
-    halves = [_Model(pairs.half(which), chance, len(people), share=0.5) for which in (0, 1)]
+    halves = [_Model(pairs.half(which), chance, coeval, len(people), share=0.5) for which in (0, 1)]
     for half in halves:
         half.fit()
     policy = Policy(
         version=version,
         code=VERSION,
-        rates=tuple(_bits(drawn * model.counts[kind] / len(people)) for kind in range(UNRELATED)),
+        rates=_rates([drawn * count / len(people) for count in model.counts[:UNRELATED]]),
         levels={
             field: tuple(
                 tuple(_bits(float(model.tables[field][kind][level])) for kind in range(len(KINDS)))
@@ -215,6 +227,19 @@ def _roles(records: Sequence[Traits], seen: int) -> Roles:
     )
 
 
+def _rates(pairs: Sequence[float]) -> tuple[int, ...]:
+    """The rates of a policy. pairs: of each kind but the last, for each record.
+
+    What is decided is a join, not a pair: a child of k records makes k(k-1)/2 pairs and k-1 joins, and two children
+    with k records each make k squared pairs and could be joined wrongly once. Counted so, one child's pairs weigh more.
+    With children of 1 + Poisson(more) records, as many as their pairs tell, it is more * (1 + more) for ``same`` where
+    the pairs of all others are left as they are.
+    """
+    same = pairs[SAME]
+    more = same - 1 + math.sqrt(same * same + 1)
+    return (_bits(more * (1 + more)), *map(_bits, pairs[1:]))
+
+
 def _bits(share: float) -> int:
     return max(round(math.log2(share) * bits.ONE), bits.NEVER) if share > 0 else bits.NEVER
 
@@ -250,12 +275,31 @@ def _chance(people: Sequence[Person], chance: Random, pairs: int) -> dict[str, T
     return {field: counted / counted.sum() for field, counted in counts.items()}
 
 
+def _coeval_stays(people: Sequence[Person], chance: Random, pairs: int) -> Table:
+    """Share of each level of stays among children drawn at random who were born in one year: they go to school in the
+    same years, so theirs follow on each other, or overlap, more often than those of any two."""
+    counts = np.full(len(FIELDS["stays"]), _PSEUDO)
+    born: defaultdict[int, list[Person]] = defaultdict(list)
+    for one in people:
+        if one.birth:
+            born[one.year].append(one)
+    for _ in range(pairs):
+        one = chance.choice(people)
+        other = chance.choice(born[one.year]) if one.birth else one
+        if other is not one:
+            counts[stay_level(one.attendances, other.attendances)] += 1
+    return counts / counts.sum()
+
+
 class _Model:
     """The mixture while it is trained."""
 
-    def __init__(self, pairs: _Pairs, chance: Mapping[str, Table], people: int, *, share: float = 1.0) -> None:
+    def __init__(
+        self, pairs: _Pairs, chance: Mapping[str, Table], coeval: Table, people: int, *, share: float = 1.0
+    ) -> None:
         self._pairs = pairs
         self._chance = chance
+        self._coeval = coeval
         self.people = people
         all_pairs = people * (people - 1) / 2 * share
         self.counts = [people * share * rate for rate in (0.7, 0.02, 0.3, 0.5, 0.005)] + [all_pairs]
@@ -338,7 +382,9 @@ class _Model:
         self._place_namesakes()
 
     def _place_namesakes(self) -> None:
-        """Namesakes are born where chance has it, now and then in the same town: they are too few to learn it from."""
+        """Namesakes are born where chance has it, now and then in the same town, and go to school as children of one
+        age do: they are too few to learn it from."""
+        self.tables["stays"][NAMESAKE] = self._coeval
         place = self.tables["place"]
         place[NAMESAKE] = _SAME_TOWN * place[SAME] + (1 - _SAME_TOWN) * self._chance["place"]
 

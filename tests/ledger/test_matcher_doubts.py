@@ -125,7 +125,7 @@ def test_another_policy_asks_nobody_again_about_old_corrections(matching: Matchi
     matching.tells(replace(another("TX", "1"), birth_city="Tlaxiaco"))
     matching.runs()
     thresholds = Thresholds(link=8_000, review=-4_000, margin=0)
-    matching.ledger.policies.publish("sojourn-1", Meta(actor="an operator", reason="Fewer."), thresholds=thresholds)
+    matching.ledger.policies.publish("sojourn-2", Meta(actor="an operator", reason="Fewer."), thresholds=thresholds)
     matching.runs()
     assert kinds(matching) == ["different-child"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 NOTHING_IS_MATCHED = (
-    *("matching", "publish", "sojourn-1", "--link", "1000", "--review", "1000"),
+    *("matching", "publish", "sojourn-2", "--link", "1000", "--review", "1000"),
     *("--reason", "These children look alike on purpose."),
 )
 

@@ -2,8 +2,8 @@
 
 Invariant: what is timed is what the product runs, never a copy of it; everything of a run meets the same PostgreSQL
 with the product's settings (fsync on, data checksums on). One module for each row of the table of numbers; the limits
-and peers are ``copying``, ``library`` and ``message_db``, and two routes of ``server``. ``matching`` is a table of its
-own, of how well and not of how fast, and meets no PostgreSQL.
+and peers are ``copying``, ``library`` and ``message_db``, and two routes of ``server``. ``matching`` and ``ablation``
+are tables of their own, of how well and not of how fast, and meet no PostgreSQL.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import closing
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -20,9 +21,11 @@ from ledger.errors import Refused
 
 if TYPE_CHECKING:
     from api.cli.bench.report import Report, Row, Size, Told
+    from ledger.matching.policy import Policy
     from ledger.settings import Settings
 
 MATCHING = "MATCHING"
+ABLATION = "ABLATION"
 RUNS = 3
 """Fewer runs give no median."""
 
@@ -35,22 +38,29 @@ def run(
     scale: float = 1.0,
     seed: int | None = None,
     students: int | None = None,
+    policy: Policy | None = None,
 ) -> Report:
-    """Measure rows, all of them where none is named, in the order of the table; ``matching`` where it is named.
+    """Measure rows, all of them where none is named, in the order of the table; ``matching`` and ``ablation`` where
+    these are named.
 
     settings: whose URL names the server to measure on; without one, an embedded server of its own. scale: share of
-    the usual counts. seed: of the first population of ``matching``. students: that the ledger of P1m holds. Raises
-    Refused where there is no such row, and what the rows raise.
+    the usual counts. seed: of the first population of ``matching`` and ``ablation``; policy: theirs, that which Sojourn
+    comes with if none is given. students: that the ledger of P1m holds. Raises Refused where there is no such row, and
+    what the rows raise.
     """
     from api.cli.bench.ground import computer
     from api.cli.bench.report import Report, Size
 
-    rows, matches = _rows(ids)
+    rows, others = _rows(ids)
     machine, told = _measured(rows, settings, runs, Size(scale, students)) if rows else (computer(), [])
-    if matches:
-        from api.cli.bench import matching
+    if others:
+        from api.cli.bench import matching, matching_ablation
 
-        told += matching.measure(Size(scale), runs=runs, seed=matching.SEED if seed is None else seed)
+        first = matching.SEED if seed is None else seed
+        if MATCHING in others:
+            told += matching.measure(Size(scale), runs=runs, seed=first, policy=policy)
+        if ABLATION in others:
+            told += matching_ablation.measure(Size(scale), runs=runs, seed=first, policy=policy)
     return Report(machine=machine, rows=told, scale=scale)
 
 
@@ -81,38 +91,48 @@ def bench(
     as_json: Json = False,
     runs: Annotated[int, typer.Option("--runs", min=1, help="Runs of each row; three give a median.")] = RUNS,
     scale: Annotated[float, typer.Option("--scale", min=0.001, help="Share of the usual counts, for a look.")] = 1.0,
-    seed: Annotated[int | None, typer.Option("--seed", min=0, help="matching: seed of the first run.")] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", min=0, help="matching, ablation: seed of the first run.")
+    ] = None,
     students: Annotated[
         int | None, typer.Option("--students", min=1, help="P1m: students that are there, 100,000 if not given.")
     ] = None,
+    policy: Annotated[
+        Path | None,
+        typer.Option(
+            "--policy", metavar="FILE", exists=True, dir_okay=False, help="matching, ablation: another's file."
+        ),
+    ] = None,
 ) -> None:
     """Measure, beside limits and peers, on an embedded server of its own or on that of SOJOURN_DATABASE_URL."""
+    from ledger.matching.shipped import read
     from ledger.settings import Settings
 
     settings = Settings.load()
     quiet_logs(settings)
+    tried = None if policy is None else read(policy.read_text("utf-8", errors="replace"))
     try:
         _rows(names or ())
     except Refused as unknown:
         raise typer.BadParameter(f"{unknown.what} {unknown.remedy}") from None
-    report = run(names or (), settings=settings, runs=runs, scale=scale, seed=seed, students=students)
+    report = run(names or (), settings=settings, runs=runs, scale=scale, seed=seed, students=students, policy=tried)
     if as_json:
         print_json(report.data())
     else:
         report.print_table()
 
 
-def _rows(ids: Sequence[str]) -> tuple[list[Row], bool]:
-    """The rows of these ids, every row where there is none, and whether ``matching`` is named. Raises Refused where
-    there is no such row."""
+def _rows(ids: Sequence[str]) -> tuple[list[Row], set[str]]:
+    """The rows of these ids, every row where there is none, and which of the tables that are no rows are named. Raises
+    Refused where there is no such row."""
     from api.cli.bench import p1, p1m, p2, p3, p4, p5, p6, p7, p8, p13, p14
 
     rows = {page.ROW.id.upper(): page.ROW for page in (p1, p1m, p2, p3, p4, p5, p6, p7, p8, p13, p14)}
     wanted = {given.upper() for given in ids} or set(rows)
-    matches = MATCHING in wanted
-    if unknown := sorted(wanted - {*rows, MATCHING}):
+    others = {MATCHING, ABLATION}
+    if unknown := sorted(wanted - {*rows, *others}):
         raise Refused(
             f"There is no row {', '.join(unknown)}.",
-            remedy=f"There are: {', '.join(row.id for row in rows.values())}, matching.",
+            remedy=f"There are: {', '.join(row.id for row in rows.values())}, matching, ablation.",
         )
-    return [row for name, row in rows.items() if name in wanted], matches
+    return [row for name, row in rows.items() if name in wanted], wanted & others

@@ -10,21 +10,12 @@ import msgspec
 from api.cli.bench.matching_review import questions
 from api.cli.bench.matching_truth import Counted, Truth, best, joined_alone
 from ledger.matching import bits, training
-from ledger.matching.decision import GUARDS
-from ledger.matching.joining import Joined
+from ledger.matching.joining import Joined, Question
 from ledger.matching.person import Person, person
 from ledger.matching.policy import Policy, Scale, Thresholds
 
-THRESHOLDS = Thresholds(link=9 * bits.ONE, review=-4 * bits.ONE, margin=0)
-"""Where a policy is trained here: 9 bits claim one error in 513 joins."""
-
 SWEPT_BITS = range(20, -9, -1)
 """Link thresholds among which the best is looked for."""
-
-
-def frozen(policy: Policy) -> Policy:
-    """A policy that has just been trained, with the guards and thresholds that decisions are made with."""
-    return msgspec.structs.replace(policy, thresholds=THRESHOLDS, guards=tuple(GUARDS))
 
 
 def measured(truth: Truth, policy: Policy) -> dict[str, float | None]:
@@ -32,6 +23,8 @@ def measured(truth: Truth, policy: Policy) -> dict[str, float | None]:
 
     auto_* and review_per_1000: with its own thresholds and guards. f1, sure_recall: the best of its weights alone,
     since a guard says that a person decides, not that two are two children. guarded_*: the best with the guards.
+    expected_wrong: of the joins, as many as the policy itself expects to be wrong; wrong_joins: that were;
+    claim_factor: how far the two are apart, one added to each, since so few tell little.
     """
     people = [person(sheet.traits, policy.roles) for sheet in truth.sheets]
     started = time.perf_counter()
@@ -39,11 +32,15 @@ def measured(truth: Truth, policy: Policy) -> dict[str, float | None]:
     joined = Joined(Scale(policy, len(people)), people, pairs)
     joined.link()
     seconds = time.perf_counter() - started
+    expected, wrong = _claimed(joined.linked), sum(not truth.same(one.left, one.right) for one in joined.linked)
     weights = msgspec.structs.replace(policy, guards=())
     guarded = best(_sweep(truth, policy, people, pairs))
     figures = {
         **truth.blocking(pairs),
         **joined_alone(truth, joined.members.values()),
+        "expected_wrong": expected,
+        "wrong_joins": wrong,
+        "claim_factor": max((expected + 1) / (wrong + 1), (wrong + 1) / (expected + 1)),
         **best(_sweep(truth, weights, people, pairs)),
         "guarded_f1": guarded["f1"],
         "guarded_sure_recall": guarded["sure_recall"],
@@ -54,11 +51,15 @@ def measured(truth: Truth, policy: Policy) -> dict[str, float | None]:
     return figures
 
 
+def _claimed(linked: Sequence[Question]) -> float:
+    return sum(1 / (1 + 2 ** (one.weight / bits.ONE)) for one in linked)
+
+
 def _sweep(
     truth: Truth, policy: Policy, people: Sequence[Person], pairs: Sequence[tuple[int, int]]
 ) -> Iterator[tuple[float, Counted]]:
-    """Link thresholds from high to low, and what is joined at each. What is joined at one stays joined at the next, as
-    it would be if each were run for itself, since the surest are joined first."""
+    """Link thresholds from high to low, and what is joined at each. What is joined at one stays joined at the next,
+    nearly as if each were run for itself, since the surest are joined first."""
     joined = Joined(_linking(policy, SWEPT_BITS[0], len(people)), people, pairs)
     for threshold in SWEPT_BITS:
         joined.scale = _linking(policy, threshold, len(people))

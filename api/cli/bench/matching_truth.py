@@ -48,7 +48,10 @@ class Truth:
 
     def __init__(self, sheets: Sequence[Sheet]) -> None:
         self.sheets = sheets
-        self.real = sum(map(_pairs, Counter(sheet.child for sheet in sheets).values()))
+        self._real_of: Counter[str] = Counter()
+        for (_, group), records in Counter((sheet.child, sheet.group) for sheet in sheets).items():
+            self._real_of[group] += _pairs(records)
+        self.real = self._real_of.total()
 
     def same(self, left: int, right: int) -> bool:
         """Whether two records are one child's."""
@@ -76,6 +79,22 @@ class Truth:
             for left, right in combinations(cluster, 2)
             if (kind := kin(self.sheets[left], self.sheets[right])) != "same"
         )
+
+    def of_groups(self, clusters: Clusters) -> dict[str, float | None]:
+        """For children of each naming custom: recall_*, the share of their pairs that is found; wrong_*, their records
+        that are one student with another child's."""
+        found: Counter[str] = Counter()
+        wrong: Counter[str] = Counter()
+        for cluster in clusters:
+            children = Counter((self.sheets[number].child, self.sheets[number].group) for number in cluster)
+            for (_, group), records in children.items():
+                found[group] += _pairs(records)
+                wrong[group] += records if len(children) > 1 else 0
+        told: dict[str, float | None] = {}
+        for group in sorted(self._real_of):
+            told[f"recall_{group}"] = found[group] / self._real_of[group] if self._real_of[group] else None
+            told[f"wrong_{group}"] = wrong[group]
+        return told
 
     def impure(self, clusters: Clusters) -> int:
         """Students who are more than one child."""
@@ -111,6 +130,7 @@ def joined_alone(truth: Truth, clusters: Clusters) -> dict[str, float | None]:
         "wrong_pairs": counted.wrong,
         **{f"wrong_{kind}": wrong[kind] for kind in ("twin", "sibling", "cousin", "namesake", "unrelated")},
         "impure": truth.impure(held),
+        **truth.of_groups(held),
     }
 
 

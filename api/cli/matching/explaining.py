@@ -105,10 +105,8 @@ def _outcome(whole: Whole, found: Explained, language: Language) -> list[str]:
     from ledger.matching.explain import headline, number, word
 
     said: list[str] = []
-    if len(whole.left) + len(whole.right) > 2:
-        mean = word("word.mean", language)
-        both = mean.format(pair=number(whole.pair, language), whole=number(whole.whole, language))
-        said.append(f"{number(whole.weight, language):>6}  {both}")
+    if len(whole.left) + len(whole.right) > 2 or whole.number:
+        said += _counts(whole, language)
     if whole.declared:
         said.append(word("word.declared", language).format(declared=", ".join(whole.declared)))
     if whole.held:
@@ -223,6 +221,18 @@ def _explain_act(act: str, language: Language, as_name: str | None, *, as_json: 
         raise typer.Exit(1)
 
 
+def _counts(told: Whole | Decision, language: Language) -> list[str]:
+    """What counts, and of that what no comparison says."""
+    from ledger.matching.explain import number, word
+
+    mean = word("word.mean", language)
+    both = mean.format(pair=number(told.pair, language), whole=number(told.whole, language))
+    said = [f"{number(told.weight, language):>6}  {both}"]
+    if told.number:
+        said.append(f"{number(told.number, language):>6}  {word('word.number', language)}")
+    return said
+
+
 def _decision_lines(act: str, decision: Decision, language: Language) -> list[str]:
     from ledger.matching.explain import number, word
 
@@ -236,9 +246,7 @@ def _decision_lines(act: str, decision: Decision, language: Language) -> list[st
             step = f"{word(f'field.{name}', language)}: {word(f'{name}.{level}', language)}"
         said.append(f"{number(weight, language):>6}  {step}")
     said.append(f"{number(decision.whole, language):>6}  {word('word.sum', language)}")
-    mean = word("word.mean", language)
-    both = mean.format(pair=number(decision.pair, language), whole=number(decision.whole, language))
-    said.append(f"{number(decision.weight, language):>6}  {both}")
+    said += _counts(decision, language)
     said += [word(f"guard.{guard}", language) for guard in decision.guards]
     return [*said, *(f"{number(one.weight, language):>6}  {one.member}" for one in decision.others)]
 

@@ -106,7 +106,7 @@ def _policy(ledger: Ledger, named: str) -> Policy:
 
     path = Path(named)
     if path.is_file():
-        return read(path.read_text("utf-8"))
+        return read(path.read_text("utf-8", errors="replace"))
     return ledger.policies.named(named)
 
 

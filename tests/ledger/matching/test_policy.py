@@ -131,7 +131,7 @@ def test_what_is_said_against_is_the_likeliest_kind_but_the_same() -> None:
     assert weight.against == UNRELATED
 
 
-@pytest.mark.parametrize(("link", "one_in"), [(9000, 513), (0, 2), (-3000, 2), (6500, 65)])
+@pytest.mark.parametrize(("link", "one_in"), [(9000, 513), (0, 2), (-3000, 2), (6500, 91)])
 def test_a_threshold_says_one_error_in_how_many_it_expects(link: int, one_in: int) -> None:
     policy = msgspec.structs.replace(trained().policy, thresholds=Thresholds(link=link, review=-4000, margin=0))
     assert Scale(policy, 1000).expected_wrong == one_in

@@ -8,7 +8,7 @@ import pytest
 from ledger.errors import Refused
 from ledger.matching.comparison import FIELDS
 from ledger.matching.decision import GUARDS
-from ledger.matching.person import VERSION, person
+from ledger.matching.person import VERSION
 from ledger.matching.policy import KINDS, NAMESAKE, SAME, SIBLING, TWIN, Thresholds
 from ledger.matching.populations.registers import registers
 from ledger.matching.populations.seasons import seasons
@@ -41,13 +41,12 @@ def test_a_population_of_households_in_which_no_child_comes_twice_is_refused(pop
 
 @pytest.mark.parametrize("population", ["registers", "seasons"])
 def test_the_pairs_of_one_child_are_counted_near_the_truth(population: str) -> None:
-    """Within a fifth, of those that share a key, though nobody said which they are."""
+    """As joins, against pairs of all other kinds: within a fourth, though nobody said which they are."""
     told = sheets(population)
-    true = sum(
-        told[one].child == told[other].child for one, other in candidates([person(sheet.traits) for sheet in told])
-    )
+    children = len({sheet.child for sheet in told})
+    true = (len(told) - children) * (len(told) / children) ** 2
     rate = trained(population).policy.rates[SAME] / 1000
-    assert true / 1.2 < len(told) * 2**rate < true * 1.2
+    assert true / 1.25 < len(told) * 2**rate < true * 1.25
 
 
 def test_training_twice_gives_the_same_policy_bit_for_bit() -> None:
@@ -172,5 +171,6 @@ def test_a_policy_of_some_records_drawn_by_chance_is_made_for_all_of_them() -> N
         train(records, "of a test", THRESHOLDS, random_pairs=2000, drawn_from=there).policy for there in (None, 10_000)
     )
     more = [there - here for here, there in zip(whole.rates, tenth.rates, strict=True)]
-    assert more == pytest.approx([3322] * len(more), abs=1)
+    assert more[1:] == pytest.approx([3322] * (len(more) - 1), abs=1)
+    assert more[0] > 3322, "the more records a child has, the more pairs for each join"
     assert tenth.levels == whole.levels
