@@ -24,6 +24,7 @@ from psycopg.rows import tuple_row
 
 import migrations
 from ledger.application import Ledger
+from ledger.audit import Sizes
 from ledger.errors import LedgerError, Misconfigured
 from ledger.ids import Uuid7Source
 from ledger.settings import Settings, decode_secrets, read_secret
@@ -61,7 +62,16 @@ class Store:
     @contextmanager
     def ledger(self) -> Iterator[Ledger]:
         """A ledger on it, for as long as the block runs."""
-        ledger = Ledger(self.database, self.vault, self.ids, clock=now, group_events_max=self.settings.group_events_max)
+        ledger = Ledger(
+            self.database,
+            self.vault,
+            self.ids,
+            clock=now,
+            group_events_max=self.settings.group_events_max,
+            audit=Sizes(
+                random=self.settings.audit_random, near=self.settings.audit_near, apart=self.settings.audit_apart
+            ),
+        )
         try:
             yield ledger
         finally:

@@ -19,6 +19,8 @@ import msgspec
 from psycopg.rows import tuple_row
 
 from ledger import telemetry
+from ledger.audit import Sizes
+from ledger.auditing import Audits
 from ledger.batching import Batches
 from ledger.case_store import CaseStore
 from ledger.casework import Casework
@@ -83,7 +85,7 @@ class _Prepared(msgspec.Struct):
 class Ledger:
     """Commands on records and jurisdictions. Safe for threads and for one event loop; close it.
 
-    clock: now, UTC. ids: of events and records, uuid7.
+    clock: now, UTC. ids: of events and records, uuid7. audit: how much of a month is checked.
     """
 
     STUDENT_NUMBERS_DRAWN = 64
@@ -97,6 +99,7 @@ class Ledger:
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         group_events_max: int = 20_000,
+        audit: Sizes | None = None,
     ) -> None:
         self.database = database
         self.vault = vault
@@ -123,6 +126,7 @@ class Ledger:
         self.casework = Casework(self.log, self.links, case_store)
         self.policies = Policies(self.log)
         self.matcher = Matcher(self.log, self.links, self.proposals, self.policies)
+        self.audits = Audits(self.log, self.links, self.proposals, self.policies, audit)
         self._running: set[tuple[str, str]] = set()
         self._row_key: bytes | None = None
         self._lanes = [threading.Lock() for _ in range(LANES)]

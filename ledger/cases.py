@@ -50,6 +50,7 @@ RESIDUE = "residue"
 DOUBTFUL_LINK = "doubtful-link"
 DIFFERENT_CHILD = "different-child"
 CORRECTION_COMES_BACK = "correction-comes-back"
+BLIND_CHECK = "blind-check"
 
 KINDS = (
     NEAR_MATCH,
@@ -61,6 +62,7 @@ KINDS = (
     DOUBTFUL_LINK,
     DIFFERENT_CHILD,
     CORRECTION_COMES_BACK,
+    BLIND_CHECK,
 )
 
 VALIDATES = frozenset({VALIDATE_NEAR_MATCH, VALIDATE_MERGE, VALIDATE_SPLIT, VALIDATE_REVERSAL})
@@ -68,7 +70,8 @@ VALIDATES = frozenset({VALIDATE_NEAR_MATCH, VALIDATE_MERGE, VALIDATE_SPLIT, VALI
 first answer does."""
 
 HOLDS = frozenset({NEAR_MATCH, VALIDATE_NEAR_MATCH, VALIDATE_MERGE, VALIDATE_SPLIT})
-"""Their records take data, and no second merge or split. A reversal is in effect at once, so it holds nothing."""
+"""Their records take data, and no second merge or split. A reversal is in effect at once, so it holds nothing; and a
+blind check must not be told from what it holds."""
 
 APPROVED_BY_TIME = frozenset({VALIDATE_MERGE, VALIDATE_SPLIT})
 """Taken at yes when the days of every state that has not answered are over, where all of them agreed to that."""
@@ -109,6 +112,11 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     def kind(self) -> str:
         """One of ``KINDS``."""
         return self.opened.kind
+
+    @property
+    def blind(self) -> bool:
+        """Whether nobody may be told what the case proposes, since that says whether the two are linked."""
+        return self.kind == BLIND_CHECK and self.closed is None
 
     def unanswered(self) -> dict[str, Part]:
         """The parts of the states that have yet to say something."""
@@ -216,8 +224,8 @@ def verdict(case: Case) -> bool | None:
 
 
 def about_of(opened: CaseOpened) -> str | None:
-    """What no other open case of this kind may be about: the act of a doubtful link, the record of a different child,
-    so that several corrections of a record do not ask people the same twice. None for any other kind."""
+    """What no other open case of this kind may be about: the act of a doubtful link or of a blind check, the record of
+    a different child, so that several corrections of a record do not ask people the same twice. None for any other."""
     match opened.proposal:
         case Doubtful():
             return opened.proposal.act

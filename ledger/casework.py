@@ -18,7 +18,7 @@ from ledger.case_store import CaseStore, Writing, beside, held_by, taken_by, wri
 from ledger.cases import Administrator, AnswerCase, AssignCase, Case, CloseCase, EscalateCase
 from ledger.errors import BadValue, Leased, NotAsked, UnderCase
 from ledger.events import Event, Meta
-from ledger.events.case import Doubtful, Place, Residue, Reversal
+from ledger.events.case import Doubtful, Link, Place, Residue, Reversal
 from ledger.linkage_acts import Acted, Reach
 from ledger.links import Beside, Links, Seeds
 from ledger.replay import RequestKey
@@ -261,7 +261,7 @@ class Casework:
             close = CloseCase(outcome="overtaken", code=code, automatic=automatic, profiles=profiles)
             return nothing(reach), close, [], None
         acted, others, follows = settled.acted, [], None
-        seconds = self._seconds(answered) if answered.kind == cases.NEAR_MATCH and yes else set[str]()
+        seconds = self._seconds(answered) if yes and _may_want_a_second(answered) else set[str]()
         if seconds:
             acted, follows = nothing(reach), self._store.new_id()
             records = [concerned.anchor for concerned in answered.opened.records]
@@ -308,6 +308,11 @@ class Casework:
         lease = self.lease_of(case)
         if lease is not None and lease.holder != name:
             raise _leased(lease)
+
+
+def _may_want_a_second(answered: Case) -> bool:
+    """Whether a yes links, and nobody has said so before."""
+    return isinstance(answered.opened.proposal, Link) and answered.kind in (cases.NEAR_MATCH, cases.BLIND_CHECK)
 
 
 def _leased(lease: Lease) -> Leased:

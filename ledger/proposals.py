@@ -1,4 +1,5 @@
-"""What is put before people: merges and splits that somebody proposes, near matches, and what looks wrong in a record.
+"""What is put before people: merges and splits that somebody proposes, near matches, what looks wrong in a record, and
+what is checked blind.
 
 Invariant: nothing is put before people that could not be done; a record is in one case at a time that would join or
 part it; and of one record or act the same is not asked twice at a time, however often it is corrected. Nothing
@@ -7,7 +8,7 @@ that a reader sees changes by a proposal. Whether somebody may propose is the ca
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -16,8 +17,9 @@ from ledger.case_store import CaseStore, beside, taken_by
 from ledger.cases import reason_of
 from ledger.errors import NotFound, NotOfStudent, UnderCase
 from ledger.events import Meta
+from ledger.events.audit import KeptApart
 from ledger.events.case import Candidate, Changed, Doubtful, Link, Merge, Proposal, Split
-from ledger.events.linkage import Anchor, Decision
+from ledger.events.linkage import Anchor, Decision, RecordLinked
 from ledger.linkage_acts import Acted, Reach, decide, minting
 from ledger.links import Beside, Links, Seeds
 from ledger.replay import RequestKey
@@ -152,15 +154,45 @@ class Proposals:
         """
 
         def build(reach: Reach) -> tuple[Proposal, list[Anchor]]:
-            doubtful = Doubtful(act=act, position=position)
-            taken_back = act_of(doubtful, yes=False, case="")
-            assert taken_back is not None
-            decide(taken_back, reach)
-            if not still_joins(act, reach):
-                raise NotOfStudent(f"Act {act} joins nothing now.", remedy="There is nothing to part.")
-            return doubtful, evidence_of(act, reach)
+            return _that_stands(act, position, reach), evidence_of(act, reach)
 
         return self._propose(cases.DOUBTFUL_LINK, Seeds(acts=[act]), build, "", meta, request)
+
+    def check_link(self, act: str, position: int, meta: Meta, request: RequestKey | None = None) -> Proposed:
+        """Whether the two records of a link are one child's, of whoever cannot know that they are linked. position: of
+        the event that has drawn it.
+
+        Raises as ``open_doubtful``.
+        """
+
+        def build(reach: Reach) -> tuple[Proposal, list[Anchor]]:
+            doubtful = _that_stands(act, position, reach)
+            link = reach.linkage.acts[act][1]
+            assert isinstance(link, RecordLinked), "only links are drawn"
+            if not {link.record.record, link.member.record} <= set(reach.records):
+                raise NotFound("There is no such record.", remedy="It may have been destroyed meanwhile.")
+            members = reach.students()
+            return doubtful, _shown_first(
+                link.record, link.member, members.members[members.student_of[link.record.record]]
+            )
+
+        return self._propose(cases.BLIND_CHECK, Seeds(acts=[act]), build, "", meta, request)
+
+    def check_apart(self, pair: KeptApart, policy: str, meta: Meta, request: RequestKey | None = None) -> Proposed:
+        """Whether two records that were kept apart are one child's, of whoever cannot know that they were. policy: the
+        version that weighed them.
+
+        Raises NotFound, SameStudent, UnderCase, BoundByNotSame, and as ``Links.act``.
+        """
+
+        def build(reach: Reach) -> tuple[Proposal, list[Anchor]]:
+            if not {pair.record, pair.member} <= set(reach.records):
+                raise NotFound("There is no such record.", remedy="It may have been destroyed meanwhile.")
+            record, member = reach.records[pair.record], reach.records[pair.member]
+            link = Link(record=record, candidates=[Candidate(member, pair.weight / 1000)], policy=policy)
+            return link, _shown_first(record, member, self._would(link, reach))
+
+        return self._propose(cases.BLIND_CHECK, Seeds(records=[pair.record, pair.member]), build, "", meta, request)
 
     # -- inside
 
@@ -196,3 +228,21 @@ class Proposals:
         command = act_of(proposal, yes=True, case="")
         assert command is not None
         return records_of(decide(command, reach))
+
+
+def _that_stands(act: str, position: int, reach: Reach) -> Doubtful:
+    """The question whether a link or merge still stands. Raises ActAlreadyReversed, NotOfStudent."""
+    doubtful = Doubtful(act=act, position=position)
+    taken_back = act_of(doubtful, yes=False, case="")
+    assert taken_back is not None
+    decide(taken_back, reach)
+    if not still_joins(act, reach):
+        raise NotOfStudent(f"Act {act} joins nothing now.", remedy="There is nothing to part.")
+    return doubtful
+
+
+def _shown_first(one: Anchor, other: Anchor, concerned: Iterable[Anchor]) -> list[Anchor]:
+    """The two that a blind check shows, the one that was opened first before the other, whichever joined which; then
+    all other records concerned."""
+    two = sorted((one, other), key=lambda anchor: anchor.opened)
+    return [*two, *(anchor for anchor in concerned if anchor not in two)]

@@ -49,6 +49,15 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
     log_format: Literal["json", "text", "auto"] = Field("auto", description="auto: text on a terminal, json elsewhere.")
     group_events_max: int = Field(20_000, ge=1, description="Most events in one commit of the sequencer.")
+    audit_random: int = Field(
+        200, ge=0, description="Links of a month that are checked blind, drawn by chance. 0: none."
+    )
+    audit_near: int = Field(
+        200, ge=0, description="Links of a month that are checked blind, those nearest the threshold. 0: none."
+    )
+    audit_apart: int = Field(
+        200, ge=0, description="Pairs kept apart that are mixed among them, no more than links. 0: none."
+    )
     fault: str | None = Field(None, description="Tests only: NAME[:N], a named point at which the process dies.")
 
     @field_validator("log_level", "log_format", mode="before")

@@ -2,7 +2,8 @@
 
 The one invariant: one row for each case that was ever opened, open ones told from closed ones, and one for each state
 that is asked in it. Which of a student's ids is shown comes from linkage, and is that of now also where the case was
-opened long ago. What is due is a day: who reads compares it with his. A case whose key was destroyed is not there.
+opened long ago. What is due is a day: who reads compares it with his. A case whose key was destroyed is not there. Of a
+blind check nothing leaves here, while it is open, that says whether its two records are linked.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any, Final, LiteralString, NamedTuple
 import msgspec
 import psycopg
 
-from ledger.cases import VALIDATES, Case, evolve, person
+from ledger.cases import BLIND_CHECK, VALIDATES, Case, evolve, person
 from ledger.events import Recorded
 from ledger.events.case import EVENTS, Candidate, CaseEvent, CaseOpened, Link, Merge, Split, Step
 from ledger.events.linkage import Anchor
@@ -34,6 +35,7 @@ create table {schema}.cases (
     case_id     text collate "C" primary key,
     kind        text collate "C" not null,
     opened      bigint not null,
+    turn        bigint not null,
     opened_at   timestamptz not null,
     proposed_by text collate "C" not null,
     due_on      date,
@@ -48,12 +50,13 @@ create table {schema}.cases (
 );
 comment on table {schema}.cases is 'Every case; the worklist is those without an outcome.';
 comment on column {schema}.cases.opened is 'Position of its first event, at opened_at.';
+comment on column {schema}.cases.turn is 'Its place among the open ones: as they were opened, blind checks last.';
 comment on column {schema}.cases.proposed_by is 'As two names are compared: small letters.';
 comment on column {schema}.cases.due_on is 'Of the part that is due first; null where nobody is waited for.';
 comment on column {schema}.cases.position is 'Of its last event.';
 comment on column {schema}.cases.records is 'That it is about, by uuid.';
 comment on column {schema}.cases.body is 'The case with all its words: the fold''s own state.';
-create unique index cases_open on {schema}.cases (opened) where outcome is null;
+create unique index cases_open on {schema}.cases (turn) where outcome is null;
 create index cases_closed on {schema}.cases (position) where outcome is not null;
 
 create table {schema}.parts (
@@ -89,12 +92,12 @@ alter table {schema}.records alter column state_student_id set statistics 0;
 
 class Named(NamedTuple):
     """A record as its state names it. state_student_id: None where its opening cannot be opened any more. student_id:
-    shown for it now."""
+    shown for it now; None in a blind check that is open."""
 
     record: str
     state: str
     state_student_id: str | None
-    student_id: str
+    student_id: str | None
 
 
 class Listed(NamedTuple):
@@ -119,7 +122,10 @@ class Listed(NamedTuple):
 
 def sides_of(opened: CaseOpened) -> tuple[Anchor | None, Anchor | None]:
     """The two records that a question is about: of a near match the record and the member with the best score, of a
-    merge the two that minted the ids, of a split the first of the first two parts. Else the first record concerned."""
+    merge the two that minted the ids, of a split the first of the first two parts, of a blind check the two that it
+    names first. Else the first record concerned."""
+    if opened.kind == BLIND_CHECK:
+        return opened.records[0].anchor, opened.records[1].anchor
     match opened.proposal:
         case Link() as link:
             return link.record, link.candidates[0].member
@@ -139,6 +145,11 @@ def candidates_of(opened: CaseOpened) -> Sequence[Candidate]:
 def score_of(opened: CaseOpened) -> float | None:
     """The best score of a near match, in bits."""
     return next((candidate.score for candidate in candidates_of(opened)), None)
+
+
+def turn_of(kind: str, opened: int) -> int:
+    """The place of an open case: a blind check, which is nobody's need, stands behind all others."""
+    return opened + _BLIND_LAST if kind == BLIND_CHECK else opened
 
 
 def due_of(case: Case) -> Step | None:
@@ -219,6 +230,7 @@ def _row(name: str, told: _Told) -> tuple[Any, ...]:
         name,
         case.kind,
         told.opened,
+        turn_of(case.kind, told.opened),
         told.opened_at,
         person(case.opened.proposed_by),
         None if due is None else date.fromisoformat(due.due_on),
@@ -247,13 +259,15 @@ def _parts(name: str, case: Case) -> list[tuple[Any, ...]]:
 
 
 _PREFIX: Final = len("case/")
+_BLIND_LAST: Final = 2**59
+"""Beyond every position, and short enough for a cursor."""
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Case).decode
 _LOAD: LiteralString = "select case_id, opened, opened_at, position, body from {schema}.cases where case_id = any(%s)"
 _WRITE: LiteralString = """
-insert into {schema}.cases (case_id, kind, opened, opened_at, proposed_by, due_on, outcome, code, act, next, closed_at,
-    position, records, body)
-values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+insert into {schema}.cases (case_id, kind, opened, turn, opened_at, proposed_by, due_on, outcome, code, act, next,
+    closed_at, position, records, body)
+values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 on conflict (case_id) do update
 set due_on = excluded.due_on, outcome = excluded.outcome, code = excluded.code, act = excluded.act,
     next = excluded.next, closed_at = excluded.closed_at, position = excluded.position, body = excluded.body
@@ -290,7 +304,7 @@ class Wanted(NamedTuple):
 
 
 _SELECT: LiteralString = (
-    "select c.case_id, c.opened, c.opened_at, c.closed_at, c.position, c.body, k.records, k.ids, k.students"
+    "select c.case_id, c.turn, c.opened, c.opened_at, c.closed_at, c.position, c.body, k.records, k.ids, k.students"
     " from worklist.cases c cross join lateral (select array_agg(r.record) as records,"
     " array_agg(r.state_student_id) as ids, array_agg(r.student_id) as students"
     " from worklist.records r where r.record = any(c.records)) as k"
@@ -307,8 +321,8 @@ _WANTED: LiteralString = (
 OPEN = as_of.query(
     "worklist",
     "cases",
-    f"{_SELECT} where c.outcome is null and c.opened > %(after)s and {_WANTED} order by c.opened limit %(limit)s",
-    " order by found.opened",
+    f"{_SELECT} where c.outcome is null and c.turn > %(after)s and {_WANTED} order by c.turn limit %(limit)s",
+    " order by found.turn",
 )
 CLOSED = as_of.query(
     "worklist",
@@ -323,7 +337,8 @@ ONE = as_of.query("worklist", "cases", f"{_SELECT} where c.case_id = %s")
 async def page(
     conn: psycopg.AsyncConnection[Any], wanted: Wanted, *, after: int | None = None, limit: int = 100
 ) -> tuple[AsOf, list[Listed]]:
-    """What is reflected, and cases: open ones as they were opened, closed ones the last closed first.
+    """What is reflected, and cases: open ones as they were opened, blind checks behind all others; closed ones the last
+    closed first.
 
     after: ``place`` of the last one of the page before. conn: in autocommit. Raises StoreUnavailable.
     """
@@ -350,7 +365,7 @@ async def one(conn: psycopg.AsyncConnection[Any], case_id: str) -> tuple[AsOf, L
 
 def place(listed: Listed) -> int:
     """Where a case stands in the list that it is in: for the page behind it."""
-    return listed.opened if listed.case.closed is None else listed.position
+    return turn_of(listed.case.kind, listed.opened) if listed.case.closed is None else listed.position
 
 
 def _asked(wanted: Wanted, after: int | None, limit: int) -> tuple[LiteralString, dict[str, Any]]:
@@ -366,23 +381,24 @@ def _asked(wanted: Wanted, after: int | None, limit: int) -> tuple[LiteralString
 
 
 def _listed(row: Sequence[Any]) -> Listed:
-    case_id, opened, opened_at, closed_at, position, body, records, ids, students = row
+    case_id, _, opened, opened_at, closed_at, position, body, records, ids, students = row
     case = _decode(body)
     known: dict[str, tuple[str | None, str]] = {
         record: (ssid, student_id)
         for record, ssid, student_id in zip(records or (), ids or (), students or (), strict=True)
     }
     names: dict[str, Named] = {}
-    for concerned in case.opened.records:
+    # Whose student a record is, and which others are, says whether the two are linked.
+    for concerned in case.opened.records[: 2 if case.blind else None]:
         anchor = concerned.anchor
         ssid, student_id = known.get(anchor.record, (None, anchor.student_id))
-        names[anchor.record] = Named(anchor.record, concerned.state, ssid, student_id)
+        names[anchor.record] = Named(anchor.record, concerned.state, ssid, None if case.blind else student_id)
     return Listed(case_id, case, opened, opened_at, closed_at, position, names)
 
 
 PROJECTION = Projection(
     name="worklist",
-    version=1,
+    version=2,
     log="ledger",
     events=frozenset({*EVENTS, RecordOpened}) | linked.ACTS,
     tables=TABLES,

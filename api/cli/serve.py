@@ -120,7 +120,9 @@ def follow(
         reactors = Reactors(REACTORS, store.database, ledger.log)
         applying = Applying(ledger, spools(settings))
         ending = threading.Event()
-        timekeeper = Timekeeper(store.database, ledger.log, ledger.profile, ledger.clock, ledger.casework)
+        timekeeper = Timekeeper(
+            store.database, ledger.log, ledger.profile, ledger.clock, ledger.casework, ledger.audits
+        )
         keeping = threading.Thread(target=timekeeper.keep_time, args=(ending,), name="timekeeper", daemon=True)
         matcher = MatcherRunner(ledger.matcher, store.database, ledger.log)
         matching = threading.Thread(target=_match, args=(matcher, ending), name="matcher", daemon=True)

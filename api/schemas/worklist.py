@@ -127,7 +127,9 @@ class NamedAnswer(BaseModel):
     state_student_id: str | None = Field(
         default=None, description="Null where the record's opening cannot be opened any more."
     )
-    student_id: str = Field(description="The student that the record belongs to now.")
+    student_id: str | None = Field(
+        default=None, description="The student that the record belongs to now; null in a blind check that is open."
+    )
 
 
 class CandidateAnswer(NamedAnswer):
@@ -180,7 +182,7 @@ class CaseAnswer(BaseModel):
     proposal: dict[str, Any] = Field(
         description="What is asked, by kind: the record and its policy; the students and the master of a merge; the"
         " groups of a split; the acts of a reversal or residue; the act of a doubtful link; the position of what looks"
-        " wrong, or makes it doubtful."
+        " wrong, or makes it doubtful. Empty in a blind check that is open."
     )
     records: list[NamedAnswer]
     candidates: list[CandidateAnswer] = Field(description="Of a near match, best first.")

@@ -114,7 +114,7 @@ class Residue(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="residue"
 
 
 class Doubtful(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="doubtful"):
-    """Does this link or merge still stand? act: it. position: of the event that makes it doubtful."""
+    """Does this link or merge still stand? act: it. position: of the event that makes it doubtful, or has drawn it."""
 
     act: str
     position: int
@@ -140,8 +140,9 @@ class CaseOpened(CaseEvent, frozen=True, kw_only=True):
     """A person must settle something.
 
     kind: ``near-match``, ``validate-near-match``, ``validate-merge``, ``validate-split``, ``validate-reversal``,
-    ``residue``, ``doubtful-link``, ``different-child`` or ``correction-comes-back``. records: all that it is about.
-    asked: the states that have a say, each once. proposed_by: who would have it so, by name; reason: his words.
+    ``residue``, ``doubtful-link``, ``different-child``, ``correction-comes-back`` or ``blind-check``. records: all that
+    it is about; of a blind check the two that are shown first. asked: the states that have a say, each once.
+    proposed_by: who would have it so, by name; reason: his words.
     """
 
     topic: ClassVar[str] = "case-opened.v1"

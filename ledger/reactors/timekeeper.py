@@ -7,7 +7,8 @@ what is due stays due.
 Its duties so far: what is kept of a submission for ``response_days`` goes (its spool's key, answers, refused values of
 unknown records), and so do the first answers to idempotency keys after 90 days; a file that waits on a host that is
 gone, and can come to nothing any more, is told to have failed; a case that nobody answers goes up from level to level,
-each at the end of its days.
+each at the end of its days; and of every month that is over a sample of what was linked by itself is put before people
+blind.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import psycopg
 import structlog
 from psycopg.rows import tuple_row
 
+from ledger.auditing import Audits
 from ledger.casework import Casework
 from ledger.errors import LedgerError, StaleDecision, Unavailable
 from ledger.events import Meta
@@ -59,12 +61,14 @@ class Timekeeper:
         profile: Callable[[str], Profile],
         clock: Callable[[], datetime],
         casework: Casework,
+        audits: Audits,
     ) -> None:
         self._database = database
         self._log = log
         self._profile = profile
         self._clock = clock
         self._casework = casework
+        self._audits = audits
 
     def keep_time(self, stop: threading.Event) -> None:
         """Look every so often until told to stop. What fails is told, and is due again at the next look."""
@@ -76,8 +80,8 @@ class Timekeeper:
             stop.wait(LOOK_EVERY_S)
 
     def look(self) -> list[str]:
-        """Do what is due now; the submissions whose answers went, then the cases that moved. Nothing where another
-        process is at it.
+        """Do what is due now; the submissions whose answers went, then the cases that moved, then those that the audit
+        opened. Nothing where another process is at it.
 
         Raises StoreUnavailable.
         """
@@ -85,11 +89,23 @@ class Timekeeper:
             conn.autocommit = True
             if not try_lock(conn, ACTOR):
                 return []
+            # Before answers to keys are forgotten: by them an audit that broke off goes on.
+            checks = self._audit()
             conn.execute("select ledger.forget_answers(%s)", (self._clock() - ANSWERS_KEPT,))
             gone = [due.submission for due in list(self._due(conn)) if self._destroy(due)]
             # Their keys are durably gone: whoever has a file that was sealed under one can only tell so.
             settle_left(conn, self._is_completed)
-            return gone + [case for case in self._casework.due() if self._escalate(case)]
+            return gone + [case for case in self._casework.due() if self._escalate(case)] + checks
+
+    def _audit(self) -> list[str]:
+        """Cases that it opened. What keeps it keeps nothing else."""
+        try:
+            return self._audits.look(self._clock(), Meta(actor=ACTOR))
+        except Unavailable:
+            raise
+        except LedgerError as error:
+            _log.warning("audit waits", error=error.code)
+            return []
 
     def _escalate(self, case: str) -> bool:
         """Whether time moved a case. What keeps one case where it is keeps no other."""

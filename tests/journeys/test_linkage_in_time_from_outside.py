@@ -71,7 +71,7 @@ class Time:
 
 def _keeper(world: World) -> Timekeeper:
     ledger = world.ledgers[0]
-    return Timekeeper(ledger.database, ledger.log, ledger.profile, world.clocks[0], ledger.casework)
+    return Timekeeper(ledger.database, ledger.log, ledger.profile, world.clocks[0], ledger.casework, ledger.audits)
 
 
 @pytest.fixture(scope="module")

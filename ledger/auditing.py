@@ -1,0 +1,208 @@
+"""The monthly audit at work: the sample of each month that is over is drawn once, and put before people blind.
+
+Invariant: what was drawn is an event before anybody is asked, and each case is an append with a key of its own; so
+whoever goes on where another broke off asks what is left of that sample, and nothing twice. Whoever looks holds the
+timekeeper's lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from ledger.audit import PolicyLink, Sizes, begins, draw_apart, draw_links, in_turn, months_over, next_month
+from ledger.errors import Conflict, NotFound, Refused, StaleDecision
+from ledger.events import Meta, Recorded
+from ledger.events.audit import AuditAsked, AuditDrawn, KeptApart
+from ledger.events.linkage import ActReversed, RecordLinked, RecordsSplit
+from ledger.links import Links, Seeds
+from ledger.matcher import BY_POLICY
+from ledger.matching.group import Group
+from ledger.matching.person import VERSION
+from ledger.matching.policy import Scale
+from ledger.policies import Policies, Published
+from ledger.proposals import Proposals
+from ledger.replay import RequestKey
+from ledger.settling import still_joins
+from ledger.store import audit_draw, match_index
+from ledger.store.append import Append, Part
+from ledger.store.log import Log
+from ledger.store.vault import LEDGER
+
+RECORDS_LOOKED_AT = 4_000
+"""Of how many records, drawn by chance, those are found that were kept apart from others."""
+
+_PAGE = 10_000
+
+
+class Audits:
+    """Draws and asks. sizes: of each month's sample."""
+
+    def __init__(
+        self, log: Log, links: Links, proposals: Proposals, policies: Policies, sizes: Sizes | None = None
+    ) -> None:
+        self._log = log
+        self._links = links
+        self._proposals = proposals
+        self._policies = policies
+        self._sizes = sizes or Sizes()
+        self._done: set[str] = set()
+
+    def look(self, now: datetime, meta: Meta) -> list[str]:
+        """Draw and ask for every month that is over and has not been yet; the cases that are open now for it.
+
+        A month is not drawn before the matcher's tables are of the policy in effect: it is due until then.
+
+        Raises StaleDecision (others are faster again and again: it is due still), StoreUnavailable, LogBroken.
+        """
+        opened: list[str] = []
+        with self._log.connection() as conn:
+            since = audit_draw.first_published(conn)
+        for month in months_over(since, now) if since is not None else ():
+            if month in self._done:
+                continue
+            said = self._log.read_stream(_stream(month))
+            drawn = said[0] if said else self._draw(month, meta)
+            if drawn is None:
+                break  # each month leaves out what the ones before it have drawn
+            if len(said) < 2:
+                opened += self._ask(drawn, meta)
+            self._done.add(month)
+        return opened
+
+    # -- draw
+
+    def _draw(self, month: str, meta: Meta) -> Recorded | None:
+        published = self._policies.published()
+        assert published is not None, "its month is over"
+        if published.policy.code != VERSION:
+            return None
+        with self._log.connection() as conn:
+            if match_index.made_with(conn) != published.position:
+                return None
+        by_chance, nearest = draw_links(month, self._standing(month), self._sizes)
+        links = len(by_chance.acts) + len(nearest.acts)
+        pairs = self._kept_apart(month, published) if links and self._sizes.apart else []
+        apart = draw_apart(month, pairs, self._sizes, links)
+        drawn = AuditDrawn(month=month, policy=published.policy.version, strata=[by_chance, nearest, apart])
+        # Durable from here on: what the sample of the month is. Another one who drew it meanwhile is refused.
+        self._append(month, drawn, 0, meta)
+        return self._log.read_stream(_stream(month))[0]
+
+    def _standing(self, month: str) -> Iterator[PolicyLink]:
+        """What policies have linked in a month and nobody has taken back since; one after another, since a month may
+        have brought a million."""
+        with self._log.connection() as conn:
+            head = self._log.reader.head(conn)
+            first = audit_draw.position_at(conn, begins(month), head)
+            behind = audit_draw.position_at(conn, begins(next_month(month)), head)
+        touched = set(self._named(first, head))
+        for recorded in self._read(first, behind, RecordLinked.topic):
+            link = recorded.event
+            # An act stands in several streams, always the same; its name is that of the first.
+            if not isinstance(link, RecordLinked) or link.act.partition("-")[0] != recorded.stream.partition("/")[2]:
+                continue
+            if link.why != BY_POLICY or link.decision is None:
+                continue
+            if link.act not in touched or still_joins(link.act, self._links.reach(Seeds(acts=[link.act]))):
+                yield PolicyLink(link.act, link.decision.weight - link.decision.link)
+
+    def _named(self, first: int, last: int) -> Iterator[str]:
+        """Acts that others took back or cut; some of them stand again."""
+        for recorded in self._read(first, last, ActReversed.topic, RecordsSplit.topic):
+            match recorded.event:
+                case ActReversed():
+                    yield recorded.event.reverses
+                case RecordsSplit():
+                    yield from (cut.edge for cut in recorded.event.cuts)
+                case _:
+                    pass
+
+    def _read(self, after: int, last: int, *topics: str) -> Iterator[Recorded]:
+        while True:
+            with self._log.connection() as conn:
+                sealed = self._log.reader.page(conn, after + 1, _PAGE, last, topics)
+                opened = self._log.open(conn, sealed)
+            if not opened:
+                return
+            yield from opened
+            after = opened[-1].position
+
+    def _kept_apart(self, month: str, published: Published) -> list[KeptApart]:
+        """Pairs of students about which nobody is asked, of records drawn by chance: each once, and none that was drawn
+        in an earlier month."""
+        with self._log.connection() as conn:
+            records = audit_draw.by_chance(conn, month, RECORDS_LOOKED_AT)
+            near = match_index.near(conn, records)
+            members = match_index.members_of(conn, {*records, *(other for others in near.values() for other in others)})
+            known = {member.record for member in members}
+            people = match_index.people_of(conn, known)
+            group = Group(
+                Scale(published.policy, match_index.size(conn)),
+                people,
+                {member.record: member.student for member in members if member.record in people},
+                near,
+                match_index.apart(conn, known) | self._drawn_before(month),
+                {member.record for member in members if member.held},
+            )
+        placed = {member.record for member in members} & set(people)
+        review = published.policy.thresholds.review
+        found: dict[frozenset[str], KeptApart] = {}
+        for record in placed.intersection(records):
+            for other in near.get(record, set()) & placed:
+                pair = group.pair(record, other)
+                between = None if pair in found else group.between(record, other)
+                if between is not None and between.assessed.weight < review:
+                    found[pair] = KeptApart(between.record, between.member, between.assessed.weight)
+        return list(found.values())
+
+    def _drawn_before(self, month: str) -> set[tuple[str, str]]:
+        """Pairs that were asked about already, each both ways."""
+        with self._log.connection() as conn:
+            since = audit_draw.first_published(conn)
+        months = [_stream(one) for one in months_over(since, begins(month))] if since is not None else []
+        drawn = [one.event for one in self._log.read_streams(months) if isinstance(one.event, AuditDrawn)]
+        pairs = [pair for said in drawn for stratum in said.strata for pair in stratum.pairs]
+        return {ends for pair in pairs for ends in ((pair.record, pair.member), (pair.member, pair.record))}
+
+    # -- ask
+
+    def _ask(self, drawn: Recorded, meta: Meta) -> list[str]:
+        event = drawn.event
+        assert isinstance(event, AuditDrawn), "an audit's stream begins with what was drawn"
+        meta = Meta(actor=meta.actor, cause=drawn.position)
+        asked: list[str] = []
+        moot = 0
+        for one in in_turn(event):
+            case = self._open(event, one, drawn.position, meta)
+            if case is None:
+                moot += 1
+            else:
+                asked.append(case)
+        # Durable: every case. Whoever broke off before this finds them by their keys.
+        self._append(event.month, AuditAsked(month=event.month, asked=len(asked), moot=moot), 1, meta)
+        return asked
+
+    def _open(self, drawn: AuditDrawn, one: str | KeptApart, position: int, meta: Meta) -> str | None:
+        """The case about a link or a pair; None where it is no question any more."""
+        try:
+            if isinstance(one, KeptApart):
+                key = _key(drawn.month, f"{one.record}/{one.member}")
+                return self._proposals.check_apart(one, drawn.policy, meta, key).case
+            return self._proposals.check_link(one, position, meta, _key(drawn.month, one)).case
+        except StaleDecision:
+            raise  # others were faster again and again: it is gone on with when it is quieter
+        except (Refused, Conflict, NotFound):
+            return None
+
+    def _append(self, month: str, event: AuditDrawn | AuditAsked, expected: int, meta: Meta) -> None:
+        part = Part(stream=_stream(month), subject=LEDGER[0], expected=expected, events=[event])
+        self._log.append(Append(parts=[part], meta=meta))
+
+
+def _stream(month: str) -> str:
+    return f"audit/{month}"
+
+
+def _key(month: str, what: str) -> RequestKey:
+    return RequestKey(scope="audit", key=f"{month}/{what}", body_hash=b"")
