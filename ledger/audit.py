@@ -112,7 +112,8 @@ def in_turn(drawn: AuditDrawn) -> list[str | KeptApart]:
 
     def turn(one: str | KeptApart) -> bytes:
         ids = (one.record, one.member) if isinstance(one, KeptApart) else (one,)
-        return place(drawn.month, *ids)
+        # Another line than that of the draw, in which all that chance has drawn stands in front.
+        return place(f"{drawn.month} asked", *ids)
 
     return sorted((one for stratum in drawn.strata for one in (*stratum.acts, *stratum.pairs)), key=turn)
 
