@@ -57,6 +57,21 @@ def calibrate(
         say("Nothing has changed: see what it would come to with `sojourn matching try` before you publish.")
 
 
+def next_command(one: Calibration, thresholds: Thresholds | None) -> str | None:
+    """What one might publish next, as a command: thresholds at which the policy would be what it claims to be at those
+    of now. None where nothing says that it is not."""
+    proposed = _next(one, thresholds)
+    if proposed is None:
+        return None
+    from api.policies import in_bits
+
+    link, review = in_bits(proposed.link), in_bits(proposed.review)
+    return (
+        f"sojourn matching publish {shlex.quote(one.policy)} --link {link:g} --review {review:g}"
+        f" --reason {shlex.quote(REASON)}"
+    )
+
+
 # -- inside
 
 
@@ -71,8 +86,6 @@ def _thresholds(policies: Policies, version: str) -> Thresholds | None:
 
 
 def _next(one: Calibration, thresholds: Thresholds | None) -> Thresholds | None:
-    """Thresholds at which the policy would be what it claims to be at those of now; None where nothing says that it is
-    not."""
     from ledger.matching.policy import Thresholds
     from ledger.policies import LINK_MIN
 
@@ -82,19 +95,6 @@ def _next(one: Calibration, thresholds: Thresholds | None) -> Thresholds | None:
     link = max(math.ceil((thresholds.link / 1000 - shift.bits) * STEPS_PER_BIT) * 1000 // STEPS_PER_BIT, LINK_MIN)
     review = math.floor((thresholds.review / 1000 - shift.bits) * STEPS_PER_BIT) * 1000 // STEPS_PER_BIT
     return Thresholds(link=link, review=min(review, link), margin=thresholds.margin)
-
-
-def _command(one: Calibration, thresholds: Thresholds | None) -> str | None:
-    proposed = _next(one, thresholds)
-    if proposed is None:
-        return None
-    from api.policies import in_bits
-
-    link, review = in_bits(proposed.link), in_bits(proposed.review)
-    return (
-        f"sojourn matching publish {shlex.quote(one.policy)} --link {link:g} --review {review:g}"
-        f" --reason {shlex.quote(REASON)}"
-    )
 
 
 def _told(one: Calibration, thresholds: Thresholds | None) -> dict[str, Any]:
@@ -109,7 +109,7 @@ def _told(one: Calibration, thresholds: Thresholds | None) -> dict[str, Any]:
         "bands": [_band_told(band) for band in one.bands],
         "shift": None if one.shift is None else _shift_told(one.shift),
         "checked": [_checked_told(check) for check in one.checked],
-        "next": _command(one, thresholds),
+        "next": next_command(one, thresholds),
     }
 
 
@@ -156,7 +156,7 @@ def _lines(one: Calibration, thresholds: Thresholds | None) -> list[str]:
     lines += [_band_line(_band_told(band)) for band in one.bands]
     lines.append(f"  {_shift_line(one.shift)}")
     lines += [f"  {_checked_line(check)}" for check in one.checked]
-    command = _command(one, thresholds)
+    command = next_command(one, thresholds)
     if command is not None:
         lines.append(f"  might be next: {command}")
     return lines

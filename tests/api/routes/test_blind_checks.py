@@ -1,0 +1,162 @@
+"""A blind check over HTTP: while it is open nothing tells whether its two records are linked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from ledger.application import Ledger
+from ledger.audit import APART
+from ledger.events.disclosure import SearchDisclosed
+from ledger.store.database import Database
+from support.audited import Audited, boy, sister
+from support.casework import ANA
+
+MakeToken = Callable[..., str]
+Get = Callable[..., Any]
+
+
+@pytest.fixture
+def audited(database: Database, new_ledger: Callable[..., Ledger]) -> Audited:
+    """One link and one pair kept apart of January are checked."""
+    audited = Audited(database, new_ledger)
+    audited.links(0)
+    audited.tells(sister(0))
+    assert len(audited.at(2026, 2, 1)) == 2
+    return audited
+
+
+@pytest.fixture
+def act(audited: Audited) -> str:
+    return audited.matching.links()[0].act
+
+
+@pytest.fixture
+def both(audited: Audited, act: str) -> dict[str, str]:
+    """The two cases."""
+    (pair,) = audited.drawn("2026-01")[APART].pairs
+    return {"linked": audited.about(act), "apart": audited.about(pair)}
+
+
+@pytest.fixture
+def get(client: TestClient, audited: Audited, make_token: MakeToken) -> Get:
+    token = make_token("state_data_administrator", "TX", name="office of Texas")
+
+    def get(path: str = "", **params: Any) -> Any:
+        headers = {"Authorization": f"Bearer {token}"}
+        return client.get(f"/v1/cases{path}", params={"at_least": audited.ledger.log.head(), **params}, headers=headers)
+
+    return get
+
+
+def everything(told: Any) -> Iterator[tuple[str, Any]]:
+    """Every field of an answer, however deep, with its value."""
+    if isinstance(told, dict):
+        for name, value in told.items():
+            yield name, value
+            yield from everything(value)
+    elif isinstance(told, list):
+        for one in told:
+            yield from everything(one)
+
+
+def giveaways(audited: Audited, act: str) -> set[str]:
+    """What would tell."""
+    decision = audited.matching.links()[0].decision
+    assert decision is not None
+    (pair,) = audited.drawn("2026-01")[APART].pairs
+    weights = [decision.weight, pair.weight]
+    return {
+        act,
+        "sojourn-1",
+        *audited.matching.minted().values(),
+        *(str(weight) for weight in weights),
+        *(str(weight / 1000) for weight in weights),
+    }
+
+
+@pytest.mark.parametrize("which", ["linked", "apart"])
+def test_an_open_check_tells_its_two_records_and_nothing_of_what_became_of_them(
+    get: Get, audited: Audited, act: str, both: dict[str, str], which: str
+) -> None:
+    answer = get(f"/{both[which]}")
+    assert answer.status_code == 200, answer.text
+    told = answer.json()
+    assert told["kind"] == "blind-check"
+    assert (told["proposal"], told["candidates"], told["reason"]) == ({}, [], "")
+    assert [record["state_student_id"] for record in told["records"]] in (["01", "01"], ["01", "02"])
+    assert len(told["records"]) == 2, "a third would say that two of them are one student's"
+    assert {record["student_id"] for record in told["records"]} == {None}
+    assert not [word for word in giveaways(audited, act) if word in answer.text]
+
+
+def test_the_two_checks_differ_in_nothing_but_their_records_and_places(get: Get, both: dict[str, str]) -> None:
+    """Nothing else can tell: neither who is asked, nor in which order the two are named."""
+    own = {"case_id", "position", "opened_at", "record", "state_student_id", "records"}
+    linked, apart = (
+        [(name, value) for name, value in everything(get(f"/{both[which]}").json()) if name not in own]
+        for which in ("linked", "apart")
+    )
+    assert linked == apart
+    listed = [
+        [(name, value) for name, value in everything(case) if name not in own | {"state_student_id_b"}]
+        for case in get().json()["cases"]
+    ]
+    assert len(listed) == 2
+    assert listed[0] == listed[1]
+
+
+def test_the_worklist_tells_no_weight_and_no_student_of_an_open_check(get: Get, audited: Audited, act: str) -> None:
+    answer = get(kind="blind-check")
+    for case in answer.json()["cases"]:
+        assert (case["state_a"], case["state_b"]) == ("TX", "MI")
+        assert {case[name] for name in ("score", "student_id_a", "student_id_b")} == {None}
+    assert not [word for word in giveaways(audited, act) if word in answer.text]
+
+
+def test_only_the_two_that_are_told_are_disclosed(get: Get, audited: Audited, both: dict[str, str]) -> None:
+    get(f"/{both['apart']}")
+    entries = [one.event for one in audited.ledger.access.read(0, 100) if isinstance(one.event, SearchDisclosed)]
+    assert [len(entry.records) for entry in entries] == [2]
+
+
+@pytest.mark.parametrize(("which", "yes"), [("linked", True), ("linked", False), ("apart", True), ("apart", False)])
+def test_a_check_that_is_closed_tells_all(
+    get: Get, audited: Audited, act: str, both: dict[str, str], which: str, *, yes: bool
+) -> None:
+    audited.answers(both[which], yes=yes)
+    told = get(f"/{both[which]}").json()
+    assert told["outcome"] == ("settled" if yes else "rejected")
+    assert all(record["student_id"] for record in told["records"])
+    if which == "linked":
+        assert told["proposal"]["act"] == act
+    else:
+        (pair,) = audited.drawn("2026-01")[APART].pairs
+        assert told["proposal"] == {"record": pair.record, "policy": "sojourn-1"}
+        assert [candidate["score"] for candidate in told["candidates"]] == [pair.weight / 1000]
+        assert len(told["records"]) == 3
+    [listed] = get(kind="blind-check", open="false").json()["cases"]
+    assert listed["student_id_a"]
+    assert (listed["score"] is None) == (which == "linked")
+
+
+def test_checks_stand_behind_all_other_cases_and_pages_join_by_their_cursor(
+    get: Get, audited: Audited, both: dict[str, str]
+) -> None:
+    audited.matching.tells(boy(1))
+    record = next(record for record, name in audited.matching.names().items() if name == "TX 11")
+    later = [audited.ledger.proposals.open_changed("correction-comes-back", record, 1, ANA).case for _ in range(2)]
+    told: list[str] = []
+    cursor: dict[str, str] = {}
+    while True:
+        page = get(limit=1, **cursor).json()
+        told += [case["case_id"] for case in page["cases"]]
+        if page["next"] is None:
+            break
+        cursor = {"cursor": page["next"]}
+    assert told[:2] == later
+    assert sorted(told[2:]) == sorted(both.values())
+    assert told == [case["case_id"] for case in get().json()["cases"]]
