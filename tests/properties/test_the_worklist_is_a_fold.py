@@ -16,6 +16,7 @@ from psycopg.rows import dict_row
 
 from ledger.errors import Conflict, Forbidden, NotFound, Refused
 from ledger.events import Meta, Recorded
+from ledger.events.audit import KeptApart
 from ledger.events.case import Place
 from ledger.links import Seeds
 from ledger.store.database import Role
@@ -37,7 +38,7 @@ PLACES = (
     Place(state="CA"),
 )
 CHILDREN = (("OR", "4113770"), ("CA", None), ("OR", "4100009"), ("TX", None))
-TAPES = st.lists(st.tuples(st.integers(0, 14), st.integers(0, 5), st.integers(0, 5)), min_size=3, max_size=16)
+TAPES = st.lists(st.tuples(st.integers(0, 15), st.integers(0, 5), st.integers(0, 5)), min_size=3, max_size=16)
 
 
 class Office:
@@ -85,6 +86,9 @@ class Office:
                 self.cases.append(work.proposals.open_changed("different-child", records[0], 1, MATCHER).case)
             case 14:
                 self.cases.append(work.proposals.open_doubtful(self.acts[-1] if self.acts else "", 1, MATCHER).case)
+            case 15:
+                pair = KeptApart(records[0], records[1], -4_500)
+                self.cases.append(work.proposals.check_apart(pair, "of a test", MATCHER).case)
             case 7:
                 place = PLACES[other % len(PLACES)]
                 work.cases.assign(case, place, BEN, None, ["Ben", "cleo"][: other % 3])

@@ -37,6 +37,7 @@ def cases_told(log: Sequence[Recorded]) -> tuple[dict[str, Row], dict[tuple[str,
                 cases[case] = {
                     "kind": said.kind,
                     "opened": recorded.position,
+                    "turn": recorded.position + (2**59 if said.kind == "blind-check" else 0),
                     "opened_at": recorded.recorded_at,
                     "proposed_by": said.proposed_by.lower(),
                     "records": [concerned.anchor.record for concerned in said.records],

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from ledger.policies import Policies
 
 REASON = "Calibrated by what people answered."
+LINKS_NOTHING = 900_000
+"""Thousandths of a bit: a threshold that is meant to be out of reach is none to be moved."""
 STEPS_PER_BIT = 10
 """Thresholds that are proposed are rounded to a tenth of a bit: rather one question more than one link."""
 
@@ -90,7 +92,7 @@ def _next(one: Calibration, thresholds: Thresholds | None) -> Thresholds | None:
     from ledger.policies import LINK_MIN
 
     shift = one.shift
-    if shift is None or thresholds is None or shift.low <= 0 <= shift.high:
+    if shift is None or thresholds is None or shift.low <= 0 <= shift.high or thresholds.link >= LINKS_NOTHING:
         return None
     link = max(math.ceil((thresholds.link / 1000 - shift.bits) * STEPS_PER_BIT) * 1000 // STEPS_PER_BIT, LINK_MIN)
     review = math.floor((thresholds.review / 1000 - shift.bits) * STEPS_PER_BIT) * 1000 // STEPS_PER_BIT

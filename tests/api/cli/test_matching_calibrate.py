@@ -168,6 +168,8 @@ def test_what_might_be_next_is_a_command_that_publishes_when_it_is_given(
     assert next_command(calibration(Shift(0.5, -0.5, 1.5)), now) is None, "nothing says that it is off"
     assert next_command(calibration(None), now) is None
     assert next_command(calibration(Shift(-3.0, -4.0, -2.0)), None) is None
+    none = Thresholds(link=1_000_000, review=1_000_000, margin=0)
+    assert next_command(calibration(Shift(-3.0, -4.0, -2.0)), none) is None, "it was told to link nothing"
     head = audited.ledger.log.head()
     sojourn.run("matching", "calibrate")
     assert audited.ledger.log.head() == head, "nothing changes by itself"
