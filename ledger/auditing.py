@@ -45,7 +45,7 @@ class Audits:
         self._links = links
         self._proposals = proposals
         self._policies = policies
-        self._sizes = sizes or Sizes()
+        self.sizes = sizes or Sizes()
         self._done: set[str] = set()
 
     def look(self, now: datetime, meta: Meta) -> list[str]:
@@ -80,10 +80,10 @@ class Audits:
         with self._log.connection() as conn:
             if match_index.made_with(conn) != published.position:
                 return None
-        by_chance, nearest = draw_links(month, self._standing(month), self._sizes)
+        by_chance, nearest = draw_links(month, self._standing(month), self.sizes)
         links = len(by_chance.acts) + len(nearest.acts)
-        pairs = self._kept_apart(month, published) if links and self._sizes.apart else []
-        apart = draw_apart(month, pairs, self._sizes, links)
+        pairs = self._kept_apart(month, published) if links and self.sizes.apart else []
+        apart = draw_apart(month, pairs, self.sizes, links)
         drawn = AuditDrawn(month=month, policy=published.policy.version, strata=[by_chance, nearest, apart])
         # Durable from here on: what the sample of the month is. Another one who drew it meanwhile is refused.
         self._append(month, drawn, 0, meta)

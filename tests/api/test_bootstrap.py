@@ -24,6 +24,7 @@ from api.bootstrap import (
     replace_secrets,
     services,
 )
+from ledger.audit import Sizes
 from ledger.errors import Misconfigured
 from ledger.ids import Uuid7Source
 from ledger.settings import Settings
@@ -52,6 +53,14 @@ def _collecting_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
 def store(database: Database) -> Iterator[Store]:
     with open_store(Settings.load(database_url=database.admin, master_key=MASTER_KEY)) as opened:
         yield opened
+
+
+def test_how_much_of_a_month_is_checked_is_set(database: Database) -> None:
+    settings = Settings.load(
+        database_url=database.admin, master_key=MASTER_KEY, audit_random=1, audit_near=2, audit_apart=3
+    )
+    with open_store(settings) as opened, opened.ledger() as ledger:
+        assert ledger.audits.sizes == Sizes(random=1, near=2, apart=3)
 
 
 # -- who

@@ -13,12 +13,13 @@ from ledger.audit import APART, NEAR, RANDOM, Sizes
 from ledger.case_store import CaseStore
 from ledger.errors import StaleDecision, StoreUnavailable
 from ledger.events import Meta
-from ledger.events.audit import AuditDrawn, KeptApart
+from ledger.events.audit import AuditAsked, AuditDrawn, KeptApart
 from ledger.events.case import CaseClosed, CaseOpened, Doubtful, Link, Place
 from ledger.jurisdiction import SetProfile
 from ledger.proposals import Proposals, Proposed
 from ledger.reactors.timekeeper import ACTOR, Timekeeper
 from ledger.replay import RequestKey
+from ledger.store.append import Append, Receipt
 from ledger.store.database import Database, Role
 from support.audited import CLOCK, Audited, boy, sister
 from support.casework import ANA, BEN, WHY
@@ -237,6 +238,28 @@ def test_an_audit_that_broke_off_between_two_cases_is_gone_on_with_and_asks_each
     for act in acts:
         assert audited.about(act)
     assert audited.asked("2026-01").asked == 6
+
+
+def test_an_audit_that_broke_off_behind_its_last_case_asks_nothing_again(
+    audited: Audited, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    audited.links(0, 1)
+    append = audited.ledger.log.append
+
+    def until_asked(what: Append) -> Receipt:
+        if any(isinstance(event, AuditAsked) for part in what.parts for event in part.events):
+            raise StoreUnavailable("PostgreSQL went away.", remedy="Wait.")
+        return append(what)
+
+    monkeypatch.setattr(audited.ledger.log, "append", until_asked)
+    with pytest.raises(StoreUnavailable):
+        audited.at(*FEBRUARY)
+    monkeypatch.undo()
+    before = audited.opened()
+    assert len(before) == 2
+    assert sorted(audited.at(2026, 2, 2)) == sorted(before)
+    assert audited.opened() == before
+    assert audited.asked("2026-01").asked == 2
 
 
 def test_what_is_no_question_any_more_when_it_is_gone_on_with_is_left_out(audited: Audited) -> None:

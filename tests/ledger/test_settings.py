@@ -51,12 +51,21 @@ def test_an_empty_variable_counts_as_absent(monkeypatch: pytest.MonkeyPatch) -> 
     assert (settings.database_url, settings.data) == (None, None)
 
 
-@pytest.mark.parametrize(("name", "value"), [("LOG_LEVEL", "loud"), ("LOG_FORMAT", "xml"), ("GROUP_EVENTS_MAX", "0")])
+@pytest.mark.parametrize(
+    ("name", "value"), [("LOG_LEVEL", "loud"), ("LOG_FORMAT", "xml"), ("GROUP_EVENTS_MAX", "0"), ("AUDIT_RANDOM", "-1")]
+)
 def test_a_wrong_value_is_named_with_its_key(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(f"SOJOURN_{name}", value)
     with pytest.raises(Misconfigured, match=f"SOJOURN_{name}: .*not '{value}'") as refused:
         Settings.load()
     assert refused.value.remedy == f"Set SOJOURN_{name} right, or unset it."
+
+
+def test_the_sample_of_a_month_is_set_part_by_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings.load()
+    assert (settings.audit_random, settings.audit_near, settings.audit_apart) == (200, 200, 200)
+    monkeypatch.setenv("SOJOURN_AUDIT_NEAR", "0")
+    assert Settings.load().audit_near == 0
 
 
 def test_keys_are_read_in_both_forms_the_first_one_wraps(tmp_path: Path) -> None:
