@@ -22,7 +22,7 @@ from ledger.replay import RequestKey
 from ledger.store.append import Append, Receipt
 from ledger.store.database import Database, Role
 from support.audited import CLOCK, Audited, boy, sister
-from support.casework import ANA, BEN, WHY
+from support.casework import ANA, BEN, WHY, destroy
 
 FEBRUARY = (2026, 2, 1)
 NewLedger = Callable[..., Ledger]
@@ -444,6 +444,30 @@ def test_a_pair_that_was_declared_apart_meanwhile_is_not_linked(
     audited.answers(case, yes=yes)
     assert closed(audited, case).code == code
     assert not audited.matching.together("TX 01", "MI 02")
+
+
+@pytest.mark.parametrize("yes", [True, False])
+def test_a_pair_of_which_a_record_was_destroyed_meanwhile_is_no_question_any_more(
+    audited: Audited, database: Database, *, yes: bool
+) -> None:
+    audited.links(0)
+    audited.tells(sister(0))
+    audited.at(*FEBRUARY)
+    (pair,) = audited.drawn("2026-01")[APART].pairs
+    destroy(database, audited.matching.minted()["MI 02"])
+    case = audited.about(pair)
+    audited.answers(case, yes=yes)
+    assert (closed(audited, case).outcome, closed(audited, case).code) == ("overtaken", "record-destroyed")
+
+
+def test_a_record_that_is_gone_before_it_is_asked_about_is_left_out(audited: Audited, database: Database) -> None:
+    audited.links(0, 1)
+    audited.clock.now = datetime(*FEBRUARY, tzinfo=UTC)
+    with pytest.raises(StoreUnavailable):
+        audited.audits(Breaking(audited.ledger, 0)).look(audited.clock(), CLOCK)
+    destroy(database, audited.matching.minted()["MI 01"])
+    audited.at(2026, 2, 2)
+    assert (audited.asked("2026-01").asked, audited.asked("2026-01").moot) == (1, 1)
 
 
 def test_a_check_goes_up_by_time_and_is_never_answered_by_it(audited: Audited) -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from ledger.cases import (
+    HOLDS,
     KINDS,
     REASON_MAX,
     VALIDATES,
@@ -289,3 +290,23 @@ def test_it_is_never_approved_against_a_rejection_or_when_it_is_closed() -> None
     no = CaseAnswered(states=["OR"], yes=False, by="ben", reason="Two girls.")
     assert not approved_by_time(given(opened(), no).when(escalate(40)).after().case, BOTH)
     assert not approved_by_time(given(opened(), CLOSED).case, BOTH)
+
+
+# -- blind
+
+
+def test_a_blind_check_tells_nothing_of_what_it_proposes_until_it_is_closed() -> None:
+    case = given(opened("blind-check"))
+    assert case.case.blind
+    answered = case.when(answer(CA, yes=False)).after()
+    assert answered.case.blind, "answered and closed in one append, and never told in between"
+    assert not answered.when(CloseCase(outcome="rejected")).after().case.blind
+
+
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"blind-check"}))
+def test_no_other_kind_is_blind(kind: str) -> None:
+    assert not given(opened(kind)).case.blind
+
+
+def test_a_blind_check_holds_no_record_since_that_would_tell_it_from_another() -> None:
+    assert "blind-check" not in HOLDS

@@ -9,8 +9,8 @@ import pytest
 
 from ledger.cases import Case, about_of, fold
 from ledger.errors import UnderCase
-from ledger.events.case import Changed, Concerned, Doubtful, Proposal, Residue
-from ledger.events.linkage import ActReversed, DeclaredNotSame
+from ledger.events.case import Candidate, Changed, Concerned, Doubtful, Link, Proposal, Residue
+from ledger.events.linkage import ActReversed, DeclaredNotSame, RecordLinked
 from ledger.settling import parting, seeds_of, settle
 from support.given_case import opened
 from support.linkage_histories import History
@@ -128,3 +128,26 @@ def test_a_doubtful_link_is_asked_once_by_its_act_and_a_different_child_once_by_
 )
 def test_whatever_else_is_asked_may_be_asked_again(kind: str, proposal: Proposal) -> None:
     assert about_of(asked(kind, proposal, History(2), 1).opened) is None
+
+
+# -- a blind check
+
+
+@pytest.mark.parametrize("yes", [True, False])
+def test_a_blind_check_of_a_link_comes_to_what_a_doubtful_link_would(*, yes: bool) -> None:
+    history = History(2)
+    link = history.link(1, 0)
+    blind = asked("blind-check", Doubtful(act=link, position=9), history, 0, 1)
+    assert answered(history, blind, yes=yes) == answered(history, doubtful(history, link), yes=yes)
+    assert about_of(blind.opened) == link, "it is not checked twice at a time"
+
+
+@pytest.mark.parametrize("yes", [True, False])
+def test_a_blind_check_of_two_kept_apart_comes_to_what_a_near_match_would(*, yes: bool) -> None:
+    history = History(2)
+    proposal = Link(record=history.anchors[1], candidates=[Candidate(history.anchors[0], -4.5)], policy="p")
+    blind, near = (asked(kind, proposal, history, 0, 1) for kind in ("blind-check", "near-match"))
+    (came,), code = answered(history, blind, yes=yes)
+    assert ([came], code) == answered(history, near, yes=yes)
+    assert isinstance(came, RecordLinked if yes else DeclaredNotSame)
+    assert about_of(blind.opened) is None
