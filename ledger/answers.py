@@ -17,12 +17,11 @@ from ledger.cases import BLIND_CHECK, NEAR_MATCH, VALIDATES
 from ledger.events import Recorded
 from ledger.events.audit import AuditDrawn
 from ledger.events.case import CaseAnswered, CaseClosed, CaseOpened, Doubtful, Link
-from ledger.events.linkage import ActReversed, RecordLinked, RecordsSplit
+from ledger.events.linkage import ActReversed, RecordsSplit
 from ledger.linkage import fold, live_acts
-from ledger.matcher import BY_POLICY
+from ledger.policy_links import policy_links, said
 from ledger.store.log import Log
 
-_PAGE = 10_000
 _SAID = tuple(event.topic for event in (CaseOpened, CaseAnswered, CaseClosed, AuditDrawn, ActReversed, RecordsSplit))
 
 
@@ -36,27 +35,21 @@ class Answered(msgspec.Struct, frozen=True):
 
 def answered(log: Log) -> Answered:
     """What was answered, linked and drawn so far. Raises StoreUnavailable, LogBroken."""
-    head, said = log.head(), _Said()
-    for recorded in _read(log, head, _SAID):
-        said.hear(recorded)
+    head, heard = log.head(), _Said()
+    for recorded in said(log, _SAID, 0, head):
+        heard.hear(recorded)
     weighed: dict[str, _Weighed] = {}
     links: defaultdict[str, Links] = defaultdict(Links)
-    undone, wanted = said.undone(), {*said.stratum_of, *(question.act for question in said.questions.values())}
-    for recorded in _read(log, head, (RecordLinked.topic,)):
-        link = recorded.event
-        # An act stands in several streams, always the same; its name is that of the first.
-        if not isinstance(link, RecordLinked) or link.act.partition("-")[0] != recorded.stream.partition("/")[2]:
-            continue
-        if link.why != BY_POLICY or link.decision is None:
-            continue
-        of = links[link.decision.policy]
+    undone, wanted = heard.undone(), {*heard.stratum_of, *(question.act for question in heard.questions.values())}
+    for link, decision in policy_links(log, 0, head):
+        of = links[decision.policy]
         of.made += 1
-        of.wrong += claimed(-link.decision.weight)
+        of.wrong += claimed(-decision.weight)
         of.undone += link.act in undone
         if link.act in wanted:
             pair = frozenset((link.record.record, link.member.record))
-            weighed[link.act] = _Weighed(pair, link.decision.policy, link.decision.weight)
-    return Answered(said.answers(weighed), dict(links), said.drawn(weighed))
+            weighed[link.act] = _Weighed(pair, decision.policy, decision.weight)
+    return Answered(heard.answers(weighed), dict(links), heard.drawn(weighed))
 
 
 # -- inside
@@ -169,14 +162,3 @@ class _Said:
             if pairs:
                 drawn[policy, APART] += pairs
         return dict(drawn)
-
-
-def _read(log: Log, last: int, topics: tuple[str, ...]) -> Iterator[Recorded]:
-    after = 0
-    while True:
-        with log.connection() as conn:
-            opened = log.open(conn, log.reader.page(conn, after + 1, _PAGE, last, topics))
-        if not opened:
-            return
-        yield from opened
-        after = opened[-1].position

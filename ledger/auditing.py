@@ -14,13 +14,13 @@ from ledger.audit import PolicyLink, Sizes, begins, draw_apart, draw_links, in_t
 from ledger.errors import Conflict, NotFound, Refused, StaleDecision
 from ledger.events import Meta, Recorded
 from ledger.events.audit import AuditAsked, AuditDrawn, KeptApart
-from ledger.events.linkage import ActReversed, RecordLinked, RecordsSplit
+from ledger.events.linkage import ActReversed, RecordsSplit
 from ledger.links import Links, Seeds
-from ledger.matcher import BY_POLICY
 from ledger.matching.group import Group
 from ledger.matching.person import VERSION
 from ledger.matching.policy import Scale
 from ledger.policies import Policies, Published
+from ledger.policy_links import policy_links, said
 from ledger.proposals import Proposals
 from ledger.replay import RequestKey
 from ledger.settling import still_joins
@@ -31,8 +31,6 @@ from ledger.store.vault import LEDGER
 
 RECORDS_LOOKED_AT = 4_000
 """Of how many records, drawn by chance, those are found that were kept apart from others."""
-
-_PAGE = 10_000
 
 
 class Audits:
@@ -61,11 +59,11 @@ class Audits:
         for month in months_over(since, now) if since is not None else ():
             if month in self._done:
                 continue
-            said = self._log.read_stream(_stream(month))
-            drawn = said[0] if said else self._draw(month, meta)
+            found = self._log.read_stream(_stream(month))
+            drawn = found[0] if found else self._draw(month, meta)
             if drawn is None:
                 break  # each month leaves out what the ones before it have drawn
-            if len(said) < 2:
+            if len(found) < 2:
                 opened += self._ask(drawn, meta)
             self._done.add(month)
         return opened
@@ -97,19 +95,13 @@ class Audits:
             first = audit_draw.position_at(conn, begins(month), head)
             behind = audit_draw.position_at(conn, begins(next_month(month)), head)
         touched = set(self._named(first, head))
-        for recorded in self._read(first, behind, RecordLinked.topic):
-            link = recorded.event
-            # An act stands in several streams, always the same; its name is that of the first.
-            if not isinstance(link, RecordLinked) or link.act.partition("-")[0] != recorded.stream.partition("/")[2]:
-                continue
-            if link.why != BY_POLICY or link.decision is None:
-                continue
+        for link, decision in policy_links(self._log, first, behind):
             if link.act not in touched or still_joins(link.act, self._links.reach(Seeds(acts=[link.act]))):
-                yield PolicyLink(link.act, link.decision.weight - link.decision.link)
+                yield PolicyLink(link.act, decision.weight - decision.link)
 
     def _named(self, first: int, last: int) -> Iterator[str]:
         """Acts that others took back or cut; some of them stand again."""
-        for recorded in self._read(first, last, ActReversed.topic, RecordsSplit.topic):
+        for recorded in said(self._log, (ActReversed.topic, RecordsSplit.topic), first, last):
             match recorded.event:
                 case ActReversed():
                     yield recorded.event.reverses
@@ -118,19 +110,10 @@ class Audits:
                 case _:
                     pass
 
-    def _read(self, after: int, last: int, *topics: str) -> Iterator[Recorded]:
-        while True:
-            with self._log.connection() as conn:
-                sealed = self._log.reader.page(conn, after + 1, _PAGE, last, topics)
-                opened = self._log.open(conn, sealed)
-            if not opened:
-                return
-            yield from opened
-            after = opened[-1].position
-
     def _kept_apart(self, month: str, published: Published) -> list[KeptApart]:
         """Pairs of students about which nobody is asked, of records drawn by chance: each once, and none that was drawn
         in an earlier month."""
+        before = self._drawn_before(month)
         with self._log.connection() as conn:
             records = audit_draw.by_chance(conn, month, RECORDS_LOOKED_AT)
             near = match_index.near(conn, records)
@@ -142,7 +125,7 @@ class Audits:
                 people,
                 {member.record: member.student for member in members if member.record in people},
                 near,
-                match_index.apart(conn, known) | self._drawn_before(month),
+                match_index.apart(conn, known) | before,
                 {member.record for member in members if member.held},
             )
         placed = {member.record for member in members} & set(people)
@@ -162,7 +145,7 @@ class Audits:
             since = audit_draw.first_published(conn)
         months = [_stream(one) for one in months_over(since, begins(month))] if since is not None else []
         drawn = [one.event for one in self._log.read_streams(months) if isinstance(one.event, AuditDrawn)]
-        pairs = [pair for said in drawn for stratum in said.strata for pair in stratum.pairs]
+        pairs = [pair for event in drawn for stratum in event.strata for pair in stratum.pairs]
         return {ends for pair in pairs for ends in ((pair.record, pair.member), (pair.member, pair.record))}
 
     # -- ask

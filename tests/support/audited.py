@@ -81,12 +81,14 @@ class Audited:
         self.matching.runs()
 
     def links(self, *families: int) -> list[str]:
-        """The boys of these families are told by two states, and linked; the acts."""
+        """The boys of these families are told by two states, and linked; the act of each. They are written at once, in
+        any order."""
         before = len(self.matching.links())
         self.tells(*(boy(family, state) for family in families for state in ("TX", "MI")))
-        made = [link.act for link in self.matching.links()[before:]]
+        names = self.matching.names()
+        made = {names[link.record.record].partition(" ")[2]: link.act for link in self.matching.links()[before:]}
         assert len(made) == len(families)
-        return made
+        return [made[f"{family}1"] for family in families]
 
     def at(self, *when: int) -> list[str]:
         """What an audit opens that looks at this instant."""
