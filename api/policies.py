@@ -13,7 +13,7 @@ from ledger.matching import bits
 from ledger.matching.comparison import FIELDS
 from ledger.matching.policy import KINDS, Policy, Thresholds
 from ledger.matching.shipped import fingerprint, shipped, written
-from ledger.policies import Known, Policies, Published
+from ledger.policies import Known, Policies, Publication
 
 
 def in_bits(thousandths: int) -> float:
@@ -23,7 +23,7 @@ def in_bits(thousandths: int) -> float:
 
 def listed(policies: Policies) -> tuple[int, list[dict[str, Any]]]:
     """Every policy, the last trained first, and the position of the last event that says anything of them: 0 where
-    there is none. Raises StoreUnavailable, LogBroken, BadValue."""
+    there is none. Raises StoreUnavailable, LogBroken."""
     trained, history = policies.trained(), policies.history()
     told = [policy_told(one, history) for one in reversed(trained)]
     if all(one.said.version != shipped().version for one in trained):
@@ -31,7 +31,7 @@ def listed(policies: Policies) -> tuple[int, list[dict[str, Any]]]:
     return max((one.position for one in (*trained, *history)), default=0), told
 
 
-def policy_told(known: Known, history: Sequence[Published]) -> dict[str, Any]:
+def policy_told(known: Known, history: Sequence[Publication]) -> dict[str, Any]:
     """A policy that the log has: how it was trained, and every publication, the last first."""
     said = known.said
     return {
@@ -48,20 +48,20 @@ def policy_told(known: Known, history: Sequence[Published]) -> dict[str, Any]:
                 for check in said.checks
             ],
         },
-        "in_effect": bool(history) and history[-1].policy.version == said.version,
-        "published": [publication_told(one) for one in reversed(history) if one.policy.version == said.version],
+        "in_effect": bool(history) and history[-1].version == said.version,
+        "published": [publication_told(one) for one in reversed(history) if one.version == said.version],
     }
 
 
-def publication_told(published: Published) -> dict[str, Any]:
+def publication_told(published: Publication) -> dict[str, Any]:
     """A publication: who, why, and with which thresholds and guards."""
     return {
         "position": published.position,
         "at": published.at.isoformat(),
         "by": published.by,
         "reason": published.reason,
-        **thresholds_told(published.policy.thresholds),
-        "guards": list(published.policy.guards),
+        **thresholds_told(published.thresholds),
+        "guards": list(published.guards),
         "expected_wrong_one_in": published.wrong,
     }
 

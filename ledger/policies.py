@@ -19,7 +19,7 @@ from ledger.events.policy import CheckOutcome, PolicyPublished, PolicyTrained
 from ledger.matching.decision import GUARDS
 from ledger.matching.person import VERSION
 from ledger.matching.policy import Policy, Scale, Thresholds
-from ledger.matching.shipped import PREFIX, fingerprint, read, shipped, written
+from ledger.matching.shipped import PREFIX, code_of, fingerprint, read, shipped, written
 from ledger.store.append import Append, Part
 from ledger.store.log import Log
 from ledger.store.vault import LEDGER
@@ -29,16 +29,24 @@ LINK_MIN = 0
 """Least threshold to link, in thousandths of a bit: below it more of the links would be wrong than right."""
 
 
-class Published(msgspec.Struct, frozen=True, kw_only=True):
-    """A policy as it was published. position: of the publication, its name in decisions. policy: with the thresholds
-    and guards that were published. by, reason: who, and his words."""
+class Publication(msgspec.Struct, frozen=True, kw_only=True):
+    """That a policy was published, whichever release made it. position: its name in decisions. by, reason: who, and his
+    words."""
 
     position: int
     at: datetime
     by: str
     reason: str
-    policy: Policy
+    version: str
+    thresholds: Thresholds
+    guards: tuple[str, ...]
     wrong: int
+
+
+class Published(Publication, frozen=True, kw_only=True):
+    """With the policy itself, and the thresholds and guards in it that were published."""
+
+    policy: Policy
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,8 +58,25 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     said: PolicyTrained
 
     def policy(self) -> Policy:
-        """As it was trained. Raises BadValue where this release cannot read it."""
-        return read(self.said.policy)
+        """As it was trained. Raises Refused where this release cannot read it."""
+        try:
+            return read(self.said.policy)
+        except BadValue as why:
+            raise Refused(f"Policy {self.said.version} is of another release. {why}", remedy=self.remedy) from None
+
+    @property
+    def code(self) -> int:
+        """Version of the code that it was made for."""
+        return code_of(self.said.policy)
+
+    @property
+    def remedy(self) -> str:
+        """What to do where it is of another release."""
+        if self.code > VERSION:
+            return (
+                "Run the newer release that made it; or have an operator publish one that this release can decide by."
+            )
+        return "Train one with this release and publish it; until then nothing is matched."
 
 
 class Policies:
@@ -80,40 +105,45 @@ class Policies:
 
     def named(self, version: str) -> Policy:
         """One that was trained, or the one that this release comes with, with the thresholds and guards of its last
-        publication, if it had any. Raises as ``known``, and BadValue."""
-        for published in reversed(self.history()):
-            if published.policy.version == version:
-                return published.policy
+        publication, if it had any. Raises as ``known``, and Refused where this release cannot read it."""
+        for publication in reversed(self.history()):
+            if publication.version == version:
+                return self._whole(publication).policy
         return self._made(version)[0]
 
-    def history(self) -> list[Published]:
-        """Every publication, the first first. Raises as ``known``, and BadValue."""
-        return [self._as_published(one) for one in self._read() if isinstance(one.event, PolicyPublished)]
+    def history(self) -> list[Publication]:
+        """Every publication, the first first, also those that this release cannot decide by. Raises as ``trained``."""
+        return _publications(self._read())
+
+    def last(self) -> Publication | None:
+        """The last publication; None before the first. Raises as ``trained``."""
+        return next(reversed(self.history()), None)
 
     def published(self, position: int | None = None) -> Published | None:
         """The policy in effect now, or when the log had come to a position; None before the first publication.
 
-        Raises StoreUnavailable, LogBroken, BadValue (another release's).
+        Raises StoreUnavailable, LogBroken, Refused (this release cannot read it).
         """
-        return self._last(one for one in self._read() if position is None or one.position <= position)
+        found = _publications(one for one in self._read() if position is None or one.position <= position)
+        return self._whole(found[-1]) if found else None
 
     def in_effect(self, meta: Meta) -> Published:
         """The policy that decides now. Where nobody has published any, or the one that an older release came with is in
         effect, the one that this release comes with is published first, as ``meta`` says.
 
-        Raises Refused: the policy in effect was trained by a release that prepares names otherwise.
+        Raises Refused: the policy in effect was trained by a release that prepares names otherwise, or a newer release
+        has published the one that it comes with, which is not published over.
         """
         for _ in range(2):
             # What is published stands on this look: whoever publishes after it is not published over.
             recorded = self._read()
-            found = self._last(recorded)
-            if found is not None and found.policy.code == VERSION:
-                return found
-            if found is not None and not found.policy.version.startswith(PREFIX):
-                raise Refused(
-                    f"Policy {found.policy.version} was trained by a release that prepares names otherwise.",
-                    remedy="Train one with this release and publish it; until then nothing is matched.",
-                )
+            last = next(reversed(_publications(recorded)), None)
+            if last is not None:
+                known = self.known(last.version)
+                if known.code == VERSION:
+                    return self._whole(last)
+                if known.code > VERSION or not last.version.startswith(PREFIX):
+                    raise _prepares_otherwise(known)
             try:
                 self._publish_shipped(recorded, meta)
             except StaleDecision:
@@ -139,18 +169,16 @@ class Policies:
         """Have the matcher decide by a policy from now on, with its own thresholds and guards unless told others.
 
         Raises NotFound, BadValue (thresholds that no policy can have, a guard that there is not), Refused (trained by a
-        release that prepares names otherwise), StaleDecision.
+        release that prepares names otherwise, or one that this release cannot read), StaleDecision.
         """
         recorded = self._read()
+        for known in self.trained():
+            if known.said.version == version and known.code != VERSION:
+                raise _prepares_otherwise(known)
         policy, there = self._made(version)
         events: list[PolicyTrained | PolicyPublished] = []
         if not there:
             events.append(_trained(policy, int(policy.trained.get("records", 0)), None, ()))
-        if policy.code != VERSION:
-            raise Refused(
-                f"Policy {version} was trained by a release that prepares names otherwise.",
-                remedy="Train one with this release.",
-            )
         policy = msgspec.structs.replace(
             policy,
             thresholds=possible(thresholds or policy.thresholds),
@@ -165,16 +193,17 @@ class Policies:
     # -- inside
 
     def _made(self, version: str) -> tuple[Policy, bool]:
-        """A policy as it was trained, and whether the log has it yet. Raises NotFound, BadValue."""
+        """A policy as it was trained, and whether the log has it yet. Raises NotFound, Refused."""
         if version == shipped().version and all(one.said.version != version for one in self.trained()):
             return shipped(), False
         return self.known(version).policy(), True
 
     def _publish_shipped(self, recorded: Sequence[Recorded], meta: Meta) -> None:
-        policy = shipped()
+        policy, there = self._made(shipped().version)
+        if policy.code != VERSION:
+            raise _prepares_otherwise(self.known(policy.version))
         events: list[PolicyTrained | PolicyPublished] = [_publication(policy)]
-        trained = [one.event.version for one in recorded if isinstance(one.event, PolicyTrained)]
-        if policy.version not in trained:
+        if not there:
             events.insert(0, _trained(policy, int(policy.trained.get("records", 0)), None, ()))
         self._append(events, len(recorded), meta)
 
@@ -192,31 +221,47 @@ class Policies:
                 self._recorded = [*self._recorded, *new]
             return self._recorded if len(self._recorded) >= known + len(new) else [*self._recorded, *new]
 
-    def _last(self, recorded: Iterable[Recorded]) -> Published | None:
-        found = [one for one in recorded if isinstance(one.event, PolicyPublished)]
-        return self._as_published(found[-1]) if found else None
-
-    def _as_published(self, recorded: Recorded) -> Published:
+    def _whole(self, publication: Publication) -> Published:
+        """Raises Refused where this release cannot read the policy."""
         with self._lock:
-            found = self._published.get(recorded.position)
+            found = self._published.get(publication.position)
         if found is None:
-            event = recorded.event
-            assert isinstance(event, PolicyPublished), "the caller has looked"
             found = Published(
-                position=recorded.position,
-                at=recorded.recorded_at,
-                by=recorded.meta.actor,
-                reason=recorded.meta.reason or "",
+                **msgspec.structs.asdict(publication),
                 policy=msgspec.structs.replace(
-                    self.known(event.version).policy(),
-                    thresholds=Thresholds(link=event.link, review=event.review, margin=event.margin),
-                    guards=tuple(event.guards),
+                    self.known(publication.version).policy(),
+                    thresholds=publication.thresholds,
+                    guards=publication.guards,
                 ),
-                wrong=event.wrong,
             )
             with self._lock:
-                self._published[recorded.position] = found
+                self._published[publication.position] = found
         return found
+
+
+def _publications(recorded: Iterable[Recorded]) -> list[Publication]:
+    return [
+        Publication(
+            position=one.position,
+            at=one.recorded_at,
+            by=one.meta.actor,
+            reason=one.meta.reason or "",
+            version=said.version,
+            thresholds=Thresholds(link=said.link, review=said.review, margin=said.margin),
+            guards=tuple(said.guards),
+            wrong=said.wrong,
+        )
+        for one in recorded
+        if isinstance(said := one.event, PolicyPublished)
+    ]
+
+
+def _prepares_otherwise(known: Known) -> Refused:
+    newer = "newer " if known.code > VERSION else ""
+    return Refused(
+        f"Policy {known.said.version} was trained by a {newer}release that prepares names otherwise.",
+        remedy=known.remedy,
+    )
 
 
 def _trained(policy: Policy, records: int, upto: int | None, checks: Sequence[CheckOutcome]) -> PolicyTrained:

@@ -20,6 +20,13 @@ PREFIX: Final = "sojourn-"
 """With which the names of the policies begin that Sojourn comes with, and no other's."""
 
 FILE: Final = "shipped.json"
+
+
+class _MadeFor(msgspec.Struct):
+    code: int = 0
+
+
+_made_for: Final = msgspec.json.Decoder(_MadeFor).decode
 _decode: Final = msgspec.json.Decoder(Policy).decode
 _encode: Final = msgspec.json.Encoder(order="sorted").encode
 
@@ -27,6 +34,15 @@ _encode: Final = msgspec.json.Encoder(order="sorted").encode
 def written(policy: Policy) -> str:
     """A policy as canonical JSON: the same policy is always the same text."""
     return _encode(policy).decode()
+
+
+def code_of(text: str) -> int:
+    """Version of the code that a policy was made for, also where this release cannot read all of it; 0 where it does
+    not say."""
+    try:
+        return _made_for(text).code
+    except (msgspec.DecodeError, msgspec.ValidationError):
+        return 0
 
 
 def fingerprint(text: str) -> str:

@@ -11,16 +11,19 @@ from typing import Any, cast
 import msgspec
 import pytest
 
+from api.policies import listed
 from ledger.application import Ledger
 from ledger.errors import BadValue, Conflict, NotFound, Refused, StaleDecision
 from ledger.events import Meta, Recorded
 from ledger.events.linkage import RecordLinked
 from ledger.events.policy import CheckOutcome, PolicyPublished, PolicyTrained
+from ledger.explaining import explained
 from ledger.matching.decision import GUARDS
 from ledger.matching.person import VERSION
 from ledger.matching.policy import Policy, Thresholds
 from ledger.matching.shipped import fingerprint, read, shipped, written
 from ledger.policies import STREAM, Policies
+from ledger.shadowing import shadow
 from ledger.store.append import Append, Part
 from ledger.store.database import Database
 from ledger.store.log import Log
@@ -49,10 +52,11 @@ def publications(matching: MatchingRuns) -> list[int]:
     return [one.position for one in matching.recorded() if isinstance(one.event, PolicyPublished)]
 
 
-def of_another_release(ledger: Ledger, version: str) -> None:
-    """What stands in the log where a release that prepared names otherwise has published its policy."""
-    policy = named(version, code=VERSION - 1)
-    text, thresholds = written(policy), policy.thresholds
+def of_another_release(ledger: Ledger, version: str, code: int = VERSION - 1, field: str = "birth") -> None:
+    """What stands in the log where a release that prepared names otherwise has published its policy. field: what it
+    called the birth date."""
+    policy = named(version, code=code)
+    text, thresholds = written(policy).replace('"birth"', f'"{field}"'), policy.thresholds
     trained = PolicyTrained(version=version, policy=text, sha256=fingerprint(text), records=0)
     published = PolicyPublished(
         version=version,
@@ -131,7 +135,7 @@ def test_what_a_person_publishes_as_the_matcher_begins_is_not_published_over(
     theirs.record(named("north-1"), META, records=0)
     log = _Between(new_ledger(database).log, lambda: theirs.publish("north-1", META))
     assert Policies(cast("Log", log)).in_effect(MATCHER).policy.version == "north-1"
-    assert [one.policy.version for one in theirs.history()] == ["north-1"]
+    assert [one.version for one in theirs.history()] == ["north-1"]
 
 
 class _Between:
@@ -232,8 +236,61 @@ def test_the_policy_that_an_older_release_came_with_gives_way_to_that_of_this_on
     of_another_release(matching.ledger, "sojourn-0")
     matching.tells(wilber("TX", "1"), wilber("MI", "2"))
     matching.runs()
-    assert [one.policy.version for one in matching.ledger.policies.history()] == ["sojourn-0", shipped().version]
+    assert [one.version for one in matching.ledger.policies.history()] == ["sojourn-0", shipped().version]
     assert matching.together("TX 1", "MI 2")
+
+
+@pytest.mark.parametrize("field", ["birth", "born"])
+def test_what_a_newer_release_came_with_is_not_published_over_by_an_older_one(
+    matching: MatchingRuns, field: str
+) -> None:
+    of_another_release(matching.ledger, "sojourn-9", VERSION + 1, field)
+    matching.tells(wilber("TX", "1"), wilber("MI", "2"))
+    head = matching.head()
+    with pytest.raises(Refused, match="newer release") as refused:
+        matching.runs()
+    assert "newer release" in refused.value.remedy
+    assert matching.head() == head
+    matching.ledger.policies.publish(shipped().version, META)
+    matching.runs()
+    assert matching.together("TX 1", "MI 2"), "an operator may"
+
+
+def test_the_policy_of_an_older_release_that_this_one_cannot_read_gives_way_too(matching: MatchingRuns) -> None:
+    of_another_release(matching.ledger, "sojourn-0", VERSION - 1, "born")
+    matching.tells(wilber("TX", "1"), wilber("MI", "2"))
+    matching.runs()
+    assert matching.together("TX 1", "MI 2")
+
+
+@pytest.mark.parametrize("code", [VERSION - 1, VERSION, VERSION + 1])
+def test_a_policy_that_this_release_cannot_read_is_listed_and_all_else_says_what_to_do(
+    matching: MatchingRuns, code: int
+) -> None:
+    ledger = matching.ledger
+    of_another_release(ledger, "north-1", code, "born")
+    one, other = matching.tells(wilber("TX", "1"), wilber("MI", "2"))
+    head, policies = matching.head(), ledger.policies
+    for asked in (
+        matching.runs,
+        lambda: policies.publish("north-1", META),
+        lambda: policies.named("north-1"),
+        policies.published,
+        lambda: explained(ledger.log, policies, one, other),
+        lambda: explained(ledger.log, policies, one, other, version="north-1"),
+        lambda: shadow(ledger.log, policies.known("north-1").policy()),
+    ):
+        with pytest.raises(Refused, match="Policy north-1") as refused:
+            asked()
+        assert refused.value.remedy
+    assert matching.head() == head
+    _, told = listed(policies)
+    (found,) = [policy for policy in told if policy["version"] == "north-1"]
+    assert found["in_effect"]
+    assert len(found["published"]) == 1
+    last = policies.last()
+    assert last is not None
+    assert last.thresholds == shipped().thresholds, "another one is trained for these"
 
 
 # -- what cannot be

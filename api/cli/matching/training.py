@@ -49,12 +49,12 @@ def train(
         head = ledger.log.head()
         version = _free(ledger, name or f"trained-{head}")
         records, there = _drawn(ledger, sample, seed, head)
-        published = ledger.policies.published()
+        published = ledger.policies.last()
         say(f"Trains on {len(records):,} records.")
         trained = training.train(
             records,
             version,
-            (shipped() if published is None else published.policy).thresholds,
+            (shipped() if published is None else published).thresholds,
             seed=seed,
             seen=training.SEEN_OF_CHILDREN,
             drawn_from=there,

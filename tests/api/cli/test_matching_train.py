@@ -60,9 +60,9 @@ def test_a_ledger_of_children_gives_a_policy_that_is_kept_with_its_checks_and_de
     assert (known.by, known.said.upto, known.said.records) == ("operator anna", head, told["records"])
     assert [check.name for check in known.said.checks] == [check["name"] for check in told["checks"]]
     assert read(out.read_text("utf-8")) == known.policy()
-    [in_effect] = [one.policy for one in ledger.policies.history()]
+    [in_effect] = ledger.policies.history()
     assert known.policy().thresholds == in_effect.thresholds
-    assert [one.policy.version for one in ledger.policies.history()] == [shipped().version]
+    assert [one.version for one in ledger.policies.history()] == [shipped().version]
     assert "There is a policy autumn already." in sojourn.run("matching", "train", "--name", "autumn", code=1).stderr
 
 
