@@ -268,7 +268,9 @@ PROJECTION_BATCH_EVENTS = Histogram(
     registry=REGISTRY,
 )
 REACTOR_LAG = Asked("reactor_lag_events", "Events that a reactor has not passed yet.", ("reactor",))
-UNDECIDED = Asked("matching_undecided_records", "Records that the matcher has read and not decided yet.", ())
+UNDECIDED = Asked(
+    "matching_undecided_records", "Records that the matcher has yet to decide, or to read anew for another policy.", ()
+)
 
 
 class Declared(NamedTuple):
