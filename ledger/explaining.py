@@ -1,7 +1,9 @@
 """Why two records are one student's or are not: decided once more, from log and policy, and nothing is written.
 
 Keeping apart leaves no event, so this is where it is told. Invariant: the same pair, policy and position give the same
-answer for ever, but for twins and namesakes that the matcher's tables know now and that no place of the log can name.
+answer for ever: where a position is named, nothing is told that is known of now alone. Twins and namesakes, who else
+comes near, how many records are known, and what a case holds are of the matcher's tables and of the guards; they are
+told where none is named, and of a position they are left out, the size being that of the records opened by then.
 """
 
 from __future__ import annotations
@@ -46,7 +48,8 @@ class Whole(msgspec.Struct, frozen=True, kw_only=True):
     weight: what counts, the mean of pair and whole, with number, what a national number that was sent is worth.
     explanation: of the two put together. twins, rivals: other records at which the guards looked. others: students that
     the first comes near to as well, or, where the policy leaves a margin, either. declared: declarations that keep them
-    apart. held: by a case. close: a third student is nearer to one of the two than the policy's margin.
+    apart. held: by a case, now; None where a position is named, of which it is not known. close: a third student is
+    nearer to one of the two than the policy's margin.
     """
 
     verdict: Verdict
@@ -63,7 +66,7 @@ class Whole(msgspec.Struct, frozen=True, kw_only=True):
     rivals: list[str]
     others: list[Rival]
     declared: list[str]
-    held: bool
+    held: bool | None
     close: bool
     margin: int
 
@@ -289,10 +292,12 @@ def _whole(
     assert found is not None, "nothing was declared or held here"
     others = [Rival(found.beside(other), other.assessed.weight) for other in group.rest(found)[:_OTHERS_TOLD]]
     declared = students.declared(found.left, found.right)
-    held = any(record in around.held for record in (*found.left, *found.right))
+    held = None
+    if around.position is not None:
+        held = any(record in around.held for record in (*found.left, *found.right))
     close = _is_close(scale.policy, found, others)
     return Whole(
-        verdict=_verdict(scale.policy, found, close=close, apart=bool(declared) or held),
+        verdict=_verdict(scale.policy, found, close=close, apart=bool(declared or held)),
         left=list(found.left),
         right=list(found.right),
         record=found.record,
