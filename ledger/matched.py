@@ -26,7 +26,8 @@ class Tally(msgspec.Struct):
 
 
 def matched_since(log: Log, position: int) -> dict[str, Tally]:
-    """State of the record that was linked, or is asked about, to what was done. Raises StoreUnavailable, LogBroken."""
+    """State of the record that was linked, or is asked about, to what was done; under no state what is of a record that
+    is destroyed. Raises StoreUnavailable, LogBroken."""
     linked: dict[str, str] = {}
     found: dict[str, Tally] = {}
     written: dict[str, int] = {}
@@ -42,7 +43,8 @@ def matched_since(log: Log, position: int) -> dict[str, Tally]:
                     written[event.act] = written.get(event.act, 0) + 1
                 elif isinstance(event, CaseOpened) and isinstance(event.proposal, Link):
                     asked = event.proposal.record
-                    state = next(known.state for known in event.records if known.anchor == asked)
+                    # Of one that was destroyed as it was asked about nobody knows the state any more.
+                    state = next((known.state for known in event.records if known.anchor == asked), "")
                     found.setdefault(state, Tally()).asked += 1
         rows = conn.cursor(row_factory=tuple_row).execute(
             "select record_id::text, state from ledger.records where record_id = any(%s::uuid[])",
