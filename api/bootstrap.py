@@ -23,6 +23,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import tuple_row
 
 import migrations
+from ledger.actors import not_reserved
 from ledger.application import Ledger
 from ledger.audit import Sizes
 from ledger.errors import LedgerError, Misconfigured
@@ -94,11 +95,12 @@ def now() -> datetime:
 
 
 def actor(settings: Settings, given: str | None = None) -> str:
-    """Who acts on the command line: ``--as``, ``SOJOURN_ACTOR``, or the user of the system."""
+    """Who acts on the command line: ``--as``, ``SOJOURN_ACTOR``, or the user of the system. Raises Refused for the name
+    of a reactor."""
     if given or settings.actor:
-        return given or settings.actor or ""
+        return not_reserved(given or settings.actor or "")
     try:
-        return getpass.getuser()
+        return not_reserved(getpass.getuser())
     except (KeyError, OSError):
         return f"user {os.getuid()}"  # a container may run as a user without a name
 

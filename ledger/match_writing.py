@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import msgspec
 
+from ledger.actors import MATCHER
 from ledger.errors import Conflict, NotFound, Refused, StaleDecision
 from ledger.events import Meta
 from ledger.events.linkage import Decision
@@ -27,7 +28,7 @@ from ledger.store.append import Part
 _Of = TypeVar("_Of")
 _Came = TypeVar("_Came")
 
-ACTOR = "matcher"
+ACTOR = MATCHER
 AT_ONCE = 16
 """Appends that are under way together: as many as one commit may take, and few enough for the log's connections."""
 

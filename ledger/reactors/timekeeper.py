@@ -23,6 +23,7 @@ import psycopg
 import structlog
 from psycopg.rows import tuple_row
 
+from ledger.actors import TIMEKEEPER
 from ledger.auditing import Audits
 from ledger.casework import Casework
 from ledger.errors import LedgerError, StaleDecision, Unavailable
@@ -38,7 +39,7 @@ from ledger.store.following import try_lock
 from ledger.store.log import Log
 from ledger.store.vault import LEDGER
 
-ACTOR = "timekeeper"
+ACTOR = TIMEKEEPER
 LOOK_EVERY_S = 600.0
 ANSWERS_KEPT = timedelta(days=90)
 _log = structlog.get_logger(__name__)

@@ -22,6 +22,7 @@ from psycopg.rows import class_row
 from psycopg_pool import AsyncConnectionPool
 
 from ledger import telemetry
+from ledger.actors import is_reserved, not_reserved
 from ledger.errors import Conflict, Refused
 from ledger.store.database import translated
 
@@ -68,11 +69,13 @@ def create(
 
     connection: as the writer. expires: UTC; absent: ``LIFETIME`` from now.
 
-    Errors: Refused for a name that is blank; Conflict where a token of that name is there; StoreUnavailable.
+    Errors: Refused for a name that is blank, or a reactor's; Conflict where a token of that name is there;
+    StoreUnavailable.
     """
     if not name.strip():
         # Every act and every disclosure of the holder would be told of nobody.
         raise Refused("A token's name must not be blank.", remedy="Say who will act with it.")
+    not_reserved(name)
     secret = PREFIX + secrets.token_urlsafe(32)
     now = datetime.now(UTC)
     try:
@@ -146,4 +149,6 @@ class Tokens:
                 " from ledger.tokens where token_hash = %s",
                 (digest(secret),),
             )
-            return await cursor.fetchone()
+            token = await cursor.fetchone()
+        # One that was made before the name was kept for a reactor opens nothing.
+        return None if token is None or is_reserved(token.name) else token

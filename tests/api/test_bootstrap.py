@@ -25,7 +25,7 @@ from api.bootstrap import (
     services,
 )
 from ledger.audit import Sizes
-from ledger.errors import Misconfigured
+from ledger.errors import Misconfigured, Refused
 from ledger.ids import Uuid7Source
 from ledger.settings import Settings
 from ledger.store import faults
@@ -64,6 +64,17 @@ def test_how_much_of_a_month_is_checked_is_set(database: Database) -> None:
 
 
 # -- who
+
+
+@pytest.mark.parametrize("name", ["matcher", "Matcher", " timekeeper", "MAT\u00adCHER"])
+def test_nobody_acts_on_the_command_line_as_what_acts_by_itself(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    with pytest.raises(Refused):
+        actor(Settings.load(), name)
+    with pytest.raises(Refused):
+        actor(Settings.load(actor=name))
+    monkeypatch.setattr(getpass, "getuser", lambda: name)
+    with pytest.raises(Refused):
+        actor(Settings.load())
 
 
 def test_the_actor_is_as_given_then_as_set_then_the_system_s_user(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -73,7 +73,7 @@ def test_links_of_the_month_that_stand_are_drawn_and_put_before_people_with_pair
     for pair in drawn[APART].pairs:
         proposal = audited.opened()[audited.about(pair)].proposal
         assert isinstance(proposal, Link)
-        assert (proposal.policy, proposal.candidates[0].score) == ("sojourn-1", pair.weight / 1000)
+        assert (proposal.policy, proposal.candidates[0].score) == ("sojourn-2", pair.weight / 1000)
 
 
 def test_nothing_is_drawn_while_the_month_lasts_and_the_next_day_it_is_once(audited: Audited) -> None:
@@ -182,7 +182,7 @@ def test_nothing_that_was_declared_apart_or_is_held_by_a_case_is_drawn(audited: 
 
 def test_nothing_is_drawn_before_the_matcher_stands_by_the_policy_in_effect(audited: Audited) -> None:
     audited.links(0)
-    audited.ledger.policies.publish("sojourn-1", Meta(actor="ana"))
+    audited.ledger.policies.publish("sojourn-2", Meta(actor="ana"))
     assert audited.at(*FEBRUARY) == []
     assert audited.said("2026-01") == []
     audited.matching.runs()

@@ -24,7 +24,7 @@ from support.casework import BEN, WHY
 from support.command_line import CommandLine
 from support.matching_children import doubtful, settled
 
-POLICY = "sojourn-1"
+POLICY = "sojourn-2"
 
 
 @pytest.fixture

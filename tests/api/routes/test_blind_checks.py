@@ -71,7 +71,7 @@ def giveaways(audited: Audited, act: str) -> set[str]:
     weights = [decision.weight, pair.weight]
     return {
         act,
-        "sojourn-1",
+        "sojourn-2",
         *audited.matching.minted().values(),
         *(str(weight) for weight in weights),
         *(str(weight / 1000) for weight in weights),
@@ -135,7 +135,7 @@ def test_a_check_that_is_closed_tells_all(
         assert told["proposal"]["act"] == act
     else:
         (pair,) = audited.drawn("2026-01")[APART].pairs
-        assert told["proposal"] == {"record": pair.record, "policy": "sojourn-1"}
+        assert told["proposal"] == {"record": pair.record, "policy": "sojourn-2"}
         assert [candidate["score"] for candidate in told["candidates"]] == [pair.weight / 1000]
         assert len(told["records"]) == 3
     [listed] = get(kind="blind-check", open="false").json()["cases"]

@@ -56,6 +56,16 @@ def test_two_tokens_have_two_names(database: Database) -> None:
         make(database)
 
 
+@pytest.mark.parametrize("name", ["matcher", " Matcher ", "TIMEKEEPER", "ｍａｔｃｈｅｒ", "mat\u200bcher", "sender"])
+def test_nobody_acts_under_the_name_of_what_acts_by_itself(database: Database, name: str) -> None:
+    with pytest.raises(Refused), database.connect(Role.WRITER) as connection:
+        create(connection, name=name, role="operator")
+    secret = make(database)
+    with database.connect() as connection:
+        connection.execute("update ledger.tokens set name = %s", (name,))
+    assert ask(database, lambda tokens: tokens.lookup(secret)) is None, "made before the name was kept"
+
+
 @pytest.mark.parametrize("name", ["", " ", "\t\n", "\u2003"])
 def test_a_token_of_nobody_is_not_made(database: Database, name: str) -> None:
     with database.connect(Role.WRITER) as connection:
