@@ -10,8 +10,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from ledger.matching.person import Parent, Person, initial
-from ledger.matching.places import NEIGHBOURS
-from ledger.matching.traits import Attendance
+from ledger.matching.stays import STAYS, stay_level
 from ledger.matching.words import Alike, alike, clearer
 
 GIVEN: Final = (
@@ -88,16 +87,6 @@ PLACE: Final = (
     "other state",
     "other country",
 )
-STAYS: Final = (
-    "missing",
-    "one after the other, soon",
-    "one after the other, later",
-    "at once, same school",
-    "at once, same state",
-    "at once, states that touch",
-    "at once, far apart",
-)
-
 FIELDS: Final[dict[str, tuple[str, ...]]] = {
     "given": GIVEN,
     "surnames": SURNAMES,
@@ -458,51 +447,6 @@ def place_level(left: tuple[str, str, str], right: tuple[str, str, str]) -> Foun
     if state and other_state:
         return 4, (state,)
     return (6, ()) if land and other_land else (0, ())
-
-
-_LATE_DAYS: Final = 14
-"""A withdrawal may be told so late."""
-_SOON_DAYS: Final = 120
-
-
-def stay_level(left: tuple[Attendance, ...], right: tuple[Attendance, ...]) -> int:
-    """Level of two sets of enrollments: whether one child can have been in all of them. The worst two tell."""
-    worst, gap = 0, None
-    for one in left:
-        for other in right:
-            shared = _shared_days(one, other) if one.full and other.full else None
-            if shared is None:
-                continue
-            if shared <= _LATE_DAYS:
-                gap = -shared if gap is None else min(gap, -shared)
-            else:
-                worst = max(worst, _at_once(one, other))
-    if worst:
-        return worst
-    if gap is None:
-        return 0
-    return 1 if gap <= _SOON_DAYS else 2
-
-
-def _shared_days(one: Attendance, other: Attendance) -> int | None:
-    """Days that two enrollments surely have in common; of two that have none, the days between, negative. None where
-    nobody can tell: an enrollment that nobody has ended says that the child came that day, and nothing of how long he
-    stayed, for most often its end was not sent."""
-    if one.ends is not None and other.ends is not None:
-        return min(one.ends, other.ends).toordinal() - max(one.begins, other.begins).toordinal()
-    if one.ends is None:
-        one, other = other, one
-    if one.ends is None or other.begins < one.begins:
-        return None
-    return one.ends.toordinal() - other.begins.toordinal()
-
-
-def _at_once(one: Attendance, other: Attendance) -> int:
-    if one.school and one.school == other.school:
-        return 3
-    if not one.state or not other.state or one.state == other.state:
-        return 4
-    return 5 if other.state in NEIGHBOURS.get(one.state, ()) else 6
 
 
 def _within(city: str, other: str) -> bool:

@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from ledger.matching.comparison import GIVEN, PARENTS, STAYS, Levels, Shared, compared, stay_level
+from ledger.matching.comparison import GIVEN, PARENTS, Levels, Shared, compared
 from ledger.matching.person import Person
 from ledger.matching.policy import NAMESAKE, TWIN, Scale, Weight
+from ledger.matching.stays import STAYS, stay_level
 from ledger.matching.student import profile
 
 _FULL: Final = frozenset((1, 2))

@@ -30,7 +30,6 @@ from ledger.matching.comparison import (
     Levels,
     Shared,
     compared,
-    stay_level,
 )
 from ledger.matching.decision import GUARDS
 from ledger.matching.person import VERSION, Person, Roles, person, roles_of
@@ -47,6 +46,7 @@ from ledger.matching.policy import (
     Thresholds,
     Words,
 )
+from ledger.matching.stays import stay_level
 from ledger.matching.traits import Traits
 
 _ROUNDS: Final = 60

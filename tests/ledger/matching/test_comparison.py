@@ -239,7 +239,14 @@ def stay(begins: str, ends: str, state: str = "TX", school: str = "", *, full: b
 @pytest.mark.parametrize(
     ("one", "other", "expected"),
     [
+        # Nobody has ended it: that the child came is certain, that he stayed is not.
         (stay("2023-01-09", ""), stay("2023-02-01", "2023-05-01", "MI"), "missing"),
+        (stay("2023-01-09", ""), stay("2023-01-20", "", "MI"), "missing"),
+        (stay("2023-03-01", ""), stay("2023-01-09", "2023-05-01", "MI"), "at once, far apart"),
+        (stay("2023-04-17", ""), stay("2023-01-09", "2023-05-01", "MI"), "one after the other, soon"),
+        (stay("2023-06-01", ""), stay("2023-01-09", "2023-05-01", "MI"), "one after the other, soon"),
+        (stay("2024-01-09", ""), stay("2023-01-09", "2023-05-01", "MI"), "one after the other, later"),
+        (stay("2023-01-09", ""), stay("2023-01-09", "2023-05-01", school=""), "at once, same state"),
         (stay("2023-01-09", "2023-05-01", full=False), stay("2023-02-01", "2023-05-01", "MI"), "missing"),
         (stay("2023-01-09", "2023-05-01"), stay("2023-05-20", "2023-08-01", "MI"), "one after the other, soon"),
         (stay("2023-01-09", "2023-05-15"), stay("2023-05-01", "2023-08-01", "MI"), "one after the other, soon"),

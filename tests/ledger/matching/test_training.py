@@ -49,6 +49,16 @@ def test_the_pairs_of_one_child_are_counted_near_the_truth(population: str) -> N
     assert true / 1.25 < len(told) * 2**rate < true * 1.25
 
 
+@pytest.mark.parametrize("population", ["registers", "seasons"])
+def test_namesakes_go_to_school_as_children_of_one_age_do(population: str) -> None:
+    """Their schools overlap more often than those of any two children, of whom one may have left before the other was
+    born."""
+    stays = trained(population).policy.levels["stays"]
+    far = FIELDS["stays"].index("at once, far apart")
+    assert stays[far][NAMESAKE] > stays[far][UNRELATED]
+    assert stays[far][NAMESAKE] > stays[far][SAME]
+
+
 def test_training_twice_gives_the_same_policy_bit_for_bit() -> None:
     records = [sheet.traits for sheet in sheets("registers")][:1000]
     one, again = (train(records, "of a test", THRESHOLDS, random_pairs=2000) for _ in range(2))
