@@ -21,7 +21,7 @@ from psycopg.rows import tuple_row
 
 from ledger.errors import ProjectionBehind, Refused, StaleDecision
 from ledger.match_writing import ACTOR
-from ledger.matcher import BATCH_EVENTS, DECIDED_AT_ONCE, Matched, Matcher
+from ledger.matcher import BATCH_EVENTS, Matched, Matcher
 from ledger.policies import Published
 from ledger.store import match_index
 from ledger.store.database import Database, Role, translated
@@ -37,7 +37,7 @@ _log = structlog.get_logger(__name__)
 
 class MatcherRunner:
     """Runs the matcher over the ledger, if no other process does. state: as that of other reactors. batch_events: read
-    at once. decided_at_once: as in ``Matcher.decide``."""
+    at once. decided_at_once: the limit of ``Matcher.decide``; None: that which the matcher has."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class MatcherRunner:
         log: Log,
         *,
         batch_events: int = BATCH_EVENTS,
-        decided_at_once: int = DECIDED_AT_ONCE,
+        decided_at_once: int | None = None,
     ) -> None:
         self.state = "starting"
         self.position = 0
@@ -55,7 +55,7 @@ class MatcherRunner:
         self._database = database
         self._log = log
         self._batch_events = batch_events
-        self._decided_at_once = decided_at_once
+        self._sizes = {} if decided_at_once is None else {"limit": decided_at_once}
 
     def follow(self, stop: threading.Event) -> None:
         """Remember and decide whatever comes, until told to stop. When PostgreSQL is away, others are faster again and
@@ -150,7 +150,7 @@ class MatcherRunner:
                     return total
             if self._matcher.policy().position != published.position:
                 continue
-            done = self._matcher.decide(conn, published, self.position, self._decided_at_once)
+            done = self._matcher.decide(conn, published, self.position, **self._sizes)
             if done is None:
                 break
             total.records += done.records

@@ -83,7 +83,7 @@ def test_whom_a_record_names_half_way_through_a_row_it_never_named(matching: Mat
     other = rows_of(ANOTHER).rows[0].elements
 
     def sends(*demographics: dict[str, str]) -> None:
-        told_rows = [row("D", f"{at:03}", **said) for at, said in enumerate(demographics, start=1)]
+        told_rows = [row("D", f"{at:03}", None, **said) for at, said in enumerate(demographics, start=1)]
         student = replace(first, rows=[*told_rows, *first.rows[1:]])
         matching.ledger.execute(
             PlaceStudent(state="TX", state_student_id="1", student=student, new_student_id=""), Meta(actor="nightly")
