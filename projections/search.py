@@ -187,6 +187,8 @@ FOUND = as_of.query(
     " '''d*''', coalesce((select words from beginning where mark = '''d*'''), '')),"
     " '''p*''', coalesce((select words from beginning where mark = '''p*'''), ''))::tsquery as query"
     " from unnest(%(numbers)s::integer[], %(queries)s::text[]) as s (number, query)),"
+    " tier as materialized"
+    " (select number, fits from unnest(%(tiers)s::text[]::tsquery[]) with ordinality as t (fits, number)),"
     # One row a step. The next one is taken as long as not enough students are known.
     " walk (number, known, students, scores, breadths) as ("
     "select 0, '{}'::text[] collate \"C\", '{}'::text[] collate \"C\", '{}'::integer[], '{}'::smallint[]"
@@ -194,9 +196,10 @@ FOUND = as_of.query(
     " found.students, found.scores, found.breadths from walk cross join lateral ("
     "select array_agg(student_id) as students, array_agg(score) as scores, array_agg(breadth) as breadths from ("
     "select r.student_id, r.breadth, (select coalesce(sum(gain), 0)::integer from level where r.terms @@ level.query)"
-    " as score from step cross join lateral (select * from search.records where terms @@ step.query) as r"
-    " where step.number = walk.number + 1"
-    " and (%(phrases)s::tsquery is null or r.terms @@ %(phrases)s::tsquery)) as hit) as found"
+    " as score from step join tier using (number) cross join lateral"
+    " (select * from search.records where terms @@ step.query) as r"
+    # The index is asked for what follows from the tier; the record tells the rest.
+    " where number = walk.number + 1 and (r.terms || '') @@ tier.fits) as hit) as found"
     " where cardinality(walk.known) <= %(limit)s and walk.number < %(last)s),"
     # Of a student, the record that fits best; of several, the one with the shortest name.
     " best as (select distinct on (student_id) student_id, score, breadth from walk cross join lateral"
@@ -222,13 +225,13 @@ async def search(conn: psycopg.AsyncConnection[Any], wanted: Wanted, limit: int 
     """
     asked = question(wanted)
     levels = asked.levels
-    queries = [(number, query) for number, step in enumerate(asked.steps, 1) for query in step]
+    queries = [(number, query) for number, tier in enumerate(asked.steps, 1) for query in tier.queries]
     reflected, rows = await as_of.ask(
         conn,
         FOUND,
         {
             "asked": asked.query,
-            "phrases": asked.phrases,
+            "tiers": [tier.fits for tier in asked.steps],
             "parts": [level.part for level in levels],
             "weights": [level.weight for level in levels],
             "gains": [level.gain for level in levels],

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from functools import lru_cache
-from itertools import chain, combinations, product
+from itertools import combinations, product
 from typing import Any, Final, NamedTuple
 
 from ledger.events import Event
@@ -23,7 +23,7 @@ from ledger.events.record import Elements, FactCorrected, FactStated
 from ledger.matching.names import folded, other_words, sound, words
 from projections import search_tiers
 from projections.record_states import RecordState
-from projections.search_tiers import TERM_CHARACTERS_MAX, Heard, Way, all_of, any_of, heard, quoted
+from projections.search_tiers import TERM_CHARACTERS_MAX, NamePart, Part, Tier, Way, all_of, any_of, heard, quoted
 
 KEPT: Final = {
     "D": (
@@ -77,7 +77,7 @@ _NAMED: Final = {
 TERMS_CHARACTERS_MAX: Final = 200_000
 """Of all terms of a record; PostgreSQL takes a megabyte less a byte."""
 PAIRED_MAX: Final = 24
-"""Sounds of a record of which each two are kept as a pair: those of the names that were stated last."""
+"""Sounds of given names, and of surnames, of which each two are kept as a pair: of the names that were stated last."""
 WIDE: Final = "cdp"
 """First letters of the words that name schools, districts and places."""
 
@@ -112,7 +112,7 @@ def terms_of(record: RecordState) -> Terms:
     ids = {f"i {record.minted}", f"i {record.student_id}", *search_tiers.beginnings(record.student_id)}
     found = {f"r {record.state}", *ids, f"n {_as_id(record.state_student_id)}"}
     names: set[tuple[str, str]] = set()
-    called: dict[int, tuple[str, ...]] = {}
+    called: dict[int, tuple[tuple[str, ...], tuple[str, ...]]] = {}
     for number, fact in record.facts.items():
         said = fact.elements
         if fact.kind == "D":
@@ -122,12 +122,17 @@ def terms_of(record: RecordState) -> Terms:
         else:
             names.update(_names_of_fact(fact.kind, *map(said.get, KEPT[fact.kind])))
     if called:
-        found.update(_pairs(called, short="g#1" in found and "s#1" in found))
-    return Terms(frozenset(found), frozenset(names), min(map(len, called.values()), default=0))
+        last_first = [called[number] for number in sorted(called, reverse=True)]
+        given, family = ([word for said in last_first for word in said[kind]] for kind in (0, 1))
+        found.update(_pairs(given, family, short="g#1" in found or "s#1" in found))
+    breadth = min((len(given) + len(family) for given, family in called.values()), default=0)
+    return Terms(frozenset(found), frozenset(names), breadth)
 
 
-def _take_demographics(found: set[str], names: set[tuple[str, str]], said: Elements) -> tuple[str, ...]:
-    """The words of the child's name."""
+def _take_demographics(
+    found: set[str], names: set[tuple[str, str]], said: Elements
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The words of the child's given names, and of the surnames."""
     given = given_names(said)
     family = surnames(said)
     found.update(_name_terms("g", given), _name_terms("s", family))
@@ -136,14 +141,12 @@ def _take_demographics(found: set[str], names: set[tuple[str, str]], said: Eleme
     if "birth_date" in said:
         found.add(f"b {said['birth_date']}")
     names.update(_places("D", said))
-    return given + family
+    return given, family
 
 
-def _pairs(called: dict[int, tuple[str, ...]], *, short: bool) -> set[str]:
-    """called: fact to the words of the name that it states."""
-    words_called = chain.from_iterable(called[number] for number in sorted(called, reverse=True))
-    sounds = list(dict.fromkeys(map(sound, words_called)))
-    return search_tiers.pairs(sounds[:PAIRED_MAX], short=short)
+def _pairs(given: Sequence[str], family: Sequence[str], *, short: bool) -> set[str]:
+    first, last = (list(dict.fromkeys(map(sound, names)))[:PAIRED_MAX] for names in (given, family))
+    return search_tiers.pairs(first, last, short=short)
 
 
 def given_names(said: Elements) -> tuple[str, ...]:
@@ -249,15 +252,13 @@ class Beginning(NamedTuple):
 
 
 class Question(NamedTuple):
-    """fields: of each part, what was asked. query: a ``tsquery`` that every record fits which is found. steps: queries
-    for the index, one step after the other (``search_tiers``). phrases: what else a record must fit that a step finds,
-    if anything. beginnings: of words, one for each mark."""
+    """fields: of each part, what was asked. query: a ``tsquery`` that every record fits which is found. steps: in which
+    it is put to the index, one after the other (``search_tiers``). beginnings: of words, one for each mark in these."""
 
     fields: list[str]
     levels: list[Level]
     query: str
-    steps: list[list[str]]
-    phrases: str | None
+    steps: list[Tier]
     beginnings: list[Beginning]
 
 
@@ -300,7 +301,10 @@ def question(wanted: Wanted) -> Question:
     for field, kind in (("place", "p"), ("school", "c"), ("district", "d")):
         if (text := getattr(wanted, field)) is not None:
             asking.words_of(field, kind, _nonempty(field, folded(text)).split()[:WIDE_WORDS_MAX])
-    return asking.question(in_parts=all(getattr(wanted, field) is None for field, _ in ids))
+    has_id = any(getattr(wanted, field) is not None for field, _ in ids)
+    has_name = any((wanted.name, wanted.first_name, wanted.last_name_1, wanted.last_name_2))
+    # Few fit these.
+    return asking.question(in_parts=not has_id and not (has_name and wanted.birth_date is not None))
 
 
 class _Asking:
@@ -310,30 +314,22 @@ class _Asking:
         self._fields: list[str] = []
         self._levels: list[Level] = []
         self._required: list[str] = []
-        # For the index: the ways of each part that must fit, the words of names, and of each field queries for it.
-        self._ways: list[list[Way]] = []
-        self._names: list[Heard] = []
-        self._each: list[list[str]] = []
-        self._first: list[Heard] = []
-        self._phrases: list[str] = []
         self._beginnings: list[Beginning] = []
+        # For the index: the parts that must fit, and of each field the queries one of which finds what fits it.
+        self._parts: list[Part] = []
+        self._each: list[list[str]] = []
+        self._first: list[NamePart] = []
 
     def question(self, *, in_parts: bool) -> Question:
-        full = [all_of(queries) for queries in product(*self._each)]
-        asked = search_tiers.tiers(self._ways, self._names, full)
-        return Question(
-            self._fields,
-            self._levels,
-            all_of(self._required),
-            search_tiers.steps(asked, in_parts=in_parts),
-            all_of(self._phrases) if self._phrases else None,
-            self._beginnings,
-        )
+        query = all_of(self._required)
+        full = Tier([all_of(queries) for queries in product(*self._each)], query)
+        asked = search_tiers.steps(search_tiers.tiers(self._parts, full), in_parts=in_parts)
+        return Question(self._fields, self._levels, query, asked, self._beginnings)
 
     def must(self, field: str, weight: int, query: str, indexed: str | None = None) -> None:
         """A field that fits in one way or not at all. indexed: what is asked of the index for it, if not the same."""
         self._part(field, [(weight, query)])
-        self._ways.append([Way(0, indexed or query)])
+        self._parts.append(Part([Way(0, query, indexed)]))
         self._require(query, [indexed or query])
 
     def words_of(self, field: str, kind: str, names: Sequence[str]) -> None:
@@ -345,55 +341,54 @@ class _Asking:
             each[-1] += ":*"
             indexed[-1] = quoted(f"{kind}*")
             self._beginnings.append(Beginning(indexed[-1], terms[-1], terms[-1] + chr(0x10FFFF)))
-        phrase = f"({' <-> '.join(each)})"
-        self.must(field, SOUND, phrase, all_of(indexed))
-        if len(names) > 1:
-            self._phrases.append(phrase)
+        self.must(field, SOUND, f"({' <-> '.join(each)})", all_of(indexed))
 
     def given_names(self, names: Sequence[str]) -> None:
         """Some may be missing in a record that has no others instead."""
-        self._part_of_each("first_name", names, _given)
-        self._names += map(heard, names)
-        self._first = list(map(heard, names))
+        self._first = self._parts_of("first_name", names, _given)
         query = _enough([any_of(q for _, q in _given(name)) for name in names], "g")
         self._require(query, [query])
 
     def surnames(self, names: Sequence[str]) -> None:
         """As ``given_names``; in any order, which counts."""
-        self._part_of_each(LAST_NAMES, names, _surname)
+        family = self._parts_of(LAST_NAMES, names, _surname, given_name=False)
         self._part(ORDER, [(FIRST, quoted(f"f~{sound(names[0])}"))])
-        family = [heard(name, given_name=False) for name in names]
-        self._names += family
         query = _enough([any_of(q for _, q in _surname(name)) for name in names], "s")
-        # Of both, one word at least is there.
-        pair = search_tiers.given_and_surname("y", product(self._first, family)) if self._first else []
-        self._require(query, [all_of([*pair, query])])
+        if not self._first:
+            self._require(query, [query])
+            return
+        # A given name and a surname at least are there; where one of two is missing, the record has one alone.
+        kind = "x" if max(len(self._first), len(names)) <= 2 else "y"
+        pair = search_tiers.given_and_surname(kind, *([part.name for part in each] for each in (self._first, family)))
+        [given] = self._each.pop()
+        together = all_of(search_tiers.together([*self._first, *family], SOUND))
+        self._require(query, [together, all_of(pair)] if pair else [all_of([given, query])])
 
     def whole_name(self, names: Sequence[str]) -> None:
         """Nobody knows which words are given names. Of three words or more one may be missing in a record that has one
         given name alone or one surname alone, of four two where it has one of each; a given name and a surname must
         be there."""
-        self._part_of_each("name", names, _either)
+        parts = self._parts_of("name", names, _either)
         each = [any_of(q for _, q in _either(name)) for name in names]
-        given = [any_of(q for _, q in _given(name)) for name in names]
-        family = [any_of(q for _, q in _surname(name)) for name in names]
         ways = [all_of(each)]
         one_given, one_surname = quoted("g#1"), quoted("s#1")
-        both = [any_of(given), any_of(family)]
+        both = [
+            any_of(q for name in names for _, q in _given(name)),
+            any_of(q for name in names for _, q in _surname(name)),
+        ]
         if len(names) >= 3:
             ways.append(all_of([_subsets(each, len(names) - 1), any_of([one_given, one_surname]), *both]))
         if len(names) >= 4:
             ways.append(all_of([_subsets(each, len(names) - 2), one_given, one_surname, *both]))
-        sounds = list(map(heard, names))
-        self._names += sounds
-        self._require(any_of(ways), search_tiers.whole_name(sounds, each, given, family))
+        sounds = [part.name for part in parts]
+        self._require(any_of(ways), search_tiers.whole_name(list(zip(sounds, each, strict=True))))
 
     def birth_date(self, born: date) -> None:
         """With day and month exchanged too, where that is a date."""
         ways = [(EXACT, quoted(f"b {born.isoformat()}"))]
         if born.day <= 12 and born.day != born.month:
             ways.append((SOUND, quoted(f"b {born.replace(month=born.day, day=born.month).isoformat()}")))
-        self._ways.append(self._part("birth_date", ways))
+        self._parts.append(Part(self._part("birth_date", ways)))
         query = any_of(query for _, query in ways)
         self._require(query, [query])
 
@@ -401,8 +396,12 @@ class _Asking:
         self._required.append(query)
         self._each.append(indexed)
 
-    def _part_of_each(self, field: str, names: Iterable[str], ways: Callable[[str], list[tuple[int, str]]]) -> None:
-        self._ways += [self._part(field, ways(name)) for name in names]
+    def _parts_of(
+        self, field: str, names: Iterable[str], ways: Callable[[str], list[tuple[int, str]]], *, given_name: bool = True
+    ) -> list[NamePart]:
+        found = [NamePart(self._part(field, ways(name)), heard(name, given_name=given_name)) for name in names]
+        self._parts += found
+        return found
 
     def _part(self, field: str, ways: Sequence[tuple[int, str]]) -> list[Way]:
         """ways: the best first. As each of them or a better one."""

@@ -4,15 +4,17 @@ The one invariant: taken all together, the steps find the records that fit the q
 finds fits better than what only a later one does. So whoever walks them may stop as soon as enough students are found,
 and has read no more than some ten times as many, however common a name is.
 
-Two kinds of terms make a step cheap. ``y garsia jose``: that a name has words that sound like these two, so that of two
-common names nobody reads the whole lists; ``x garsia jose`` where it has one given name and one surname. ``z 012``: how
-the student's id begins, for a thousandth, a hundredth and a tenth of all students. Pure.
+Three kinds of terms make a step cheap. ``y 2arsia jose``: that a name has words that sound like these two, so that of
+two common names nobody reads the whole lists. ``x 2arsia jose``: as given name and surname, in a record with one given
+name alone or one surname alone. ``z 012``: how the student's id begins, for a thousandth, a hundredth and a tenth of
+all students. What these leave to be told is told by the record itself, of which few are read. Pure.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import chain, combinations
+from dataclasses import dataclass, replace
+from itertools import combinations, product
 from typing import Final, NamedTuple
 
 from ledger.matching.names import other_words, sound
@@ -29,10 +31,15 @@ _PAIRS_MAX: Final = 6
 
 class Way(NamedTuple):
     """One way in which a part of a question may fit, or better. lost: what it is worth less than the best. query: a
-    ``tsquery``."""
+    ``tsquery``. follows: what is asked of the index for it, which follows from the query, if not the same."""
 
     lost: int
     query: str
+    follows: str | None = None
+
+    @property
+    def indexed(self) -> str:
+        return self.follows or self.query
 
 
 class Heard(NamedTuple):
@@ -41,11 +48,40 @@ class Heard(NamedTuple):
     own: str
     every: frozenset[str]
 
+    def itself(self) -> Heard:
+        """Without what else the child may be called."""
+        return Heard(self.own, frozenset({self.own}))
+
 
 def heard(word: str, *, given_name: bool = True) -> Heard:
     """How a word may sound in a record; nicknames are of given names alone."""
     own = sound(word)
     return Heard(own, frozenset({own, *(map(sound, other_words(word)) if given_name else ())}))
+
+
+@dataclass(frozen=True)
+class Part:
+    """What must fit. ways: from the best to the widest."""
+
+    ways: Sequence[Way]
+
+    def up_to(self, lost: int) -> Way:
+        """The widest way that loses no more."""
+        return [way for way in self.ways if way.lost <= lost][-1]
+
+
+@dataclass(frozen=True)
+class NamePart(Part):
+    """A word of a name."""
+
+    name: Heard
+
+
+class Tier(NamedTuple):
+    """queries: for the index; they find all that is in the tier, and little else. fits: what is in it."""
+
+    queries: list[str]
+    fits: str
 
 
 # -- terms of a record
@@ -56,10 +92,13 @@ def beginnings(student_id: str) -> list[str]:
     return [f"z {student_id[:digits]}" for digits in BEGINNINGS]
 
 
-def pairs(sounds: Iterable[str], *, short: bool) -> set[str]:
-    """Terms of each two different sounds of a name. short: it has one given name and one surname."""
-    each = list(combinations(sorted(set(sounds)), 2))
-    return {_pair(kind, *both) for kind in ("yx" if short else "y") for both in each}
+def pairs(given: Iterable[str], family: Iterable[str], *, short: bool) -> set[str]:
+    """Terms of each two different sounds of a name. short: it has one given name alone, or one surname alone."""
+    given, family = set(given), set(family)
+    found = {_pair("y", *both) for both in combinations(given | family, 2)}
+    if short:
+        found.update(_pair("x", *both) for both in product(given, family) if both[0] != both[1])
+    return found
 
 
 def _pair(kind: str, one: str, other: str) -> str:
@@ -69,86 +108,77 @@ def _pair(kind: str, one: str, other: str) -> str:
 # -- tiers of a question
 
 
-def tiers(parts: Sequence[Sequence[Way]], names: Sequence[Heard], full: Sequence[str]) -> list[list[str]]:
-    """Queries of each tier, the best tier first; a record is in a tier where one of them finds it.
-
-    parts: that must fit, the ways of each from the best to the widest. names: words of names, if all are there. full:
-    queries that together find all that fits.
-    """
-    exact = all_of([*(ways[0].query for ways in parts), *pairs_of([Heard(w.own, frozenset({w.own})) for w in names])])
-    found = [[exact]]
-    near = [[way for way in ways if way.lost <= NEAR] for ways in parts]
-    combined = [{number: ways[-1].query} for number, ways in enumerate(near) if len(ways) > 1]
-    slight = {n: ways[1].query for n, ways in enumerate(parts) if len(ways) > 1 and ways[1].lost <= NEAR // 2}
-    combined += [dict(both) for both in combinations(slight.items(), 2)]
-    if combined:
-        best = [ways[0].query for ways in parts]
-        loosened = any_of(all_of(wider.get(n, query) for n, query in enumerate(best)) for wider in combined)
-        found.append([all_of([loosened, *pairs_of(names)])])
-    # What comes near in its only part is all that fits.
-    if list(full) != [exact] and (len(parts) > 1 or len(full) > 1 or len(near[0]) < len(parts[0])):
-        found.append(list(full))
-    return found
+def tiers(parts: Sequence[Part], full: Tier) -> list[Tier]:
+    """The best tier first; each holds what the one before it holds. full: all that fits."""
+    best = [part.up_to(0).query for part in parts]
+    own = [replace(part, name=part.name.itself()) if isinstance(part, NamePart) else part for part in parts]
+    found = [Tier([all_of(together(own, 0))], all_of(best))]
+    wider = [{n: part.up_to(NEAR).query} for n, part in enumerate(parts) if part.up_to(NEAR).lost]
+    slightly = {n: part.up_to(NEAR // 2).query for n, part in enumerate(parts) if part.up_to(NEAR // 2).lost}
+    wider += [dict(both) for both in combinations(slightly.items(), 2)]
+    if wider:
+        fits = any_of(all_of(widened.get(n, query) for n, query in enumerate(best)) for widened in wider)
+        found.append(Tier([all_of(together(parts, NEAR))], fits))
+    return [*found, full]
 
 
-def steps(tiers_asked: Sequence[Sequence[str]], *, in_parts: bool) -> list[list[str]]:
-    """The queries of each step. in_parts: of each tier first those students whose ids begin with zeros, of whom there
-    are few, then more of them, then all; every step finds what the ones before it of its tier found, too."""
+def steps(asked: Sequence[Tier], *, in_parts: bool) -> list[Tier]:
+    """in_parts: of each tier first those students whose ids begin with zeros, of whom there are few, then more of them,
+    then all; every step finds what the ones before it of its tier found, too. Else the last tier alone."""
     if not in_parts:
-        return [list(tiers_asked[-1])]
-    first = [quoted(f"z {'0' * digits}") for digits in BEGINNINGS]
+        return [asked[-1]]
     return [
-        [all_of([query, begins]) if begins else query for query in tier]
-        for tier in tiers_asked
-        for begins in [*first, None]
+        Tier([all_of([query, *begin]) for query in tier.queries], tier.fits)
+        for tier in asked
+        for begin in [*([quoted(f"z {'0' * digits}")] for digits in BEGINNINGS), []]
     ]
 
 
-def pairs_of(names: Sequence[Heard]) -> list[str]:
-    """What a record has that has all these words: each two of them."""
-    found: list[tuple[int, str]] = []
-    for one, other in combinations(names, 2):
-        count = len(one.every) * len(other.every)
-        # One word of the record may be both.
-        if count <= _WAYS_MAX and not one.every & other.every:
-            ways = sorted({_pair("y", a, b) for a in one.every for b in other.every})
-            found.append((count, any_of(map(quoted, ways))))
-    return [query for _, query in sorted(found)[:_PAIRS_MAX]]
+def together(parts: Sequence[Part], lost: int) -> list[str]:
+    """What a record has in which each part fits that well. Words of names are asked for two at a time where that
+    can be: a pair is rare, and that both words are there follows from it."""
+    named = [(part.name, part.up_to(lost).indexed) for part in parts if isinstance(part, NamePart)]
+    return [*all_words(named), *(part.up_to(lost).indexed for part in parts if not isinstance(part, NamePart))]
 
 
-def given_and_surname(kind: str, both: Iterable[tuple[Heard, Heard]]) -> list[str]:
-    """What a record has that has, of one of these, the first as a given name and the second as a surname; nothing
-    where that cannot be told by a pair. kind: ``y``, or ``x`` of a short name."""
-    both = list(both)
+def all_words(named: Sequence[tuple[Heard, str]]) -> list[str]:
+    """What a record has that has all these words. named: each with the query for it alone."""
+    found: list[tuple[int, str, set[int]]] = []
+    for one, other in combinations(range(len(named)), 2):
+        heard_one, heard_other = named[one][0].every, named[other][0].every
+        count = len(heard_one) * len(heard_other)
+        # Else one word of the record may be both.
+        if count <= _WAYS_MAX and not heard_one & heard_other:
+            ways = sorted({_pair("y", *both) for both in product(heard_one, heard_other)})
+            found.append((count, any_of(map(quoted, ways)), {one, other}))
+    chosen = sorted(found, key=lambda pair: pair[0])[:_PAIRS_MAX]
+    covered = set().union(*(both for _, _, both in chosen))
+    return [*(query for _, query, _ in chosen), *(query for n, (_, query) in enumerate(named) if n not in covered)]
+
+
+def given_and_surname(kind: str, given: Sequence[Heard], family: Sequence[Heard]) -> list[str]:
+    """What a record has that has one of these given names and another of these surnames; nothing where that cannot be
+    told by pairs. kind: ``y``, or ``x`` where it must have one of either alone."""
+    both = [(one, other) for one, other in product(given, family) if one is not other]
     if any(other.own in one.every for one, other in both):
         return []
     return [any_of(map(quoted, sorted({_pair(kind, a, other.own) for one, other in both for a in one.every})))]
 
 
-def whole_name(names: Sequence[Heard], each: Sequence[str], given: Sequence[str], family: Sequence[str]) -> list[str]:
-    """Queries for a whole name (``_Asking.whole_name``), each of which reads little. each, given, family: of each word,
-    the query for it as any name, as a given name, and as a surname."""
+def whole_name(named: Sequence[tuple[Heard, str]]) -> list[str]:
+    """Queries for a whole name (``_Asking.whole_name``): all words; all but one; two alone. Words as ``all_words``."""
     one_given, one_surname = quoted("g#1"), quoted("s#1")
-    found = [all_of([*pairs_of(names), *each])]
-    numbers = range(len(names))
-    if len(names) >= 3:
-        for left in combinations(numbers, len(names) - 1):
-            narrow = pairs_of([names[n] for n in left])
-            if len(left) == 2:
-                narrow += given_and_surname("y", _both_ways([names[n] for n in left]))
-            there = [each[n] for n in left]
-            kinds = [any_of(given[n] for n in left), any_of(family[n] for n in left)]
-            found.append(all_of([*narrow, *there, any_of([one_given, one_surname]), *kinds]))
-    if len(names) >= 4:
-        there = any_of(all_of(each[n] for n in left) for left in combinations(numbers, len(names) - 2))
-        narrow = given_and_surname("x", _both_ways(names))
-        found.append(all_of([*narrow, there, one_given, one_surname, any_of(given), any_of(family)]))
+    found = [all_of(all_words(named))]
+    if len(named) >= 3:
+        for left in combinations(named, len(named) - 1):
+            names = [name for name, _ in left]
+            narrow = given_and_surname("x", names, names) if len(left) == 2 else []
+            found.append(all_of(narrow or [*all_words(left), any_of([one_given, one_surname])]))
+    if len(named) >= 4:
+        names = [name for name, _ in named]
+        narrow = given_and_surname("x", names, names)
+        found.append(all_of([*(narrow or [any_of(query for _, query in named)]), one_given, one_surname]))
     return found
-
-
-def _both_ways(names: Sequence[Heard]) -> list[tuple[Heard, Heard]]:
-    each = list(combinations(names, 2))
-    return list(chain(each, ((other, one) for one, other in each)))
 
 
 # -- text of queries

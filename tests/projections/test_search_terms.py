@@ -18,23 +18,29 @@ from ledger.events.record import (
     ResidencyChanged,
 )
 from projections.record_states import RecordStates
-from projections.search_terms import KEPT, EmptyField, Wanted, as_tsvector, question, terms_of
+from projections.search_terms import KEPT, EmptyField, Terms, Wanted, as_tsvector, question, said_words, terms_of
 from support.telling import Teller, opened, record_uuid
 
 LUPE = {"first_name": "Guadalupe", "last_name_1": "de la Cruz", "last_name_2": "García", "birth_date": "2012-03-04"}
 
 
-def terms(*events: Event) -> frozenset[str]:
-    """Those of a record after its opening and these events."""
+def found_by(*events: Event) -> Terms:
+    """What finds a record after its opening and these events."""
     teller = Teller()
     teller.tell(f"record/{record_uuid(1)}", opened(1), *events)
     [record] = RecordStates(KEPT).hear(teller.log)
-    return terms_of(record).terms
+    return terms_of(record)
+
+
+def terms(*events: Event) -> frozenset[str]:
+    return found_by(*events).terms
 
 
 def test_a_record_is_found_by_its_ids_and_its_state() -> None:
     alternate = AlternateIdStated(fact=1, elements={"alternate_state_student_id": "MEP-10 77"})
-    assert terms(alternate) == {"r OR", f"i {opened(1).student_id}", "n or0000001", "a mep1077"}
+    shown = opened(1).student_id
+    begins = {f"z {shown[:digits]}" for digits in (1, 2, 3)}
+    assert terms(alternate) == {"r OR", f"i {shown}", *begins, "n or0000001", "a mep1077"}
 
 
 def test_a_name_is_kept_by_its_words_by_their_sound_and_by_how_many_there_are() -> None:
@@ -42,8 +48,16 @@ def test_a_name_is_kept_by_its_words_by_their_sound_and_by_how_many_there_are() 
     assert {"g guadalupe", "g#1", "s cruz", "s garcia", "s#2", "f~krus", "s~2arsia", "b 2012-03-04"} <= found
 
 
-def test_a_name_of_a_place_or_school_is_kept_from_each_of_its_words_on() -> None:
-    found = terms(
+def test_each_two_sounds_of_a_name_are_kept_as_a_pair_and_again_where_the_name_is_short() -> None:
+    long = terms(DemographicsStated(fact=1, elements={**LUPE, "middle_name": "Luz"}))
+    assert {"y 2uadalupe krus", "y 2uadalupe lus", "y 2arsia krus"} <= long
+    assert not any(term.startswith("x ") for term in long)
+    short = {term for term in terms(DemographicsStated(fact=1, elements=LUPE)) if term.startswith("x ")}
+    assert short == {"x 2uadalupe krus", "x 2arsia 2uadalupe"}, "a given name and a surname"
+
+
+def test_a_name_of_a_place_or_school_is_kept_whole() -> None:
+    found = found_by(
         Enrolled(
             fact=1,
             elements={
@@ -54,25 +68,36 @@ def test_a_name_of_a_place_or_school_is_kept_from_each_of_its_words_on() -> None
             },
         )
     )
-    assert {"c hood river middle school", "c river middle school", "c middle school", "c school"} <= found
-    assert {"c 410133700102", "p hood river or", "p river or", "p or"} <= found
-    assert "c hood river" not in found
+    assert found.names == {("c", "hood river middle school"), ("c", "410133700102"), ("p", "hood river or")}
+    assert "'c river':4 'c middle':5 'c school':6 'p hood':8" in as_tsvector(found)
+
+
+def test_every_word_of_a_place_school_or_district_is_said_also_where_it_is_corrected() -> None:
+    stated = Enrolled(fact=1, elements={"facility_city": "Hood River", "school_district_id": "4101337"})
+    corrected = FactCorrected(fact=1, letter="E", elements={"facility_city": ("Hood River", "Nyssa")})
+    emptied = FactCorrected(fact=1, letter="E", elements={"facility_city": ("Nyssa", None)})
+    moved = MoveQualified(
+        fact=2, elements={"qualifying_move_from_city": "Yuma", "qualifying_arrival_date": "2020-01-02"}
+    )
+    named = DemographicsStated(fact=3, elements=LUPE)
+    found = said_words([opened(1), stated, corrected, emptied, moved, named, RecordRetracted()])
+    assert found == {"p hood", "p river", "d 4101337", "p nyssa", "p yuma"}
 
 
 def test_places_are_those_of_birth_of_moves_and_of_schools() -> None:
-    found = terms(
+    found = found_by(
         DemographicsStated(fact=1, elements={"birth_city": "Oaxaca", "birth_country": "MEX"}),
         MoveQualified(fact=2, elements={"qualifying_move_from_city": "Yuma", "qualifying_move_to_city": "Nyssa"}),
     )
-    assert {"p oaxaca mex", "p yuma", "p nyssa"} <= found
+    assert found.names == {("p", "oaxaca mex"), ("p", "yuma"), ("p", "nyssa")}
 
 
 def test_districts_are_those_of_the_school_and_of_residence() -> None:
-    found = terms(
+    found = found_by(
         Enrolled(fact=1, elements={"school_district": "Hood River", "school_district_id": "4101337"}),
         ResidencyChanged(fact=2, enrollment=1, elements={"district_of_residence": "4101748"}),
     )
-    assert {"d hood river", "d river", "d 4101337", "d 4101748"} <= found
+    assert found.names == {("d", "hood river"), ("d", "4101337"), ("d", "4101748")}
 
 
 def test_what_was_corrected_or_retracted_finds_nobody_any_more() -> None:
@@ -84,8 +109,9 @@ def test_what_was_corrected_or_retracted_finds_nobody_any_more() -> None:
 
 
 def test_a_retracted_record_is_found_by_nothing() -> None:
-    assert terms(DemographicsStated(fact=1, elements=LUPE), RecordRetracted()) == frozenset()
-    assert as_tsvector(frozenset()) == ""
+    found = found_by(DemographicsStated(fact=1, elements={**LUPE, "birth_city": "Oaxaca"}), RecordRetracted())
+    assert found == (frozenset(), frozenset(), 0)
+    assert as_tsvector(found) == ""
 
 
 def test_several_demographics_all_count() -> None:

@@ -79,7 +79,11 @@ class Reading:
             "records": [names.put(record) for record in student["records"]],
             "status": student["status"],
             "sections": {name: _unplaced(json.loads(names.put(bytes(student[name]).decode()))) for name in SECTIONS},
-            "search": {**found, "student_id": names.put(found["student_id"]), "terms": names.all(found["terms"])},
+            "search": {
+                **found,
+                "student_id": names.put(found["student_id"]),
+                "terms": names.all(_lasting(found["terms"])),
+            },
             "row": {name: names.put(value) if isinstance(value, str) else value for name, value in row.items()}
             | dict.fromkeys(_OF_PLACE),
         }
@@ -88,6 +92,11 @@ class Reading:
 SECTIONS = ("core", "contacts", "health", "provenance")
 _OF_PLACE = ("position", "opened_at", "changed_at", "body")
 """Columns of ``records`` that tell where in the log something stands."""
+
+
+def _lasting(terms: Sequence[str]) -> list[str]:
+    """Without how the student's id begins, which is another one in another history."""
+    return [term for term in terms if not term.startswith("z ")]
 
 
 class _Names:
