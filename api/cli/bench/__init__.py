@@ -45,8 +45,8 @@ def run(
 
     settings: whose URL names the server to measure on; without one, an embedded server of its own. scale: share of
     the usual counts. seed: of the first population of ``matching`` and ``ablation``; policy: theirs, that which Sojourn
-    comes with if none is given. students: that the ledger of P1m holds. Raises Refused where there is no such row, and
-    what the rows raise.
+    comes with if none is given. students: in the ledger of P1m, and of search. Raises Refused where there is no such
+    row, and what the rows raise.
     """
     from api.cli.bench.ground import computer
     from api.cli.bench.report import Report, Size
@@ -86,7 +86,7 @@ def _measured(
 
 def bench(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="NAMES...", help="Rows, such as P4, or matching; every P if none.")
+        list[str] | None, typer.Argument(metavar="NAMES...", help="Rows, such as P4, or matching; all rows if none.")
     ] = None,
     as_json: Json = False,
     runs: Annotated[int, typer.Option("--runs", min=1, help="Runs of each row; three give a median.")] = RUNS,
@@ -95,7 +95,7 @@ def bench(
         int | None, typer.Option("--seed", min=0, help="matching, ablation: seed of the first run.")
     ] = None,
     students: Annotated[
-        int | None, typer.Option("--students", min=1, help="P1m: students that are there, 100,000 if not given.")
+        int | None, typer.Option("--students", min=1, help="P1m, search: students who are there, 100,000 if not given.")
     ] = None,
     policy: Annotated[
         Path | None,
@@ -125,9 +125,9 @@ def bench(
 def _rows(ids: Sequence[str]) -> tuple[list[Row], set[str]]:
     """The rows of these ids, every row where there is none, and which of the tables that are no rows are named. Raises
     Refused where there is no such row."""
-    from api.cli.bench import p1, p1m, p2, p3, p4, p5, p6, p7, p8, p13, p14
+    from api.cli.bench import p1, p1m, p2, p3, p4, p5, p6, p7, p8, p13, p14, search
 
-    rows = {page.ROW.id.upper(): page.ROW for page in (p1, p1m, p2, p3, p4, p5, p6, p7, p8, p13, p14)}
+    rows = {page.ROW.id.upper(): page.ROW for page in (p1, p1m, p2, p3, p4, p5, p6, p7, p8, p13, p14, search)}
     wanted = {given.upper() for given in ids} or set(rows)
     others = {MATCHING, ABLATION}
     if unknown := sorted(wanted - {*rows, *others}):

@@ -36,7 +36,7 @@ def rows(report: Report) -> dict[str, dict[str, Any]]:
 
 
 def test_the_report_has_the_shape_of_the_interface(report: Report, rows: dict[str, dict[str, Any]]) -> None:
-    assert list(rows) == ["P1", "P1m", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P13", "P14"]
+    assert list(rows) == ["P1", "P1m", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P13", "P14", "search"]
     assert report.data()["machine"]["postgresql"]["server_version"]
     for row in rows.values():
         assert row.keys() >= FIELDS
@@ -55,6 +55,7 @@ def test_a_ratio_is_that_of_the_rate_to_what_it_is_measured_against(rows: dict[s
 def test_the_goals_are_those_of_the_table_of_numbers(rows: dict[str, dict[str, Any]]) -> None:
     goals = {name: [(g["of"], g["must"], g["stretch"]) for g in row["goals"]] for name, row in rows.items()}
     assert goals["P1m"][:3] == [("rate", 100, 1_000), ("p50_ms", 10, 3), ("p99_ms", 50, 15)]
+    assert goals["search"] == [("p99_ms", 50, 20), ("found", 0.98, 0.995)]
     assert goals["P2"] == [("P1", 4, 8)]
     assert goals["P3"] == [("copy_binary", 0.03, 0.08)]
     assert goals["P13"][0] == ("peak_mb", 500, 250)
@@ -128,6 +129,24 @@ def test_the_students_of_a_ledger_may_be_asked_for_and_a_row_in_small_letters(se
     # The second run finds what the first one found.
     assert row["runs"][0]["records_new"] == row["runs"][1]["records_new"]
     assert [run["auto_recall"] for run in row["runs"]] == [row["more"]["auto_recall"]] * 2
+
+
+def test_a_search_is_asked_for_children_with_faults_and_finds_them(server: EmbeddedServer) -> None:
+    settings = Settings.load(database_url=server.conninfo("postgres"))
+    (row,) = run(["search"], settings=settings, runs=2, scale=TINY, students=300).data()["rows"]
+    kinds = {name.removesuffix("_p99_ms") for name in row["more"] if name.endswith("_p99_ms")}
+    assert kinds >= {
+        "swapped_surnames",
+        "nickname",
+        "no_accents",
+        "by_ear",
+        "swapped_date",
+        "common_name",
+        "place_name",
+    }
+    assert row["more"]["students"] == 300
+    assert row["more"]["found"] >= 0.95
+    assert row["runs"][0]["questions"] == row["runs"][1]["questions"] > 100
 
 
 def test_a_row_that_does_not_exist_is_refused_with_those_that_do() -> None:
