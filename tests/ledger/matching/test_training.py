@@ -9,7 +9,7 @@ from ledger.errors import Refused
 from ledger.matching.comparison import FIELDS
 from ledger.matching.decision import GUARDS
 from ledger.matching.person import VERSION
-from ledger.matching.policy import KINDS, NAMESAKE, SAME, SIBLING, TWIN, Thresholds
+from ledger.matching.policy import KINDS, NAMESAKE, SAME, SIBLING, TWIN, UNRELATED, Thresholds
 from ledger.matching.populations.registers import registers
 from ledger.matching.populations.seasons import seasons
 from ledger.matching.training import Check, Trained, candidates, table, train, words_of
