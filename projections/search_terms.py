@@ -124,7 +124,7 @@ def terms_of(record: RecordState) -> Terms:
     if called:
         last_first = [called[number] for number in sorted(called, reverse=True)]
         given, family = ([word for said in last_first for word in said[kind]] for kind in (0, 1))
-        found.update(_pairs(given, family, short="g#1" in found or "s#1" in found))
+        found.update(_pairs(given, family, ("g#1" in found) + ("s#1" in found)))
     breadth = min((len(given) + len(family) for given, family in called.values()), default=0)
     return Terms(frozenset(found), frozenset(names), breadth)
 
@@ -144,9 +144,9 @@ def _take_demographics(
     return given, family
 
 
-def _pairs(given: Sequence[str], family: Sequence[str], *, short: bool) -> set[str]:
+def _pairs(given: Sequence[str], family: Sequence[str], alone: int) -> set[str]:
     first, last = (list(dict.fromkeys(map(sound, names)))[:PAIRED_MAX] for names in (given, family))
-    return search_tiers.pairs(first, last, short=short)
+    return search_tiers.pairs(first, last, alone)
 
 
 def given_names(said: Elements) -> tuple[str, ...]:
@@ -297,14 +297,11 @@ def question(wanted: Wanted) -> Question:
         if (text := getattr(wanted, field)) is not None:
             asking.must(field, EXACT, quoted(f"{kind} {_nonempty(field, _as_id(text))}"))
     if wanted.state is not None:
-        asking.must("state", 0, quoted(f"r {wanted.state}"))
+        asking.state(wanted.state)
     for field, kind in (("place", "p"), ("school", "c"), ("district", "d")):
         if (text := getattr(wanted, field)) is not None:
             asking.words_of(field, kind, _nonempty(field, folded(text)).split()[:WIDE_WORDS_MAX])
-    has_id = any(getattr(wanted, field) is not None for field, _ in ids)
-    has_name = any((wanted.name, wanted.first_name, wanted.last_name_1, wanted.last_name_2))
-    # Few fit these.
-    return asking.question(in_parts=not has_id and not (has_name and wanted.birth_date is not None))
+    return asking.question(wanted)
 
 
 class _Asking:
@@ -319,18 +316,38 @@ class _Asking:
         self._parts: list[Part] = []
         self._each: list[list[str]] = []
         self._first: list[NamePart] = []
+        self._state: list[str] = []
 
-    def question(self, *, in_parts: bool) -> Question:
+    def question(self, wanted: Wanted) -> Question:
         query = all_of(self._required)
-        full = Tier([all_of(queries) for queries in product(*self._each)], query)
-        asked = search_tiers.steps(search_tiers.tiers(self._parts, full), in_parts=in_parts)
-        return Question(self._fields, self._levels, query, asked, self._beginnings)
+        names = sum(isinstance(part, NamePart) for part in self._parts)
+        # Very many records are of one state, and few of them have two words of a name.
+        each = [*self._each, *([self._state] if self._state and names <= 1 else [])]
+        full = Tier([all_of(queries) for queries in product(*each)], query)
+        steps = search_tiers.steps(search_tiers.tiers(self._parts, full), self._digits(wanted, names))
+        return Question(self._fields, self._levels, query, steps, self._beginnings)
+
+    def _digits(self, wanted: Wanted, words_of_names: int) -> Sequence[int] | None:
+        """How the students are parted who may fit; None where few fit."""
+        beside = wanted._replace(name=None, first_name=None, last_name_1=None, last_name_2=None) != Wanted()
+        ids = (wanted.student_id, wanted.state_student_id, wanted.alternate_state_student_id)
+        if any(ids) or (words_of_names > 1 and beside) or (words_of_names and wanted.birth_date is not None):
+            return None
+        return search_tiers.BEGINNINGS[-1:] if words_of_names > 1 else search_tiers.BEGINNINGS
 
     def must(self, field: str, weight: int, query: str, indexed: str | None = None) -> None:
         """A field that fits in one way or not at all. indexed: what is asked of the index for it, if not the same."""
         self._part(field, [(weight, query)])
         self._parts.append(Part([Way(0, query, indexed)]))
         self._require(query, [indexed or query])
+
+    def state(self, code: str) -> None:
+        """One that keeps the record."""
+        query = quoted(f"r {code}")
+        self._part("state", [(0, query)])
+        self._parts.append(Part([Way(0, query)]))
+        self._required.append(query)
+        self._state = [query]
 
     def words_of(self, field: str, kind: str, names: Sequence[str]) -> None:
         """A part of a name; of the last word the beginning is enough, where it has three letters."""

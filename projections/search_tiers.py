@@ -4,10 +4,11 @@ The one invariant: taken all together, the steps find the records that fit the q
 finds fits better than what only a later one does. So whoever walks them may stop as soon as enough students are found,
 and has read no more than some ten times as many, however common a name is.
 
-Three kinds of terms make a step cheap. ``y 2arsia jose``: that a name has words that sound like these two, so that of
-two common names nobody reads the whole lists. ``x 2arsia jose``: as given name and surname, in a record with one given
-name alone or one surname alone. ``z 012``: how the student's id begins, for a thousandth, a hundredth and a tenth of
-all students. What these leave to be told is told by the record itself, of which few are read. Pure.
+What makes a step dear is a term that very many records have, also where another term is rare: so none is asked for that
+can be spared. ``y 2arsia jose``: that a name has words that sound like these two. ``x 2arsia jose``: as given name and
+surname, in a record with one given name alone or one surname alone; ``w`` where it has one of each. ``z 012``: how the
+student's id begins, for a thousandth, a hundredth and a tenth of all students. What these leave to be told is told by
+the record itself, of which few are read. Pure.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ BEGINNINGS: Final = (3, 2, 1)
 NEAR: Final = 4
 """What the second tier may lack of the best weight: a word by sound, two by nickname, or a date exchanged."""
 _WAYS_MAX: Final = 64
-"""Ways to hear two words as a pair: more cost more than they spare."""
+"""Ways to hear two words as a pair: more cost more than they spare, where there are others."""
 _PAIRS_MAX: Final = 6
-"""Pairs of one question that are asked for together, those with the fewest ways."""
+"""Pairs that are asked for together though each of their words is in another."""
 
 
 class Way(NamedTuple):
@@ -92,12 +93,12 @@ def beginnings(student_id: str) -> list[str]:
     return [f"z {student_id[:digits]}" for digits in BEGINNINGS]
 
 
-def pairs(given: Iterable[str], family: Iterable[str], *, short: bool) -> set[str]:
-    """Terms of each two different sounds of a name. short: it has one given name alone, or one surname alone."""
+def pairs(given: Iterable[str], family: Iterable[str], alone: int) -> set[str]:
+    """Terms of each two different sounds of a name. alone: in how many of its two halves it has one word."""
     given, family = set(given), set(family)
     found = {_pair("y", *both) for both in combinations(given | family, 2)}
-    if short:
-        found.update(_pair("x", *both) for both in product(given, family) if both[0] != both[1])
+    for kind in "xw"[:alone]:
+        found.update(_pair(kind, *both) for both in product(given, family) if both[0] != both[1])
     return found
 
 
@@ -122,15 +123,15 @@ def tiers(parts: Sequence[Part], full: Tier) -> list[Tier]:
     return [*found, full]
 
 
-def steps(asked: Sequence[Tier], *, in_parts: bool) -> list[Tier]:
-    """in_parts: of each tier first those students whose ids begin with zeros, of whom there are few, then more of them,
-    then all; every step finds what the ones before it of its tier found, too. Else the last tier alone."""
-    if not in_parts:
+def steps(asked: Sequence[Tier], digits: Sequence[int] | None) -> list[Tier]:
+    """digits: of each tier first those students whose ids begin with so many zeros, of whom there are few, then more of
+    them, then all; every step finds what the ones before it of its tier found, too. None: the last tier alone."""
+    if digits is None:
         return [asked[-1]]
     return [
         Tier([all_of([query, *begin]) for query in tier.queries], tier.fits)
         for tier in asked
-        for begin in [*([quoted(f"z {'0' * digits}")] for digits in BEGINNINGS), []]
+        for begin in [*([quoted(f"z {'0' * count}")] for count in digits), []]
     ]
 
 
@@ -143,22 +144,25 @@ def together(parts: Sequence[Part], lost: int) -> list[str]:
 
 def all_words(named: Sequence[tuple[Heard, str]]) -> list[str]:
     """What a record has that has all these words. named: each with the query for it alone."""
-    found: list[tuple[int, str, set[int]]] = []
+    found: list[tuple[int, int, int]] = []
     for one, other in combinations(range(len(named)), 2):
         heard_one, heard_other = named[one][0].every, named[other][0].every
-        count = len(heard_one) * len(heard_other)
         # Else one word of the record may be both.
-        if count <= _WAYS_MAX and not heard_one & heard_other:
-            ways = sorted({_pair("y", *both) for both in product(heard_one, heard_other)})
-            found.append((count, any_of(map(quoted, ways)), {one, other}))
-    chosen = sorted(found, key=lambda pair: pair[0])[:_PAIRS_MAX]
-    covered = set().union(*(both for _, _, both in chosen))
-    return [*(query for _, query, _ in chosen), *(query for n, (_, query) in enumerate(named) if n not in covered)]
+        if not heard_one & heard_other:
+            found.append((len(heard_one) * len(heard_other), one, other))
+    covered: set[int] = set()
+    chosen: list[str] = []
+    for count, *both in sorted(found):
+        if not covered.issuperset(both) or (count <= _WAYS_MAX and len(chosen) < _PAIRS_MAX):
+            covered.update(both)
+            ways = {_pair("y", *way) for way in product(*(named[n][0].every for n in both))}
+            chosen.append(any_of(map(quoted, sorted(ways))))
+    return [*chosen, *(query for n, (_, query) in enumerate(named) if n not in covered)]
 
 
 def given_and_surname(kind: str, given: Sequence[Heard], family: Sequence[Heard]) -> list[str]:
     """What a record has that has one of these given names and another of these surnames; nothing where that cannot be
-    told by pairs. kind: ``y``, or ``x`` where it must have one of either alone."""
+    told by pairs. kind: ``y``, or ``x`` where it must have one of them alone, ``w`` where both."""
     both = [(one, other) for one, other in product(given, family) if one is not other]
     if any(other.own in one.every for one, other in both):
         return []
@@ -173,11 +177,11 @@ def whole_name(named: Sequence[tuple[Heard, str]]) -> list[str]:
         for left in combinations(named, len(named) - 1):
             names = [name for name, _ in left]
             narrow = given_and_surname("x", names, names) if len(left) == 2 else []
-            found.append(all_of(narrow or [*all_words(left), any_of([one_given, one_surname])]))
+            found.append(all_of(narrow or all_words(left)))
     if len(named) >= 4:
         names = [name for name, _ in named]
-        narrow = given_and_surname("x", names, names)
-        found.append(all_of([*(narrow or [any_of(query for _, query in named)]), one_given, one_surname]))
+        narrow = given_and_surname("w", names, names)
+        found.append(all_of(narrow or [any_of(query for _, query in named), one_given, one_surname]))
     return found
 
 

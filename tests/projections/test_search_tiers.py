@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from ledger.events.record import DemographicsStated, Elements, Enrolled
 from ledger.ids import student_id
+from ledger.matching.names import words
 from ledger.store.database import Database, Role
 from ledger.store.embedded import EmbeddedServer
 from projections import search, search_tiers
@@ -127,10 +128,13 @@ def all_that_fit(database: Database, wanted: Wanted) -> list[Fitting]:
 
 def walked(fitting: Sequence[Fitting], wanted: Wanted, limit: int) -> tuple[list[str], bool]:
     """Whom the page on the search says to be shown, of all that fit, and whether there are more."""
-    if wanted.birth_date and (wanted.name or wanted.first_name or wanted.last_name_1 or wanted.last_name_2):
+    names = (wanted.name or "", wanted.first_name or "", f"{wanted.last_name_1 or ''} {wanted.last_name_2 or ''}")
+    words_of_names = sum(len(set(words(text))) for text in names)
+    beside = wanted.birth_date or wanted.place or wanted.school or wanted.state
+    if (words_of_names and wanted.birth_date) or (words_of_names > 1 and beside):
         return [f.student for f in fitting[:limit]], len(fitting) > limit
     for lost in (0, search_tiers.NEAR, 1_000):
-        for digits in (*search_tiers.BEGINNINGS, 0):
+        for digits in (1, 0) if words_of_names > 1 else (3, 2, 1, 0):
             known = [f for f in fitting if _is_known(f, lost, digits)]
             if len(known) > limit:
                 return [f.student for f in known[:limit]], True
@@ -188,7 +192,8 @@ def test_a_student_who_fits_better_is_never_left_out_for_one_of_a_later_tier(wor
 
 def test_an_id_is_looked_for_in_one_step() -> None:
     assert len(question(Wanted(state_student_id="1", name="José García")).steps) == 1
-    assert len(question(Wanted(name="José García")).steps) == 3 * 4
+    assert len(question(Wanted(name="José García")).steps) == 3 * 2
+    assert len(question(Wanted(last_name_1="García", state="OR")).steps) == 3 * 4
 
 
 def test_words_that_are_common_in_places_are_not_read_for_their_beginning(world: World) -> None:
