@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from functools import lru_cache
-from itertools import combinations, product
+from itertools import product
 from typing import Any, Final, NamedTuple
 
 from ledger.events import Event
@@ -267,7 +267,6 @@ EXACT, NICKNAME, SOUND, FIRST = 8, 6, 4, 1
 
 ORDER: Final = "order"
 LAST_NAMES: Final = "last_names"
-_MISSING_MAX: Final = 2
 
 
 class EmptyField(Exception):
@@ -363,14 +362,14 @@ class _Asking:
     def given_names(self, names: Sequence[str]) -> None:
         """Some may be missing in a record that has no others instead."""
         self._first = self._parts_of("first_name", names, _given)
-        query = _enough([any_of(q for _, q in _given(name)) for name in names], "g")
+        query = search_tiers.enough([any_of(q for _, q in _given(name)) for name in names], "g")
         self._require(query, [query])
 
     def surnames(self, names: Sequence[str]) -> None:
         """As ``given_names``; in any order, which counts."""
         family = self._parts_of(LAST_NAMES, names, _surname, given_name=False)
         self._part(ORDER, [(FIRST, quoted(f"f~{sound(names[0])}"))])
-        query = _enough([any_of(q for _, q in _surname(name)) for name in names], "s")
+        query = search_tiers.enough([any_of(q for _, q in _surname(name)) for name in names], "s")
         if not self._first:
             self._require(query, [query])
             return
@@ -394,9 +393,9 @@ class _Asking:
             any_of(q for name in names for _, q in _surname(name)),
         ]
         if len(names) >= 3:
-            ways.append(all_of([_subsets(each, len(names) - 1), any_of([one_given, one_surname]), *both]))
+            ways.append(all_of([search_tiers.subsets(each, len(names) - 1), any_of([one_given, one_surname]), *both]))
         if len(names) >= 4:
-            ways.append(all_of([_subsets(each, len(names) - 2), one_given, one_surname, *both]))
+            ways.append(all_of([search_tiers.subsets(each, len(names) - 2), one_given, one_surname, *both]))
         sounds = [part.name for part in parts]
         self._require(any_of(ways), search_tiers.whole_name(list(zip(sounds, each, strict=True))))
 
@@ -447,18 +446,6 @@ def _either(name: str) -> list[tuple[int, str]]:
     return [
         (weight, any_of([query, family[weight]] if weight in family else [query])) for weight, query in _given(name)
     ]
-
-
-def _enough(each: Sequence[str], kind: str) -> str:
-    """All of them, or as many as the record has."""
-    count = len(each)
-    fewest = max(1, count - _MISSING_MAX)
-    fewer = [all_of([_subsets(each, k), quoted(f"{kind}#{k}")]) for k in range(fewest, count)]
-    return any_of([all_of(each), *fewer])
-
-
-def _subsets(each: Sequence[str], size: int) -> str:
-    return any_of(all_of(chosen) for chosen in combinations(each, size))
 
 
 def _words(field: str, name: str) -> list[str]:

@@ -202,3 +202,19 @@ def any_of(queries: Iterable[str]) -> str:
 def quoted(term: str) -> str:
     """A term holds letters, digits, blanks and ``~#-`` (``folded``): nothing that a ``tsquery`` would read."""
     return f"'{term[:TERM_CHARACTERS_MAX]}'"
+
+
+MISSING_MAX: Final = 2
+"""Words of a name that a record may lack, where it has as many less."""
+
+
+def enough(each: Sequence[str], kind: str) -> str:
+    """All of them, or as many as the record has."""
+    count = len(each)
+    fewest = max(1, count - MISSING_MAX)
+    fewer = [all_of([subsets(each, k), quoted(f"{kind}#{k}")]) for k in range(fewest, count)]
+    return any_of([all_of(each), *fewer])
+
+
+def subsets(each: Sequence[str], size: int) -> str:
+    return any_of(all_of(chosen) for chosen in combinations(each, size))
