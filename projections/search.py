@@ -86,7 +86,7 @@ SHOWN_MAX: Final = 50
 """Students that one search shows at most."""
 WORDS_REMEMBERED_MAX: Final = 100_000
 """Words that a fold knows to be written already; after so many it begins anew."""
-BEGIN_SO_MAX: Final = 100
+BEGIN_SO_MAX: Final = 64
 """Words that are looked for where the beginning of a word was given, the shortest."""
 
 
@@ -197,9 +197,9 @@ FOUND = as_of.query(
     "select array_agg(student_id) as students, array_agg(score) as scores, array_agg(breadth) as breadths from ("
     "select r.student_id, r.breadth, (select coalesce(sum(gain), 0)::integer from level where r.terms @@ level.query)"
     " as score from step join tier using (number) cross join lateral"
-    " (select * from search.records where terms @@ step.query) as r"
-    # The index is asked for what follows from the tier; the record tells the rest.
-    " where number = walk.number + 1 and (r.terms || '') @@ tier.fits) as hit) as found"
+    # The index is asked for what follows from the tier; the record tells the rest (the offset keeps them apart).
+    " (select * from search.records where terms @@ step.query offset 0) as r"
+    " where number = walk.number + 1 and r.terms @@ tier.fits) as hit) as found"
     " where cardinality(walk.known) <= %(limit)s and walk.number < %(last)s),"
     # Of a student, the record that fits best; of several, the one with the shortest name.
     " best as (select distinct on (student_id) student_id, score, breadth from walk cross join lateral"
