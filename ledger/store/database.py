@@ -52,13 +52,15 @@ class Database:
     def conninfo(self, role: Role | None = None, *, name: str = "sojourn") -> str:
         """A conninfo that acts as the role; None is the administrator of the URL."""
         given: dict[str, Any] = {**_LINK, "application_name": name, **conninfo_to_dict(self.admin)}
+        # No statement of ours is worth compiling, and a search would be each time: its costs are guessed too high.
+        given["options"] = f"{given.get('options') or ''} -c jit=off".strip()
         if role is None:
             return make_conninfo("", **given)
         if self._log_in:
             given["user"] = role.value
             given.pop("password", None)
         else:
-            given["options"] = f"{given.get('options') or ''} -c role={role.value}".strip()
+            given["options"] += f" -c role={role.value}"
         return make_conninfo("", **given)
 
     def connect(

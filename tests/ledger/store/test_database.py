@@ -18,7 +18,7 @@ URL = "postgresql://registrar:secret@db.example.org:5433/sojourn?sslmode=require
 def test_by_url_one_user_acts_as_each_role() -> None:
     for role in Role:
         given = conninfo_to_dict(Database(URL).conninfo(role))
-        assert given["options"] == f"-c role={role.value}"
+        assert given["options"] == f"-c jit=off -c role={role.value}"
         assert (given["user"], given["password"], given["port"]) == ("registrar", "secret", "5433")
         assert given["sslmode"] == "require"
 
@@ -26,16 +26,17 @@ def test_by_url_one_user_acts_as_each_role() -> None:
 def test_options_of_the_url_are_kept() -> None:
     database = Database("host=db options='-c statement_timeout=5s'")
     assert (
-        conninfo_to_dict(database.conninfo(Role.READER))["options"] == "-c statement_timeout=5s -c role=sojourn_reader"
+        conninfo_to_dict(database.conninfo(Role.READER))["options"]
+        == "-c statement_timeout=5s -c jit=off -c role=sojourn_reader"
     )
-    assert conninfo_to_dict(database.conninfo())["options"] == "-c statement_timeout=5s"
+    assert conninfo_to_dict(database.conninfo())["options"] == "-c statement_timeout=5s -c jit=off"
 
 
 def test_on_our_own_server_each_role_logs_in_as_itself() -> None:
     given = conninfo_to_dict(Database("host=/run user=postgres password=x", log_in=True).conninfo(Role.DISPOSER))
     assert given["user"] == "sojourn_disposer"
     assert "password" not in given
-    assert "options" not in given
+    assert given["options"] == "-c jit=off"
 
 
 def test_a_connection_has_a_name_and_does_not_wait_for_ever_unless_the_url_says_otherwise() -> None:
