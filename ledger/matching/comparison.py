@@ -153,7 +153,7 @@ def _columns(left: Person, right: Person) -> tuple[Pair, Pair]:
     given = [left.given, right.given]
     surnames = [left.surnames, right.surnames]
     heads = given[0][:1], given[1][:1]
-    if all(heads) and heads[0] != heads[1] and heads[0][0] in surnames[1] and heads[1][0] in surnames[0]:
+    if all(heads) and heads[0] != heads[1] and _exchanged(heads[0][0], surnames[1], heads[1][0], surnames[0]):
         # Whole columns changed: José López here, López José there. The one that says more is believed.
         at = 0 if (_letters(left), left.given) < (_letters(right), right.given) else 1
         given[at], surnames[at] = surnames[at], given[at]
@@ -167,6 +167,16 @@ def _columns(left: Person, right: Person) -> tuple[Pair, Pair]:
             given[one] = tuple(word for word in given[one] if word not in moved)
             surnames[one] = surnames[one] + moved
     return (given[0], given[1]), (surnames[0], surnames[1])
+
+
+def _exchanged(one: str, among: tuple[str, ...], other: str, of: tuple[str, ...]) -> bool:
+    """Whether the given name of each side stands among the surnames of the other; one of the two with a fault at most,
+    for two that are only near agree by chance too often."""
+    found = one in among, other in of
+    if all(found) or not any(found):
+        return all(found)
+    word, words = (other, of) if found[0] else (one, among)
+    return any(alike(word, surname, surname=True) <= Alike.NEAR for surname in words)
 
 
 def _letters(one: Person) -> int:

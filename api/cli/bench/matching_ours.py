@@ -14,8 +14,8 @@ from ledger.matching.joining import Joined, Question
 from ledger.matching.person import Person, person
 from ledger.matching.policy import Policy, Scale, Thresholds
 
-SWEPT_BITS = range(20, -9, -1)
-"""Link thresholds among which the best is looked for."""
+SWEPT = range(20 * bits.ONE, -9 * bits.ONE, -bits.ONE // 2)
+"""Link thresholds among which the best is looked for, half a bit apart, as those of the peers."""
 
 
 def measured(truth: Truth, policy: Policy) -> dict[str, float | None]:
@@ -60,14 +60,14 @@ def _sweep(
 ) -> Iterator[tuple[float, Counted]]:
     """Link thresholds from high to low, and what is joined at each. What is joined at one stays joined at the next,
     nearly as if each were run for itself, since the surest are joined first."""
-    joined = Joined(_linking(policy, SWEPT_BITS[0], len(people)), people, pairs)
-    for threshold in SWEPT_BITS:
+    joined = Joined(_linking(policy, SWEPT[0], len(people)), people, pairs)
+    for threshold in SWEPT:
         joined.scale = _linking(policy, threshold, len(people))
         joined.link()
-        yield threshold, truth.counted(joined.members.values())
+        yield threshold / bits.ONE, truth.counted(joined.members.values())
 
 
 def _linking(policy: Policy, threshold: int, records: int) -> Scale:
     # What weighs less than the review threshold is not kept at all, so that stands below the lowest of these.
-    thresholds = Thresholds(link=threshold * bits.ONE, review=SWEPT_BITS[-1] * bits.ONE, margin=0)
+    thresholds = Thresholds(link=threshold, review=SWEPT[-1], margin=0)
     return Scale(msgspec.structs.replace(policy, thresholds=thresholds), records)

@@ -174,7 +174,7 @@ def test_thresholds_lowered_step_by_step_join_nearly_what_each_joins_by_itself(t
     pairs = list(training.candidates(people))
     swept = dict(matching_ours._sweep(truth, policy, people, pairs))
     for threshold in (15, 9, 3):
-        fresh = Joined(matching_ours._linking(policy, threshold, len(people)), people, pairs)
+        fresh = Joined(matching_ours._linking(policy, threshold * 1000, len(people)), people, pairs)
         fresh.link()
         alone = truth.counted(fresh.members.values())
         assert swept[threshold].right == pytest.approx(alone.right, rel=0.02)

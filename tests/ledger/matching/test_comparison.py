@@ -297,3 +297,20 @@ def test_a_record_agrees_with_itself_in_all_that_it_tells(one: Person) -> None:
         ("sex", one.sex, {"same"}),
     ):
         assert level(field, one, one) in (agrees if told else {"missing"})
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "moved"),
+    [
+        ("José/López", "López/José", True),
+        ("José/López", "Lópes/José", True),
+        ("Jose/López", "López/Jse", True),
+        ("José/López", "Lópes/Jse", False),
+        ("José/López", "Ruiz/José", False),
+    ],
+)
+def test_columns_that_were_exchanged_are_set_right_where_one_word_at_most_has_a_fault(
+    one: str, other: str, moved: bool
+) -> None:
+    assert (level("given", made(one), made(other)) != "different") is moved
+    assert (level("surnames", made(one), made(other)) != "different") is moved
