@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ledger.cases import BLIND_CHECK, fold
 from ledger.errors import NotFound, RecordDestroyed, Refused
+from ledger.events.case import Link
 from ledger.events.linkage import Decision, RecordLinked
 from ledger.identities import people_of
 from ledger.matcher import decision_of
@@ -74,6 +76,22 @@ def decision_of_act(log: Log, act: str) -> Decision:
             f"Act {act} was not decided by a policy.", remedy="Its history says who did it: `sojourn history`."
         )
     raise NotFound(f"There is no act {act}.", remedy="See the history of either student: it has the ids.")
+
+
+def decision_of_case(log: Log, case: str) -> Decision:
+    """The decision by which a near match was put before people, by the case's uuid. Raises NotFound, and Refused where
+    no policy opened it, or it is answered blind and open still."""
+    case_now = fold(recorded.event for recorded in log.read_stream(f"case/{case}"))
+    if case_now is None:
+        raise NotFound(f"There is no case {case}.", remedy="See the worklist.")
+    if case_now.kind == BLIND_CHECK and case_now.closed is None:
+        raise Refused(
+            f"Case {case} is answered without knowing what the matcher found.", remedy="Ask again when it is closed."
+        )
+    proposal = case_now.opened.proposal
+    if not isinstance(proposal, Link) or proposal.decision is None:
+        raise Refused(f"Case {case} was not opened by a policy.", remedy="`sojourn worklist` shows what it is about.")
+    return proposal.decision
 
 
 def first_difference(written: Decision, again: Decision) -> str | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -32,6 +32,9 @@ def explain(
         list[str] | None, typer.Argument(metavar="RECORD", help="Two, each as STATE:STATE-STUDENT-ID or by its uuid.")
     ] = None,
     act: Annotated[str | None, typer.Option("--act", metavar="ACT", help="Find the decision of a link again.")] = None,
+    case: Annotated[
+        str | None, typer.Option("--case", metavar="CASE", help="Find the decision of a near match again.")
+    ] = None,
     policy: Annotated[str | None, typer.Option("--policy", metavar="VERSION", help="By another policy.")] = None,
     as_of: Annotated[
         int | None, typer.Option("--as-of", metavar="POSITION", min=1, help="As they stood at a position.")
@@ -41,10 +44,15 @@ def explain(
     as_name: As = None,
 ) -> None:
     """Print why two records are one student's or are not, bit by bit. The reading is recorded first."""
-    if act is not None:
-        if records or policy is not None or as_of is not None:
-            raise typer.BadParameter("An act says itself of whom, by which policy and as of when.", param_hint="--act")
-        _explain_act(act, "es" if spanish else "en", as_name, as_json=as_json)
+    again: tuple[tuple[Literal["act", "case"], str | None], ...] = (("act", act), ("case", case))
+    for kind, named in again:
+        if named is None:
+            continue
+        if records or policy is not None or as_of is not None or (act and case):
+            raise typer.BadParameter(
+                f"The {kind} says itself of whom, by which policy and as of when.", param_hint=f"--{kind}"
+            )
+        _explain_again(kind, named, "es" if spanish else "en", as_name, as_json=as_json)
         return
     if records is None or len(records) != 2:
         raise typer.BadParameter("Name two records, or an act: --act ACT", param_hint="RECORD")
@@ -194,18 +202,23 @@ def explanation_told(explanation: Explanation) -> dict[str, Any]:
     }
 
 
-# -- an act
+# -- an act, or a case
 
 
-def _explain_act(act: str, language: Language, as_name: str | None, *, as_json: bool) -> None:
+def _explain_again(
+    kind: Literal["act", "case"], name: str, language: Language, as_name: str | None, *, as_json: bool
+) -> None:
     import msgspec
 
-    from api.named import act_named
+    from api.named import act_named, case_named
     from ledger.matching.explain import word
-    from ledger.redeciding import decided_again, decision_of_act, first_difference
+    from ledger.redeciding import decided_again, decision_of_act, decision_of_case, first_difference
 
     with opened() as store, store.ledger() as ledger:
-        decision = decision_of_act(ledger.log, act_named(act))
+        if kind == "act":
+            decision = decision_of_act(ledger.log, act_named(name))
+        else:
+            decision = decision_of_case(ledger.log, case_named(name))
         again = decided_again(ledger.log, ledger.policies, decision)
         named = {*decision.left, *decision.right, *decision.twins, *decision.rivals}
         named |= {one.member for one in decision.others}
@@ -213,9 +226,9 @@ def _explain_act(act: str, language: Language, as_name: str | None, *, as_json: 
     differs = first_difference(decision, again)
     if as_json:
         written = msgspec.to_builtins(decision)
-        print_json({"act": act, "found_again": differs is None, "differs": differs, "decision": written})
+        print_json({kind: name, "found_again": differs is None, "differs": differs, "decision": written})
     else:
-        print("\n".join(_decision_lines(act, decision, language)))
+        print("\n".join(_decision_lines(f"{kind.capitalize()} {name}", decision, language)))
         print(word("word.again" if differs is None else "word.otherwise", language).format(field=differs))
     if differs is not None:
         raise typer.Exit(1)
@@ -233,11 +246,11 @@ def _counts(told: Whole | Decision, language: Language) -> list[str]:
     return said
 
 
-def _decision_lines(act: str, decision: Decision, language: Language) -> list[str]:
+def _decision_lines(title: str, decision: Decision, language: Language) -> list[str]:
     from ledger.matching.explain import number, word
 
     by = word("word.by", language).format(policy=decision.policy, position=decision.read, size=f"{decision.size:,}")
-    said = [f"Act {act}", by]
+    said = [title, by]
     for name, weight in decision.steps:
         level = decision.levels.get(name)
         if level is None:

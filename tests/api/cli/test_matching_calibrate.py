@@ -67,6 +67,13 @@ def test_the_worklist_of_the_command_line_tells_of_a_check_its_two_records_alone
     assert not [word for word in (POLICY, *acts, *audited.matching.minted().values()) if word in both]
 
 
+def test_what_the_matcher_found_of_a_check_is_not_told_while_it_is_open(audited: Audited, sojourn: CommandLine) -> None:
+    for case in audited.opened():
+        told = sojourn.run("matching", "explain", "--case", case, code=1)
+        assert told.stdout == ""
+        assert "is answered without knowing what the matcher found" in told.stderr
+
+
 def test_before_anybody_has_answered_it_tells_what_was_drawn_and_bounds_nothing(
     audited: Audited, sojourn: CommandLine
 ) -> None:

@@ -12,6 +12,7 @@ import pytest
 from ledger.application import Ledger
 from ledger.errors import NotFound, RecordDestroyed
 from ledger.events import Meta
+from ledger.events.case import CaseOpened, Link
 from ledger.events.disclosure import SearchDisclosed
 from ledger.events.linkage import Decision, RecordLinked
 from ledger.matching.shipped import shipped
@@ -67,6 +68,15 @@ def act_of(ledger: Ledger) -> RecordLinked:
         if isinstance(recorded.event, RecordLinked) and recorded.event.decision is not None
     }.values()
     return found
+
+
+def case_of(ledger: Ledger) -> tuple[str, CaseOpened]:
+    """A near match that a policy has opened, the first of them."""
+    return next(
+        (recorded.stream.removeprefix("case/"), recorded.event)
+        for recorded in ledger.log.read(0, 1000)
+        if isinstance(recorded.event, CaseOpened)
+    )
 
 
 def published(ledger: Ledger) -> int:
@@ -126,7 +136,7 @@ def test_the_twin_that_the_matcher_knows_is_a_guard_now_and_cannot_be_seen_as_of
     assert (then["students"]["twins"], then["twins_and_rivals_as_of"], then["position"]) == ([], None, before)
     assert "co-twin" not in then["students"]["guards"]
     words = sojourn.run("matching", "explain", OR, SHORT, "--as-of", str(before), "--policy", shipped().version).stdout
-    assert f"As of position {before}: twins and namesakes that were known then cannot be looked for." in words
+    assert f"As of position {before}: twins and namesakes that were known then cannot be looked for" in words
 
 
 @pytest.mark.usefixtures("told")
@@ -171,6 +181,18 @@ def test_a_link_is_found_again_bit_for_bit_whatever_came_since(
 
 
 @pytest.mark.usefixtures("told")
+def test_what_people_were_asked_by_is_found_again_as_a_link_is(sojourn: CommandLine, ledger: Ledger) -> None:
+    case, opened = case_of(ledger)
+    found = explain(sojourn, "--case", case)
+    assert (found["case"], found["found_again"], found["differs"]) == (case, True, None)
+    assert isinstance(opened.proposal, Link)
+    assert msgspec.convert(found["decision"], Decision) == opened.proposal.decision
+    words = sojourn.run("matching", "explain", "--case", case).stdout
+    assert words.startswith(f"Case {case}\n")
+    assert words.endswith("Found again, bit for bit.\n")
+
+
+@pytest.mark.usefixtures("told")
 def test_a_decision_that_was_changed_is_told_by_the_first_field_that_differs(ledger: Ledger) -> None:
     decision = act_of(ledger).decision
     assert decision is not None
@@ -205,8 +227,11 @@ def test_what_cannot_be_explained_is_refused_with_what_to_do(sojourn: CommandLin
     assert "There is no act" in refused("--act", "482019283746-1")
     undone = ledger.reversals.reverse(act_of(ledger).act, "They are cousins.", META, None)
     assert "was not decided by a policy" in refused("--act", undone.act)
+    assert "There is no such case." in refused("--case", "nonsense")
+    assert "There is no case" in refused("--case", nobody)
 
 
 def test_what_is_left_out_is_told_as_usage(sojourn: CommandLine) -> None:
     assert "--act ACT" in sojourn.run("matching", "explain", OR, code=2).stderr
-    assert "An act says itself" in sojourn.run("matching", "explain", OR, CA, "--act", "482019283746-1", code=2).stderr
+    assert "The act says itself" in sojourn.run("matching", "explain", OR, CA, "--act", "482019283746-1", code=2).stderr
+    assert "The case says itself" in sojourn.run("matching", "explain", OR, "--case", "1", code=2).stderr
