@@ -78,13 +78,15 @@ def next_command(one: Calibration, thresholds: Thresholds | None) -> str | None:
 
 
 def _thresholds(policies: Policies, version: str) -> Thresholds | None:
-    """Those that were published last; None for a policy that this release cannot read."""
-    from ledger.errors import BadValue, NotFound
+    """Those that were published last; None for a policy of another release, that this one would not publish."""
+    from ledger.errors import NotFound, Refused
+    from ledger.matching.person import VERSION
 
     try:
-        return policies.named(version).thresholds
-    except (NotFound, BadValue):
+        policy = policies.named(version)
+    except (NotFound, Refused):
         return None
+    return policy.thresholds if policy.code == VERSION else None
 
 
 def _next(one: Calibration, thresholds: Thresholds | None) -> Thresholds | None:

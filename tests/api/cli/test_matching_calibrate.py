@@ -15,10 +15,16 @@ from api.worklist import COLUMNS
 from ledger.application import Ledger
 from ledger.audit import APART, RANDOM
 from ledger.calibration import Calibration, Links, Shift, upper_bound
+from ledger.events.audit import AuditDrawn, KeptApart, Stratum
 from ledger.events.case import Link
+from ledger.events.policy import PolicyTrained
 from ledger.matching.policy import Thresholds
+from ledger.matching.shipped import fingerprint
 from ledger.matching.traits import Traits
+from ledger.policies import STREAM
+from ledger.store.append import Append, Part
 from ledger.store.database import Database
+from ledger.store.vault import LEDGER
 from support.audited import Audited, boy, sister
 from support.casework import BEN, WHY
 from support.command_line import CommandLine
@@ -99,6 +105,22 @@ def test_a_policy_that_has_decided_nothing_is_not_there(audited: Audited, sojour
 def test_a_ledger_without_matching_says_so(sojourn: CommandLine) -> None:
     assert sojourn.json("matching", "calibrate") == []
     assert "Nothing was linked" in sojourn.run("matching", "calibrate").stdout
+
+
+def test_of_a_policy_that_this_release_cannot_read_all_is_told_but_what_might_be_next(
+    audited: Audited, sojourn: CommandLine
+) -> None:
+    old, ledger = "sojourn-1", audited.ledger
+    text = '{"code": 1}'
+    trained = PolicyTrained(version=old, policy=text, sha256=fingerprint(text), records=0)
+    pairs = [KeptApart("a", "b", -5_000)]
+    drawn = AuditDrawn(month="2025-12", policy=old, strata=[Stratum(name=APART, wanted=1, there=1, pairs=pairs)])
+    for stream, event in ((STREAM, trained), ("audit/2025-12", drawn)):
+        part = Part(stream=stream, subject=LEDGER[0], expected=None, events=[event])
+        ledger.log.append(Append(parts=[part], meta=BEN))
+    of_old, of_now = sojourn.json("matching", "calibrate")
+    assert (of_old["policy"], of_old["next"], strata(of_old)[APART]["drawn"]) == (old, None, 1)
+    assert (of_now["policy"], of_now["links"]) == (POLICY, 3)
 
 
 def test_answers_of_the_audit_are_counted_by_stratum_with_their_bound(audited: Audited, sojourn: CommandLine) -> None:
