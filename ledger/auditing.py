@@ -49,7 +49,7 @@ class Audits:
     def look(self, now: datetime, meta: Meta) -> list[str]:
         """Draw and ask for every month that is over and has not been yet; the cases that are open now for it.
 
-        A month is not drawn before the matcher's tables are of the policy in effect: it is due until then.
+        A month is not drawn before the matcher's tables are whole, and of the policy in effect: it is due until then.
 
         Raises StaleDecision (others are faster again and again: it is due still), StoreUnavailable, LogBroken.
         """
@@ -76,7 +76,8 @@ class Audits:
         if published.policy.code != VERSION:
             return None
         with self._log.connection() as conn:
-            if match_index.made_with(conn) != published.position:
+            # What is yet to be read anew is compared with nothing: of its pairs none would be drawn.
+            if match_index.made_with(conn) != published.position or match_index.unread(conn, 1):
                 return None
         by_chance, nearest = draw_links(month, self._standing(month), self.sizes)
         links = len(by_chance.acts) + len(nearest.acts)

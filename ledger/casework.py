@@ -19,10 +19,11 @@ from ledger.cases import Administrator, AnswerCase, AssignCase, Case, CloseCase,
 from ledger.errors import BadValue, Leased, NotAsked, UnderCase
 from ledger.events import Event, Meta
 from ledger.events.case import Doubtful, Link, Place, Residue, Reversal
+from ledger.events.linkage import Anchor
 from ledger.linkage_acts import Acted, Reach
 from ledger.links import Beside, Links, Seeds
 from ledger.replay import RequestKey
-from ledger.settling import joined_or_parted, nothing, parting, seeds_of, settle
+from ledger.settling import joined_or_parted, nothing, parting, records_of, seeds_of, settle
 from ledger.settling import states_of as states_named
 from ledger.store import pending
 from ledger.store.log import Log
@@ -261,10 +262,11 @@ class Casework:
             close = CloseCase(outcome="overtaken", code=code, automatic=automatic, profiles=profiles)
             return nothing(reach), close, [], None
         acted, others, follows = settled.acted, [], None
-        seconds = self._seconds(answered) if yes and _may_want_a_second(answered) else set[str]()
+        # The two students as they are: a blind check holds nothing, so they may be others than when it was opened.
+        records = records_of(acted) if yes and _may_want_a_second(answered) else []
+        seconds = self._seconds(records)
         if seconds:
             acted, follows = nothing(reach), self._store.new_id()
-            records = [concerned.anchor for concerned in answered.opened.records]
             kind = cases.VALIDATE_NEAR_MATCH
             opened = self._store.open(follows, kind, proposal, records, actor, reason, only=seconds)
             others = [] if opened is None else [opened]
@@ -299,9 +301,9 @@ class Casework:
         opened = self._store.open(self._store.new_id(), cases.VALIDATE_SPLIT, split, records, actor, reason)
         return [] if opened is None else [opened]
 
-    def _seconds(self, answered: Case) -> set[str]:
-        """States that want a second person for a near match."""
-        states = states_named(answered.opened.records)
+    def _seconds(self, records: Sequence[Anchor]) -> set[str]:
+        """States of these records that want a second person for a near match."""
+        states = set(self._store.states(anchor.record for anchor in records).values())
         return {state for state in states if self._store.profile_of(state).second_person_near_match}
 
     def _refuse_leased(self, case: str, name: str) -> None:

@@ -14,15 +14,15 @@ from ledger.case_store import CaseStore
 from ledger.errors import StaleDecision, StoreUnavailable
 from ledger.events import Meta
 from ledger.events.audit import AuditAsked, AuditDrawn, KeptApart
-from ledger.events.case import CaseClosed, CaseOpened, Doubtful, Link, Place
-from ledger.jurisdiction import SetProfile
+from ledger.events.case import CaseOpened, Doubtful, Link
 from ledger.proposals import Proposals, Proposed
 from ledger.reactors.timekeeper import ACTOR, Timekeeper
 from ledger.replay import RequestKey
+from ledger.store import match_index
 from ledger.store.append import Append, Receipt
 from ledger.store.database import Database, Role
 from support.audited import CLOCK, Audited, boy, sister
-from support.casework import ANA, BEN, WHY, destroy
+from support.casework import BEN, WHY, destroy
 
 FEBRUARY = (2026, 2, 1)
 NewLedger = Callable[..., Ledger]
@@ -31,18 +31,6 @@ NewLedger = Callable[..., Ledger]
 @pytest.fixture
 def audited(database: Database, new_ledger: NewLedger) -> Audited:
     return Audited(database, new_ledger)
-
-
-def closed(audited: Audited, case: str) -> CaseClosed:
-    last = audited.ledger.log.read_stream(f"case/{case}")[-1].event
-    assert isinstance(last, CaseClosed)
-    return last
-
-
-def kinds(audited: Audited) -> list[str]:
-    """Of every case that is open."""
-    with audited.ledger.log.connection() as conn:
-        return sorted(row["kind"] for row in conn.execute("select kind from ledger.open_cases").fetchall())
 
 
 # -- the draw
@@ -189,6 +177,21 @@ def test_nothing_is_drawn_before_the_matcher_stands_by_the_policy_in_effect(audi
     assert len(audited.at(*FEBRUARY)) == 1
 
 
+def test_nothing_is_drawn_while_records_are_yet_to_be_read_anew(audited: Audited, database: Database) -> None:
+    """The tables are of the policy in effect already, and of the records that they hold none would be drawn."""
+    audited.links(0)
+    audited.tells(sister(0))
+    published = audited.ledger.policies.publish("sojourn-2", Meta(actor="ana"))
+    with database.connect(Role.WRITER) as conn:
+        match_index.begin_again(conn, published.position, published.position)
+        assert match_index.made_with(conn) == published.position
+    assert audited.at(*FEBRUARY) == []
+    assert audited.said("2026-01") == []
+    audited.matching.runs()
+    audited.at(*FEBRUARY)
+    assert len(audited.drawn("2026-01")[APART].pairs) == 1
+
+
 # -- once
 
 
@@ -328,138 +331,6 @@ def test_what_keeps_an_audit_keeps_nothing_else(audited: Audited, monkeypatch: p
     assert keeper.look() == [case]
 
 
-# -- the case
-
-
-def test_a_check_lies_where_a_near_match_would_and_holds_nothing(audited: Audited) -> None:
-    (act,) = audited.links(0)
-    audited.tells(sister(0))
-    audited.at(*FEBRUARY)
-    (pair,) = audited.drawn("2026-01")[APART].pairs
-    for what in (act, pair):
-        opened = audited.opened()[audited.about(what)]
-        assert {asked.state for asked in opened.asked} == {"MI", "TX"}
-        assert (opened.proposed_by, opened.reason) == ("timekeeper", "")
-    assert audited.matching.held() == {}
-    near = audited.opened()[audited.about(pair)]
-    assert len(near.records) == 3, "all of both students, as a near match names them"
-    assert {one.anchor.record for one in near.records[:2]} == {pair.record, pair.member}
-    assert near.records[0].anchor.opened < near.records[1].anchor.opened
-    link = audited.opened()[audited.about(act)]
-    assert {one.anchor.record for one in link.records[:2]} == {
-        audited.link(act).record.record,
-        audited.link(act).member.record,
-    }
-    assert link.records[0].anchor.opened < link.records[1].anchor.opened
-
-
-def test_a_yes_to_a_link_lets_it_stand(audited: Audited) -> None:
-    (act,) = audited.links(0)
-    audited.at(*FEBRUARY)
-    answered = audited.answers(audited.about(act), yes=True)
-    assert answered.after.closed == CaseClosed(outcome="settled")
-    assert audited.matching.together("TX 01", "MI 01")
-    assert kinds(audited) == []
-
-
-def test_a_no_to_a_link_takes_it_back_and_another_person_validates_that(audited: Audited) -> None:
-    (act,) = audited.links(0)
-    audited.at(*FEBRUARY)
-    case = audited.about(act)
-    answered = audited.answers(case, yes=False)
-    ends = closed(audited, case)
-    assert ends.outcome == "rejected"
-    assert not audited.matching.together("TX 01", "MI 01")
-    assert kinds(audited) == ["validate-reversal"]
-    assert ends.next is not None
-    audited.ledger.casework.answer(ends.next, WHY, BEN, None, yes=True)
-    assert audited.matching.apart() == {frozenset({"TX 01", "MI 01"})}
-    assert answered.after.closed == ends
-
-
-def test_a_yes_to_a_pair_kept_apart_links_it(audited: Audited) -> None:
-    audited.links(0)
-    audited.tells(sister(0))
-    audited.at(*FEBRUARY)
-    (pair,) = audited.drawn("2026-01")[APART].pairs
-    audited.answers(audited.about(pair), yes=True)
-    assert audited.matching.together("TX 01", "MI 01", "MI 02")
-    assert audited.matching.links()[-1].why == "answered"
-
-
-def test_a_yes_to_a_pair_kept_apart_waits_for_a_second_person_where_a_state_asks_for_one(audited: Audited) -> None:
-    audited.links(0)
-    audited.tells(sister(0))
-    profile = SetProfile(state="TX", time_zone="America/Chicago", second_person_near_match=True)
-    audited.ledger.set_jurisdiction("TX", profile, Meta(actor="office"))
-    audited.at(*FEBRUARY)
-    (pair,) = audited.drawn("2026-01")[APART].pairs
-    case = audited.about(pair)
-    audited.answers(case, yes=True)
-    follows = closed(audited, case).next
-    assert follows is not None
-    assert not audited.matching.together("TX 01", "MI 02")
-    audited.ledger.casework.answer(follows, WHY, BEN, None, yes=True)
-    assert audited.matching.together("TX 01", "MI 02")
-
-
-def test_a_no_to_a_pair_kept_apart_declares_the_two_not_the_same(audited: Audited) -> None:
-    audited.links(0)
-    audited.tells(sister(0))
-    audited.at(*FEBRUARY)
-    (pair,) = audited.drawn("2026-01")[APART].pairs
-    audited.answers(audited.about(pair), yes=False)
-    assert frozenset({"TX 01", "MI 02"}) in audited.matching.apart()
-    assert not audited.matching.together("TX 01", "MI 02")
-
-
-def test_the_first_answer_counts_and_only_of_a_state_that_is_asked(audited: Audited) -> None:
-    (act,) = audited.links(0)
-    audited.at(*FEBRUARY)
-    case = audited.about(act)
-    audited.ledger.casework.answer(case, WHY, ANA, Place(state="MI"), yes=True)
-    assert closed(audited, case).outcome == "settled"
-
-
-@pytest.mark.parametrize("yes", [True, False])
-def test_a_link_that_was_taken_back_meanwhile_is_no_question_any_more(audited: Audited, *, yes: bool) -> None:
-    (act,) = audited.links(0)
-    audited.at(*FEBRUARY)
-    audited.matching.reverses(act)
-    case = audited.about(act)
-    audited.answers(case, yes=yes)
-    assert (closed(audited, case).outcome, closed(audited, case).code) == ("overtaken", "act-already-reversed")
-
-
-@pytest.mark.parametrize(("yes", "code"), [(True, "bound-by-not-same"), (False, None)])
-def test_a_pair_that_was_declared_apart_meanwhile_is_not_linked(
-    audited: Audited, *, yes: bool, code: str | None
-) -> None:
-    audited.links(0)
-    audited.tells(sister(0))
-    audited.at(*FEBRUARY)
-    (pair,) = audited.drawn("2026-01")[APART].pairs
-    audited.matching.declares("TX 01", "MI 02")
-    case = audited.about(pair)
-    audited.answers(case, yes=yes)
-    assert closed(audited, case).code == code
-    assert not audited.matching.together("TX 01", "MI 02")
-
-
-@pytest.mark.parametrize("yes", [True, False])
-def test_a_pair_of_which_a_record_was_destroyed_meanwhile_is_no_question_any_more(
-    audited: Audited, database: Database, *, yes: bool
-) -> None:
-    audited.links(0)
-    audited.tells(sister(0))
-    audited.at(*FEBRUARY)
-    (pair,) = audited.drawn("2026-01")[APART].pairs
-    destroy(database, audited.matching.minted()["MI 02"])
-    case = audited.about(pair)
-    audited.answers(case, yes=yes)
-    assert (closed(audited, case).outcome, closed(audited, case).code) == ("overtaken", "record-destroyed")
-
-
 def test_a_record_that_is_gone_before_it_is_asked_about_is_left_out(audited: Audited, database: Database) -> None:
     audited.links(0, 1)
     audited.clock.now = datetime(*FEBRUARY, tzinfo=UTC)
@@ -468,15 +339,3 @@ def test_a_record_that_is_gone_before_it_is_asked_about_is_left_out(audited: Aud
     destroy(database, audited.matching.minted()["MI 01"])
     audited.at(2026, 2, 2)
     assert (audited.asked("2026-01").asked, audited.asked("2026-01").moot) == (1, 1)
-
-
-def test_a_check_goes_up_by_time_and_is_never_answered_by_it(audited: Audited) -> None:
-    (act,) = audited.links(0)
-    audited.at(*FEBRUARY)
-    ledger = audited.ledger
-    audited.clock.now = datetime(2026, 2, 27, tzinfo=UTC)
-    keeper = Timekeeper(ledger.database, ledger.log, ledger.profile, ledger.clock, ledger.casework, ledger.audits)
-    assert keeper.look() == [audited.about(act)]
-    case = ledger.casework.case(audited.about(act))
-    assert all(part.overdue for part in case.parts.values())
-    assert case.closed is None
