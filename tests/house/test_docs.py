@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from ledger.matching.policy import Scale
+from ledger.matching.shipped import PREFIX, shipped
 from support.sources import ROOT, name_of, tracked
 
 DOCS = ROOT / "docs"
@@ -165,6 +167,16 @@ def test_a_page_names_only_targets_and_commands_that_exist(page: Path) -> None:
             first, *rest = words.split()
             known = {first, " ".join([first, *rest])} & commands or {c for c in commands if c.startswith(f"{first} ")}
             assert known, f"{name_of(page)} names `sojourn {words}`"
+
+
+def test_the_policy_that_comes_with_a_release_is_told_as_it_is() -> None:
+    policy = shipped()
+    told = (DOCS / "explanation/matching.md").read_text("utf-8")
+    links_at = f"It links at {policy.thresholds.link / 1000:g} bits: of the links that just reach that, one in"
+    assert f"Sojourn comes with a policy, `{policy.version}`" in told
+    assert f"{links_at} {Scale(policy, 1).expected_wrong} is expected to be wrong" in told
+    named = {found for page in DOCS.rglob("*.md") for found in re.findall(rf"\b{PREFIX}\d+\b", page.read_text("utf-8"))}
+    assert named == {policy.version}
 
 
 def test_every_decision_is_numbered_once_and_listed() -> None:
