@@ -29,7 +29,7 @@ from ledger.match_writing import ACTOR, Decided, MatchWriter, asked_once
 from ledger.matching.comparison import FIELDS
 from ledger.matching.decision import assess
 from ledger.matching.explain import explain
-from ledger.matching.group import Found, Group
+from ledger.matching.group import Found, Group, Sides
 from ledger.matching.policy import Policy, Scale
 from ledger.policies import Policies, Published
 from ledger.proposals import Proposals
@@ -130,18 +130,23 @@ class Matcher:
         """Decide what waits; None where nothing does. read: position to which the tables stand. limit: about so many
         records at once, with those that wait too and come near to one of them, up to ``GROWN_MAX`` times as many; 1:
         one record and no other."""
-        waiting = match_index.waiting(conn, limit)
-        if 1 < limit == len(waiting):
-            waiting = self._grown(conn, published, waiting, limit * GROWN_MAX)
-        if waiting:
-            return self._join(conn, published, read, waiting)
-        waiting = match_index.waiting(conn, limit, linked=True)
-        if waiting:
-            return self._put_before_people(conn, published, read, waiting)
+        for linked, deciding in ((False, self._join), (True, self._put_before_people)):
+            waiting, far = match_index.waiting(conn, limit, linked=linked), set[Sides]()
+            if 1 < limit == len(waiting):
+                waiting = self._grown(conn, published, waiting, limit * GROWN_MAX, far, linked=linked)
+            if waiting:
+                return deciding(conn, published, read, waiting, far)
         return None
 
     def _grown(
-        self, conn: psycopg.Connection[Any], published: Published, waiting: Sequence[tuple[str, int]], most: int
+        self,
+        conn: psycopg.Connection[Any],
+        published: Published,
+        waiting: Sequence[tuple[str, int]],
+        most: int,
+        far: set[Sides],
+        *,
+        linked: bool,
     ) -> list[tuple[str, int]]:
         """With those that wait too and come so near to one of these, or to one of those, that they may be linked or
         asked about: what is decided at once then hangs on nothing that is decided later."""
@@ -151,14 +156,19 @@ class Matcher:
             members = match_index.members_of(conn, set(fresh).union(*near.values()))
             people = match_index.people_of(conn, {member.record for member in members})
             students = {member.record: member.student for member in members if member.record in people}
-            group = Group(Scale(published.policy, match_index.size(conn)), people, students, _both_ways(near))
-            found = match_index.waiting_of(conn, group.close(fresh) - set(grown), most - len(grown))
+            group = Group(Scale(published.policy, match_index.size(conn)), people, students, _both_ways(near), far=far)
+            found = match_index.waiting_of(conn, group.close(fresh) - set(grown), most - len(grown), linked=linked)
             grown |= found
             fresh = [record for record, _ in found]
         return list(grown.items())
 
     def _join(
-        self, conn: psycopg.Connection[Any], published: Published, read: int, waiting: Sequence[tuple[str, int]]
+        self,
+        conn: psycopg.Connection[Any],
+        published: Published,
+        read: int,
+        waiting: Sequence[tuple[str, int]],
+        far: set[Sides],
     ) -> Matched:
         """Look at corrections, and link what is sure."""
         done, since = Matched(records=len(waiting)), _Since(published.position, dict(waiting))
@@ -169,7 +179,7 @@ class Matcher:
         todo = sorted(since.at)
         open_questions: set[str] | None = None
         while todo:
-            deciding = self._deciding(conn, published, read, todo, refused)
+            deciding = self._deciding(conn, published, read, todo, refused, far)
             found = [*self._said_same(deciding, since, todo), *self._sure(deciding, since, todo)]
             left = self._writer.link(found)
             done.linked += len(found) - sum(map(len, left))
@@ -193,11 +203,16 @@ class Matcher:
         return done
 
     def _put_before_people(
-        self, conn: psycopg.Connection[Any], published: Published, read: int, waiting: Sequence[tuple[str, int]]
+        self,
+        conn: psycopg.Connection[Any],
+        published: Published,
+        read: int,
+        waiting: Sequence[tuple[str, int]],
+        far: set[Sides],
     ) -> Matched:
         """Ask about what is near, once all that is sure has been linked."""
         done, since = Matched(), _Since(published.position, dict(waiting))
-        deciding = self._deciding(conn, published, read, list(since.at))
+        deciding = self._deciding(conn, published, read, list(since.at), far=far)
         waiting_for = [*deciding.students.questions(list(since.at))]
         asked: set[str] = set()
         while waiting_for:
@@ -269,8 +284,9 @@ class Matcher:
         read: int,
         records: Sequence[str],
         refused: Collection[tuple[str, str]] = (),
+        far: set[Sides] | None = None,
     ) -> _Deciding:
-        """refused: pairs that cannot be linked now, each both ways."""
+        """refused: pairs that cannot be linked now, each both ways. far: as of ``Group``."""
         near = match_index.near(conn, records)
         known = set(records).union(*near.values())
         members = match_index.members_of(conn, known)
@@ -292,6 +308,7 @@ class Matcher:
             _both_ways(near),
             match_index.apart(conn, known).union(refused),
             held | set(pending.asking(conn, DIFFERENT_CHILD, known)),
+            far,
         )
         # Who may be a twin or a namesake of somebody is seen from that one, not from the record that waits.
         close = group.close(records) - set(records)

@@ -17,6 +17,8 @@ from ledger.matching.policy import NAMESAKE, TWIN, Scale, Weight
 from ledger.matching.stays import STAYS, stay_level
 from ledger.matching.student import profile
 
+PAIR_BELOW: Final = 8_000
+"""How far below the review threshold two records may be, in thousandths of a bit, of students who come near it."""
 _FULL: Final = frozenset((1, 2))
 """Levels of given names that are the same child's whole names."""
 _OTHER_NAMES: Final = frozenset(
@@ -99,6 +101,13 @@ def assess(
     guards = tuple(code for code in scale.policy.guards if code in fired)
     number = scale.policy.number if _number_sent(left, right) else 0
     return Assessed((best.bits + whole.bits) // 2 + number, (at, to), best, whole, levels, shared, guards, number)
+
+
+def is_hopeless(scale: Scale, left: Sequence[Person], right: Sequence[Person]) -> bool:
+    """Whether no record of the one comes within ``PAIR_BELOW`` of being asked about with one of the other: then the two
+    are no question, whatever they are put together, and most that share a key are so."""
+    least = min(scale.policy.thresholds.review, scale.policy.thresholds.link) - PAIR_BELOW
+    return all(scale.weigh(*compared(one, other)).bits < least for one in left for other in right)
 
 
 def other_child(scale: Scale, one: Person, other: Person) -> int | None:

@@ -11,7 +11,7 @@ import heapq
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from ledger.matching.decision import Assessed, assess, other_child, same_by_state
+from ledger.matching.decision import Assessed, assess, is_hopeless, other_child, same_by_state
 from ledger.matching.person import Person
 from ledger.matching.policy import NAMESAKE, TWIN, Scale
 
@@ -37,6 +37,9 @@ class Found(NamedTuple):
         return other.member if other.record in (*self.left, *self.right) else other.record
 
 
+Sides = tuple[tuple[str, ...], tuple[str, ...]]
+"""The records of two students."""
+
 _Waits = tuple[int, tuple[tuple[str, str], ...], str, str]
 """Weight from the highest on, state and id of the first record of each side, and the two records."""
 
@@ -46,7 +49,8 @@ class Group:
 
     people: every record concerned, by names that sort as they were opened. students: record to its student, any name.
     near: record to the records that share a key with it. apart: pairs that are declared, each both ways. held: records
-    that a case holds.
+    that a case holds. far: students of whom it is known that they are far from each other, by their records; more are
+    put into it, so that another group of the same scale and records need not find them again.
     """
 
     def __init__(
@@ -57,6 +61,7 @@ class Group:
         near: Mapping[str, Collection[str]],
         apart: Collection[tuple[str, str]] = (),
         held: Collection[str] = (),
+        far: set[Sides] | None = None,
     ) -> None:
         self._scale = scale
         self._people = people
@@ -67,8 +72,8 @@ class Group:
         self._members: dict[str, list[str]] = {}
         self._seen: set[str] | None = None
         self._blind: set[str] = set()
-        self._known: dict[tuple[tuple[str, ...], tuple[str, ...]], Found] = {}
-        self._far: set[tuple[tuple[str, ...], tuple[str, ...]]] | None = set() if len(people) <= FAR_KEPT_MAX else None
+        self._known: dict[Sides, Found] = {}
+        self._far = far if far is not None else set[Sides]() if len(people) <= FAR_KEPT_MAX else None
         self._close: dict[str, tuple[frozenset[str], frozenset[str]]] = {}
         for record in sorted(students):
             self._members.setdefault(students[record], []).append(record)
@@ -80,7 +85,7 @@ class Group:
         for record in sorted(records):
             for other in self._others(record):
                 one, two = self._sides(record, other)
-                if self._is_near(assess(self._scale, self._of(one), self._of(two)).weight):
+                if not self._is_far(one, two):
                     found.update(one, two)
         return found
 
@@ -101,10 +106,9 @@ class Group:
             self._members.setdefault(students[record], []).append(record)
         self._people = {**self._people, **people}
         self._near = {**self._near, **near}
+        # Who is far stays so: that hangs on the two alone.
         self._known.clear()
         self._close.clear()
-        if self._far is not None:
-            self._far.clear()
 
     def links(self, records: Collection[str]) -> Iterator[Found]:
         """What the policy links by itself of these records, the surest first. Whoever takes one says by ``join`` that
@@ -238,15 +242,20 @@ class Group:
             return None
         if (mine, theirs) in self._known:
             return self._known[mine, theirs]
-        if self._far is not None and (mine, theirs) in self._far:
+        if self._is_far(mine, theirs):
             return None
-        found = self._assessed(mine, theirs)
-        if self._is_near(found.assessed.weight):
-            self._known[mine, theirs] = found
-            return found
-        if self._far is not None:
+        found = self._known[mine, theirs] = self._assessed(mine, theirs)
+        return found
+
+    def _is_far(self, mine: tuple[str, ...], theirs: tuple[str, ...]) -> bool:
+        """Whether two students do not come near enough to be linked, or asked about."""
+        if self._far is not None and (mine, theirs) in self._far:
+            return True
+        left, right = self._of(mine), self._of(theirs)
+        far = is_hopeless(self._scale, left, right) or not self._is_near(assess(self._scale, left, right).weight)
+        if far and self._far is not None:
             self._far.add((mine, theirs))
-        return None
+        return far
 
     def _must_not(self, mine: Collection[str], theirs: Collection[str]) -> bool:
         """Whether the two are declared apart, or a case holds one of them, or they are one already."""

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from ledger.matching.comparison import compared
-from ledger.matching.decision import Assessed, assess, other_child
+from ledger.matching.decision import PAIR_BELOW, Assessed, assess, other_child
 from ledger.matching.person import Person
 from ledger.matching.policy import TWIN, Scale
 
@@ -43,7 +43,7 @@ class Joined:
         review = scale.policy.thresholds.review
         for left, right in pairs:
             weight = scale.weigh(*compared(people[left], people[right]))
-            if weight.bits >= review - 8000:
+            if weight.bits >= review - PAIR_BELOW:
                 self._near[left].add(right)
                 self._near[right].add(left)
             if weight.bits >= review:

@@ -147,13 +147,15 @@ def waiting(conn: psycopg.Connection[Any], limit: int, *, linked: bool = False) 
     return [(str(record), position) for record, position in _rows(conn, query, (linked, limit))]
 
 
-def waiting_of(conn: psycopg.Connection[Any], records: Iterable[str], limit: int) -> list[tuple[str, int]]:
-    """As ``waiting``, of these records, those of which nothing is linked yet."""
+def waiting_of(
+    conn: psycopg.Connection[Any], records: Iterable[str], limit: int, *, linked: bool = False
+) -> list[tuple[str, int]]:
+    """As ``waiting``, of these records."""
     query = (
-        "select record_id, position from matching.undecided where not linked and record_id = any(%s::uuid[])"
+        "select record_id, position from matching.undecided where linked = %s and record_id = any(%s::uuid[])"
         " order by place, record_id limit %s"
     )
-    return [(str(record), position) for record, position in _rows(conn, query, (list(records), limit))]
+    return [(str(record), position) for record, position in _rows(conn, query, (linked, list(records), limit))]
 
 
 def linked(conn: psycopg.Connection[Any], records: Sequence[tuple[str, int]]) -> None:
