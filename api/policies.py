@@ -11,7 +11,7 @@ from typing import Any
 
 from ledger.matching import bits
 from ledger.matching.comparison import FIELDS
-from ledger.matching.policy import KINDS, Policy, Thresholds
+from ledger.matching.policy import KINDS, WRONG_MAX, Policy, Thresholds
 from ledger.matching.shipped import fingerprint, shipped, written
 from ledger.policies import Known, Policies, Publication
 
@@ -62,7 +62,7 @@ def publication_told(published: Publication) -> dict[str, Any]:
         "reason": published.reason,
         **thresholds_told(published.thresholds),
         "guards": list(published.guards),
-        "expected_wrong_one_in": published.wrong,
+        "expected_wrong_one_in": min(published.wrong, WRONG_MAX),
     }
 
 

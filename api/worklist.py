@@ -18,6 +18,8 @@ from ledger.cases import Part
 from ledger.casework import Answered
 from ledger.errors import NotFound
 from ledger.events.case import CaseAnswered, Changed, Doubtful, Link, Merge, Place, Proposal, Residue, Reversal, Split
+from ledger.events.linkage import Decision
+from ledger.matching.decision import GUARDS
 from ledger.store.pending import Lease
 from projections.as_of import AsOf
 from projections.worklist import Listed, Named, candidates_of, due_of, place, score_of, sides_of
@@ -216,11 +218,19 @@ def _named_told(named: Named) -> dict[str, Any]:
     return named._asdict()
 
 
+def _why_told(decision: Decision | None) -> dict[str, Any]:
+    """What a policy found: what the two agree in, by field, and what kept it from linking them. Nothing else of a
+    question that a person put."""
+    if decision is None:
+        return {}
+    return {"levels": dict(decision.levels), "guards": {code: GUARDS.get(code, code) for code in decision.guards}}
+
+
 def _proposal_told(proposal: Proposal) -> dict[str, Any]:
     """As whoever proposed it would say it: students by their ids, records by their uuids."""
     match proposal:
         case Link():
-            return {"record": proposal.record.record, "policy": proposal.policy}
+            return {"record": proposal.record.record, "policy": proposal.policy, **_why_told(proposal.decision)}
         case Merge():
             ids = (proposal.left.student_id, proposal.right.student_id, proposal.master.student_id)
             return dict(zip(("left", "right", "master"), ids, strict=True))

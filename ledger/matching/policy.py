@@ -86,6 +86,10 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     trained: Mapping[str, float] = {}
 
 
+WRONG_MAX: Final = 1 << 53
+"""What a threshold says at most of errors: every reader of JSON holds whole numbers so far."""
+
+
 class Scale:
     """A policy, ready to weigh pairs of a ledger of a certain size."""
 
@@ -128,4 +132,4 @@ class Scale:
     def expected_wrong(self) -> int:
         """One error in how many joins a pair just over the threshold to link is."""
         whole, part = divmod(max(self.policy.thresholds.link, 0), bits.ONE)
-        return 1 + ((1 << whole) * round(2 ** (part / bits.ONE + 10)) >> 10)
+        return min(1 + ((1 << whole) * round(2 ** (part / bits.ONE + 10)) >> 10), WRONG_MAX)

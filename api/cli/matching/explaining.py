@@ -119,6 +119,8 @@ def _outcome(whole: Whole, found: Explained, language: Language) -> list[str]:
         said.append(word("word.declared", language).format(declared=", ".join(whole.declared)))
     if whole.held:
         said.append(word("word.held", language))
+    if whole.declared or whole.held:
+        said += [word(f"guard.{guard}", language) for guard in whole.explanation.guards]
     if not whole.declared and not whole.held:
         if whole.close and whole.weight >= whole.explanation.link and not whole.explanation.guards:
             said.append(word("word.close", language).format(margin=number(whole.margin, language)))
@@ -228,7 +230,7 @@ def _explain_again(
         written = msgspec.to_builtins(decision)
         print_json({kind: name, "found_again": differs is None, "differs": differs, "decision": written})
     else:
-        print("\n".join(_decision_lines(f"{kind.capitalize()} {name}", decision, language)))
+        print("\n".join(_decision_lines(word(f"word.{kind}", language).format(name=name), decision, language)))
         print(word("word.again" if differs is None else "word.otherwise", language).format(field=differs))
     if differs is not None:
         raise typer.Exit(1)
