@@ -181,7 +181,7 @@ class CaseAnswer(BaseModel):
     reason: str
     proposal: dict[str, Any] = Field(
         description="What is asked, by kind: the record and its policy, with the `levels` that it found by field and"
-        " the `guards` that kept it from linking, each in words; the students and the master of a merge; the groups of a"
+        " the `guards` that kept it from linking, in words; the students and the master of a merge; the groups of a"
         " split; the acts of a reversal or residue; the act of a doubtful link; the position of what looks wrong, or"
         " makes it doubtful. Empty in a blind check that is open."
     )
