@@ -129,15 +129,15 @@ def _events_until_its_end(lines: Iterator[str]) -> list[str]:
 def test_a_stream_whose_token_was_revoked_gives_nothing_that_came_after(
     services: Services, make_token, database: Database
 ) -> None:
-    sender, follower = ({"Authorization": f"Bearer {make_token(name=name)}"} for name in ("sender", "follower"))
+    district, follower = ({"Authorization": f"Bearer {make_token(name=name)}"} for name in ("district", "follower"))
     with served(create_app(services)) as base, httpx2.Client(base_url=base, timeout=10) as client:
-        client.put(RECORD, json=student(), headers=sender).raise_for_status()
+        client.put(RECORD, json=student(), headers=district).raise_for_status()
         follow = {**follower, "Accept": "text/event-stream"}
         with client.stream("GET", "/v1/events", headers=follow) as stream:
             lines = stream.iter_lines()
             assert _positions(lines, 3) == [1, 2, 3]
             _revoke(database, "follower")
-            client.put("/v1/records/OR/OR1", json=student(), headers=sender).raise_for_status()
+            client.put("/v1/records/OR/OR1", json=student(), headers=district).raise_for_status()
             assert not _events_until_its_end(lines)
         assert client.get("/v1/events", headers=follow).status_code == 401
 
