@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime
 
 import msgspec
@@ -132,9 +133,10 @@ class Policies:
         effect, the one that this release comes with is published first, as ``meta`` says.
 
         Raises Refused: the policy in effect was trained by a release that prepares names otherwise, or a newer release
-        has published the one that it comes with, which is not published over.
+        has published the one that it comes with, which is not published over. StaleDecision: others were faster again
+        and again.
         """
-        for _ in range(2):
+        for _ in range(3):
             # What is published stands on this look: whoever publishes after it is not published over.
             recorded = self._read()
             last = next(reversed(_publications(recorded)), None)
@@ -144,13 +146,10 @@ class Policies:
                     return self._whole(last)
                 if known.code > VERSION or not last.version.startswith(PREFIX):
                     raise _prepares_otherwise(known)
-            try:
+            # Whoever was faster, another process or somebody with a policy of his own, is looked at in turn.
+            with suppress(StaleDecision):
                 self._publish_shipped(recorded, meta)
-            except StaleDecision:
-                continue  # another process has, or somebody has published one of his own
-        found = self.published()
-        assert found is not None, "it was published above"
-        return found
+        raise StaleDecision("Others publish policies faster than one can be looked at.", remedy="Try again.")
 
     def record(
         self, policy: Policy, meta: Meta, *, records: int, upto: int | None = None, checks: Sequence[CheckOutcome] = ()

@@ -1,7 +1,8 @@
 """The matcher's own tables: people by their keys, and the queue of records that wait to be decided.
 
-Invariant: what stands here is what the log says up to the matcher's position, which moves in the same transaction; so
-a crash leaves nothing half known, and all of it can be made again from position 1. A batch takes a handful of
+Invariant: what stands here is what the log says up to the matcher's position, which moves in the same transaction, but
+of the records that are still to be read anew for another policy (``unread``), of which nothing does; so a crash leaves
+nothing half known, and all of it can be made again from the log. A batch takes a handful of
 statements, however many records it has; and who changes anything here is alone with it.
 """
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger.matching.decision import GUARDS, Assessed, assess, other_child
+from ledger.matching.decision import GUARDS, PAIR_BELOW, Assessed, assess, is_hopeless, other_child
 from ledger.matching.person import Person, person
 from ledger.matching.policy import TWIN, Policy, Scale
 from ledger.matching.traits import Attendance
@@ -212,3 +212,15 @@ def test_a_policy_read_back_from_json_decides_the_same(
         again = msgspec.json.decode(msgspec.json.encode(trained().policy), type=Policy)
         _READ.append(Scale(again, scale().records))
     assert assess(_READ[0], left, right, twins) == assess(scale(), left, right, twins)
+
+
+@given(SOME, SOME)
+def test_no_question_is_hopeless_whose_best_two_records_come_within_reach_of_one(
+    left: list[Person], right: list[Person]
+) -> None:
+    thresholds = scale().policy.thresholds
+    found = assess(scale(), left, right)
+    assert is_hopeless(scale(), left, right) == (found.pair.bits < min(thresholds.review, thresholds.link) - PAIR_BELOW)
+    assert is_hopeless(scale(), right, left) == is_hopeless(scale(), left, right)
+    if len(left) == len(right) == 1 and is_hopeless(scale(), left, right):
+        assert found.weight - found.number < thresholds.review, "two records alone lose nothing by it"
