@@ -45,7 +45,7 @@ _VERSION: Final = {
     "required": True,
     "description": "A policy's name.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 200},
-    "example": "sojourn-2",
+    "example": "sojourn-3",
 }
 _ETAG: Final = {"description": "Stands for all that is said of policies.", "schema": {"type": "string"}}
 

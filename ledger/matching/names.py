@@ -112,6 +112,11 @@ def other_words(word: str) -> frozenset[str]:
     return _OTHER_WORDS.get(word, _NONE)
 
 
+def other_spellings(surname: str) -> frozenset[str]:
+    """The other ways in which a surname is written that no rule of sound gives: who is Vue here is Vwj or Vu there."""
+    return _OTHER_SPELLINGS.get(surname, _NONE)
+
+
 @lru_cache(maxsize=_REMEMBERED_MAX)
 def sound(word: str) -> str:
     """How a Spanish ear hears a word: Gonzales is González, Jiménez is Ximénez, Stephany is Stefani."""
@@ -154,14 +159,16 @@ _HEARD: Final = tuple(
 """One after the other. What is left of a word may be empty: a word of one silent letter."""
 
 
-def _read_nicknames() -> dict[str, frozenset[str]]:
+def _read(table: str) -> dict[str, frozenset[str]]:
     """Word to every other word for a name that it stands for.
 
-    The table is our own (``nicknames.csv``): a name, and what those who bear it are called in Spanish or in English.
+    The tables are our own. ``nicknames.csv``: a name, and what those who bear it are called in Spanish or in English.
+    ``surnames.csv``: the name of a Hmong clan as it is most written in Latin letters, and how else it is: by ear, and
+    in the Hmong alphabet, where the last letter is the tone (Yang is Yaj).
     """
     names: dict[str, set[str]] = {}
     called: dict[str, set[str]] = {}
-    text = resources.files("ledger.matching").joinpath("nicknames.csv").read_text("utf-8")
+    text = resources.files("ledger.matching").joinpath(table).read_text("utf-8")
     for row in csv.DictReader(text.splitlines()):
         name = row["name"]
         called[name] = {name, *row["others"].split()}
@@ -171,4 +178,5 @@ def _read_nicknames() -> dict[str, frozenset[str]]:
 
 
 _NONE: Final[frozenset[str]] = frozenset()
-_OTHER_WORDS: Final = _read_nicknames()
+_OTHER_WORDS: Final = _read("nicknames.csv")
+_OTHER_SPELLINGS: Final = _read("surnames.csv")

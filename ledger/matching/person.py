@@ -19,7 +19,7 @@ from ledger.matching.names import ABBREVIATIONS, PARTICLES, SUFFIXES, folded, sp
 from ledger.matching.repair import ANY, mended
 from ledger.matching.traits import Attendance, Traits
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Of this code, of how people are compared, and of the word lists: raised with every change that can change a level."""
 
 _MARIA: Final = frozenset({"ma", "m", "mar", "mª"})

@@ -17,7 +17,7 @@ from ledger.matching.populations.seasons import seasons
 from ledger.matching.shipped import FILE, PREFIX, written
 from ledger.matching.training import Trained, train
 
-NAME: Final = f"{PREFIX}2"
+NAME: Final = f"{PREFIX}3"
 CHILDREN: Final = 15_000
 """Of each population."""
 TRAINED_ON: Final[tuple[tuple[Population, int], ...]] = ((seasons, 101), (registers, 202))

@@ -11,21 +11,22 @@ from typing import Final
 
 from rapidfuzz.distance import OSA
 
-from ledger.matching.names import other_words, sound
+from ledger.matching.names import other_spellings, other_words, sound
 from ledger.matching.repair import ANY
 
 _REMEMBERED_MAX: Final = 400_000
 _SHORT: Final = 3
 _EDITED_MIN: Final = 4
-"""Letters from which on one edit is likelier a fault than another name."""
+"""Letters from which on one edit is likelier a fault than another name. Of shorter words it is either: Her is Hcr by a
+fault, and Ana is not Ada."""
 _CUT_MIN: Final = 4
 """Letters that a word cut short still has."""
 
 
 class Alike(IntEnum):
     """EQUAL also with letters that are lost. INITIAL: one is the other's first letter. VARIANT: sounds the same to a
-    Spanish ear, or is a nickname. NEAR: one edit, or cut short. NEARISH: two edits of a long word. GENDERED: Adrian and
-    Adriana, which are brother and sister, never a fault."""
+    Spanish ear, or is a nickname. NEAR: one edit, or cut short. NEARISH: two edits of a long word, one of a short
+    one. GENDERED: Adrian and Adriana, which are brother and sister, never a fault."""
 
     EQUAL = 0
     VARIANT = 1
@@ -52,7 +53,7 @@ def alike(left: str, right: str, *, surname: bool = False) -> Alike:
     heard = sound(left), sound(right)
     if heard[0] == heard[1] and heard[0]:
         return Alike.VARIANT
-    if not surname and right in other_words(left):
+    if right in (other_spellings(left) if surname else other_words(left)):
         return Alike.VARIANT
     short, long = sorted((len(left), len(right)))
     edits = OSA.distance(left, right, score_cutoff=2)
@@ -62,7 +63,7 @@ def alike(left: str, right: str, *, surname: bool = False) -> Alike:
         return Alike.NEAR
     if OSA.distance(*heard, score_cutoff=1) <= 1 and min(map(len, heard)) >= _EDITED_MIN and edits <= 2:
         return Alike.NEAR
-    if edits <= 2 and short > _EDITED_MIN:
+    if (edits <= 2 and short > _EDITED_MIN) or (edits <= 1 and long >= _SHORT and short > 1):
         return Alike.NEARISH
     return Alike.OTHER
 

@@ -15,6 +15,7 @@ from ledger.errors import StaleDecision, StoreUnavailable
 from ledger.events import Meta
 from ledger.events.audit import AuditAsked, AuditDrawn, KeptApart
 from ledger.events.case import CaseOpened, Doubtful, Link
+from ledger.matching.shipped import shipped
 from ledger.proposals import Proposals, Proposed
 from ledger.reactors.timekeeper import ACTOR, Timekeeper
 from ledger.replay import RequestKey
@@ -61,7 +62,7 @@ def test_links_of_the_month_that_stand_are_drawn_and_put_before_people_with_pair
     for pair in drawn[APART].pairs:
         proposal = audited.opened()[audited.about(pair)].proposal
         assert isinstance(proposal, Link)
-        assert (proposal.policy, proposal.candidates[0].score) == ("sojourn-2", pair.weight / 1000)
+        assert (proposal.policy, proposal.candidates[0].score) == (shipped().version, pair.weight / 1000)
 
 
 def test_nothing_is_drawn_while_the_month_lasts_and_the_next_day_it_is_once(audited: Audited) -> None:
@@ -170,7 +171,7 @@ def test_nothing_that_was_declared_apart_or_is_held_by_a_case_is_drawn(audited: 
 
 def test_nothing_is_drawn_before_the_matcher_stands_by_the_policy_in_effect(audited: Audited) -> None:
     audited.links(0)
-    audited.ledger.policies.publish("sojourn-2", Meta(actor="ana"))
+    audited.ledger.policies.publish(shipped().version, Meta(actor="ana"))
     assert audited.at(*FEBRUARY) == []
     assert audited.said("2026-01") == []
     audited.matching.runs()
@@ -181,7 +182,7 @@ def test_nothing_is_drawn_while_records_are_yet_to_be_read_anew(audited: Audited
     """The tables are of the policy in effect already, and of the records that they hold none would be drawn."""
     audited.links(0)
     audited.tells(sister(0))
-    published = audited.ledger.policies.publish("sojourn-2", Meta(actor="ana"))
+    published = audited.ledger.policies.publish(shipped().version, Meta(actor="ana"))
     with database.connect(Role.WRITER) as conn:
         match_index.begin_again(conn, published.position, published.position)
         assert match_index.made_with(conn) == published.position

@@ -14,6 +14,7 @@ from ledger.application import Ledger
 from ledger.events import Meta, Recorded
 from ledger.match_reading import told
 from ledger.matcher import Matcher
+from ledger.matching.shipped import shipped
 from ledger.matching.traits import Traits
 from ledger.reactors.matching import MatcherRunner
 from ledger.record import PlaceStudent
@@ -112,7 +113,7 @@ def test_a_correction_that_was_not_read_yet_when_another_policy_came_is_not_lost
     matching.tells(wilber("TX", "1"))
     matching.runs()
     matching.tells(ANOTHER)
-    matching.ledger.policies.publish("sojourn-2", META)
+    matching.ledger.policies.publish(shipped().version, META)
     matching.runs()
     assert len(matching.open_cases()) == 1
 
@@ -123,7 +124,7 @@ def test_for_another_policy_each_record_is_read_once_however_often_it_has_spoken
         matching.tells(sibling("CA", "3", birth_city=town))
     matching.runs()
     students = matching.students()
-    matching.ledger.policies.publish("sojourn-2", META)
+    matching.ledger.policies.publish(shipped().version, META)
     ledger = matching.ledger
     counting = _Counting(ledger.log)
     matcher = Matcher(cast("Log", counting), ledger.links, ledger.proposals, ledger.policies)
@@ -137,7 +138,7 @@ def test_what_was_read_anew_is_what_the_log_says(matching: MatchingRuns) -> None
     matching.tells(wilber("TX", "1"), twin("MI", "2"), sibling("CA", "3"))
     matching.retracts(sibling("CA", "3"))
     matching.runs()
-    matching.ledger.policies.publish("sojourn-2", META)
+    matching.ledger.policies.publish(shipped().version, META)
     policy, head = matching.ledger.matcher.policy().policy, matching.head()
     matching.tells(wilber("TX", "1", middle_name=""))
     said = told(matching.ledger.log, dict.fromkeys(matching.names(), 0), head, policy)

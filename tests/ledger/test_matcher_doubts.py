@@ -11,6 +11,7 @@ from ledger.application import Ledger
 from ledger.events import Meta
 from ledger.events.case import Changed, Doubtful
 from ledger.matching.policy import Thresholds
+from ledger.matching.shipped import shipped
 from ledger.matching.traits import Traits
 from support.any_children import child
 from support.casework import destroy
@@ -125,7 +126,9 @@ def test_another_policy_asks_nobody_again_about_old_corrections(matching: Matchi
     matching.tells(replace(another("TX", "1"), birth_city="Tlaxiaco"))
     matching.runs()
     thresholds = Thresholds(link=8_000, review=-4_000, margin=0)
-    matching.ledger.policies.publish("sojourn-2", Meta(actor="an operator", reason="Fewer."), thresholds=thresholds)
+    matching.ledger.policies.publish(
+        shipped().version, Meta(actor="an operator", reason="Fewer."), thresholds=thresholds
+    )
     matching.runs()
     assert kinds(matching) == ["different-child"]
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ledger.matching.shipped import shipped
+
 NOTHING_IS_MATCHED = (
-    *("matching", "publish", "sojourn-2", "--link", "1000", "--review", "1000"),
+    *("matching", "publish", shipped().version, "--link", "1000", "--review", "1000"),
     *("--reason", "These children look alike on purpose."),
 )
 

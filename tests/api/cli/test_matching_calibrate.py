@@ -19,7 +19,7 @@ from ledger.events.audit import AuditDrawn, KeptApart, Stratum
 from ledger.events.case import Link
 from ledger.events.policy import PolicyTrained
 from ledger.matching.policy import Thresholds
-from ledger.matching.shipped import fingerprint
+from ledger.matching.shipped import fingerprint, shipped
 from ledger.matching.traits import Traits
 from ledger.policies import STREAM
 from ledger.store.append import Append, Part
@@ -30,7 +30,7 @@ from support.casework import BEN, WHY
 from support.command_line import CommandLine
 from support.matching_children import doubtful, settled
 
-POLICY = "sojourn-2"
+POLICY = shipped().version
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 from ledger.application import Ledger
 from ledger.audit import APART
 from ledger.events.disclosure import SearchDisclosed
+from ledger.matching.shipped import shipped
 from ledger.store.database import Database
 from support.audited import Audited, boy, sister
 from support.casework import ANA
@@ -71,7 +72,7 @@ def giveaways(audited: Audited, act: str) -> set[str]:
     weights = [decision.weight, pair.weight]
     return {
         act,
-        "sojourn-2",
+        shipped().version,
         *audited.matching.minted().values(),
         *(str(weight) for weight in weights),
         *(str(weight / 1000) for weight in weights),
@@ -135,7 +136,7 @@ def test_a_check_that_is_closed_tells_all(
         assert told["proposal"]["act"] == act
     else:
         (pair,) = audited.drawn("2026-01")[APART].pairs
-        assert told["proposal"] == {"record": pair.record, "policy": "sojourn-2"}
+        assert told["proposal"] == {"record": pair.record, "policy": shipped().version}
         assert [candidate["score"] for candidate in told["candidates"]] == [pair.weight / 1000]
         assert len(told["records"]) == 3
     [listed] = get(kind="blind-check", open="false").json()["cases"]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.matching.names import ABBREVIATIONS, PARTICLES, folded, other_words, sound, words
+from ledger.matching.names import ABBREVIATIONS, PARTICLES, folded, other_spellings, other_words, sound, words
 
 
 @pytest.mark.parametrize(
@@ -133,13 +133,20 @@ def test_two_nicknames_of_one_name_are_other_words_for_each_other() -> None:
     assert "pepito" in other_words("pepe")
 
 
+def test_a_clan_is_one_name_in_every_spelling_and_no_other_clan() -> None:
+    assert {"vu", "vwj"} == other_spellings("vue")
+    assert "ly" in other_spellings("li")
+    assert "yang" not in other_spellings("vang")
+
+
 def test_names_that_share_only_a_nickname_are_not_other_words_for_each_other() -> None:
     assert "alberto" not in other_words("roberto")
     assert other_words("xochitl") == frozenset()
 
 
-def test_every_word_of_the_nickname_table_is_a_word_as_names_are_cut_into() -> None:
-    text = resources.files("ledger.matching").joinpath("nicknames.csv").read_text("utf-8")
+@pytest.mark.parametrize("table", ["nicknames.csv", "surnames.csv"])
+def test_every_word_of_a_table_is_a_word_as_names_are_cut_into(table: str) -> None:
+    text = resources.files("ledger.matching").joinpath(table).read_text("utf-8")
     rows = list(csv.DictReader(text.splitlines()))
     names = [row["name"] for row in rows]
     assert names == sorted(set(names))

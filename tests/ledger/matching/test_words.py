@@ -51,12 +51,20 @@ GIVEN = {
         ("alexander", "alexandra"),
         ("carlos", "carla"),
     ],
+    Alike.NEARISH: [("ana", "ada"), ("tou", "tu"), ("xai", "xi")],
     Alike.OTHER: [("jose", "luis"), ("ana", "eva"), ("juan", "pedro"), ("j", "luis"), ("pao", "mai"), ("tou", "pa")],
 }
 SURNAMES = {
     Alike.EQUAL: [(f"mu{ANY}oz", "munoz"), (f"p{ANY}rez", f"p{ANY}rez"), (f"mu{ANY}oz", f"m{ANY}noz")],
-    Alike.VARIANT: [("gonzalez", "gonzales"), ("jimenez", "ximenez"), ("vasquez", "basques"), (f"p{ANY}rez", "prez")],
+    Alike.VARIANT: [
+        ("gonzalez", "gonzales"),
+        ("jimenez", "ximenez"),
+        ("vasquez", "basques"),
+        (f"p{ANY}rez", "prez"),
+        ("vue", "vwj"),
+    ],
     Alike.NEAR: [("hernandez", "hernadez"), ("ixcoy", "ixoy"), ("xiong", "xong"), ("saintil", "santil")],
+    Alike.NEARISH: [("her", "hcr"), ("lee", "lea")],
     Alike.OTHER: [
         ("lopez", "perez"),
         (f"mu{ANY}oz", f"nu{ANY}ez"),
