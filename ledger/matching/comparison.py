@@ -7,11 +7,15 @@ weights are the policy's. Pure.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from ledger.matching.person import Parent, Person, initial
 from ledger.matching.stays import STAYS, stay_level
 from ledger.matching.words import Alike, alike, clearer
+
+_REMEMBERED_MAX: Final = 100_000
+"""Lines of names that have met: a record meets everybody near it several times while a portion is decided."""
 
 GIVEN: Final = (
     "missing",
@@ -183,6 +187,7 @@ def _letters(one: Person) -> int:
     return sum(map(len, (*one.given, *one.surnames)))
 
 
+@lru_cache(maxsize=_REMEMBERED_MAX)
 def given_level(left: tuple[str, ...], right: tuple[str, ...]) -> Found:
     """Level of two lines of given names, and the words that they share."""
     if not left or not right:
@@ -268,6 +273,7 @@ def _shared(left: tuple[str, ...], right: tuple[str, ...], pairs: list[tuple[int
     return tuple(sorted(word for word in found if not initial(word)))
 
 
+@lru_cache(maxsize=_REMEMBERED_MAX)
 def surname_level(left: tuple[str, ...], right: tuple[str, ...]) -> Found:
     """Level of two lines of surnames, and the words that they share."""
     if not left or not right:

@@ -113,9 +113,9 @@ def is_hopeless(scale: Scale, left: Sequence[Person], right: Sequence[Person]) -
 def other_child(scale: Scale, one: Person, other: Person) -> int | None:
     """The kind that two people likeliest are, where that is ``TWIN``, or ``NAMESAKE``: one birth date and, of
     namesakes, one name. None for everything else."""
-    levels, shared = compared(one, other)
-    if levels.birth not in (1, 2):
+    if not one.birth or one.birth != other.birth:  # most of those who share a key, and the rest costs far more
         return None
+    levels, shared = compared(one, other)
     weight = scale.weigh(levels, shared)
     if weight.bits >= 0:
         return None
