@@ -30,7 +30,8 @@ def sql(name: str, **replace: str) -> bytes:
 def upgrade(database: Database) -> bool:
     """Bring the schema up; True when the append-only event trigger stands too (it needs a superuser).
 
-    Raises Misconfigured when the user of the URL may not make roles, or the database is newer than this release.
+    Raises Misconfigured when the user of the URL may not make roles or a connection does not act as one, or the
+    database is newer than this release.
     """
     with translated(), psycopg.connect(database.conninfo(name="sojourn migrate"), autocommit=True) as admin:
         admin.execute("select pg_advisory_lock(%s)", (_LOCK,))
@@ -41,6 +42,7 @@ def upgrade(database: Database) -> bool:
                 "The user of SOJOURN_DATABASE_URL may not make the five roles of Sojourn.",
                 remedy="Migrate once as a user with CREATEROLE who owns the database.",
             ) from e
+        database.check_roles()  # else the tables would come to belong to the user of the URL
         _refuse_newer(admin)
         _alembic_upgrade(database)
         row = admin.execute("select rolsuper from pg_roles where rolname = current_user").fetchone()
@@ -52,7 +54,7 @@ def upgrade(database: Database) -> bool:
 
 
 def check(database: Database) -> None:
-    """Raises Misconfigured unless the database has exactly this release's schema."""
+    """Raises Misconfigured unless the database has exactly this release's schema, and its roles can be taken on."""
     with translated(), psycopg.connect(database.conninfo(name="sojourn"), autocommit=True) as conn:
         applied = _applied(conn)
         if applied is None:
@@ -63,6 +65,7 @@ def check(database: Database) -> None:
             raise Misconfigured(
                 f"The database is at revision {applied}, this release needs {newest}.", remedy="Run `sojourn migrate`."
             )
+    database.check_roles()
 
 
 def _applied(conn: psycopg.Connection) -> str | None:

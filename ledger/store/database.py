@@ -70,7 +70,19 @@ class Database:
         with translated():
             return psycopg.connect(self.conninfo(role, name=name), autocommit=autocommit)
 
+    def check_roles(self) -> None:
+        """Raises Misconfigured where a connection acts as the user of the URL, who may do what no role may."""
+        with self.connect(Role.READER) as conn:
+            row = conn.execute("select current_user::text").fetchone()
+        if row != (Role.READER.value,):
+            raise Misconfigured(
+                "What stands before PostgreSQL leaves out the startup parameter `options`, by which Sojourn takes on"
+                " its roles.",
+                remedy=_PAST_THE_POOLER,
+            )
 
+
+_PAST_THE_POOLER: Final = "Let SOJOURN_DATABASE_URL name PostgreSQL itself, not a pooler."
 _REMEDIES: tuple[tuple[type[Exception], str, str], ...] = (
     (pg.DiskFull, "PostgreSQL has no room left on its disk; nothing was written.", "Make room, then send it again."),
     (pg.TooManyConnections, "PostgreSQL takes no more connections.", "Wait, or raise max_connections."),
@@ -112,6 +124,12 @@ def translate(error: psycopg.Error) -> LedgerError | None:
         if "does not exist" in text and "database" in text:
             return Misconfigured(
                 "The database of SOJOURN_DATABASE_URL does not exist.", remedy="Create it, then migrate."
+            )
+        if "startup parameter" in text:
+            return Misconfigured(
+                "What stands before PostgreSQL refuses the startup parameter `options`, by which Sojourn takes on its"
+                " roles.",
+                remedy=_PAST_THE_POOLER,
             )
         if "authentication failed" in text:
             return Misconfigured(

@@ -9,6 +9,7 @@ import pytest
 from psycopg import errors as pg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+import migrations
 from ledger.errors import LedgerError, Misconfigured, StoreUnavailable
 from ledger.store.database import Database, Role, translate, translated
 
@@ -64,6 +65,21 @@ def test_a_role_is_what_the_server_sees(any_database: Database, role: Role) -> N
             )
 
 
+class WithoutOptions(Database):
+    """As a pooler passes it on that is told to ignore ``options``."""
+
+    def conninfo(self, role: Role | None = None, *, name: str = "sojourn") -> str:
+        return make_conninfo("", **{**conninfo_to_dict(super().conninfo(role, name=name)), "options": ""})
+
+
+def test_a_connection_that_would_act_as_the_user_of_the_url_is_refused(any_database: Database) -> None:
+    Database(any_database.admin).check_roles()
+    for look in (migrations.check, migrations.upgrade):
+        with pytest.raises(Misconfigured, match="leaves out") as refused:
+            look(WithoutOptions(any_database.admin))
+        assert "pooler" in refused.value.remedy
+
+
 SAID: list[tuple[psycopg.Error, type[LedgerError], str]] = [
     (pg.DiskFull(), StoreUnavailable, "no room"),
     (pg.TooManyConnections(), StoreUnavailable, "no more connections"),
@@ -82,6 +98,7 @@ SAID: list[tuple[psycopg.Error, type[LedgerError], str]] = [
     (psycopg.OperationalError('FATAL:  database "x" does not exist'), Misconfigured, "does not exist"),
     (psycopg.OperationalError("FATAL:  password authentication failed for user"), Misconfigured, "refuses the user"),
     (psycopg.OperationalError("FATAL:  sorry, too many clients already"), StoreUnavailable, "no more connections"),
+    (psycopg.OperationalError("FATAL:  unsupported startup parameter: options"), Misconfigured, "startup parameter"),
     (psycopg.OperationalError("server closed the connection unexpectedly"), StoreUnavailable, "went away"),
     (psycopg.InterfaceError("the connection is closed"), StoreUnavailable, "went away"),
 ]
