@@ -101,13 +101,21 @@ def try_(
 
 
 def _policy(ledger: Ledger, named: str) -> Policy:
-    """Raises NotFound, BadValue for a file that holds none."""
+    """Raises NotFound, BadValue for a file that holds none, Refused for a policy that this release cannot read."""
+    from ledger.errors import NotFound
     from ledger.matching.shipped import read
 
     path = Path(named)
     if path.is_file():
         return read(path.read_text("utf-8", errors="replace"))
-    return ledger.policies.named(named)
+    try:
+        return ledger.policies.named(named)
+    except NotFound as missing:
+        raise NotFound(
+            f"There is no file {named}, nor a policy of that name.",
+            remedy="Name a file that `sojourn matching train --out` has written, or a policy of"
+            " `sojourn matching publish --list`.",
+        ) from missing
 
 
 def _row(one: Differs, found: Shadow) -> dict[str, Any]:

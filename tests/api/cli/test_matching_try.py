@@ -166,7 +166,10 @@ def test_it_is_told_in_words_as_csv_and_from_a_file_and_no_longer_than_asked(
 
 def test_what_cannot_be_tried_is_refused(sojourn: CommandLine, tmp_path: Path) -> None:
     (tmp_path / "none.json").write_text("{}", encoding="utf-8")
-    assert "There is no policy winter." in sojourn.run("matching", "try", "winter", code=1).stderr
+    missing = tmp_path / "winter.json"
+    for named in ("winter", missing, tmp_path):
+        told = sojourn.run("matching", "try", named, code=1).stderr
+        assert f"There is no file {named}, nor a policy of that name." in " ".join(told.split())
     assert "This is no matching policy" in sojourn.run("matching", "try", tmp_path / "none.json", code=1).stderr
     assert "There is no such guard." in sojourn.run("matching", "try", OURS, "--guards", "luck", code=1).stderr
     assert "No policy can have these" in sojourn.run("matching", "try", OURS, "--link", "-1", code=1).stderr
