@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from ledger.errors import NotFound, Refused, SameStudent
+from ledger.errors import BadValue, NotFound, Refused, SameStudent
 from ledger.events.linkage import Anchor, LinkageEvent, RecordLinked, Rival, StudentsMerged
 from ledger.facts import RecordState
 from ledger.identities import people_of, states_of
@@ -105,15 +105,23 @@ def explained(
 
     Raises:
         NotFound: no such record (then), or policy.
+        BadValue: the log has not come to the position.
         SameStudent: the two are one record.
         Refused: a record says nothing of the child; nobody had published a policy by then, or this release cannot
             prepare names as it does.
     """
     if one == other:
         raise SameStudent("This is one record.", remedy="Name two.")
-    policy = _policy(policies, version, position)
     head = log.head()
-    asked = head if position is None else min(position, head)
+    asked = head if position is None else position
+    if asked > head:
+        raise BadValue(
+            f"The log has not come to position {position}: nothing is behind {head}.",
+            rule="position",
+            element="position",
+            remedy=f"Name one from 1 to {head}, or none.",
+        )
+    policy = _policy(policies, version, position)
     students = _Students(log, asked)
     for record in (one, other):
         students.find(record)

@@ -222,6 +222,11 @@ def test_what_cannot_be_explained_is_refused_with_what_to_do(sojourn: CommandLin
     assert "or there was none then" in refused(OR, nobody)
     assert "or there was none then" in refused(OR, CA, "--as-of", "1", "--policy", shipped().version)
     assert "No policy had been published by then." in refused(OR, CA, "--as-of", str(published(ledger) - 1))
+    head = ledger.log.head()
+    beyond = refused(OR, CA, "--as-of", str(head + 1))
+    assert f"The log has not come to position {head + 1}: nothing is behind {head}." in beyond
+    assert f"Name one from 1 to {head}, or none." in beyond
+    assert explain(sojourn, OR, CA, "--as-of", str(head))["position"] == head
     assert "There is no policy winter." in refused(OR, CA, "--policy", "winter")
     assert "There is no such act." in refused("--act", "nonsense")
     assert "There is no act" in refused("--act", "482019283746-1")
