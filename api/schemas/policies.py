@@ -34,7 +34,9 @@ class PublicationAnswer(BaseModel):
     reason: str
     link: float = Field(description="Bits from which on a record is linked by itself.")
     review: float = Field(description="Bits from which on people are asked.")
-    margin: float = Field(description="Bits by which the second best student must be behind.")
+    margin: float = Field(
+        description="Bits by which two must agree more than either of them and any third student, to be linked."
+    )
     guards: list[str] = Field(description="Codes of those that hold.")
     expected_wrong_one_in: int = Field(
         description="Of so many records that are linked at the threshold itself, one is expected to be another child's."

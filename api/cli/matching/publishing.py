@@ -22,7 +22,10 @@ def publish(
     link: Annotated[float | None, typer.Option("--link", metavar="BITS", help="Link by itself from here on.")] = None,
     review: Annotated[float | None, typer.Option("--review", metavar="BITS", help="Ask people from here on.")] = None,
     margin: Annotated[
-        float | None, typer.Option("--margin", metavar="BITS", help="How far the second best student must be behind.")
+        float | None,
+        typer.Option(
+            "--margin", metavar="BITS", help="By how much two must agree more than either and any third student."
+        ),
     ] = None,
     guards: Annotated[
         str | None, typer.Option("--guards", metavar="CODE,...", help="Which guards hold: codes, all or none.")

@@ -101,6 +101,12 @@ def test_what_cannot_be_published_is_refused_with_what_to_do_and_nothing_is_writ
     assert ledger.log.head() == head
 
 
+def test_the_margin_is_told_as_it_is_measured(sojourn: CommandLine) -> None:
+    for command in ("publish", "try"):
+        told = sojourn.run("matching", command, "--help").stdout.replace("│", " ")
+        assert "two must agree more than either and any third student" in " ".join(told.split())
+
+
 def test_what_is_left_out_or_makes_no_sense_together_is_told_as_usage(sojourn: CommandLine) -> None:
     assert "--reason" in sojourn.run("matching", "publish", OURS, code=2).stderr
     assert "--list" in sojourn.run("matching", "publish", *WHY, code=2).stderr
