@@ -19,8 +19,10 @@ class TrainedAnswer(BaseModel):
 
     position: int
     at: str
-    by: str
-    records: int = Field(description="That it was trained on; 0 where that is not told.")
+    by: str = Field(description="Who trained it; of one that a release comes with, who had it put into the ledger.")
+    records: int = Field(
+        description="That it was trained on, made-up ones where a release comes with it; 0 where that is not told."
+    )
     upto: int | None
     checks: list[CheckAnswer]
 

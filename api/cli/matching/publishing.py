@@ -114,11 +114,13 @@ def _print_list(*, as_json: bool) -> None:
 
 
 def _policy_lines(policy: dict[str, Any]) -> list[str]:
+    from ledger.matching.shipped import PREFIX
+
     mark = "in effect" if policy["in_effect"] else "was in effect" if policy["published"] else "never published"
     trained = policy["trained"]
     lines = [f"{policy['version']}: {mark}"]
-    if trained is None:
-        lines.append("  comes with this release")
+    if trained is None or policy["version"].startswith(PREFIX):
+        lines.append(f"  {_comes_with(policy)}")
     else:
         lines.append(f"  trained {_when(trained['at'])} by {trained['by']} on {trained['records']:,} records")
         lines += [
@@ -129,6 +131,17 @@ def _policy_lines(policy: dict[str, Any]) -> list[str]:
         lines.append(f"  published {_when(one['at'])} by {one['by']} at position {one['position']}: {one['reason']}")
         lines += [f"  {line}" for line in _lines(one)]
     return lines
+
+
+def _comes_with(policy: dict[str, Any]) -> str:
+    """Of a policy that nobody here has trained: the matcher, or whoever published it, has only put it into the log."""
+    from ledger.matching.shipped import shipped
+
+    ours = shipped()
+    release = "this release" if policy["version"] == ours.version else "another release"
+    trained = policy["trained"]
+    records = int(ours.trained.get("records", 0)) if trained is None else trained["records"]
+    return f"comes with {release}" + (f", trained on {records:,} made-up records" if records else "")
 
 
 def _lines(told: dict[str, Any]) -> list[str]:

@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 import msgspec
 
+from api.cli.matching.publishing import _policy_lines
 from ledger.application import Ledger
 from ledger.events import Meta
 from ledger.events.policy import CheckOutcome
 from ledger.matching.decision import GUARDS
-from ledger.matching.shipped import shipped
+from ledger.matching.shipped import PREFIX, shipped
 from ledger.store.database import Database
 from support.command_line import CommandLine
 
@@ -54,6 +55,10 @@ def test_the_list_tells_what_was_trained_and_published_the_last_first(
         "  comes with this release",
     ]
     head = sojourn.json("matching", "publish", OURS, *WHY)["position"]
+    assert sojourn.run("matching", "publish", "--list").stdout.splitlines()[:2] == [
+        f"{OURS}: in effect",
+        "  comes with this release",
+    ]
     ledger = new_ledger(database)
     theirs = msgspec.structs.replace(shipped(), version="autumn")
     check = CheckOutcome(name="same child, same birth date", value=0.9, low=0.85, high=1.0)
@@ -77,7 +82,16 @@ def test_the_list_tells_what_was_trained_and_published_the_last_first(
     assert lines[3].endswith(": Fewer questions.")
     assert "links from +8.0 bits on" in lines[4]
     assert f"{OURS}: was in effect" in lines
+    assert not [line for line in lines if "on 0 records" in line]
     assert ledger.log.head() == head + 2, "to list writes nothing"
+
+
+def test_a_policy_that_a_release_comes_with_is_not_told_as_trained_here() -> None:
+    """As ``api.policies`` tells it: of this release with the figure that it carries, and of another one."""
+    by_matcher = {"at": "2026-01-05T04:00:00+00:00", "by": "reactor matcher", "records": 41_000, "checks": []}
+    for version, release in ((OURS, "this release"), (f"{PREFIX}0", "another release")):
+        told = {"version": version, "in_effect": False, "published": [], "trained": by_matcher}
+        assert _policy_lines(told)[1] == f"  comes with {release}, trained on 41,000 made-up records"
 
 
 def test_what_cannot_be_published_is_refused_with_what_to_do_and_nothing_is_written(
