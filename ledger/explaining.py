@@ -8,18 +8,19 @@ told where none is named, and of a position they are left out, the size being th
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from itertools import chain
 from typing import Any
 
 import msgspec
 
 from ledger.errors import BadValue, NotFound, Refused, SameStudent
-from ledger.events.linkage import Anchor, LinkageEvent, RecordLinked, Rival, StudentsMerged
+from ledger.events.linkage import Anchor, LinkageEvent, RecordLinked, StudentsMerged
 from ledger.facts import RecordState
 from ledger.identities import people_of, states_of
 from ledger.linkage import Clusters, Linkage, clusters, fold, live_acts, live_declarations, live_edges
 from ledger.matching.comparison import compared
+from ledger.matching.decision import is_hopeless
 from ledger.matching.explain import Explanation, Verdict, explain, verdict
 from ledger.matching.group import Found, Group
 from ledger.matching.person import VERSION, Person
@@ -42,6 +43,12 @@ class Named(msgspec.Struct, frozen=True, kw_only=True):
     student_id: str
 
 
+class Near(Named, frozen=True, kw_only=True):
+    """The record of a student that comes near too. weight: of the two students against each other."""
+
+    weight: int
+
+
 class Whole(msgspec.Struct, frozen=True, kw_only=True):
     """The two students against each other. left, right: their records; record, member: those of them that agree most.
 
@@ -49,7 +56,8 @@ class Whole(msgspec.Struct, frozen=True, kw_only=True):
     explanation: of the two put together. twins, rivals: other records at which the guards looked. others: students that
     the first comes near to as well, or, where the policy leaves a margin, either. declared: declarations that keep them
     apart. held: by a case, now; None where a position is named, of which it is not known. close: a third student is
-    nearer to one of the two than the policy's margin.
+    nearer to one of the two than the policy's margin. hopeless: no record of the one comes near one of the other, so
+    that they are kept apart whatever they are put together.
     """
 
     verdict: Verdict
@@ -64,10 +72,11 @@ class Whole(msgspec.Struct, frozen=True, kw_only=True):
     explanation: Explanation
     twins: list[str]
     rivals: list[str]
-    others: list[Rival]
+    others: list[Near]
     declared: list[str]
     held: bool | None
     close: bool
+    hopeless: bool
     margin: int
 
 
@@ -92,7 +101,7 @@ class Explained(msgspec.Struct, frozen=True, kw_only=True):
         told = {one.record for one in self.records}
         if self.students is not None:
             whole = self.students
-            told |= {*whole.left, *whole.right, *whole.twins, *whole.rivals, *(one.member for one in whole.others)}
+            told |= {*whole.left, *whole.right, *whole.twins, *whole.rivals, *(one.record for one in whole.others)}
         return sorted(told)
 
 
@@ -298,14 +307,18 @@ def _whole(
     group = Group(scale, everybody, student, around.near)
     found = group.between(*pair)
     assert found is not None, "nothing was declared or held here"
-    others = [Rival(found.beside(other), other.assessed.weight) for other in group.rest(found)[:_OTHERS_TOLD]]
+    others = [
+        _near(found.beside(other), other.assessed.weight, everybody, student)
+        for other in group.rest(found)[:_OTHERS_TOLD]
+    ]
     declared = students.declared(found.left, found.right)
     held = None
     if around.position is not None:
         held = any(record in around.held for record in (*found.left, *found.right))
     close = _is_close(scale.policy, found, others)
+    hopeless = is_hopeless(scale, *([people[record] for record in side] for side in (found.left, found.right)))
     return Whole(
-        verdict=_verdict(scale.policy, found, close=close, apart=bool(declared or held)),
+        verdict=_verdict(scale.policy, found, close=close, apart=bool(declared or held or hopeless)),
         left=list(found.left),
         right=list(found.right),
         record=found.record,
@@ -321,11 +334,23 @@ def _whole(
         declared=declared,
         held=held,
         close=close,
+        hopeless=hopeless,
         margin=scale.policy.thresholds.margin,
     )
 
 
-def _is_close(policy: Policy, found: Found, others: Iterable[Rival]) -> bool:
+def _near(record: str, weight: int, people: Mapping[str, Person], student: Mapping[str, str]) -> Near:
+    person = people[record]
+    return Near(
+        record=record,
+        state=person.state,
+        state_student_id=person.state_student_id,
+        student_id=student[record],
+        weight=weight,
+    )
+
+
+def _is_close(policy: Policy, found: Found, others: Iterable[Near]) -> bool:
     margin = policy.thresholds.margin
     return bool(margin) and any(found.assessed.weight - other.weight < margin for other in others)
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
+from api.cli.matching.explaining import lines
 from ledger.application import Ledger
 from ledger.explaining import Explained, explained
+from ledger.matching.decision import PAIR_BELOW
+from ledger.matching.policy import Thresholds
+from ledger.matching.shipped import shipped
+from support.casework import ANA
 from support.matching_children import doubtful, settled, stranger, twin
 from support.matching_runs import MatchingRuns
 
@@ -50,3 +56,35 @@ def test_what_is_told_of_a_position_stays_as_it_is_whatever_comes_behind_it(matc
     matching.runs()
     assert of_the_two(matching).size > 2
     assert of_the_two(matching, position) == before
+
+
+def test_two_who_are_no_question_whatever_they_are_put_together_are_told_as_kept_apart(matching: MatchingRuns) -> None:
+    """A national number is worth much here, so that two come near of whom no records do."""
+    matching.tells(settled("TX", "1"))
+    sent = matching.minted()["TX 1"]
+    matching.tells(stranger("MI", "2", sent_id=sent))
+    matching.ledger.matcher.policy()
+    alone = of_the_two(matching).alone.weight
+    numbers = msgspec.structs.replace(shipped(), version="numbers", number=40_000)
+    matching.ledger.policies.record(numbers, ANA, records=2)
+    review = alone + PAIR_BELOW + 1
+    matching.ledger.policies.publish(
+        "numbers", ANA, thresholds=Thresholds(link=review + 100_000, review=review, margin=0)
+    )
+    told = of_the_two(matching).students
+    assert told is not None
+    assert told.weight >= review
+    assert (told.verdict, told.hopeless) == ("apart", True)
+    english, spanish = ("\n".join(lines(of_the_two(matching), language)) for language in ("en", "es"))
+    assert "but no record of the one comes near one of the other" in english
+    assert "pero ningún registro de uno se acerca a uno del otro" in spanish
+    matching.runs()
+    assert matching.waiting() == []
+    assert matching.questions() == [], "as the matcher does"
+    nearer = Thresholds(link=review + 100_000, review=review - 1, margin=0)
+    matching.ledger.policies.publish("numbers", ANA, thresholds=nearer)
+    asked = of_the_two(matching).students
+    assert asked is not None
+    assert (asked.verdict, asked.hopeless) == ("review", False)
+    matching.runs()
+    assert len(matching.questions()) == 1

@@ -16,12 +16,13 @@ from api.cli.talk import As, Json, opened, operator, print_json
 from ledger.errors import NotOfStudent
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from api.bootstrap import Store
     from ledger.application import Ledger
     from ledger.events.linkage import Decision
-    from ledger.explaining import Explained, Whole
+    from ledger.explaining import Explained, Named, Near, Whole
+    from ledger.facts import RecordState
     from ledger.matching.explain import Explanation, Language
 
 VIEW = "matching-explain"
@@ -93,7 +94,7 @@ def lines(found: Explained, language: Language = "en") -> list[str]:
 
     said = [
         word("word.by", language).format(policy=found.policy, position=found.position, size=f"{found.size:,}"),
-        *(f"{one.state}:{one.state_student_id}  {one.student_id}  {one.record}" for one in found.records),
+        *map(_known_as, found.records),
         "",
         word("word.alone", language),
     ]
@@ -106,6 +107,10 @@ def lines(found: Explained, language: Language = "en") -> list[str]:
     said += [headline(found.alone, language), *waterfall(found.alone, language), ""]
     said += [word("word.students", language), *waterfall(whole.explanation, language)]
     return [*said, "", *_outcome(whole, found, language)]
+
+
+def _known_as(one: Named) -> str:
+    return f"{one.state}:{one.state_student_id}  {one.student_id}  {one.record}"
 
 
 def _outcome(whole: Whole, found: Explained, language: Language) -> list[str]:
@@ -122,11 +127,14 @@ def _outcome(whole: Whole, found: Explained, language: Language) -> list[str]:
     if whole.declared or whole.held:
         said += [word(f"guard.{guard}", language) for guard in whole.explanation.guards]
     if not whole.declared and not whole.held:
-        if whole.close and whole.weight >= whole.explanation.link and not whole.explanation.guards:
+        if whole.hopeless and whole.weight >= min(whole.explanation.review, whole.explanation.link):
+            weight, review = (number(bits, language) for bits in (whole.weight, whole.explanation.review))
+            said.append(word("word.hopeless", language).format(weight=weight, review=review))
+        elif whole.close and whole.weight >= whole.explanation.link and not whole.explanation.guards:
             said.append(word("word.close", language).format(margin=number(whole.margin, language)))
         else:
             said.append(headline(_as_it_counts(whole), language))
-    said += [f"{number(one.weight, language):>6}  {one.member}" for one in whole.others]
+    said += [f"{number(one.weight, language):>6}  {_known_as(one)}" for one in whole.others]
     if found.seen is None:
         said.append(word("word.blind", language).format(position=found.position))
     else:
@@ -167,10 +175,11 @@ def told(found: Explained) -> dict[str, Any]:
             "guards": whole.explanation.guards,
             "twins": whole.twins,
             "rivals": whole.rivals,
-            "others": [{"member": one.member, "weight": in_bits(one.weight)} for one in whole.others],
+            "others": [_near_told(one) for one in whole.others],
             "declared": whole.declared,
             "held": whole.held,
             "within_margin": whole.close,
+            "hopeless": whole.hopeless,
             "explanation": explanation_told(whole.explanation),
         }
     return {
@@ -182,6 +191,18 @@ def told(found: Explained) -> dict[str, Any]:
         "together": found.together,
         "students": students,
         "twins_and_rivals_as_of": found.seen,
+    }
+
+
+def _near_told(one: Near) -> dict[str, Any]:
+    from api.policies import in_bits
+
+    return {
+        "member": one.record,
+        "state": one.state,
+        "state_student_id": one.state_student_id,
+        "student_id": one.student_id,
+        "weight": in_bits(one.weight),
     }
 
 
@@ -213,6 +234,7 @@ def _explain_again(
     import msgspec
 
     from api.named import act_named, case_named
+    from ledger.identities import states_of
     from ledger.matching.explain import word
     from ledger.redeciding import decided_again, decision_of_act, decision_of_case, first_difference
 
@@ -224,13 +246,15 @@ def _explain_again(
         again = decided_again(ledger.log, ledger.policies, decision)
         named = {*decision.left, *decision.right, *decision.twins, *decision.rivals}
         named |= {one.member for one in decision.others}
+        others = states_of(ledger.log, [one.member for one in decision.others])
         _disclose(store, ledger, as_name, sorted(named), decision.read)
     differs = first_difference(decision, again)
     if as_json:
         written = msgspec.to_builtins(decision)
         print_json({kind: name, "found_again": differs is None, "differs": differs, "decision": written})
     else:
-        print("\n".join(_decision_lines(word(f"word.{kind}", language).format(name=name), decision, language)))
+        title = word(f"word.{kind}", language).format(name=name)
+        print("\n".join(_decision_lines(title, decision, others, language)))
         print(word("word.again" if differs is None else "word.otherwise", language).format(field=differs))
     if differs is not None:
         raise typer.Exit(1)
@@ -248,7 +272,8 @@ def _counts(told: Whole | Decision, language: Language) -> list[str]:
     return said
 
 
-def _decision_lines(title: str, decision: Decision, language: Language) -> list[str]:
+def _decision_lines(title: str, decision: Decision, others: Mapping[str, RecordState], language: Language) -> list[str]:
+    """others: those that came near too, and can still be read."""
     from ledger.matching.explain import number, word
 
     by = word("word.by", language).format(policy=decision.policy, position=decision.read, size=f"{decision.size:,}")
@@ -263,7 +288,11 @@ def _decision_lines(title: str, decision: Decision, language: Language) -> list[
     said.append(f"{number(decision.whole, language):>6}  {word('word.sum', language)}")
     said += _counts(decision, language)
     said += [word(f"guard.{guard}", language) for guard in decision.guards]
-    return [*said, *(f"{number(one.weight, language):>6}  {one.member}" for one in decision.others)]
+    for one in decision.others:
+        known = others.get(one.member)
+        name = "" if known is None else f"{known.state}:{known.state_student_id}  "
+        said.append(f"{number(one.weight, language):>6}  {name}{one.member}")
+    return said
 
 
 def _disclose(store: Store, ledger: Ledger, as_name: str | None, records: Sequence[str], position: int) -> None:

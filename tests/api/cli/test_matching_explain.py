@@ -130,7 +130,15 @@ def test_the_twin_that_the_matcher_knows_is_a_guard_now_and_cannot_be_seen_as_of
     twin = explain(sojourn, OR, TWIN)["records"][1]["record"]
     assert now["students"]["twins"] == [twin]
     assert "co-twin" in now["students"]["guards"]
-    assert [other["member"] for other in now["students"]["others"]] == [twin], "and not the record itself"
+    [other] = now["students"]["others"]
+    assert other["member"] == twin, "and not the record itself"
+    assert (other["state"], other["state_student_id"]) == ("WA", "WA0000004")
+    assert other["student_id"] == explain(sojourn, OR, TWIN)["records"][1]["student_id"]
+    line = f"{TWIN}  {other['student_id']}  {twin}"
+    assert line in sojourn.run("matching", "explain", OR, SHORT).stdout
+    [entry] = [*ledger.access.read(ledger.access.head() - 1, 1)]
+    assert isinstance(entry.event, SearchDisclosed)
+    assert twin in entry.event.records, "who is told is on record"
     assert now["twins_and_rivals_as_of"] == now["position"]
     then = explain(sojourn, OR, SHORT, "--as-of", str(before), "--policy", shipped().version)
     assert (then["students"]["twins"], then["twins_and_rivals_as_of"], then["position"]) == ([], None, before)
@@ -189,6 +197,12 @@ def test_what_people_were_asked_by_is_found_again_as_a_link_is(sojourn: CommandL
     assert msgspec.convert(found["decision"], Decision) == opened.proposal.decision
     words = sojourn.run("matching", "explain", "--case", case).stdout
     assert words.startswith(f"Case {case}\n")
+    decision = opened.proposal.decision
+    assert decision is not None
+    assert decision.others
+    for other in decision.others:
+        [known] = [name for name in (OR, CA, TX, TWIN, SHORT) if f"{name}  {other.member}" in words]
+        assert explain(sojourn, known, OR if known != OR else TX)["records"][0]["record"] == other.member
     assert words.endswith("Found again, bit for bit.\n")
 
 
