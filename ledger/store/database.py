@@ -82,6 +82,7 @@ class Database:
             )
 
 
+_MIGRATE: Final = "Run `sojourn migrate`; where a later release has, restart what runs of this one as that release."
 _PAST_THE_POOLER: Final = "Let SOJOURN_DATABASE_URL name PostgreSQL itself, not a pooler."
 _REMEDIES: tuple[tuple[type[Exception], str, str], ...] = (
     (pg.DiskFull, "PostgreSQL has no room left on its disk; nothing was written.", "Make room, then send it again."),
@@ -112,7 +113,7 @@ def translate(error: psycopg.Error) -> LedgerError | None:
     if isinstance(error, pg.InvalidPassword | pg.InvalidAuthorizationSpecification):
         return Misconfigured("PostgreSQL refuses the user of SOJOURN_DATABASE_URL.", remedy="Check user and password.")
     if isinstance(error, pg.UndefinedTable | pg.InvalidSchemaName | pg.UndefinedColumn | pg.UndefinedFunction):
-        return Misconfigured("The database has not the schema of this release.", remedy="Run `sojourn migrate`.")
+        return Misconfigured("The database has not the schema of this release.", remedy=_MIGRATE)
     if isinstance(error, pg.InsufficientPrivilege | pg.UndefinedObject):
         return Misconfigured(
             "The database refuses this role what it needs.", remedy="Run `sojourn migrate`, then `sojourn doctor`."

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import LiteralString
 
 import msgspec
 import pytest
 
 from ledger.application import Ledger
+from ledger.errors import Misconfigured
 from ledger.events.linkage import Decision
 from ledger.matching.comparison import FIELDS
 from ledger.matching.shipped import shipped
@@ -287,3 +289,35 @@ def test_two_ids_of_one_state_are_not_brought_together_by_a_record_of_another(ma
     assert not matching.together("TX 1", "TX 2")
     assert len(matching.links()) == 1
     assert len(matching.cases()) == 1
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        "alter table matching.state rename column published to made_for",
+        "alter table matching.state rename column people to known",
+        "alter table matching.people rename column place to turn",
+        "alter table matching.undecided rename to waiting",
+    ],
+)
+def test_a_matcher_beside_which_a_later_release_migrates_stops_and_changes_nothing(
+    matching: MatchingRuns, changed: LiteralString
+) -> None:
+    matching.tells(wilber("TX", "1"))
+    matching.runs()
+    running = matching.runner()
+    running.run(matching.head())
+    with matching.ledger.database.connect() as admin:
+        admin.execute(changed)
+        tracked = admin.execute(_TRACKED).fetchone()
+    matching.tells(wilber("MI", "2"))
+    head = matching.head()
+    for runner in (running, matching.runner()):
+        with pytest.raises(Misconfigured, match="restart what runs of this one as that release"):
+            runner.run(head)
+    assert matching.head() == head, "nothing is linked nor asked"
+    with matching.ledger.database.connect() as admin:
+        assert admin.execute(_TRACKED).fetchone() == tracked
+
+
+_TRACKED = "select notification_id from tracking.positions where application_name = 'reactor matcher'"
