@@ -77,7 +77,9 @@ _NAMED: Final = {
 TERMS_CHARACTERS_MAX: Final = 200_000
 """Of all terms of a record; PostgreSQL takes a megabyte less a byte."""
 PAIRED_MAX: Final = 24
-"""Sounds of given names, and of surnames, of which each two are kept as a pair: of the names that were stated last."""
+"""Sounds of given names, and of surnames, of which each two are kept as a pair: of the names that were stated last. So
+many are no child's: a record would need a dozen rows of demographics, each with other names. What is beyond is found by
+one word, and not by two."""
 WIDE: Final = "cdp"
 """First letters of the words that name schools, districts and places."""
 

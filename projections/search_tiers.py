@@ -1,8 +1,9 @@
 """In which order a question is put to the index: from what fits best to all that fits, and of that a part at a time.
 
-The one invariant: taken all together, the steps find the records that fit the question, and no others; and what a tier
-finds fits better than what only a later one does. So whoever walks them may stop as soon as enough students are found,
-and has read no more than some ten times as many, however common a name is.
+The one invariant: taken all together, the steps find the records that fit the question, and no others, but for pairs of
+words that a record has too many names to be kept with (``search_terms.PAIRED_MAX``); and what a tier finds fits better
+than what only a later one does. So whoever walks them may stop as soon as enough students are found, and has read no
+more than some ten times as many, however common a name is.
 
 What makes a step dear is a term that very many records have, also where another term is rare: so none is asked for that
 can be spared. ``y 2arsia jose``: that a name has words that sound like these two. ``x 2arsia jose``: as given name and

@@ -217,3 +217,5 @@ def test_a_record_of_many_names_is_kept_with_few_pairs() -> None:
     pairs = [term for term in terms_of(record).terms if term.startswith("y ")]
     assert len(pairs) == 48 * 47 / 2
     assert f"y mu{called[-1]} {called[-1]}" in pairs, "the last name is among them"
+    assert not [term for term in pairs if called[0] in term.split()], "the first is not"
+    assert f"g~{called[0]}" in terms_of(record).terms, "which one word finds all the same"
