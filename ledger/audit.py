@@ -23,7 +23,7 @@ APART = "apart"
 STRATA = (RANDOM, NEAR, APART)
 USUAL = 200
 
-_Of = TypeVar("_Of", tuple[int, str], tuple[int, int, str])
+_Of = TypeVar("_Of", tuple[int, str], tuple[int, int, str], tuple[int, int, KeptApart])
 
 
 class Sizes(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,10 +101,15 @@ def draw_links(month: str, links: Iterable[PolicyLink], sizes: Sizes) -> tuple[S
 
 
 def draw_apart(month: str, pairs: Iterable[KeptApart], sizes: Sizes, links: int) -> Stratum:
-    """The pairs that agree most. links: how many were drawn."""
-    line = sorted(pairs, key=lambda pair: (-pair.weight, place(month, pair.record, pair.member)))
-    wanted = min(sizes.apart, links)
-    return Stratum(name=APART, wanted=sizes.apart, there=len(line), pairs=line[:wanted])
+    """The pairs that agree most. links: how many were drawn. Holds no more than it answers."""
+    there, most = 0, min(sizes.apart, links)
+    likeliest: list[tuple[int, int, KeptApart]] = []
+    for pair in pairs:
+        there += 1
+        line = -int.from_bytes(place(month, pair.record, pair.member), "big")
+        _keep(likeliest, (pair.weight, line, pair), most)
+    drawn = sorted(likeliest, key=lambda one: one[:2], reverse=True)
+    return Stratum(name=APART, wanted=sizes.apart, there=there, pairs=[pair for *_, pair in drawn])
 
 
 def in_turn(drawn: AuditDrawn) -> list[str | KeptApart]:

@@ -136,6 +136,7 @@ def follow(
         applying.stop()
         reactors.stop()
         matching.join(10)
+        keeping.join(10)
         projectors.stop()
 
 

@@ -75,14 +75,14 @@ class Timekeeper:
         """Look every so often until told to stop. What fails is told, and is due again at the next look."""
         while not stop.is_set():
             try:
-                self.look()
+                self.look(stop)
             except LedgerError as error:
                 _log.warning("timekeeper waits", error=error.code)
             stop.wait(LOOK_EVERY_S)
 
-    def look(self) -> list[str]:
+    def look(self, stop: threading.Event | None = None) -> list[str]:
         """Do what is due now; the submissions whose answers went, then the cases that moved, then those that the audit
-        opened. Nothing where another process is at it.
+        opened. Nothing where another process is at it. stop: what takes long breaks off once it is set.
 
         Raises StoreUnavailable.
         """
@@ -91,17 +91,17 @@ class Timekeeper:
             if not try_lock(conn, ACTOR):
                 return []
             # Before answers to keys are forgotten: by them an audit that broke off goes on.
-            checks = self._audit()
+            checks = self._audit(stop)
             conn.execute("select ledger.forget_answers(%s)", (self._clock() - ANSWERS_KEPT,))
             gone = [due.submission for due in list(self._due(conn)) if self._destroy(due)]
             # Their keys are durably gone: whoever has a file that was sealed under one can only tell so.
             settle_left(conn, self._is_completed)
             return gone + [case for case in self._casework.due() if self._escalate(case)] + checks
 
-    def _audit(self) -> list[str]:
+    def _audit(self, stop: threading.Event | None) -> list[str]:
         """Cases that it opened. What keeps it keeps nothing else."""
         try:
-            return self._audits.look(self._clock(), Meta(actor=ACTOR))
+            return self._audits.look(self._clock(), Meta(actor=ACTOR), stop)
         except Unavailable:
             raise
         except LedgerError as error:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from ledger import auditing
 from ledger.application import Ledger
 from ledger.audit import APART, NEAR, RANDOM, Sizes
 from ledger.case_store import CaseStore
@@ -191,6 +193,117 @@ def test_nothing_is_drawn_while_records_are_yet_to_be_read_anew(audited: Audited
     audited.matching.runs()
     audited.at(*FEBRUARY)
     assert len(audited.drawn("2026-01")[APART].pairs) == 1
+
+
+# -- in portions
+
+
+def test_what_is_drawn_is_the_same_in_whichever_portions_and_no_portion_is_larger(
+    audited: Audited, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The likeliest pairs of all, of which some are found in the first portion and some in the last."""
+    audited.links(0, 1, 2)
+    audited.tells(*(sister(family) for family in (0, 1, 2)))
+    audited.sizes = Sizes(apart=2)
+    portions: list[int] = []
+    near = match_index.near
+
+    def counted(conn: Any, records: Sequence[str]) -> dict[str, set[str]]:
+        portions.append(len(records))
+        return near(conn, records)
+
+    monkeypatch.setattr(match_index, "near", counted)
+    monkeypatch.setattr(auditing, "RECORDS_TOGETHER", 2)
+    audited.at(*FEBRUARY)
+    in_portions = audited.drawn("2026-01")[APART]
+    assert portions == [2, 2, 2, 2, 1]
+    assert (in_portions.there, len(in_portions.pairs)) == (3, 2)
+    forgotten = audited.ledger.log.read_stream
+
+    def as_if_never_drawn(stream: str, after: int = 0) -> Any:
+        return [] if stream == "audit/2026-01" else forgotten(stream, after)
+
+    drawn: list[AuditDrawn] = []
+
+    def kept(what: Append) -> Receipt:
+        drawn.extend(event for part in what.parts for event in part.events if isinstance(event, AuditDrawn))
+        raise StoreUnavailable("PostgreSQL went away.", remedy="Wait.")
+
+    monkeypatch.setattr(audited.ledger.log, "read_stream", as_if_never_drawn)
+    monkeypatch.setattr(audited.ledger.log, "append", kept)
+    monkeypatch.setattr(auditing, "RECORDS_TOGETHER", 1_000)
+    with pytest.raises(StoreUnavailable):
+        audited.at(*FEBRUARY)
+    assert portions[-1] == 9
+    assert drawn[0].strata[2] == in_portions
+
+
+def test_whoever_is_told_to_stop_between_two_portions_draws_nothing_and_the_next_look_does(
+    audited: Audited, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    audited.links(0, 1)
+    audited.tells(sister(0), sister(1))
+    stop = threading.Event()
+    portions = 0
+    near = match_index.near
+
+    def stopped_meanwhile(conn: Any, records: Sequence[str]) -> dict[str, set[str]]:
+        nonlocal portions
+        portions += 1
+        if portions == 2:
+            stop.set()
+        return near(conn, records)
+
+    monkeypatch.setattr(match_index, "near", stopped_meanwhile)
+    monkeypatch.setattr(auditing, "RECORDS_TOGETHER", 1)
+    audited.clock.now = datetime(*FEBRUARY, tzinfo=UTC)
+    ledger = audited.ledger
+    keeper = Timekeeper(ledger.database, ledger.log, ledger.profile, ledger.clock, ledger.casework, ledger.audits)
+    keeper.keep_time(stop)
+    assert portions == 2
+    assert audited.said("2026-01") == []
+    assert len(keeper.look()) == 4
+    assert len(audited.drawn("2026-01")[APART].pairs) == 2
+
+
+def test_whoever_is_told_to_stop_between_two_cases_has_the_rest_asked_at_the_next_look(audited: Audited) -> None:
+    audited.links(0, 1)
+    audited.clock.now = datetime(*FEBRUARY, tzinfo=UTC)
+    stop = threading.Event()
+
+    class Stopping(Breaking):
+        def _is_there(self) -> None:
+            stop.set()
+
+    assert len(audited.audits(Stopping(audited.ledger, 0)).look(audited.clock(), CLOCK, stop)) == 1
+    assert (len(audited.opened()), len(audited.said("2026-01"))) == (1, 1)
+    assert len(audited.at(2026, 2, 2)) == 2
+    assert (len(audited.opened()), audited.asked("2026-01").asked) == (2, 2)
+
+
+def test_nothing_is_drawn_where_another_policy_was_published_between_two_portions(
+    audited: Audited, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The matcher begins anew with it: of the records of the portions behind, nobody would be near to any."""
+    audited.links(0, 1)
+    audited.tells(sister(0), sister(1))
+    near = match_index.near
+
+    def begun_anew(conn: Any, records: Sequence[str]) -> dict[str, set[str]]:
+        monkeypatch.setattr(match_index, "near", near)
+        found = near(conn, records)
+        published = audited.ledger.policies.publish(shipped().version, Meta(actor="ana"))
+        with audited.ledger.database.connect(Role.WRITER) as writer:
+            match_index.begin_again(writer, published.position, published.position)
+        return found
+
+    monkeypatch.setattr(match_index, "near", begun_anew)
+    monkeypatch.setattr(auditing, "RECORDS_TOGETHER", 1)
+    assert audited.at(*FEBRUARY) == []
+    assert audited.said("2026-01") == []
+    audited.matching.runs()
+    audited.at(*FEBRUARY)
+    assert len(audited.drawn("2026-01")[APART].pairs) == 2
 
 
 # -- once
