@@ -118,8 +118,17 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
         """Whether nobody may be told what the case proposes, since that says whether the two are linked."""
         return self.kind == BLIND_CHECK and self.closed is None
 
+    @property
+    def waits(self) -> CaseAnswered | None:
+        """The answer that counts, where it has yet to take effect: of a blind check only, since any other case in which
+        one answer counts is closed with it."""
+        given = (part.answer for part in self.parts.values() if part.answer is not None)
+        return next(given, None) if self.kind not in VALIDATES and self.closed is None else None
+
     def unanswered(self) -> dict[str, Part]:
-        """The parts of the states that have yet to say something."""
+        """The parts of the states that have yet to say something; none where the one answer that counts is given."""
+        if self.waits is not None:
+            return {}
         return {state: part for state, part in self.parts.items() if part.answer is None}
 
 
@@ -304,6 +313,9 @@ def answers_for(by: Administrator, case: Case) -> list[str]:
     """
     must_lie_with(by.place, case)
     _must_be_open(case)
+    if case.waits is not None:
+        # Not what it waits for: that would tell whether the two are linked.
+        raise AlreadyAnswered("Somebody has answered, and the first answer counts.", remedy="There is nothing to add.")
     if case.kind in VALIDATES and same_person(by.name, case.opened.proposed_by):
         raise OwnProposal("Whoever proposed this does not validate it.", remedy="Another person must answer.")
     if by.place is None:

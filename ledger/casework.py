@@ -48,12 +48,16 @@ class Answered(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Turn(msgspec.Struct, frozen=True, kw_only=True):
-    """What somebody, or the time, does to a case. verdict: what that comes to, None for nothing yet. profiles: of an
-    approval by time, the versions on which it rests."""
+    """What somebody, or the time, does to a case. verdict: what that comes to, None for nothing yet. by, reason: who
+    settles it so, and his words. profiles: of an approval by time, the versions on which it rests. may_wait: whether
+    what it comes to waits until no other case holds a record, and is looked at again; else it is refused."""
 
     events: Sequence[Event]
+    by: str
     verdict: bool | None = None
+    reason: str = ""
     profiles: Mapping[str, int] | None = None
+    may_wait: bool = False
     answered: bool = False
 
 
@@ -83,7 +87,8 @@ class Casework:
         state that has yet to answer.
 
         What the case then comes to takes effect with it. Where that is no longer possible, the case closes and says
-        why (``CaseClosed.code``).
+        why (``CaseClosed.code``). The answer to a blind check is always taken: where another case holds a record, it
+        takes effect when that lets go (``escalate``), since a refusal would tell that the two are not linked.
 
         Raises BadValue, NotFound, RecordDestroyed, NotAsked, Forbidden (it lies with another office), CaseIsClosed,
         AlreadyAnswered, OwnProposal, Leased, UnderCase (another case holds a record: answer that first), and as
@@ -96,9 +101,16 @@ class Casework:
             self._refuse_leased(case, by.name)
             after = cases.fold(events, known)
             assert after is not None
-            return _Turn(events=events, verdict=cases.verdict(after), answered=True)
+            return _Turn(
+                events=events,
+                by=by.name,
+                verdict=cases.verdict(after),
+                reason=reason.strip(),
+                may_wait=known.kind == cases.BLIND_CHECK,
+                answered=True,
+            )
 
-        return self._take_turn(case, turn, meta, request, reason=reason.strip())
+        return self._take_turn(case, turn, meta, request)
 
     def assign(
         self,
@@ -122,15 +134,20 @@ class Casework:
         def turn(known: Case) -> _Turn:
             office = self._store.as_set_up(to)
             there = self._store.there(office)
-            return _Turn(events=cases.decide(AssignCase(by=by, place=office, names=names, there=there), known))
+            events = cases.decide(AssignCase(by=by, place=office, names=names, there=there), known)
+            return _Turn(events=events, by=by.name)
 
         return self._take_turn(case, turn, meta, request)
 
     def escalate(self, case: str, meta: Meta) -> Answered:
         """Let time pass: up a level where a level's days are over, and at the end, where every state asked has agreed
-        to that, approve. Nothing where somebody was faster. Raises as ``answer``."""
+        to that, approve. An answer that waited for another case takes effect where that has let go. Nothing where
+        somebody was faster. Raises as ``answer``."""
 
         def turn(known: Case) -> _Turn:
+            given = known.waits
+            if given is not None:
+                return _Turn(events=[], by=given.by, verdict=given.yes, reason=given.reason, may_wait=True)
             offices = {state: self._store.offices(part.place) for state, part in known.parts.items()}
             events = cases.decide(EscalateCase(now=self._store.clock(), offices=offices), known)
             after = cases.fold(events, known)
@@ -138,9 +155,9 @@ class Casework:
             profiles = {state: self._store.profile_of(state) for state in after.parts}
             agreed = {state: profile.automatic_approval for state, profile in profiles.items()}
             if not cases.approved_by_time(after, agreed):
-                return _Turn(events=events)
+                return _Turn(events=events, by=meta.actor)
             versions = {state: profile.version for state, profile in profiles.items()}
-            return _Turn(events=events, verdict=True, profiles=versions)
+            return _Turn(events=events, by=meta.actor, verdict=True, profiles=versions, may_wait=True)
 
         return self._take_turn(case, turn, meta)
 
@@ -192,8 +209,6 @@ class Casework:
         take: Callable[[Case], _Turn],
         meta: Meta,
         request: RequestKey | None = None,
-        *,
-        reason: str = "",
     ) -> Answered:
         records, acts = seeds_of(self._store.known(case))
         last: Case | None = None
@@ -208,18 +223,18 @@ class Casework:
                 return nothing(reach, case), Beside()
             own = writing(case, known, turn.events)
             try:
-                settled = self._settle(case, own.after, turn, reach, meta.actor, reason)
+                settled = self._settle(case, own.after, turn, reach)
             except UnderCase:
-                if turn.profiles is None:
+                if not turn.may_wait:
                     raise
-                settled = None  # by time: the other case goes first, and this one is looked at again
+                settled = None  # the other case goes first, and this one is looked at again
             last = own.after
             if settled is None:
                 if not turn.events:
                     return nothing(reach, case), Beside()
                 moved = True
                 own = msgspec.structs.replace(own, answered=turn.answered)
-                again = self._store.clock() if turn.profiles is not None else None
+                again = self._store.clock() if turn.may_wait else None
                 return nothing(reach, case), beside([own], {}, due=again)
             moved = True
             acted, close, others, after_holds = settled
@@ -232,7 +247,7 @@ class Casework:
             # What goes on from here may hold records that this case did not.
             holds = {guard: held for one in others for guard, held in taken_by(one.case, one.holds).items()}
             holds |= held_by(case, held, after=after_holds)
-            return acted, beside([own, *others], holds, reason, case)
+            return acted, beside([own, *others], holds, turn.reason, case)
 
         linked = self._links.act(Seeds(records=records, acts=acts), decided, meta, request)
         # A request that came before is told what it was told then, whatever others have answered since.
@@ -247,7 +262,7 @@ class Casework:
         )
 
     def _settle(
-        self, case: str, answered: Case, turn: _Turn, reach: Reach, actor: str, reason: str
+        self, case: str, answered: Case, turn: _Turn, reach: Reach
     ) -> tuple[Acted, CloseCase, list[Writing], str | None] | None:
         """The act, how the case closes, what else is written, and the case that holds the records from then on."""
         if turn.verdict is None:
@@ -268,14 +283,14 @@ class Casework:
         if seconds:
             acted, follows = nothing(reach), self._store.new_id()
             kind = cases.VALIDATE_NEAR_MATCH
-            opened = self._store.open(follows, kind, proposal, records, actor, reason, only=seconds)
+            opened = self._store.open(follows, kind, proposal, records, turn.by, turn.reason, only=seconds)
             others = [] if opened is None else [opened]
         elif isinstance(proposal, Residue | Doubtful) and not yes:
-            others = self._store.after_reversal(acted, proposal.act, names, reach, actor, reason)
+            others = self._store.after_reversal(acted, proposal.act, names, reach, turn.by, turn.reason)
         elif isinstance(proposal, Reversal) and not yes:
-            others = self._store.residues(acted, reach, actor)
+            others = self._store.residues(acted, reach, turn.by)
         elif answered.kind == cases.DIFFERENT_CHILD and not yes:
-            others = self._parting(answered, reach, actor, reason)
+            others = self._parting(answered, reach, turn.by, turn.reason)
             follows = others[0].case if others else None
         close = CloseCase(
             outcome="settled" if yes else "rejected",

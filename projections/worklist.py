@@ -252,7 +252,7 @@ def _parts(name: str, case: Case) -> list[tuple[Any, ...]]:
             [person(one) for one in part.names],
             date.fromisoformat(part.asked.steps[part.step].due_on),
             part.overdue,
-            part.answer is not None,
+            part.answer is not None or case.waits is not None,
         )
         for state, part in case.parts.items()
     ]

@@ -77,7 +77,8 @@ def answer(
         return
     closed = answered.after.closed
     if closed is None:
-        print(f"Case {case} waits for the other states that are asked.")
+        waits = "another case" if answered.after.waits is not None else "the other states that are asked"
+        print(f"Case {case} waits for {waits}.")
         return
     print(f"Case {case} {closed.outcome}.")
     if closed.code:

@@ -290,7 +290,7 @@ class AnsweredAnswer(BaseModel):
 
     case: str
     outcome: Literal["settled", "rejected", "overtaken"] | None = Field(
-        default=None, description="Null while it waits for other states that are asked."
+        default=None, description="Null while it waits for other states that are asked; of a blind check, another case."
     )
     code: str | None = Field(default=None, description="What made the question moot, as an error's code.")
     act: str | None = None

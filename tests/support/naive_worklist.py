@@ -21,6 +21,7 @@ from ledger.events.record import RecordOpened
 from support.naive_linkage import students_told
 
 Row = dict[str, Any]
+_VALIDATE = {"validate-near-match", "validate-merge", "validate-split", "validate-reversal"}
 
 
 def cases_told(log: Sequence[Recorded]) -> tuple[dict[str, Row], dict[tuple[str, str], Row]]:
@@ -71,6 +72,11 @@ def cases_told(log: Sequence[Recorded]) -> tuple[dict[str, Row], dict[tuple[str,
     for part in parts.values():
         part["due_on"] = date.fromisoformat(part["due_on"])
     for name, case in cases.items():
+        of_case = [part for key, part in parts.items() if key[0] == name]
+        if case["kind"] not in _VALIDATE and case["outcome"] is None and any(part["answered"] for part in of_case):
+            # The one answer that counts is given, though it has yet to take effect.
+            for part in of_case:
+                part["answered"] = True
         waiting = [
             (_due(steps[key], part["due_on"]), part["due_on"])
             for key, part in parts.items()

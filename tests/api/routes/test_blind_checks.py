@@ -14,7 +14,7 @@ from ledger.events.disclosure import SearchDisclosed
 from ledger.matching.shipped import shipped
 from ledger.store.database import Database
 from support.audited import Audited, boy, sister
-from support.casework import ANA
+from support.casework import ANA, BEN, WHY
 
 MakeToken = Callable[..., str]
 Get = Callable[..., Any]
@@ -142,6 +142,27 @@ def test_a_check_that_is_closed_tells_all(
     [listed] = get(kind="blind-check", open="false").json()["cases"]
     assert listed["student_id_a"]
     assert (listed["score"] is None) == (which == "linked")
+
+
+def test_a_check_whose_answer_waits_for_another_case_stays_blind_and_waits_for_nobody(
+    client: TestClient, make_token: MakeToken, get: Get, audited: Audited, act: str, both: dict[str, str]
+) -> None:
+    """Else whoever reads it learns what the one who answered did not know."""
+    audited.links(1)
+    shown = audited.matching.shown()
+    other = audited.ledger.proposals.propose_merge(shown["TX 01"], shown["TX 11"], shown["TX 11"], WHY, BEN).case
+    headers = {"Authorization": f"Bearer {make_token('state_data_administrator', 'MI', name='ana')}"}
+    said = {"answer": "yes", "reason": WHY}
+    answer = client.post(f"/v1/cases/{both['apart']}/answer", json=said, headers={**headers, "Idempotency-Key": "1"})
+    assert answer.status_code == 200, answer.text
+    assert (answer.json()["outcome"], answer.json()["act"]) == (None, None)
+    read = get(f"/{both['apart']}")
+    told = read.json()
+    assert (told["outcome"], told["due_on"], told["proposal"], told["candidates"]) == (None, None, {}, [])
+    assert [part["answer"] and part["answer"]["answer"] for part in told["asked"]] == ["yes", None]
+    assert not [word for word in (*giveaways(audited, act), other) if word in read.text]
+    mine = {case["case_id"] for case in get(mine="true").json()["cases"]}
+    assert mine == {both["linked"], other}
 
 
 def test_checks_stand_behind_all_other_cases_and_pages_join_by_their_cursor(
