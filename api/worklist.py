@@ -1,8 +1,8 @@
 """What is told of cases, on the command line and over HTTP alike.
 
 Invariant: a case is told with the records that it is about, so telling one is a disclosure of all of them; and nothing
-is told that the read model does not hold, but who is at a case now. Of a blind check that is open nothing is told that
-would say whether the two records are linked: neither what is proposed, nor a weight, nor a student.
+is told that the read model does not hold, but who is at a case now. Of a case that is judged blind nothing is told
+until it is over but its two records: neither what is proposed, nor a weight, nor a student.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def listed_told(listed: Listed) -> dict[str, Any]:
         "state_student_id_a": a and a.state_student_id,
         "state_b": b and b.state,
         "state_student_id_b": b and b.state_student_id,
-        "score": None if listed.case.blind else score_of(opened),
+        "score": None if listed.blind else score_of(opened),
         "opened_at": _instant(listed.opened_at),
         "due_on": due and due.due_on,
         "student_id_b": b and b.student_id,
@@ -148,11 +148,11 @@ def case_told(listed: Listed, lease: Lease | None) -> dict[str, Any]:
         "due_on": due and due.due_on,
         "proposed_by": case.opened.proposed_by,
         "reason": case.opened.reason,
-        "proposal": {} if case.blind else _proposal_told(case.opened.proposal),
+        "proposal": {} if listed.blind else _proposal_told(case.opened.proposal),
         "records": [_named_told(named) for named in listed.names.values()],
         "candidates": [
             {**_named_told(named), "score": candidate.score}
-            for candidate in (() if case.blind else candidates_of(case.opened))
+            for candidate in (() if listed.blind else candidates_of(case.opened))
             if (named := listed.side(candidate.member)) is not None
         ],
         "asked": [

@@ -132,8 +132,10 @@ class CaseStore:
         reason: str = "",
         *,
         only: Collection[str] | None = None,
+        blind: bool = False,
     ) -> Writing | None:
         """A case about these records; None where none of them is there any more. only: states to be asked of all.
+        blind: as in ``CaseOpened``.
 
         Raises StoreUnavailable, LogBroken.
         """
@@ -148,7 +150,15 @@ class CaseStore:
             asked_of(state, self._levels_of(state, districts[state]), self.profile_of(state), now)
             for state in asked_states
         ]
-        opened = OpenCase(kind=kind, records=concerned, proposal=proposal, asked=asked, proposed_by=by, reason=reason)
+        opened = OpenCase(
+            kind=kind,
+            records=concerned,
+            proposal=proposal,
+            asked=asked,
+            proposed_by=by,
+            reason=reason,
+            blind=blind,
+        )
         holds = [one.anchor.record for one in concerned] if kind in HOLDS else []
         return msgspec.structs.replace(writing(case, None, decide(opened, None)), holds=holds)
 

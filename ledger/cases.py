@@ -115,8 +115,9 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def blind(self) -> bool:
-        """Whether nobody may be told what the case proposes, since that says whether the two are linked."""
-        return self.kind == BLIND_CHECK and self.closed is None
+        """Whether nobody may be told what the case proposes and what was found of it: he is to judge by the two records
+        alone."""
+        return judged_blind(self.opened) and self.closed is None
 
     @property
     def waits(self) -> CaseAnswered | None:
@@ -148,6 +149,7 @@ class OpenCase(msgspec.Struct, frozen=True, kw_only=True):
     asked: Sequence[Asked]
     proposed_by: str
     reason: str = ""
+    blind: bool = False
 
 
 class AssignCase(msgspec.Struct, frozen=True, kw_only=True):
@@ -230,6 +232,11 @@ def verdict(case: Case) -> bool | None:
     if not all(answers):
         return False
     return True if len(answers) == len(case.parts) else None
+
+
+def judged_blind(opened: CaseOpened) -> bool:
+    """Whether a case is judged by the two records that it names first, and by nothing else."""
+    return opened.kind == BLIND_CHECK or opened.blind
 
 
 def about_of(opened: CaseOpened) -> str | None:
@@ -362,6 +369,7 @@ def _opened(command: OpenCase) -> CaseOpened:
         asked=list(command.asked),
         proposed_by=command.proposed_by,
         reason=command.reason,
+        blind=command.blind,
     )
 
 

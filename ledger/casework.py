@@ -23,7 +23,7 @@ from ledger.events.linkage import Anchor
 from ledger.linkage_acts import Acted, Reach
 from ledger.links import Beside, Links, Seeds
 from ledger.replay import RequestKey
-from ledger.settling import joined_or_parted, nothing, parting, records_of, seeds_of, settle
+from ledger.settling import joined_or_parted, nothing, parting, records_of, seeds_of, settle, shown_first
 from ledger.settling import states_of as states_named
 from ledger.store import pending
 from ledger.store.log import Log
@@ -282,8 +282,7 @@ class Casework:
         seconds = self._seconds(records)
         if seconds:
             acted, follows = nothing(reach), self._store.new_id()
-            kind = cases.VALIDATE_NEAR_MATCH
-            opened = self._store.open(follows, kind, proposal, records, turn.by, turn.reason, only=seconds)
+            opened = self._second(follows, answered, records, turn, seconds)
             others = [] if opened is None else [opened]
         elif isinstance(proposal, Residue | Doubtful) and not yes:
             others = self._store.after_reversal(acted, proposal.act, names, reach, turn.by, turn.reason)
@@ -315,6 +314,18 @@ class Casework:
         split, records = found
         opened = self._store.open(self._store.new_id(), cases.VALIDATE_SPLIT, split, records, actor, reason)
         return [] if opened is None else [opened]
+
+    def _second(
+        self, case: str, answered: Case, records: Sequence[Anchor], turn: _Turn, states: set[str]
+    ) -> Writing | None:
+        """The case for another person. What was judged by two records alone is so by him: the weight, by which no
+        policy would have asked, would answer for him."""
+        proposal, blind = answered.opened.proposal, cases.judged_blind(answered.opened)
+        assert isinstance(proposal, Link)
+        if blind:
+            records = shown_first(proposal.record, proposal.candidates[0].member, records)
+        kind = cases.VALIDATE_NEAR_MATCH
+        return self._store.open(case, kind, proposal, records, turn.by, turn.reason, only=states, blind=blind)
 
     def _seconds(self, records: Sequence[Anchor]) -> set[str]:
         """States of these records that want a second person for a near match."""

@@ -8,7 +8,7 @@ that a reader sees changes by a proposal. Whether somebody may propose is the ca
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -23,7 +23,7 @@ from ledger.events.linkage import Anchor, Decision, RecordLinked
 from ledger.linkage_acts import Acted, Reach, decide, minting
 from ledger.links import Beside, Links, Seeds
 from ledger.replay import RequestKey
-from ledger.settling import act_of, best_first, evidence_of, nothing, records_of, still_joins
+from ledger.settling import act_of, best_first, evidence_of, nothing, records_of, shown_first, still_joins
 from ledger.store.append import Part
 
 
@@ -172,7 +172,7 @@ class Proposals:
             if not {link.record.record, link.member.record} <= set(reach.records):
                 raise NotFound("There is no such record.", remedy="It may have been destroyed meanwhile.")
             members = reach.students()
-            return doubtful, _shown_first(
+            return doubtful, shown_first(
                 link.record, link.member, members.members[members.student_of[link.record.record]]
             )
 
@@ -190,7 +190,7 @@ class Proposals:
                 raise NotFound("There is no such record.", remedy="It may have been destroyed meanwhile.")
             record, member = reach.records[pair.record], reach.records[pair.member]
             link = Link(record=record, candidates=[Candidate(member, pair.weight / 1000)], policy=policy)
-            return link, _shown_first(record, member, self._would(link, reach))
+            return link, shown_first(record, member, self._would(link, reach))
 
         return self._propose(cases.BLIND_CHECK, Seeds(records=[pair.record, pair.member]), build, "", meta, request)
 
@@ -239,10 +239,3 @@ def _that_stands(act: str, position: int, reach: Reach) -> Doubtful:
     if not still_joins(act, reach):
         raise NotOfStudent(f"Act {act} joins nothing now.", remedy="There is nothing to part.")
     return doubtful
-
-
-def _shown_first(one: Anchor, other: Anchor, concerned: Iterable[Anchor]) -> list[Anchor]:
-    """The two that a blind check shows, the one that was opened first before the other, whichever joined which; then
-    all other records concerned."""
-    two = sorted((one, other), key=lambda anchor: anchor.opened)
-    return [*two, *(anchor for anchor in concerned if anchor not in two)]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ledger.cases import BLIND_CHECK, fold
+from ledger.cases import fold
 from ledger.errors import NotFound, RecordDestroyed, Refused
 from ledger.events.case import Link
 from ledger.events.linkage import Decision, RecordLinked
@@ -84,7 +84,7 @@ def decision_of_case(log: Log, case: str) -> Decision:
     case_now = fold(recorded.event for recorded in log.read_stream(f"case/{case}"))
     if case_now is None:
         raise NotFound(f"There is no case {case}.", remedy="See the worklist.")
-    if case_now.kind == BLIND_CHECK and case_now.closed is None:
+    if case_now.blind:
         raise Refused(
             f"Case {case} is answered without knowing what the matcher found.", remedy="Ask again when it is closed."
         )

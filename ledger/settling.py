@@ -6,6 +6,8 @@ where the question is no longer one, the case is overtaken, and nothing is done.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 from ledger.cases import Case
@@ -83,6 +85,13 @@ def records_of(acted: Acted) -> list[Anchor]:
     students = dict.fromkeys(acted.before.student_of[anchor.record] for anchor in there)
     all_of_them = [anchor for student in students for anchor in acted.before.members[student]]
     return list({anchor.record: anchor for anchor in (*there, *all_of_them)}.values())
+
+
+def shown_first(one: Anchor, other: Anchor, concerned: Iterable[Anchor]) -> list[Anchor]:
+    """The two that are shown to whoever judges blind, the one that was opened first before the other, whichever joined
+    which; then all other records concerned."""
+    two = sorted((one, other), key=lambda anchor: anchor.opened)
+    return [*two, *(anchor for anchor in concerned if anchor not in two)]
 
 
 def joined_or_parted(acted: Acted) -> set[str]:

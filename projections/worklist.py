@@ -3,7 +3,7 @@
 The one invariant: one row for each case that was ever opened, open ones told from closed ones, and one for each state
 that is asked in it. Which of a student's ids is shown comes from linkage, and is that of now also where the case was
 opened long ago. What is due is a day: who reads compares it with his. A case whose key was destroyed is not there. Of a
-blind check nothing leaves here, while it is open, that says whether its two records are linked.
+case that is judged blind nothing leaves here, while it is open, but the two records that it asks about.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, Final, LiteralString, NamedTuple
 import msgspec
 import psycopg
 
-from ledger.cases import BLIND_CHECK, VALIDATES, Case, evolve, person
+from ledger.cases import BLIND_CHECK, VALIDATE_NEAR_MATCH, VALIDATES, Case, evolve, judged_blind, person
 from ledger.events import Recorded
 from ledger.events.case import EVENTS, Candidate, CaseEvent, CaseOpened, Link, Merge, Split, Step
 from ledger.events.linkage import Anchor
@@ -92,7 +92,7 @@ alter table {schema}.records alter column state_student_id set statistics 0;
 
 class Named(NamedTuple):
     """A record as its state names it. state_student_id: None where its opening cannot be opened any more. student_id:
-    shown for it now; None in a blind check that is open."""
+    shown for it now; None in a case that is open and judged blind."""
 
     record: str
     state: str
@@ -102,7 +102,9 @@ class Named(NamedTuple):
 
 class Listed(NamedTuple):
     """A case, with the records that it is about. opened, position: of its first and its last event. closed_at: None
-    while it is open. names: every record that is concerned, those that the question names first."""
+    while it is open. names: every record that is concerned, those that the question names first. blind: whether it
+    is judged by two records alone and that is not over: then these are all that is named, and nobody may be told what
+    it proposes."""
 
     case_id: str
     case: Case
@@ -111,6 +113,7 @@ class Listed(NamedTuple):
     closed_at: datetime | None
     position: int
     names: Mapping[str, Named]
+    blind: bool
 
     def side(self, anchor: Anchor | None) -> Named | None:
         """A side of the question, by its record; None where there is none."""
@@ -122,9 +125,9 @@ class Listed(NamedTuple):
 
 def sides_of(opened: CaseOpened) -> tuple[Anchor | None, Anchor | None]:
     """The two records that a question is about: of a near match the record and the member with the best score, of a
-    merge the two that minted the ids, of a split the first of the first two parts, of a blind check the two that it
-    names first. Else the first record concerned."""
-    if opened.kind == BLIND_CHECK:
+    merge the two that minted the ids, of a split the first of the first two parts, of what is judged blind the two
+    that it names first. Else the first record concerned."""
+    if judged_blind(opened):
         return opened.records[0].anchor, opened.records[1].anchor
     match opened.proposal:
         case Link() as link:
@@ -304,7 +307,9 @@ class Wanted(NamedTuple):
 
 
 _SELECT: LiteralString = (
-    "select c.case_id, c.turn, c.opened, c.opened_at, c.closed_at, c.position, c.body, k.records, k.ids, k.students"
+    "select c.case_id, c.turn, c.opened, c.opened_at, c.closed_at, c.position, c.body, k.records, k.ids, k.students,"
+    " exists (select from worklist.cases n where n.case_id = c.next and n.outcome is null"
+    f" and n.kind = '{VALIDATE_NEAR_MATCH}') as is_validated"
     " from worklist.cases c cross join lateral (select array_agg(r.record) as records,"
     " array_agg(r.state_student_id) as ids, array_agg(r.student_id) as students"
     " from worklist.records r where r.record = any(c.records)) as k"
@@ -381,19 +386,21 @@ def _asked(wanted: Wanted, after: int | None, limit: int) -> tuple[LiteralString
 
 
 def _listed(row: Sequence[Any]) -> Listed:
-    case_id, _, opened, opened_at, closed_at, position, body, records, ids, students = row
+    case_id, _, opened, opened_at, closed_at, position, body, records, ids, students, is_validated = row
     case = _decode(body)
+    # Also where another person validates the answer, else he would read here what is kept from him there.
+    blind = judged_blind(case.opened) and (case.closed is None or is_validated)
     known: dict[str, tuple[str | None, str]] = {
         record: (ssid, student_id)
         for record, ssid, student_id in zip(records or (), ids or (), students or (), strict=True)
     }
     names: dict[str, Named] = {}
     # Whose student a record is, and which others are, says whether the two are linked.
-    for concerned in case.opened.records[: 2 if case.blind else None]:
+    for concerned in case.opened.records[: 2 if blind else None]:
         anchor = concerned.anchor
         ssid, student_id = known.get(anchor.record, (None, anchor.student_id))
-        names[anchor.record] = Named(anchor.record, concerned.state, ssid, None if case.blind else student_id)
-    return Listed(case_id, case, opened, opened_at, closed_at, position, names)
+        names[anchor.record] = Named(anchor.record, concerned.state, ssid, None if blind else student_id)
+    return Listed(case_id, case, opened, opened_at, closed_at, position, names, blind)
 
 
 PROJECTION = Projection(

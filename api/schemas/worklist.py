@@ -128,7 +128,8 @@ class NamedAnswer(BaseModel):
         default=None, description="Null where the record's opening cannot be opened any more."
     )
     student_id: str | None = Field(
-        default=None, description="The student that the record belongs to now; null in a blind check that is open."
+        default=None,
+        description="The student that the record belongs to now; null in a case that is judged blind and open.",
     )
 
 
@@ -183,7 +184,7 @@ class CaseAnswer(BaseModel):
         description="What is asked, by kind: the record and its policy, with the `levels` that it found by field and"
         " the `guards` that kept it from linking, in words; the students and the master of a merge; the groups of a"
         " split; the acts of a reversal or residue; the act of a doubtful link; the position of what looks wrong, or"
-        " makes it doubtful. Empty in a blind check that is open."
+        " makes it doubtful. Empty in a case that is judged blind and open."
     )
     records: list[NamedAnswer]
     candidates: list[CandidateAnswer] = Field(description="Of a near match, best first.")

@@ -141,8 +141,9 @@ class CaseOpened(CaseEvent, frozen=True, kw_only=True):
 
     kind: ``near-match``, ``validate-near-match``, ``validate-merge``, ``validate-split``, ``validate-reversal``,
     ``residue``, ``doubtful-link``, ``different-child``, ``correction-comes-back`` or ``blind-check``. records: all that
-    it is about; of a blind check the two that are shown first. asked: the states that have a say, each once.
-    proposed_by: who would have it so, by name; reason: his words.
+    it is about; of what is judged blind the two that are shown first. asked: the states that have a say, each once.
+    proposed_by: who would have it so, by name; reason: his words. blind: whoever validates a yes to a blind check is to
+    judge by the two records alone, too.
     """
 
     topic: ClassVar[str] = "case-opened.v1"
@@ -153,6 +154,7 @@ class CaseOpened(CaseEvent, frozen=True, kw_only=True):
     asked: list[Asked]
     proposed_by: str
     reason: str = ""
+    blind: bool = False
 
 
 class CaseAssigned(CaseEvent, frozen=True, kw_only=True):

@@ -107,6 +107,11 @@ def test_a_yes_to_a_pair_kept_apart_waits_for_a_second_person_where_a_state_asks
     follows = closed(audited, case).next
     assert follows is not None
     assert not audited.matching.together("TX 01", "MI 02")
+    known = audited.ledger.casework.case(follows)
+    assert known.blind
+    assert [one.anchor for one in known.opened.records[:2]] == [
+        one.anchor for one in audited.opened()[case].records[:2]
+    ], "named as they were to the first: in the order in which they were opened"
     audited.ledger.casework.answer(follows, WHY, BEN, None, yes=True)
     assert audited.matching.together("TX 01", "MI 02")
 

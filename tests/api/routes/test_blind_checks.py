@@ -10,7 +10,9 @@ from starlette.testclient import TestClient
 
 from ledger.application import Ledger
 from ledger.audit import APART
+from ledger.events import Meta
 from ledger.events.disclosure import SearchDisclosed
+from ledger.jurisdiction import SetProfile
 from ledger.matching.shipped import shipped
 from ledger.store.database import Database
 from support.audited import Audited, boy, sister
@@ -163,6 +165,55 @@ def test_a_check_whose_answer_waits_for_another_case_stays_blind_and_waits_for_n
     assert not [word for word in (*giveaways(audited, act), other) if word in read.text]
     mine = {case["case_id"] for case in get(mine="true").json()["cases"]}
     assert mine == {both["linked"], other}
+
+
+def test_whoever_validates_a_yes_judges_blind_as_the_first_did_until_he_has_answered(
+    get: Get, audited: Audited, act: str, both: dict[str, str]
+) -> None:
+    """Neither the case that he answers nor the check from which it comes tells him what he is to find for himself."""
+    profile = SetProfile(state="TX", time_zone="America/Chicago", second_person_near_match=True)
+    audited.ledger.set_jurisdiction("TX", profile, Meta(actor="office"))
+    follows = audited.answers(both["apart"], yes=True).after.closed
+    assert follows is not None
+    assert follows.next is not None
+    check = get(f"/{both['apart']}")
+    validation = get(f"/{follows.next}")
+    assert (check.json()["outcome"], validation.json()["kind"]) == ("settled", "validate-near-match")
+    assert (validation.json()["proposed_by"], validation.json()["reason"]) == ("ana", WHY)
+    for answer in (check, validation):
+        told = answer.json()
+        assert (told["proposal"], told["candidates"]) == ({}, [])
+        assert [record["student_id"] for record in told["records"]] == [None, None]
+        assert not [word for word in giveaways(audited, act) if word in answer.text]
+    assert check.json()["records"] == validation.json()["records"]
+    for listed in (get(kind="validate-near-match"), get(open="false")):
+        (case,) = listed.json()["cases"]
+        assert {case[name] for name in ("score", "student_id_a", "student_id_b")} == {None}
+        assert not [word for word in giveaways(audited, act) if word in listed.text]
+    entries = [one.event for one in audited.ledger.access.read(0, 100) if isinstance(one.event, SearchDisclosed)]
+    assert {len(entry.records) for entry in entries} == {2}
+    audited.ledger.casework.answer(follows.next, WHY, BEN, None, yes=True)
+    (pair,) = audited.drawn("2026-01")[APART].pairs
+    for case in (both["apart"], follows.next):
+        told = get(f"/{case}").json()
+        assert [candidate["score"] for candidate in told["candidates"]] == [pair.weight / 1000]
+        assert len(told["records"]) == 3
+        assert all(record["student_id"] for record in told["records"])
+
+
+def test_whoever_validates_a_yes_to_a_question_that_was_not_blind_is_told_all(
+    get: Get, audited: Audited, both: dict[str, str]
+) -> None:
+    profile = SetProfile(state="TX", time_zone="America/Chicago", second_person_near_match=True)
+    audited.ledger.set_jurisdiction("TX", profile, Meta(actor="office"))
+    audited.matching.tells(boy(1))
+    of = {name: record for record, name in audited.matching.names().items()}
+    near = audited.ledger.proposals.open_near_match(of["TX 11"], {of["MI 02"]: 3.5}, ANA).case
+    closed = audited.answers(near, yes=True).after.closed
+    assert closed is not None
+    told = get(f"/{closed.next}").json()
+    assert [candidate["score"] for candidate in told["candidates"]] == [3.5]
+    assert all(record["student_id"] for record in told["records"])
 
 
 def test_checks_stand_behind_all_other_cases_and_pages_join_by_their_cursor(
