@@ -1,13 +1,14 @@
 """What is told of cases, on the command line and over HTTP alike.
 
 Invariant: a case is told with the records that it is about, so telling one is a disclosure of all of them; and nothing
-is told that the read model does not hold, but who is at a case now. Of a case that is judged blind nothing is told
-until it is over but its two records: neither what is proposed, nor a weight, nor a student.
+is told that the read models do not hold, but who is at a case now. Of a case that is judged blind nothing is told
+until it is over but its two records, each with all that its own state says of the child: neither what is proposed, nor
+a weight, nor a student. So whoever judges has no need to look either up, and to see its student.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -80,23 +81,29 @@ class WorklistView:
         return orjson.dumps(told)
 
 
-class CaseView:
-    """One case whole. read: the case, None where there is none. may_see: raises where the reader may not. lease: who is
-    at it."""
+Facts = Mapping[str, Mapping[str, Any]]
+"""Record to what its state says of the child, as ``projections.consolidation.told_alone``."""
 
-    name = "case"
+
+class CaseView:
+    """One case whole. read: the case, None where there is none. may_see: raises where the reader may not. facts: of
+    records, where the case is judged by them alone. lease: who is at it. name: whether they were told, as recorded."""
+
     fields: Sequence[str] = ("case_id",)
 
     def __init__(
         self,
         read: Callable[[], Awaitable[tuple[AsOf, Listed | None]]],
         may_see: Callable[[Listed], None],
+        facts: Callable[[Sequence[str]], Awaitable[tuple[AsOf, Facts]]],
         lease: Callable[[], Awaitable[Lease | None]],
     ) -> None:
         self._read = read
         self._may_see = may_see
+        self._facts = facts
         self._lease = lease
-        self._found: tuple[Listed, Lease | None] | None = None
+        self.name = "case"
+        self._found: tuple[Listed, Lease | None, Facts] | None = None
 
     async def read(self) -> FoundMany:
         """Raises NotFound, what ``may_see`` raises, and as it reads."""
@@ -104,12 +111,21 @@ class CaseView:
         if listed is None:
             raise NotFound("There is no such case.", remedy="See the worklist.")
         self._may_see(listed)
-        self._found = listed, await self._lease() if listed.case.closed is None else None
-        return FoundMany(list(listed.names), as_of.position)
+        position, facts = as_of.position, {}
+        if listed.blind:
+            self.name = "case-facts"
+            told_as_of, facts = await self._facts(list(listed.names))
+            position = min(position, told_as_of.position)
+        self._found = listed, await self._lease() if listed.case.closed is None else None, facts
+        return FoundMany(list(listed.names), position)
+
+    def told(self) -> dict[str, Any]:
+        """The case, once the entry is durable."""
+        assert self._found is not None, "told before it was read"
+        return case_told(*self._found)
 
     def render(self) -> bytes:
-        assert self._found is not None, "rendered before it was read"
-        return orjson.dumps(case_told(*self._found))
+        return orjson.dumps(self.told())
 
 
 def listed_told(listed: Listed) -> dict[str, Any]:
@@ -137,8 +153,8 @@ def listed_told(listed: Listed) -> dict[str, Any]:
     }
 
 
-def case_told(listed: Listed, lease: Lease | None) -> dict[str, Any]:
-    """A case with every word of it. lease: who is at it now."""
+def case_told(listed: Listed, lease: Lease | None, facts: Facts) -> dict[str, Any]:
+    """A case with every word of it. lease: who is at it now. facts: of its records, where it is judged by them."""
     case, closed = listed.case, listed.case.closed
     due = due_of(case)
     return {
@@ -149,7 +165,10 @@ def case_told(listed: Listed, lease: Lease | None) -> dict[str, Any]:
         "proposed_by": case.opened.proposed_by,
         "reason": case.opened.reason,
         "proposal": {} if listed.blind else _proposal_told(case.opened.proposal),
-        "records": [_named_told(named) for named in listed.names.values()],
+        "records": [
+            {**_named_told(named), **({"facts": facts.get(named.record)} if listed.blind else {})}
+            for named in listed.names.values()
+        ],
         "candidates": [
             {**_named_told(named), "score": candidate.score}
             for candidate in (() if listed.blind else candidates_of(case.opened))

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -99,6 +99,21 @@ def consolidate(student_id: str, records: Sequence[Record], *, linked: int = 0) 
             "provenance": _encode({"facts": view.provenance}),
         },
     )
+
+
+def told_alone(record: Record) -> Entry:
+    """What one state says of one child, in the shape of the sections core and contacts of a student, and nothing that
+    hangs on which student it is: for whoever is to find out. So it holds no student id, neither ours nor one that the
+    state sent back, and no source, which is the record itself."""
+    view = _View([record] if record.status == "open" else [])
+    sections = {"core": view.core(), "contacts": view.contacts()}
+    return _without_sources(msgspec.to_builtins(sections))
+
+
+def _without_sources(told: Any) -> Any:
+    if isinstance(told, dict):
+        return {name: _without_sources(value) for name, value in told.items() if name != "sources"}
+    return [_without_sources(one) for one in told] if isinstance(told, list) else told
 
 
 def _record_entry(record: Record, student_id: str) -> Entry:

@@ -18,7 +18,7 @@ from ledger.errors import LogBroken
 from ledger.events import Recorded
 from ledger.events.record import EVENTS, RecordOpened
 from ledger.store.arrays import byteas, int8s, texts
-from projections import as_of, linked
+from projections import as_of, consolidation, linked
 from projections.as_of import AsOf
 from projections.consolidation import SECTIONS, Student, consolidate
 from projections.linked import NOWHERE, Placed
@@ -267,6 +267,7 @@ STUDENTS = as_of.query(
     "select i.minted, s.student_id, s.records, s.status, s.position, s.core, s.contacts, s.health, s.provenance"
     " from students.ids i join students.students s using (student_id) where i.minted = any(%s)",
 )
+ALONE = as_of.query("students", "records", "select r.record, r.body from students.records r where r.record = any(%s)")
 LISTING = "select state, state_student_id, student_id, record from students.records order by state, state_student_id"
 COUNTS = "select state, status, count(*) from students.records group by state, status order by state, status"
 SAMPLE = "select student_id from students.students where status = 'open' order by student_id limit %s"
@@ -304,6 +305,21 @@ def find(conn: psycopg.Connection[Any], student_id: str) -> StudentRow | None:
     """The student that an id shows now, None where it was never minted: for the command line. conn: in autocommit."""
     reflected, rows = as_of.ask_now(conn, STUDENTS, ([student_id],))
     return _row(rows[0], reflected) if rows else None
+
+
+async def told_alone(
+    conn: psycopg.AsyncConnection[Any], records: Sequence[str]
+) -> tuple[AsOf, dict[str, dict[str, Any]]]:
+    """What is reflected, and of each of these records what its state says, as ``consolidation.told_alone``. One of
+    which nothing can be opened any more is left out. conn: in autocommit. Raises StoreUnavailable."""
+    reflected, rows = await as_of.ask(conn, ALONE, (list(records),))
+    return reflected, {record: consolidation.told_alone(_decode(body)) for record, body in rows}
+
+
+def told_alone_now(conn: psycopg.Connection[Any], records: Sequence[str]) -> tuple[AsOf, dict[str, dict[str, Any]]]:
+    """As ``told_alone``, for the command line."""
+    reflected, rows = as_of.ask_now(conn, ALONE, (list(records),))
+    return reflected, {record: consolidation.told_alone(_decode(body)) for record, body in rows}
 
 
 def listing(conn: psycopg.Connection[Any]) -> Iterator[ListedRecord]:

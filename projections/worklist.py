@@ -368,6 +368,12 @@ async def one(conn: psycopg.AsyncConnection[Any], case_id: str) -> tuple[AsOf, L
     return reflected, _listed(rows[0]) if rows else None
 
 
+def one_now(conn: psycopg.Connection[Any], case_id: str) -> tuple[AsOf, Listed | None]:
+    """As ``one``, for the command line."""
+    reflected, rows = as_of.ask_now(conn, ONE, (case_id,))
+    return reflected, _listed(rows[0]) if rows else None
+
+
 def place(listed: Listed) -> int:
     """Where a case stands in the list that it is in: for the page behind it."""
     return turn_of(listed.case.kind, listed.opened) if listed.case.closed is None else listed.position

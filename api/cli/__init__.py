@@ -7,7 +7,21 @@ from __future__ import annotations
 
 import typer
 
-from api.cli import ending, history, keys, linkage, matching, project, serve, store, students, submit, token, worklist
+from api.cli import (
+    case,
+    ending,
+    history,
+    keys,
+    linkage,
+    matching,
+    project,
+    serve,
+    store,
+    students,
+    submit,
+    token,
+    worklist,
+)
 from api.cli.bench import bench
 
 app = typer.Typer(
@@ -28,6 +42,7 @@ app.command()(students.student)
 app.command()(students.students)
 app.command()(history.history)
 app.command()(worklist.worklist)
+app.command()(case.case)
 app.command()(linkage.merge)
 app.command()(linkage.split)
 app.command()(linkage.answer)

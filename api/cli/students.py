@@ -62,7 +62,7 @@ def student(
     if as_json:
         print_json(record)
         return
-    for line in _lines(record):
+    for line in in_lines(record):
         print(line)
 
 
@@ -121,7 +121,7 @@ def students(
         print_json(listed)
 
 
-def _lines(value: Any, depth: int = 0) -> list[str]:
+def in_lines(value: Any, depth: int = 0) -> list[str]:
     """A document as indented lines, for a reader at a terminal."""
     pad = "  " * depth
     lines: list[str] = []
@@ -131,12 +131,12 @@ def _lines(value: Any, depth: int = 0) -> list[str]:
                 continue
             name = key.replace("_", " ")
             if isinstance(held, dict | list):
-                lines += [f"{pad}{name}:", *_lines(held, depth + 1)]
+                lines += [f"{pad}{name}:", *in_lines(held, depth + 1)]
             else:
                 lines.append(f"{pad}{name}: {_word(held)}")
     elif isinstance(value, list):
         for held in value:
-            inner = _lines(held, depth + 1)
+            inner = in_lines(held, depth + 1)
             lines += [f"{pad}- {inner[0].strip()}", *inner[1:]] if inner else []
     else:
         lines.append(f"{pad}{_word(value)}")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from fastapi import APIRouter, Request
@@ -27,14 +28,14 @@ from api.requests import at_least_of, page_of, purpose_of, truth_of
 from api.schemas.worklist import CaseAnswer, WorklistAnswer
 from api.services import services_of
 from api.show import basis_of, is_current, show_many
-from api.worklist import CaseView, WorklistView
+from api.worklist import CaseView, Facts, WorklistView
 from ledger.cases import KINDS, must_lie_with
 from ledger.errors import Forbidden, OtherState, UnknownState
 from ledger.events.case import Place
 from ledger.mde import STATES
 from ledger.offices import REGION_CODE
 from ledger.store.pending import Lease
-from projections import worklist
+from projections import students, worklist
 from projections.as_of import AsOf
 from projections.worklist import Listed, Wanted
 
@@ -99,7 +100,8 @@ async def get_cases(request: Request) -> Response:
     openapi_extra=operation((CASE_ID, AT_LEAST, PURPOSE, IF_NONE_MATCH)),
 )
 async def get_case(request: Request) -> Response:
-    """With its records, who is asked, every answer with its reason, and who is at it now."""
+    """With its records, who is asked, every answer with its reason, and who is at it now. Where it is judged blind,
+    each record with what its own state says of the child, and nothing of the student."""
     principal = await principal_of(request)
     request.scope["sojourn.principal"] = principal.name
     office = reads_worklist(principal)
@@ -113,6 +115,12 @@ async def get_case(request: Request) -> Response:
     async def read() -> tuple[AsOf, Listed | None]:
         return await at_least(services, worklist.PROJECTION.name, position, look)
 
+    async def facts(records: Sequence[str]) -> tuple[AsOf, Facts]:
+        async def look_up() -> tuple[AsOf, Facts]:
+            return await ask(services.reads, lambda conn: students.told_alone(conn, records))
+
+        return await at_least(services, students.PROJECTION.name, position, look_up)
+
     async def lease() -> Lease | None:
         return await asyncio.to_thread(services.ledger.casework.lease_of, case)
 
@@ -120,7 +128,7 @@ async def get_case(request: Request) -> Response:
         principal,
         purpose_of(request),
         basis_of(principal),
-        CaseView(read, lambda listed: must_lie_with(office, listed.case), lease),
+        CaseView(read, lambda listed: must_lie_with(office, listed.case), facts, lease),
         access=services.ledger.access,
         request_id=request_id_of(request),
     )

@@ -1,4 +1,5 @@
-"""What the API answers about cases. A case names children by ids alone, and is a disclosure of them all the same."""
+"""What the API answers about cases. A case names children by ids, one that is judged blind tells what their states say
+of them, and either is a disclosure of them."""
 
 from __future__ import annotations
 
@@ -133,6 +134,16 @@ class NamedAnswer(BaseModel):
     )
 
 
+class ToldAnswer(NamedAnswer):
+    """A record that a case is about."""
+
+    facts: dict[str, Any] | None = Field(
+        default=None,
+        description="Where it is judged blind: what the record's own state says of the child, in the shape of the"
+        " sections `core` and `contacts` of a student, without a student id; null where it cannot be opened any more.",
+    )
+
+
 class CandidateAnswer(NamedAnswer):
     """A record that the one of a near match may be linked to."""
 
@@ -186,7 +197,7 @@ class CaseAnswer(BaseModel):
         " split; the acts of a reversal or residue; the act of a doubtful link; the position of what looks wrong, or"
         " makes it doubtful. Empty in a case that is judged blind and open."
     )
-    records: list[NamedAnswer]
+    records: list[ToldAnswer]
     candidates: list[CandidateAnswer] = Field(description="Of a near match, best first.")
     asked: list[AskedAnswer]
     outcome: Outcome | None = None

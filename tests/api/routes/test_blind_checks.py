@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import date
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from starlette.testclient import TestClient
 
 from ledger.application import Ledger
 from ledger.audit import APART
+from ledger.errors import StoreUnavailable
 from ledger.events import Meta
 from ledger.events.disclosure import SearchDisclosed
 from ledger.jurisdiction import SetProfile
 from ledger.matching.shipped import shipped
+from ledger.matching.traits import Attendance
 from ledger.store.database import Database
+from ledger.store.sequencer import Sequencer
 from support.audited import Audited, boy, sister
 from support.casework import ANA, BEN, WHY
 
@@ -99,17 +104,76 @@ def test_an_open_check_tells_its_two_records_and_nothing_of_what_became_of_them(
 def test_the_two_checks_differ_in_nothing_but_their_records_and_places(get: Get, both: dict[str, str]) -> None:
     """Nothing else can tell: neither who is asked, nor in which order the two are named."""
     own = {"case_id", "position", "opened_at", "record", "state_student_id", "records"}
-    linked, apart = (
-        [(name, value) for name, value in everything(get(f"/{both[which]}").json()) if name not in own]
-        for which in ("linked", "apart")
-    )
-    assert linked == apart
+    linked, apart = (get(f"/{both[which]}").json() for which in ("linked", "apart"))
+    for told in (linked, apart):
+        for record in told["records"]:
+            assert set(record.pop("facts")) == {"core", "contacts"}
+    assert [(name, value) for name, value in everything(linked) if name not in own] == [
+        (name, value) for name, value in everything(apart) if name not in own
+    ]
     listed = [
         [(name, value) for name, value in everything(case) if name not in own | {"state_student_id_b"}]
         for case in get().json()["cases"]
     ]
     assert len(listed) == 2
     assert listed[0] == listed[1]
+
+
+def test_an_open_check_tells_beside_each_other_what_each_state_says_of_the_child(
+    get: Get, audited: Audited, act: str, both: dict[str, str]
+) -> None:
+    """So nobody has to look one of them up, and to see its student. Of two that are linked neither is told as the
+    student is: each has its own facts."""
+    texan, other = sorted(get(f"/{both['linked']}").json()["records"], key=lambda record: record["state"], reverse=True)
+    assert (texan["state"], other["state"]) == ("TX", "MI")
+    for record in (texan, other):
+        core, contacts = record["facts"]["core"], record["facts"]["contacts"]
+        assert (core["first_name"], core["last_name_1"], core["last_name_2"]) == (
+            "Wilber Esteban",
+            "Quintero",
+            "Medrano",
+        )
+        assert (core["birth_date"], core["sex"]) == ("2014-01-10", "Male")
+        assert (core["birth_city"], core["birth_state"], core["birth_country"]) == ("Tlaxiaco", "Oaxaca", "MX")
+        assert (contacts["male_parent_first_name"], contacts["female_parent_first_name"]) == ("Eleuterio", "Rosaura")
+        assert len(core["demographics"]) == 1, "of the other state's nothing is mixed in"
+    brother, sister_of = sorted(
+        get(f"/{both['apart']}").json()["records"], key=lambda record: record["state_student_id"]
+    )
+    assert [record["facts"]["core"]["first_name"] for record in (brother, sister_of)] == [
+        "Wilber Esteban",
+        "Yaretzi Noemí",
+    ]
+
+
+def test_what_a_state_enrolled_and_corrected_stands_with_its_record_and_the_ledgers_own_number_does_not(
+    get: Get, audited: Audited, act: str, both: dict[str, str]
+) -> None:
+    """The number that a state sent back would name the student."""
+    school = Attendance(begins=date(2025, 9, 2), state="TX", school="480000100001", grade="05")
+    number = audited.matching.shown()["TX 01"]
+    audited.tells(replace(boy(0), birth_city="Tlaxiaco de Oaxaca", attendances=(school,), sent_id=number))
+    answer = get(f"/{both['linked']}")
+    (texan,) = [record["facts"] for record in answer.json()["records"] if record["state"] == "TX"]
+    assert texan["core"]["birth_city"] == "Tlaxiaco de Oaxaca"
+    assert [one["enrollment_date"] for one in texan["core"]["enrollments"]] == ["2025-09-02"]
+    assert number not in answer.text
+    assert "sources" not in {name for name, _ in everything(texan)}
+
+
+def test_a_check_that_another_person_validates_tells_him_the_facts_too_and_a_retracted_record_tells_none(
+    get: Get, audited: Audited, both: dict[str, str]
+) -> None:
+    profile = SetProfile(state="TX", time_zone="America/Chicago", second_person_near_match=True)
+    audited.ledger.set_jurisdiction("TX", profile, Meta(actor="office"))
+    closed = audited.answers(both["apart"], yes=True).after.closed
+    assert closed is not None
+    given = [record["facts"]["core"]["first_name"] for record in get(f"/{closed.next}").json()["records"]]
+    assert sorted(given) == ["Wilber Esteban", "Yaretzi Noemí"]
+    audited.matching.retracts(sister(0))
+    facts = {record["state_student_id"]: record["facts"] for record in get(f"/{closed.next}").json()["records"]}
+    assert "first_name" not in facts["02"]["core"]
+    assert facts["01"]["core"]["first_name"] == "Wilber Esteban"
 
 
 def test_the_worklist_tells_no_weight_and_no_student_of_an_open_check(get: Get, audited: Audited, act: str) -> None:
@@ -121,9 +185,22 @@ def test_the_worklist_tells_no_weight_and_no_student_of_an_open_check(get: Get, 
 
 
 def test_only_the_two_that_are_told_are_disclosed(get: Get, audited: Audited, both: dict[str, str]) -> None:
-    get(f"/{both['apart']}")
+    told = get(f"/{both['apart']}").json()
     entries = [one.event for one in audited.ledger.access.read(0, 100) if isinstance(one.event, SearchDisclosed)]
-    assert [len(entry.records) for entry in entries] == [2]
+    assert [set(entry.records) for entry in entries] == [{record["record"] for record in told["records"]}]
+    assert [entry.view for entry in entries] == ["case-facts"], "that more than ids were told is on record"
+
+
+def test_no_fact_of_a_check_leaves_before_its_entry_is_durable(
+    get: Get, audited: Audited, both: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: Any) -> Any:
+        raise StoreUnavailable("PostgreSQL went away.", remedy="Wait.")
+
+    monkeypatch.setattr(Sequencer, "submit_async", away)
+    answer = get(f"/{both['apart']}")
+    assert answer.status_code == 503
+    assert "Quintero" not in answer.text
 
 
 @pytest.mark.parametrize(("which", "yes"), [("linked", True), ("linked", False), ("apart", True), ("apart", False)])
@@ -133,7 +210,7 @@ def test_a_check_that_is_closed_tells_all(
     audited.answers(both[which], yes=yes)
     told = get(f"/{both[which]}").json()
     assert told["outcome"] == ("settled" if yes else "rejected")
-    assert all(record["student_id"] for record in told["records"])
+    assert all(record["student_id"] and "facts" not in record for record in told["records"])
     if which == "linked":
         assert told["proposal"]["act"] == act
     else:
