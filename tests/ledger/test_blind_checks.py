@@ -234,6 +234,20 @@ def test_whoever_gave_an_answer_that_waited_is_not_the_second_person_of_it(
     assert audited.matching.together("TX 01", "MI 02")
 
 
+@pytest.mark.parametrize("yes", [True, False])
+def test_an_answer_about_a_link_needs_to_wait_for_no_other_case(
+    audited: Audited, beside_another: tuple[str, str], *, yes: bool
+) -> None:
+    """So of the four answers that there are none is refused."""
+    names = audited.matching.names()
+    (act,) = [link.act for link in audited.matching.links() if names[link.record.record] in ("TX 01", "MI 01")]
+    case = audited.about(act)
+    assert set(audited.matching.held()) >= {"TX 01", "MI 01"}
+    audited.answers(case, yes=yes)
+    assert closed(audited, case).outcome == ("settled" if yes else "rejected")
+    assert audited.matching.together("TX 01", "MI 01") is yes
+
+
 def test_a_no_needs_to_wait_for_no_other_case(audited: Audited, beside_another: tuple[str, str]) -> None:
     case, _ = beside_another
     audited.answers(case, yes=False)
