@@ -20,7 +20,7 @@ from ledger.facts import RecordState
 from ledger.identities import people_of, states_of
 from ledger.linkage import Clusters, Linkage, clusters, fold, live_acts, live_declarations, live_edges
 from ledger.matching.comparison import compared
-from ledger.matching.decision import is_hopeless
+from ledger.matching.decision import is_hopeless, pair_bits
 from ledger.matching.explain import Explanation, Verdict, explain, verdict
 from ledger.matching.group import Found, Group
 from ledger.matching.person import VERSION, Person
@@ -316,7 +316,8 @@ def _whole(
     if around.position is not None:
         held = any(record in around.held for record in (*found.left, *found.right))
     close = _is_close(scale.policy, found, others)
-    hopeless = is_hopeless(scale, *([people[record] for record in side] for side in (found.left, found.right)))
+    left, right = ([people[record] for record in side] for side in (found.left, found.right))
+    hopeless = is_hopeless(scale, pair_bits(scale, left, right))
     return Whole(
         verdict=_verdict(scale.policy, found, close=close, apart=bool(declared or held or hopeless)),
         left=list(found.left),

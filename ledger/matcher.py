@@ -24,12 +24,13 @@ from ledger.events.linkage import Decision, LinkageEvent, Rival
 from ledger.events.retention import KeyDestroyed
 from ledger.linkage import live_edges
 from ledger.links import Links, Seeds
+from ledger.match_portion import Portion
 from ledger.match_reading import Told, is_other, told
 from ledger.match_writing import ACTOR, Decided, MatchWriter, asked_once
 from ledger.matching.comparison import FIELDS
 from ledger.matching.decision import assess
 from ledger.matching.explain import explain
-from ledger.matching.group import Found, Group, Sides
+from ledger.matching.group import Found, Group
 from ledger.matching.policy import Policy, Scale
 from ledger.policies import Policies, Published
 from ledger.proposals import Proposals
@@ -131,47 +132,41 @@ class Matcher:
         records at once, with those that wait too and come near to one of them, up to ``GROWN_MAX`` times as many; 1:
         one record and no other."""
         for linked, deciding in ((False, self._join), (True, self._put_before_people)):
-            waiting, far = match_index.waiting(conn, limit, linked=linked), set[Sides]()
+            waiting, portion = match_index.waiting(conn, limit, linked=linked), Portion(conn)
             if 1 < limit == len(waiting):
-                waiting = self._grown(conn, published, waiting, limit * GROWN_MAX, far, linked=linked)
+                waiting = self._grown(portion, published, waiting, limit * GROWN_MAX, linked=linked)
             if waiting:
-                return deciding(conn, published, read, waiting, far)
+                return deciding(portion, published, read, waiting)
         return None
 
     def _grown(
         self,
-        conn: psycopg.Connection[Any],
+        portion: Portion,
         published: Published,
         waiting: Sequence[tuple[str, int]],
         most: int,
-        far: set[Sides],
         *,
         linked: bool,
     ) -> list[tuple[str, int]]:
         """With those that wait too and come so near to one of these, or to one of those, that they may be linked or
         asked about: what is decided at once then hangs on nothing that is decided later."""
-        grown, fresh = dict(waiting), [record for record, _ in waiting]
+        grown, fresh, conn = dict(waiting), [record for record, _ in waiting], portion.conn
         while fresh and len(grown) < most:
-            near = match_index.near(conn, fresh)
+            near = portion.near(fresh)
             members = match_index.members_of(conn, set(fresh).union(*near.values()))
-            people = match_index.people_of(conn, {member.record for member in members})
+            people = portion.people_of({member.record for member in members})
             students = {member.record: member.student for member in members if member.record in people}
-            group = Group(Scale(published.policy, match_index.size(conn)), people, students, _both_ways(near), far=far)
+            scale = Scale(published.policy, match_index.size(conn))
+            group = Group(scale, people, students, _both_ways(near), met=portion.met)
             found = match_index.waiting_of(conn, group.close(fresh) - set(grown), most - len(grown), linked=linked)
             grown |= found
             fresh = [record for record, _ in found]
         return list(grown.items())
 
-    def _join(
-        self,
-        conn: psycopg.Connection[Any],
-        published: Published,
-        read: int,
-        waiting: Sequence[tuple[str, int]],
-        far: set[Sides],
-    ) -> Matched:
+    def _join(self, portion: Portion, published: Published, read: int, waiting: Sequence[tuple[str, int]]) -> Matched:
         """Look at corrections, and link what is sure."""
         done, since = Matched(records=len(waiting)), _Since(published.position, dict(waiting))
+        conn = portion.conn
         doubts = match_doubts.of(conn, list(since.at))
         for record, doubt in doubts.items():
             done.asked += self._doubt(conn, published.policy, record, doubt)
@@ -179,7 +174,7 @@ class Matcher:
         todo = sorted(since.at)
         open_questions: set[str] | None = None
         while todo:
-            deciding = self._deciding(conn, published, read, todo, refused, far)
+            deciding = self._deciding(portion, published, read, todo, refused)
             found = [*self._said_same(deciding, since, todo), *self._sure(deciding, since, todo)]
             left = self._writer.link(found)
             done.linked += len(found) - sum(map(len, left))
@@ -203,16 +198,11 @@ class Matcher:
         return done
 
     def _put_before_people(
-        self,
-        conn: psycopg.Connection[Any],
-        published: Published,
-        read: int,
-        waiting: Sequence[tuple[str, int]],
-        far: set[Sides],
+        self, portion: Portion, published: Published, read: int, waiting: Sequence[tuple[str, int]]
     ) -> Matched:
         """Ask about what is near, once all that is sure has been linked."""
         done, since = Matched(), _Since(published.position, dict(waiting))
-        deciding = self._deciding(conn, published, read, list(since.at), far=far)
+        deciding = self._deciding(portion, published, read, list(since.at))
         waiting_for = [*deciding.students.questions(list(since.at))]
         asked: set[str] = set()
         while waiting_for:
@@ -231,7 +221,7 @@ class Matcher:
             asked = asked.union(*(one.records() for one in turn if one not in left))
             waiting_for = [found for found in later if asked.isdisjoint((*found.left, *found.right))]
         # Durable by now: every question. What a crash before this decides again is found by its key.
-        match_index.decided(conn, waiting)
+        match_index.decided(portion.conn, waiting)
         return done
 
     def _doubt(self, conn: psycopg.Connection[Any], policy: Policy, record: str, doubt: Doubt) -> bool:
@@ -279,19 +269,18 @@ class Matcher:
 
     def _deciding(
         self,
-        conn: psycopg.Connection[Any],
+        portion: Portion,
         published: Published,
         read: int,
         records: Sequence[str],
         refused: Collection[tuple[str, str]] = (),
-        far: set[Sides] | None = None,
     ) -> _Deciding:
-        """refused: pairs that cannot be linked now, each both ways. far: as of ``Group``."""
-        near = match_index.near(conn, records)
+        """refused: pairs that cannot be linked now, each both ways."""
+        conn, near = portion.conn, portion.near(records)
         known = set(records).union(*near.values())
         members = match_index.members_of(conn, known)
         known |= {member.record for member in members}
-        people = match_index.people_of(conn, known)
+        people = portion.people_of(known)
         students = {member.record: member.student for member in members if member.record in people}
         match_index.forget(conn, set(people) - set(students))  # destroyed since, and there is no guard of them any more
         size = match_index.size(conn)
@@ -308,16 +297,16 @@ class Matcher:
             _both_ways(near),
             match_index.apart(conn, known).union(refused),
             held | set(pending.asking(conn, DIFFERENT_CHILD, known)),
-            far,
+            portion.met,
         )
         # Who may be a twin or a namesake of somebody is seen from that one, not from the record that waits.
         close = group.close(records) - set(records)
-        beside = match_index.near(conn, sorted(close))
+        beside = portion.near(close)
         unknown = set[str]().union(*beside.values()) - set(people)
         beyond: dict[str, str] = {}
         if published.policy.thresholds.margin:
             beyond = {member.record: member.student for member in match_index.members_of(conn, unknown)}
-        others = match_index.people_of(conn, unknown.union(beyond) - set(people))
+        others = portion.people_of(unknown.union(beyond) - set(people))
         beyond = {record: student for record, student in beyond.items() if record in others}
         group.know(others, _both_ways(near, beside), close.union(records), beyond)
         return _Deciding(published, read, size, group)

@@ -72,19 +72,21 @@ def assess(
     right: Sequence[Person],
     twins: Iterable[Person] = (),
     rivals: Iterable[Person] = (),
+    known: Sequence[int] | None = None,
 ) -> Assessed:
     """Two students against each other. twins: people who may be a twin of one of them. rivals: people who have the name
-    and the birth date of one of them, and are likelier another child."""
-    weighed = [
-        (scale.weigh(*compared(one, other)), at, to) for at, one in enumerate(left) for to, other in enumerate(right)
-    ]
-    best, at, to = max(weighed, key=lambda found: (found[0].bits, -found[1], -found[2]))
-    lowest = min(found[0].bits for found in weighed)
+    and the birth date of one of them, and are likelier another child. known: the ``pair_bits`` of the two, where
+    somebody has them already."""
+    bits = pair_bits(scale, left, right) if known is None else known
+    at, to = divmod(bits.index(max(bits)), len(right))
+    levels, shared = compared(left[at], right[to])
+    whole = best = scale.weigh(levels, shared)
     whole_left, whole_right = profile(left), profile(right)
-    levels, shared = compared(whole_left, whole_right)
-    whole = best if len(left) == len(right) == 1 else scale.weigh(levels, shared)
+    if len(bits) > 1:
+        levels, shared = compared(whole_left, whole_right)
+        whole = scale.weigh(levels, shared)
     fired: list[str] = []
-    if lowest < 0 and len(weighed) > 1:
+    if len(bits) > 1 and min(bits) < 0:
         fired.append("pair-speaks-against")
     if levels.surnames in (0, 13):
         fired.append("no-surname")
@@ -103,11 +105,15 @@ def assess(
     return Assessed((best.bits + whole.bits) // 2 + number, (at, to), best, whole, levels, shared, guards, number)
 
 
-def is_hopeless(scale: Scale, left: Sequence[Person], right: Sequence[Person]) -> bool:
+def pair_bits(scale: Scale, left: Sequence[Person], right: Sequence[Person]) -> list[int]:
+    """The weight of each record of the one with each of the other, in thousandths of a bit, row by row."""
+    return [scale.weigh(*compared(one, other)).bits for one in left for other in right]
+
+
+def is_hopeless(scale: Scale, bits: Iterable[int]) -> bool:
     """Whether no record of the one comes within ``PAIR_BELOW`` of being asked about with one of the other: then the two
-    are no question, whatever they are put together, and most that share a key are so."""
-    least = min(scale.policy.thresholds.review, scale.policy.thresholds.link) - PAIR_BELOW
-    return all(scale.weigh(*compared(one, other)).bits < least for one in left for other in right)
+    are no question, whatever they are put together, and most that share a key are so. bits: their ``pair_bits``."""
+    return max(bits) < min(scale.policy.thresholds.review, scale.policy.thresholds.link) - PAIR_BELOW
 
 
 def other_child(scale: Scale, one: Person, other: Person) -> int | None:

@@ -9,15 +9,20 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import partial
 from typing import NamedTuple
 
-from ledger.matching.decision import Assessed, assess, is_hopeless, other_child, same_by_state
+from ledger.matching.decision import Assessed, assess, is_hopeless, other_child, pair_bits, same_by_state
 from ledger.matching.person import Person
 from ledger.matching.policy import NAMESAKE, TWIN, Scale
 
-FAR_KEPT_MAX = 100_000
-"""People of whom it is kept which pairs are far from each other. Of more it is found anew when it is asked for: of a
-whole ledger they would take more room than all else."""
+KEPT_MAX = 100_000
+"""People of whom it is kept what pairs weigh. Of more it is found anew when it is asked for: of a whole ledger that
+would take more room than all else."""
+
+
+REST_MAX = 10
+"""Of those who come near beside the two that are linked or asked about so many are looked at, and the nearest told."""
 
 
 class Found(NamedTuple):
@@ -40,6 +45,22 @@ class Found(NamedTuple):
 Sides = tuple[tuple[str, ...], tuple[str, ...]]
 """The records of two students."""
 
+
+class Met(NamedTuple):
+    """What was found of pairs, and holds for as long as nobody says anything new. far: students who do not come near
+    enough to be asked about. bits: what two records weigh. kinds: which ``other_child`` two are. Of two the one that
+    sorts first is named first."""
+
+    far: set[Sides]
+    bits: dict[tuple[str, str], int]
+    kinds: dict[tuple[str, str], int | None]
+
+
+def nobody() -> Met:
+    """Nothing yet."""
+    return Met(set(), {}, {})
+
+
 _Waits = tuple[int, tuple[tuple[str, str], ...], str, str]
 """Weight from the highest on, state and id of the first record of each side, and the two records."""
 
@@ -49,8 +70,8 @@ class Group:
 
     people: every record concerned, by names that sort as they were opened. students: record to its student, any name.
     near: record to the records that share a key with it. apart: pairs that are declared, each both ways. held: records
-    that a case holds. far: students of whom it is known that they are far from each other, by their records; more are
-    put into it, so that another group of the same scale and records need not find them again.
+    that a case holds. met: what is known of pairs; more is put into it, so that another group of the same scale and
+    records need not find it again.
     """
 
     def __init__(
@@ -61,7 +82,7 @@ class Group:
         near: Mapping[str, Collection[str]],
         apart: Collection[tuple[str, str]] = (),
         held: Collection[str] = (),
-        far: set[Sides] | None = None,
+        met: Met | None = None,
     ) -> None:
         self._scale = scale
         self._people = people
@@ -73,7 +94,7 @@ class Group:
         self._seen: set[str] | None = None
         self._blind: set[str] = set()
         self._known: dict[Sides, Found] = {}
-        self._far = far if far is not None else set[Sides]() if len(people) <= FAR_KEPT_MAX else None
+        self._met = met or (nobody() if len(people) <= KEPT_MAX else None)
         self._close: dict[str, tuple[frozenset[str], frozenset[str]]] = {}
         for record in sorted(students):
             self._members.setdefault(students[record], []).append(record)
@@ -106,7 +127,7 @@ class Group:
             self._members.setdefault(students[record], []).append(record)
         self._people = {**self._people, **people}
         self._near = {**self._near, **near}
-        # Who is far stays so: that hangs on the two alone.
+        # What pairs weigh stays: that hangs on the two alone.
         self._known.clear()
         self._close.clear()
 
@@ -165,16 +186,18 @@ class Group:
         self._members[kept] = sorted([*self._members[kept], *self._members.pop(gone)])
 
     def rest(self, found: Found) -> list[Found]:
-        """What else comes near, the nearest first, each other student once: to the first of the two; where the policy
-        leaves a margin, to either, since it is as doubtful whose a record is as which record is his."""
+        """What else comes near, the nearest first, each other student once: to the first of the two, as many as are
+        told of. Where the policy leaves a margin, to either, since it is as doubtful whose a record is as which record
+        is his, and all of them."""
         ours = self.pair(found.record, found.member)
         both = bool(self._scale.policy.thresholds.margin)
         nearest: dict[str, Found] = {}
         seen: set[frozenset[str]] = set()
         for one in (*found.left, *found.right) if both else (found.record,):
-            for another in self._others(one):
+            others = [another for another in self._others(one) if self._student[another] not in ours]
+            for another in others if both else heapq.nsmallest(REST_MAX, others, key=partial(self._likeliest, one)):
                 student, pair = self._student[another], self.pair(one, another)
-                if student in ours or pair in seen:
+                if pair in seen:
                     continue
                 seen.add(pair)
                 other = self.between(one, another)
@@ -226,6 +249,11 @@ class Group:
         person = self._people[record]
         return person.state, person.state_student_id
 
+    def _likeliest(self, record: str, other: str) -> tuple[int, tuple[str, str]]:
+        """Its place among those who are told of: by the two records that agree most."""
+        mine, theirs = self._sides(record, other)
+        return -max(self._bits(mine, theirs)), min(self._given(one) for one in self._members[self._student[other]])
+
     def _others(self, record: str) -> list[str]:
         """A record of each student that may be this one's, in the order of their names."""
         mine = self._student.get(record)
@@ -249,13 +277,30 @@ class Group:
 
     def _is_far(self, mine: tuple[str, ...], theirs: tuple[str, ...]) -> bool:
         """Whether two students do not come near enough to be linked, or asked about."""
-        if self._far is not None and (mine, theirs) in self._far:
+        if self._met is not None and (mine, theirs) in self._met.far:
             return True
-        left, right = self._of(mine), self._of(theirs)
-        far = is_hopeless(self._scale, left, right) or not self._is_near(assess(self._scale, left, right).weight)
-        if far and self._far is not None:
-            self._far.add((mine, theirs))
+        bits = self._bits(mine, theirs)
+        far = is_hopeless(self._scale, bits) or not self._is_near(
+            assess(self._scale, self._of(mine), self._of(theirs), known=bits).weight
+        )
+        if far and self._met is not None:
+            self._met.far.add((mine, theirs))
         return far
+
+    def _bits(self, mine: tuple[str, ...], theirs: tuple[str, ...]) -> list[int]:
+        """As ``pair_bits``."""
+        if self._met is None:
+            return pair_bits(self._scale, self._of(mine), self._of(theirs))
+        known, found = self._met.bits, list[int]()
+        for left in mine:
+            for right in theirs:
+                pair = (left, right) if left < right else (right, left)
+                bits = known.get(pair)
+                if bits is None:
+                    (bits,) = pair_bits(self._scale, [self._people[left]], [self._people[right]])
+                    known[pair] = bits
+                found.append(bits)
+        return found
 
     def _must_not(self, mine: Collection[str], theirs: Collection[str]) -> bool:
         """Whether the two are declared apart, or a case holds one of them, or they are one already."""
@@ -272,31 +317,41 @@ class Group:
         return tuple(mine), tuple(theirs)
 
     def _assessed(self, mine: tuple[str, ...], theirs: tuple[str, ...]) -> Found:
-        left, right = self._of(mine), self._of(theirs)
-        found = assess(self._scale, left, right)
+        left, right, bits = self._of(mine), self._of(theirs), self._bits(mine, theirs)
+        found = assess(self._scale, left, right, known=bits)
         twins: list[str] = []
         rivals: list[str] = []
         if self._is_near(found.weight):  # else nothing hangs on who else there is
             members = {*mine, *theirs}
             close = [self._beside(member) for member in (*mine, *theirs)]
             twins, rivals = (sorted(frozenset().union(*(one[which] for one in close)) - members) for which in (0, 1))
-            found = assess(self._scale, left, right, self._of(twins), self._of(rivals))
+            found = assess(self._scale, left, right, self._of(twins), self._of(rivals), bits)
         at, to = found.best
         return Found(mine[at], theirs[to], found, mine, theirs, tuple(twins), tuple(rivals))
 
     def _beside(self, record: str) -> tuple[frozenset[str], frozenset[str]]:
         """Records near to one that are likely a twin's, and those that are likely a namesake's."""
         if record not in self._close:
-            one, twins, rivals = self._people[record], set[str](), set[str]()
+            twins, rivals = set[str](), set[str]()
             for other in self._near.get(record, ()):
                 if other in self._people:
-                    kind = other_child(self._scale, one, self._people[other])
+                    kind = self._kind(record, other)
                     if kind == TWIN:
                         twins.add(other)
                     elif kind == NAMESAKE:
                         rivals.add(other)
             self._close[record] = frozenset(twins), frozenset(rivals)
         return self._close[record]
+
+    def _kind(self, record: str, other: str) -> int | None:
+        """As ``other_child``."""
+        one, two = self._people[record], self._people[other]
+        if self._met is None or one.birth != two.birth:
+            return other_child(self._scale, one, two)
+        pair = (record, other) if record < other else (other, record)
+        if pair not in self._met.kinds:
+            self._met.kinds[pair] = other_child(self._scale, one, two)
+        return self._met.kinds[pair]
 
     def _of(self, records: Iterable[str]) -> list[Person]:
         return [self._people[record] for record in records]

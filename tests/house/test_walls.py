@@ -52,6 +52,7 @@ MAY_IMPORT = {
         "ledger.kept",
         "ledger.links",
         "ledger.matched",
+        "ledger.match_portion",
         "ledger.match_standing",
         "ledger.matcher",
         "ledger.intake.submission",

@@ -58,4 +58,4 @@ def test_a_third_student_who_is_near_to_the_second_alone_keeps_the_first_from_it
             whole = explained(log, policies, names[one], names[other]).students
             assert whole is not None
             assert whole.close
-            assert [told.member for told in whole.others] == [names["TX 1"]]
+            assert [(near.state, near.state_student_id) for near in whole.others] == [("TX", "1")]

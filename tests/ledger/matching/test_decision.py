@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger.matching.decision import GUARDS, PAIR_BELOW, Assessed, assess, is_hopeless, other_child
+from ledger.matching.decision import GUARDS, PAIR_BELOW, Assessed, assess, is_hopeless, other_child, pair_bits
 from ledger.matching.person import Person, person
 from ledger.matching.policy import TWIN, Policy, Scale
 from ledger.matching.traits import Attendance
@@ -220,7 +220,11 @@ def test_no_question_is_hopeless_whose_best_two_records_come_within_reach_of_one
 ) -> None:
     thresholds = scale().policy.thresholds
     found = assess(scale(), left, right)
-    assert is_hopeless(scale(), left, right) == (found.pair.bits < min(thresholds.review, thresholds.link) - PAIR_BELOW)
-    assert is_hopeless(scale(), right, left) == is_hopeless(scale(), left, right)
-    if len(left) == len(right) == 1 and is_hopeless(scale(), left, right):
+    assert is_hopeless(scale(), pair_bits(scale(), left, right)) == (
+        found.pair.bits < min(thresholds.review, thresholds.link) - PAIR_BELOW
+    )
+    assert is_hopeless(scale(), pair_bits(scale(), right, left)) == is_hopeless(
+        scale(), pair_bits(scale(), left, right)
+    )
+    if len(left) == len(right) == 1 and is_hopeless(scale(), pair_bits(scale(), left, right)):
         assert found.weight - found.number < thresholds.review, "two records alone lose nothing by it"
