@@ -16,7 +16,8 @@ from starlette.responses import Response
 
 from api.edge import request_id_of
 from api.openapi import IDEMPOTENCY_KEY
-from api.principals import Principal, principal_of
+from api.policy import permitted
+from api.principals import Principal
 from api.requests import body_of
 from api.schemas.linkage import NAMES
 from api.sending import request_key
@@ -48,13 +49,9 @@ class Did(NamedTuple):
     location: str | None = None
 
 
-async def act(
-    request: Request, model: type[Sent], allowed: Callable[[Principal], object], do: Callable[[Asked[Sent]], Did]
-) -> Response:
-    """Do what a request asks for, in a thread. allowed: raises Forbidden. Raises what ``do`` raises, Invalid, …"""
-    principal = await principal_of(request)
-    request.scope["sojourn.principal"] = principal.name
-    allowed(principal)
+async def act(request: Request, model: type[Sent], do: Callable[[Asked[Sent]], Did]) -> Response:
+    """Do what a request asks for, in a thread, where its principal may. Raises what ``do`` raises, Forbidden, …"""
+    principal = await permitted(request)
     body = await body_of(request)
     said = body.as_model(model, NAMES)
     services = services_of(request)

@@ -22,7 +22,7 @@ from starlette.responses import Response
 
 from api import problems
 from api.edge import Edge
-from api.openapi import Direct, document
+from api.openapi import Direct, document, does
 from api.routes import (
     acts,
     cases,
@@ -53,6 +53,7 @@ from api.schemas.search import SearchBody
 from api.sending import Profiles
 from api.services import Services
 from api.shortcut import Shortcut
+from ledger.access import PUBLIC
 from ledger.errors import LedgerError
 
 BODIES: Final = (
@@ -144,7 +145,9 @@ def create_app(services: Services) -> FastAPI:
         app.router.routes.extend(router.routes)
     schema = _Schema(app)
     app.openapi = schema.read
-    app.router.routes.append(Direct("/openapi.json", schema.answer, include_in_schema=False))
+    app.router.routes.append(
+        Direct("/openapi.json", schema.answer, include_in_schema=False, openapi_extra=does(PUBLIC))
+    )
     # Within the edge, which counts, logs and turns errors into answers for whatever lies inside.
     app.user_middleware.append(Middleware(Shortcut, routes=app.router.routes))
     return app

@@ -19,8 +19,11 @@ from starlette.responses import Response
 
 from api.problems import MEDIA_TYPE
 from api.schemas.answers import Problem
+from ledger.access import ACTIONS, PUBLIC
 from ledger.mde import STATES
 
+ACTION: Final = "x-sojourn-action"
+"""The member of a route's schema that names what it does."""
 _REF: Final = "#/components/schemas/{model}"
 _PROBLEM: Final = {"$ref": _REF.format(model=Problem.__name__)}
 _METHODS: Final = ("get", "put", "post", "delete")
@@ -115,11 +118,18 @@ class Direct(APIRoute):
         return self.endpoint
 
 
+def does(action: str) -> dict[str, Any]:
+    """``openapi_extra`` of a route: what it does, by which it is decided who may (``ledger.access``)."""
+    if action != PUBLIC and action not in ACTIONS:
+        raise ValueError(f"there is no action {action}")
+    return {ACTION: action}
+
+
 def operation(
-    parameters: Iterable[dict[str, Any]], body: type[BaseModel] | None = None, example: Any = None
+    action: str, parameters: Iterable[dict[str, Any]], body: type[BaseModel] | None = None, example: Any = None
 ) -> dict[str, Any]:
-    """``openapi_extra`` of a direct route."""
-    extra: dict[str, Any] = {"parameters": list(parameters)}
+    """``openapi_extra`` of a direct route. action: what it does."""
+    extra: dict[str, Any] = {**does(action), "parameters": list(parameters)}
     if body is not None:
         content: dict[str, Any] = {"schema": {"$ref": _REF.format(model=body.__name__)}}
         if example is not None:

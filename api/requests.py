@@ -85,9 +85,12 @@ def idempotency_key(request: Request) -> str | None:
     return key
 
 
-def purpose_of(request: Request) -> str:
-    """What the reader wants it for: the header, never the URL. Raises Invalid."""
-    purpose = request.headers.get("purpose", DEFAULT_PURPOSE).strip()
+def purpose_of(request: Request) -> str | None:
+    """What the reader wants it for: the header, never the URL. None where it is not said. Raises Invalid."""
+    purpose = request.headers.get("purpose")
+    if purpose is None:
+        return None
+    purpose = purpose.strip()
     if not (0 < len(purpose) <= PURPOSE_MAX and _is_plain(purpose)):
         raise Invalid(
             "The purpose cannot be recorded.",

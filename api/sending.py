@@ -18,16 +18,16 @@ from fastapi import Request
 from starlette.responses import Response
 
 from api.edge import request_id_of
-from api.principals import principal_of, submitter_for
+from api.policy import permitted, within
 from api.problems import Fault, Invalid, RowRefused
 from api.requests import Body, idempotency_key
 from api.services import Services, services_of
 from ledger.application import Done, Ledger, RequestKey
-from ledger.errors import BadValue
+from ledger.errors import BadValue, UnknownState
 from ledger.events import Meta
 from ledger.intake.rules import CheckedRow, check_row
 from ledger.jurisdiction import Profile
-from ledger.mde import CHILD_LETTERS, TABLES, Element, canonical
+from ledger.mde import CHILD_LETTERS, STATES, TABLES, Element, canonical
 from ledger.record import Command
 
 ELEMENTS: Final[Mapping[str, Element]] = {
@@ -57,10 +57,11 @@ class Sender:
 
 async def sender_of(request: Request) -> Sender:
     """Raises NotSignedIn, UnknownState, Forbidden, OtherState, Invalid."""
-    principal = await principal_of(request)
-    request.scope["sojourn.principal"] = principal.name
+    principal = await permitted(request)
     state: str = request.path_params["state"]
-    submitter_for(principal, state)
+    if state not in STATES:
+        raise UnknownState("No state or territory has this code.", remedy="Use the USPS code, such as OR.")
+    within(request, principal, state)  # V22
     profile = await request.app.state.profiles.of(state)
     sender = Sender(services_of(request), principal.name, state, _ssid(request.path_params["ssid"]), profile)
     request.scope["sojourn.sender"] = sender

@@ -5,8 +5,8 @@ ground is durable in the access log; one entry for each record shown, all with t
 answer that only says "nothing has changed" as well. Every route, page and command that reads a child calls ``show``,
 a search, which shows many and names what it was asked, ``show_many``.
 
-Until access control has its policy, whoever holds a token is shown every section; ``sections_of`` is where that will
-be decided.
+Who is shown what is decided here and nowhere else, by the policy (``ledger.access``), once it is known which states
+keep a record of the child. A refusal has its entry as well, for each record that it was refused of.
 """
 
 from __future__ import annotations
@@ -18,30 +18,19 @@ from datetime import date, datetime
 from typing import Final, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
+from api.policy import refuse, who
 from api.principals import Principal
 from ledger import telemetry
+from ledger.access import ALL, Decision, Subject, decide
 from ledger.errors import NotFound
-from ledger.events import Meta
-from ledger.events.disclosure import Disclosed, SearchDisclosed
+from ledger.events import Event, Meta
+from ledger.events.disclosure import Disclosed, DisclosureRefused, SearchDisclosed
 from ledger.jurisdiction import DEFAULT, default_profile
 from ledger.store.append import Append, Part
 from ledger.store.log import Log
 from ledger.store.vault import LEDGER
 
 SECTIONS: Final = ("core", "contacts", "health", "provenance")
-SCHOOL_OFFICIAL: Final = "34 CFR 99.31(a)(1)"
-BASES: Final = {
-    "privacy_officer": "34 CFR 99.35(a)(1)",
-    "auditor": "34 CFR 99.35(a)(1)",
-    "government_user": "34 CFR 99.31(a)(3)",
-    "parent": "34 CFR 99.10(a)",
-}
-"""Legal ground by role, where the request names no other; for all others ``SCHOOL_OFFICIAL``."""
-
-
-def basis_of(principal: Principal) -> str:
-    """The ground on which a role reads."""
-    return BASES.get(principal.role, SCHOOL_OFFICIAL)
 
 
 class Found(NamedTuple):
@@ -61,9 +50,11 @@ class Found(NamedTuple):
 class View(Protocol):
     """A way to show a student: read first, rendered only once the entry is durable.
 
-    name: as recorded in the entry. sections: of what it can show, in order.
+    action: what looking at it is, for the policy. name: as recorded in the entry. sections: of what it can show, in
+    order.
     """
 
+    action: str
     name: str
     sections: Sequence[str]
 
@@ -85,9 +76,10 @@ class Shown(NamedTuple):
     disclosed_at: int
 
 
-def sections_of(principal: Principal, view: View) -> tuple[str, ...]:  # noqa: ARG001 - the policy that is to come asks
-    """Sections of a view that a principal may see."""
-    return tuple(view.sections)
+def sections_of(decision: Decision, view: View) -> tuple[str, ...]:
+    """Sections of a view that are shown under a decision, in the view's order."""
+    allowed = decision.sections
+    return tuple(view.sections) if allowed == ALL else tuple(name for name in view.sections if name in allowed)
 
 
 ZoneOf = Callable[[str], Awaitable[str]]
@@ -108,8 +100,7 @@ async def day_of(principal: Principal, states: Sequence[str], now: datetime, zon
 
 async def show(
     principal: Principal,
-    purpose: str,
-    basis: str,
+    purpose: str | None,
     view: View,
     student_id: str,
     *,
@@ -119,16 +110,25 @@ async def show(
     zone_of: ZoneOf = usual_zone_of,
     known: str = "",
 ) -> Shown:
-    """Show a student to a principal: read, decide the sections, make the entries durable, render.
+    """Show a student to a principal: read, decide, make the entries durable, render.
 
-    student_id: any id ever issued. now: UTC. zone_of: by which the day is told. known: the reader's If-None-Match.
+    purpose: what it is read for; None: that of the rule. student_id: any id ever issued. now: UTC. zone_of: by which
+    the day is told. known: the reader's If-None-Match.
 
-    Errors: NotFound where the id was never issued; StoreUnavailable, and then nothing was shown.
+    Errors: NotFound where the id was never issued; Forbidden, OtherState; StoreUnavailable, and then nothing was shown.
     """
     found = await view.read(student_id)
+    subject = Subject() if found is None else Subject(found.states, found.records)
+    decision = decide(who(principal), view.action, subject)
+    if not decision.allowed:
+        # Whoever may not read learns nothing of whether there is such a student.
+        told = _refused(principal, purpose, decision, view.name, student_id)
+        records = () if found is None else found.records
+        await _make_durable(access, _entries(records, told, request_id), Meta(actor=principal.name, request=request_id))
+        refuse(decision)
     if found is None:
         raise NotFound("No student has this id.", remedy="Compare it with where it was read, or search.")
-    sections = sections_of(principal, view)
+    sections = sections_of(decision, view)
     day = await day_of(principal, found.states, now, zone_of)
     etag = f'"{found.tag}-{".".join(sections)}-{day.isoformat()}"'
     not_modified = etag in known and is_current(etag, known)
@@ -138,15 +138,12 @@ async def show(
         sections=list(sections),
         role=principal.role,
         organisation=principal.organisation,
-        purpose=purpose,
-        basis=basis,
+        purpose=purpose or decision.purpose,
+        basis=decision.basis,
         position=found.position,
         not_modified=not_modified,
     )
-    parts = [
-        Part(stream=f"disclosure/{record}", subject=record, expected=None, events=[disclosed])
-        for record in found.records
-    ]
+    parts = _entries(found.records, disclosed, request_id)
     disclosed_at = await _make_durable(access, parts, Meta(actor=principal.name, request=request_id))
     _shown_count(view.name, principal.role, len(found.records))
     return Shown(None if not_modified else view.render(sections, day), etag, found.position, disclosed_at)
@@ -163,9 +160,10 @@ class FoundMany(NamedTuple):
 class ManyView(Protocol):
     """A way to show many students: read first, rendered only once the entry is durable.
 
-    name: as recorded in the entry. fields: names of what was asked for.
+    action: what it is, for the policy. name: as recorded in the entry. fields: names of what was asked for.
     """
 
+    action: str
     name: str
     fields: Sequence[str]
 
@@ -187,13 +185,22 @@ class ShownMany(NamedTuple):
 
 
 async def show_many(
-    principal: Principal, purpose: str, basis: str, view: ManyView, *, access: Log, request_id: str
+    principal: Principal, purpose: str | None, view: ManyView, *, access: Log, request_id: str
 ) -> ShownMany:
     """Show a principal whom a search found: read, make the one entry durable, render. That nobody was found is an
     answer about a child too, and has its entry.
 
-    Errors: StoreUnavailable, and then nothing was shown.
+    purpose: what it is read for; None: that of the rule. A view whose rule is of one state, office or grant finds
+    nobody else.
+
+    Errors: Forbidden; StoreUnavailable, and then nothing was shown.
     """
+    decision = decide(who(principal), view.action)
+    meta = Meta(actor=principal.name, request=request_id)
+    if not decision.allowed:
+        told = _refused(principal, purpose, decision, view.name)
+        await _make_durable(access, _entries((), told, request_id), meta)
+        refuse(decision)
     found = await view.read()
     entry = SearchDisclosed(
         view=view.name,
@@ -201,14 +208,35 @@ async def show_many(
         fields=list(view.fields),
         role=principal.role,
         organisation=principal.organisation,
-        purpose=purpose,
-        basis=basis,
+        purpose=purpose or decision.purpose,
+        basis=decision.basis,
         position=found.position,
     )
     part = Part(stream=f"request/{request_id}", subject=LEDGER[0], expected=None, events=[entry])
     disclosed_at = await _make_durable(access, [part], Meta(actor=principal.name, request=request_id))
     _shown_count(view.name, principal.role, len(found.records))
     return ShownMany(view.render(), found.position, disclosed_at)
+
+
+def _refused(
+    principal: Principal, purpose: str | None, decision: Decision, view: str, student_id: str = ""
+) -> DisclosureRefused:
+    return DisclosureRefused(
+        student_id=student_id,
+        view=view,
+        role=principal.role,
+        organisation=principal.organisation,
+        purpose=purpose or "",
+        basis="",
+        rule=decision.rule,
+    )
+
+
+def _entries(records: Sequence[str], told: Event, request_id: str) -> list[Part]:
+    """One entry for each record; one by the request, where no record is known."""
+    if not records:
+        return [Part(stream=f"request/{request_id}", subject=LEDGER[0], expected=None, events=[told])]
+    return [Part(stream=f"disclosure/{record}", subject=record, expected=None, events=[told]) for record in records]
 
 
 async def _make_durable(access: Log, parts: Sequence[Part], meta: Meta) -> int:

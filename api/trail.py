@@ -25,6 +25,7 @@ class HistoryView:
     The whole of it is read, since which records are the student's is not known before.
     """
 
+    action = "student.history"
     name = "history"
     sections: Sequence[str] = ("history",)
 

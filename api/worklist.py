@@ -43,6 +43,7 @@ COLUMNS: Final[tuple[str, ...]] = (
 class WorklistView:
     """A page of cases. fields: names of what was asked for. read: the page. limit: how many it holds at most."""
 
+    action = "case.read"
     name = "worklist"
 
     def __init__(
@@ -89,6 +90,7 @@ class CaseView:
     """One case whole. read: the case, None where there is none. may_see: raises where the reader may not. facts: of
     records, where the case is judged by them alone. lease: who is at it. name: whether they were told, as recorded."""
 
+    action = "case.read"
     fields: Sequence[str] = ("case_id",)
 
     def __init__(

@@ -46,6 +46,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class LedgerError(Exception):
     """Base of all. ``code`` is stable and short; ``what`` never holds a child's data; ``remedy`` says what to do."""
@@ -59,6 +61,8 @@ class LedgerError(Exception):
         self.element = element
         self.row = row
         self.replayed = False
+        self.members: dict[str, Any] | None = None
+        """More that the problem says, by name."""
 
 
 class Refused(LedgerError):

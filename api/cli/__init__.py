@@ -8,6 +8,7 @@ from __future__ import annotations
 import typer
 
 from api.cli import (
+    access,
     case,
     ending,
     history,
@@ -50,6 +51,7 @@ app.command()(linkage.reverse)
 app.command()(bench)
 app.add_typer(project.app, name="project")
 app.add_typer(matching.app, name="matching")
+app.add_typer(access.app, name="access")
 app.add_typer(token.app, name="token")
 app.add_typer(keys.app, name="keys")
 

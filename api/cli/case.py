@@ -28,7 +28,7 @@ def case(
 ) -> None:
     """Print one case whole. The reading is recorded before it leaves."""
     from api.named import case_named
-    from api.show import basis_of, show_many
+    from api.show import show_many
     from api.worklist import CaseView, Facts
     from ledger.store.database import Role
     from ledger.store.pending import Lease
@@ -53,7 +53,7 @@ def case(
 
         view = CaseView(read, lambda _: None, facts, lease)
         request = str(uuid.uuid4())
-        asyncio.run(show_many(principal, PURPOSE, basis_of(principal), view, access=ledger.access, request_id=request))
+        asyncio.run(show_many(principal, PURPOSE, view, access=ledger.access, request_id=request))
         # Durable: it may leave.
         told = view.told()
     if as_json:

@@ -19,7 +19,7 @@ def history(
 ) -> None:
     """Print every event that touches a student, in order, with the ids of acts. The reading is recorded first."""
     from api.cli.students import PURPOSE
-    from api.show import basis_of, show
+    from api.show import show
     from api.trail import HistoryView
     from ledger.ids import is_student_id
 
@@ -32,7 +32,6 @@ def history(
             show(
                 principal,
                 PURPOSE,
-                basis_of(principal),
                 view,
                 student_id,
                 access=ledger.access,

@@ -191,15 +191,13 @@ def _preview(store: Store, ledger: Ledger, principal: Principal, act: str, *, as
     """Recorded first, like any showing of a child."""
     from api.cli.students import PURPOSE
     from api.routes.acts import PreviewView
-    from api.show import basis_of, show_many
+    from api.show import show_many
 
     async def recall(sides: Sides | None) -> list[Told]:
         return _recall(store, ledger, sides)
 
     view = PreviewView(ledger, act, None, recall)
-    asyncio.run(
-        show_many(principal, PURPOSE, basis_of(principal), view, access=ledger.access, request_id=str(uuid.uuid4()))
-    )
+    asyncio.run(show_many(principal, PURPOSE, view, access=ledger.access, request_id=str(uuid.uuid4())))
     told = view.told()
     if as_json:
         print_json(told)

@@ -29,7 +29,7 @@ def student(
     import orjson
 
     from api.routes.students import StudentView
-    from api.show import basis_of, show
+    from api.show import show
     from ledger.batching import Batches
     from ledger.ids import is_student_id
     from ledger.store.database import Role
@@ -49,7 +49,6 @@ def student(
             show(
                 principal,
                 PURPOSE,
-                basis_of(principal),
                 StudentView(Batches(read)),
                 student_id,
                 access=ledger.access,
@@ -72,7 +71,7 @@ def students(
     as_name: As = None,
 ) -> None:
     """Print state, state student id and student id of every record. The listing is recorded before it leaves."""
-    from api.show import basis_of
+    from api.policy import decided
     from ledger.events import Meta
     from ledger.events.disclosure import BulkDisclosed
     from ledger.store.append import Append, Part
@@ -102,7 +101,7 @@ def students(
                 role=principal.role,
                 organisation=principal.organisation,
                 purpose=PURPOSE,
-                basis=basis_of(principal),
+                basis=decided(principal, "student.list").basis,
                 position=position,
             )
             told = Part(stream=f"request/{request}", subject=LEDGER[0], expected=None, events=[entry])

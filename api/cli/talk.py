@@ -51,7 +51,8 @@ def operator(store: Store, given: str | None) -> Principal:
     from api.bootstrap import actor
     from api.principals import Principal
 
-    return Principal(actor(store.settings, given), "operator", None, None, None, store.settings.organisation)
+    name, organisation = actor(store.settings, given), store.settings.organisation
+    return Principal(name, "operator", None, None, None, organisation, local=True)
 
 
 def print_json(data: Any) -> None:

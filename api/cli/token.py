@@ -32,7 +32,7 @@ def create(
     as_json: Json = False,
 ) -> None:
     """Make a token. Its secret is printed once and kept nowhere."""
-    from api.principals import ROLES
+    from ledger.access import ROLES
     from ledger.mde import STATES
     from ledger.store.database import Role
     from ledger.store.tokens import create as make

@@ -27,7 +27,7 @@ def worklist(
 ) -> None:
     """Print the open cases: what a person must settle. The listing is recorded before it leaves."""
     from api.cli.students import PURPOSE
-    from api.show import basis_of, show_many
+    from api.show import show_many
     from api.worklist import COLUMNS, WorklistView
     from ledger.store.database import Role
     from projections.as_of import AsOf
@@ -51,7 +51,7 @@ def worklist(
                     return page_now(conn, Wanted(), after=after, limit=CASES_TOGETHER)
 
                 view = WorklistView((), read, CASES_TOGETHER)
-                await show_many(principal, PURPOSE, basis_of(principal), view, access=ledger.access, request_id=request)
+                await show_many(principal, PURPOSE, view, access=ledger.access, request_id=request)
                 # Durable: this part of the list may leave.
                 if as_json:
                     told.extend(view.told())

@@ -20,10 +20,10 @@ from api.acting import KEYED, Asked, Did, act, acted
 from api.acts import act_told
 from api.edge import request_id_of
 from api.named import act_named, declaration_named, record_named
-from api.offices import may_propose, office_for
+from api.offices import office_for
 from api.openapi import PURPOSE, Direct, operation, operation_id
+from api.policy import permitted
 from api.previews import Preview, preview_of, recall_told, told
-from api.principals import principal_of
 from api.reading import ask, at_least
 from api.requests import purpose_of, refuse_others, truth_of
 from api.schemas.linkage import (
@@ -39,7 +39,7 @@ from api.schemas.linkage import (
     SplitBody,
 )
 from api.services import Services, services_of
-from api.show import FoundMany, basis_of, show_many
+from api.show import FoundMany, show_many
 from ledger.application import Ledger
 from ledger.errors import ProjectionBehind, StoreUnavailable
 from ledger.events.case import Place
@@ -79,7 +79,7 @@ _DRY_RUN: Final = {
     summary="Propose that two students are one",
     status_code=201,
     responses=acted(ProposedAnswer, "Every state that holds a record is asked.", 201),
-    openapi_extra=operation(KEYED, MergeBody),
+    openapi_extra=operation("linkage.propose", KEYED, MergeBody),
 )
 async def post_merge(request: Request) -> Response:
     """It takes effect when another data administrator validates it, and every state asked has said yes."""
@@ -90,7 +90,7 @@ async def post_merge(request: Request) -> Response:
             asked.ledger.proposals.propose_merge(said.left, said.right, said.master, said.reason, asked.meta, asked.key)
         )
 
-    return await act(request, MergeBody, may_propose, do)
+    return await act(request, MergeBody, do)
 
 
 @router.post(
@@ -98,7 +98,7 @@ async def post_merge(request: Request) -> Response:
     summary="Propose that a student's records are several children's",
     status_code=201,
     responses=acted(ProposedAnswer, "Every state that holds a record is asked.", 201),
-    openapi_extra=operation(KEYED, SplitBody),
+    openapi_extra=operation("linkage.propose", KEYED, SplitBody),
 )
 async def post_split(request: Request) -> Response:
     """As a merge: another data administrator validates it."""
@@ -113,7 +113,7 @@ async def post_split(request: Request) -> Response:
             asked.ledger.proposals.propose_split(said.student_id, groups, said.reason, asked.meta, asked.key)
         )
 
-    return await act(request, SplitBody, may_propose, do)
+    return await act(request, SplitBody, do)
 
 
 @router.post(
@@ -121,7 +121,7 @@ async def post_split(request: Request) -> Response:
     summary="Declare that two students are never one",
     status_code=201,
     responses=acted(LinkedAnswer, "It binds every path from now on.", 201),
-    openapi_extra=operation(KEYED, NotSameBody),
+    openapi_extra=operation("linkage.settle", KEYED, NotSameBody),
 )
 async def post_not_same(request: Request) -> Response:
     """Of every record of the one and every record of the other, as they are now."""
@@ -133,14 +133,14 @@ async def post_not_same(request: Request) -> Response:
             status=201,
         )
 
-    return await act(request, NotSameBody, office_for, do)
+    return await act(request, NotSameBody, do)
 
 
 @router.post(
     "/not-same/{id}/withdrawal",
     summary="Take back a declaration",
     responses=acted(LinkedAnswer, "It binds no more."),
-    openapi_extra=operation((_DECLARATION, *KEYED), ReasonBody),
+    openapi_extra=operation("linkage.settle", (_DECLARATION, *KEYED), ReasonBody),
 )
 async def withdraw_declaration(request: Request) -> Response:
     """Nothing is joined by it; it only no longer forbids."""
@@ -149,19 +149,18 @@ async def withdraw_declaration(request: Request) -> Response:
         place, declaration = office_for(asked.principal), declaration_named(request.path_params["id"])
         return _linked(asked.ledger.reversals.withdraw(declaration, asked.said.reason, asked.meta, place, asked.key))
 
-    return await act(request, ReasonBody, office_for, do)
+    return await act(request, ReasonBody, do)
 
 
 @router.get(
     "/acts/{id}",
     summary="Read an act",
     responses={200: {"model": ActAnswer, "description": "What it named, by ids, and whether it holds."}},
-    openapi_extra=operation((ACT,)),
+    openapi_extra=operation("act.read", (ACT,)),
 )
 async def get_act(request: Request) -> Response:
     """Ids alone, so nothing is disclosed. Why it was done is told by the history of either student."""
-    principal = await principal_of(request)
-    request.scope["sojourn.principal"] = principal.name
+    await permitted(request)
     body = await asyncio.to_thread(act_told, services_of(request).ledger, act_named(request.path_params["id"]))
     return Response(orjson.dumps(body), headers={"Cache-Control": "private, no-cache"}, media_type="application/json")
 
@@ -174,7 +173,7 @@ async def get_act(request: Request) -> Response:
         **acted(ReversedAnswer, "It is in effect; another person is asked to validate it.", 201),
         200: {"model": PreviewAnswer, "description": "With `dry_run`: shown, and the disclosure entry is durable."},
     },
-    openapi_extra=operation((ACT, _DRY_RUN, PURPOSE, *KEYED), ReversalBody),
+    openapi_extra=operation("linkage.settle", (ACT, _DRY_RUN, PURPOSE, *KEYED), ReversalBody),
 )
 async def post_reversal(request: Request) -> Response:
     """Of a link, merge, split, or of a reversal. What came in between stays with the records that it came for."""
@@ -189,7 +188,7 @@ async def post_reversal(request: Request) -> Response:
         body = {"act": done.act, "students": done.students, "cases": done.cases, "position": done.position}
         return Did(body, done.position, done.replayed, 201, f"/v1/acts/{done.act}")
 
-    answer = await act(request, ReversalBody, office_for, do)
+    answer = await act(request, ReversalBody, do)
     body, services = orjson.loads(bytes(answer.body)), services_of(request)
     # Durable: whatever becomes of the list, the answer is that it is done.
     try:
@@ -205,6 +204,7 @@ class PreviewView:
     """The students that a reversal would change, as they are and as they would be. place: the office that asks, None
     for an operator. recall: to whom they were shown."""
 
+    action = "linkage.preview"
     name = disclosures.PREVIEW
     fields: Sequence[str] = ("act",)
 
@@ -238,14 +238,12 @@ class PreviewView:
 
 
 async def _preview(request: Request) -> Response:
-    principal = await principal_of(request)
-    request.scope["sojourn.principal"] = principal.name
+    principal = await permitted(request)
     place = office_for(principal)
     services = services_of(request)
     shown = await show_many(
         principal,
         purpose_of(request),
-        basis_of(principal),
         PreviewView(
             services.ledger, act_named(request.path_params["id"]), place, lambda sides: _recall(services, sides)
         ),

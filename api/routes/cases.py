@@ -17,7 +17,7 @@ from api.acting import KEYED, Asked, Did, act, acted
 from api.named import case_named
 from api.offices import office_for
 from api.openapi import CASE_ID, Direct, operation, operation_id
-from api.principals import principal_of
+from api.policy import permitted
 from api.requests import body_of
 from api.schemas.linkage import NAMES, AnswerBody, AnsweredAnswer, AssignmentBody, LeaseAnswer, LeaseBody
 from api.services import services_of
@@ -34,7 +34,7 @@ router = APIRouter(
     "/answer",
     summary="Answer a case",
     responses=acted(AnsweredAnswer, "What it comes to is in effect."),
-    openapi_extra=operation((CASE_ID, *KEYED), AnswerBody),
+    openapi_extra=operation("case.settle", (CASE_ID, *KEYED), AnswerBody),
 )
 async def post_answer(request: Request) -> Response:
     """For the state of the token, by the office that its part lies with or one above. Whoever proposed it cannot
@@ -53,14 +53,14 @@ async def post_answer(request: Request) -> Response:
             )
         )
 
-    return await act(request, AnswerBody, office_for, do)
+    return await act(request, AnswerBody, do)
 
 
 @router.post(
     "/assignment",
     summary="Put a case before another office",
     responses=acted(AnsweredAnswer, "It lies there now."),
-    openapi_extra=operation((CASE_ID, *KEYED), AssignmentBody),
+    openapi_extra=operation("case.settle", (CASE_ID, *KEYED), AssignmentBody),
 )
 async def post_assignment(request: Request) -> Response:
     """The token's state's part of it, sideways or down."""
@@ -70,19 +70,18 @@ async def post_assignment(request: Request) -> Response:
         to = Place(state=office.state, region=said.region, district=said.district)
         return _did(asked.ledger.casework.assign(case, to, asked.meta, office, said.names, asked.key))
 
-    return await act(request, AssignmentBody, office_for, do)
+    return await act(request, AssignmentBody, do)
 
 
 @router.put(
     "/lease",
     summary="Be at a case",
     responses={200: {"model": LeaseAnswer, "description": "Nobody else answers it until then."}},
-    openapi_extra=operation((CASE_ID,), LeaseBody),
+    openapi_extra=operation("case.settle", (CASE_ID,), LeaseBody),
 )
 async def put_lease(request: Request) -> Response:
     """For whoever may answer it. Again, to stay longer. Refused where somebody else is at it."""
-    principal = await principal_of(request)
-    request.scope["sojourn.principal"] = principal.name
+    principal = await permitted(request)
     office = office_for(principal)
     said = (await body_of(request)).as_model(LeaseBody, NAMES)
     case, casework = case_named(request.path_params["id"]), services_of(request).ledger.casework
@@ -96,13 +95,11 @@ async def put_lease(request: Request) -> Response:
     summary="Be at a case no longer",
     status_code=204,
     responses={204: {"description": "Whoever is next may answer it."}},
-    openapi_extra=operation((CASE_ID,)),
+    openapi_extra=operation("case.settle", (CASE_ID,)),
 )
 async def delete_lease(request: Request) -> Response:
     """Nothing where one was not at it."""
-    principal = await principal_of(request)
-    request.scope["sojourn.principal"] = principal.name
-    office_for(principal)
+    principal = await permitted(request)
     case = case_named(request.path_params["id"])
     await asyncio.to_thread(services_of(request).ledger.casework.release, case, principal.name)
     return Response(status_code=204)

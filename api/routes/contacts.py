@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from api.openapi import AT_LEAST, STATE, Direct, operation, operation_id
-from api.principals import principal_of
+from api.policy import permitted
 from api.problems import Fault, Invalid
 from api.routes.jurisdictions import DISTRICT_ID, ETAG, IF_NONE_MATCH, answered, contact_told, settings_of
 from api.schemas.jurisdictions import AskedAnswer
@@ -44,12 +44,11 @@ _DISTRICT: Final = {
         },
         304: {"description": "What the client holds is current."},
     },
-    openapi_extra=operation((_STATE, _DISTRICT, AT_LEAST, IF_NONE_MATCH)),
+    openapi_extra=operation("contact.read", (_STATE, _DISTRICT, AT_LEAST, IF_NONE_MATCH)),
 )
 async def get_contacts(request: Request) -> Response:
     """In the order in which they are asked. A district that the state never named has the state's contact alone."""
-    principal = await principal_of(request)
-    request.scope["sojourn.principal"] = principal.name
+    await permitted(request)
     state = request.query_params.get("state", "")
     must_be_known(state)
     district = request.query_params.get("district")

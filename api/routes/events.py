@@ -18,12 +18,13 @@ from psycopg.rows import namedtuple_row
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.responses import Response
 
-from api.openapi import operation_id
-from api.principals import principal_of
+from api.openapi import does, operation_id
+from api.policy import permitted
 from api.problems import Fault, Invalid, NotSignedIn
 from api.schemas.answers import EventPage
 from api.services import Services, services_of
 from ledger import telemetry
+from ledger.errors import Forbidden
 
 router = APIRouter(tags=["feed"], generate_unique_id_function=operation_id)
 
@@ -83,6 +84,7 @@ def cloud_event(entry: Entry) -> dict[str, Any]:
             "content": {"text/event-stream": {"schema": {"type": "string"}}},
         }
     },
+    openapi_extra=does("feed.read"),
 )
 async def feed(
     request: Request,
@@ -93,8 +95,7 @@ async def feed(
     ] = None,
 ) -> Response:
     """Ids, types and links only: who may read a record reads it at its own address."""
-    principal = await principal_of(request)
-    request.scope["sojourn.principal"] = principal.name
+    await permitted(request)
     services = services_of(request)
     if "text/event-stream" in request.headers.get("accept", ""):
         start = after if last_event_id is None else _seen(last_event_id)
@@ -138,8 +139,8 @@ async def _follow(request: Request, after: int) -> AsyncIterator[ServerSentEvent
 async def _still_signed_in(request: Request) -> bool:
     """Whether the token still holds. Raises psycopg.Error where that cannot be found out, and the stream breaks off."""
     try:
-        await principal_of(request)
-    except NotSignedIn:
+        await permitted(request)
+    except (NotSignedIn, Forbidden):
         return False
     return True
 

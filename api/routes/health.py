@@ -17,11 +17,12 @@ from psycopg_pool import PoolTimeout
 from starlette.responses import PlainTextResponse, Response
 
 from api import scrape
-from api.openapi import operation_id
+from api.openapi import does, operation_id
 from api.reading import ask
 from api.schemas.answers import Health
 from api.services import Check, Services, services_of
 from ledger import telemetry
+from ledger.access import PUBLIC
 from ledger.errors import LedgerError
 from projections import PROJECTIONS
 
@@ -32,7 +33,7 @@ LOGS: Final = {projection.name: projection.log for projection in PROJECTIONS}
 """Read model to the log that it follows."""
 
 
-@router.get("/livez", summary="The process runs", response_class=PlainTextResponse)
+@router.get("/livez", summary="The process runs", response_class=PlainTextResponse, openapi_extra=does(PUBLIC))
 async def livez() -> PlainTextResponse:
     return PlainTextResponse("alive\n")
 
@@ -42,6 +43,7 @@ async def livez() -> PlainTextResponse:
     summary="Whether it can serve, and what does not hold",
     response_model=None,
     responses={200: {"model": Health}, 503: {"model": Health, "description": "Something does not hold."}},
+    openapi_extra=does(PUBLIC),
 )
 async def readyz(request: Request) -> Response:
     """The same words on both statuses. A read model that lags does not make the service unready: reads say so. One
@@ -67,7 +69,7 @@ async def readyz(request: Request) -> Response:
     )
 
 
-@router.get("/metrics", summary="Prometheus metrics", response_class=PlainTextResponse)
+@router.get("/metrics", summary="Prometheus metrics", response_class=PlainTextResponse, openapi_extra=does(PUBLIC))
 async def metrics(request: Request) -> Response:
     """Heads, lags and files are asked of the database for this very answer: a projector that died cannot report
     itself."""

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from api.openapi import CURSOR, IF_NONE_MATCH, LIMIT, PURPOSE, STUDENT_ID, Direct, operation, operation_id
-from api.principals import principal_of
+from api.policy import signed_in
 from api.requests import page_of
 from api.routes.students import show_student
 from api.schemas.answers import HistoryAnswer
@@ -24,12 +24,11 @@ router = APIRouter(tags=["students"], route_class=Direct, generate_unique_id_fun
         200: {"model": HistoryAnswer, "description": "Shown, and the disclosure entry is durable."},
         304: {"description": "What the reader holds is current. Recorded as a disclosure too."},
     },
-    openapi_extra=operation((STUDENT_ID, PURPOSE, IF_NONE_MATCH, LIMIT, CURSOR)),
+    openapi_extra=operation("student.history", (STUDENT_ID, PURPOSE, IF_NONE_MATCH, LIMIT, CURSOR)),
 )
 async def read_history(request: Request) -> Response:
     """Read from the log itself, so nothing that is durable is missing. Takes any id ever issued; earliest first."""
-    principal = await principal_of(request)
-    request.scope["sojourn.principal"] = principal.name
+    principal = await signed_in(request)
     ledger = services_of(request).ledger
     limit, after = page_of(request)
     shown = await show_student(request, principal, lambda _: HistoryView(ledger, after or 0, limit))

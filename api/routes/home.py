@@ -18,13 +18,14 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from api.html import Markup, element, joined, link, page, table
-from api.openapi import Direct, operation_id
+from api.openapi import Direct, does, operation_id
 from api.principals import visitor_of
 from api.problems import NoSuchPath, families
 from api.reading import ask
 from api.routes.health import lag
 from api.routes.students import Reader, StudentView, show_student
 from api.services import Services, services_of
+from ledger.access import PUBLIC
 from ledger.mde import TABLES
 from projections import students
 
@@ -34,7 +35,7 @@ SAMPLES: Final = 40
 _STYLE: Final = resources.files("api").joinpath("style.css").read_bytes()
 
 
-@router.get("/")
+@router.get("/", openapi_extra=does(PUBLIC))
 async def home(request: Request) -> Response:
     """What is loaded, with links."""
     services = services_of(request)
@@ -76,7 +77,7 @@ async def _loaded(services: Services) -> Markup:
     return joined(parts)
 
 
-@router.get("/students/{id}")
+@router.get("/students/{id}", openapi_extra=does("student.read"))
 async def student_page(request: Request) -> Response:
     """The consolidated record to read; a disclosure like any other."""
     principal = await visitor_of(request)
@@ -156,7 +157,7 @@ def _flat(entry: dict[str, Any]) -> dict[str, str]:
     return line
 
 
-@router.get("/problems/{code}")
+@router.get("/problems/{code}", openapi_extra=does(PUBLIC))
 async def problem_page(request: Request) -> Response:
     """What the ``type`` of a problem points to."""
     found = families().get(request.path_params["code"])
@@ -168,6 +169,6 @@ async def problem_page(request: Request) -> Response:
     return page(status.title, table("This problem", ("What", "Value"), facts), practice=services_of(request).practice)
 
 
-@router.get("/style.css")
+@router.get("/style.css", openapi_extra=does(PUBLIC))
 async def style(_: Request) -> Response:
     return Response(_STYLE, headers={"Cache-Control": "public, max-age=3600"}, media_type="text/css")

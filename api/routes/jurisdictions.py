@@ -20,7 +20,7 @@ from starlette.responses import Response
 
 from api.edge import request_id_of
 from api.openapi import AT_LEAST, IDEMPOTENCY_KEY, STATE, Direct, operation, operation_id
-from api.principals import office_of, principal_of
+from api.policy import permitted, within
 from api.problems import MEDIA_TYPE, BodyTooLarge
 from api.reading import at_least
 from api.requests import Model, at_least_of, body_of
@@ -139,12 +139,11 @@ ETAG: Final = {"description": "Stands for the version of the state's settings.",
         },
         304: {"description": "What the client holds is current."},
     },
-    openapi_extra=operation((_STATE, AT_LEAST, IF_NONE_MATCH)),
+    openapi_extra=operation("jurisdiction.read", (_STATE, AT_LEAST, IF_NONE_MATCH)),
 )
 async def get_jurisdiction(request: Request) -> Response:
     """For whoever is signed in: nothing in it is of a child. Read from the ledger itself, so it is never behind."""
-    principal = await principal_of(request)
-    request.scope["sojourn.principal"] = principal.name
+    await permitted(request)
     state: str = request.path_params["state"]
     held = await settings_of(request, state)
     return answered(request, state, held, lambda: _told(state, held))
@@ -293,17 +292,17 @@ def _sets(
     summary: str,
     parameters: Iterable[dict[str, Any]] = (),
     *,
-    region_map: bool = False,
+    action: str = "jurisdiction.set",
 ) -> Callable[[Setter[Model]], Setter[Model]]:
     """The PUT of one part, from what makes its command of the address and the body. The part is the path's first word.
 
-    The function's name is the operation's, its docstring the description. region_map: as ``office_of`` has it.
+    The function's name is the operation's, its docstring the description. action: what it does.
     """
     part = path.split("/")[1]
 
     def declare(command: Setter[Model]) -> Setter[Model]:
         async def put(request: Request) -> Response:
-            return await _put(request, part, body, command, region_map)
+            return await _put(request, part, body, command)
 
         router.put(
             path,
@@ -311,7 +310,7 @@ def _sets(
             summary=summary,
             description=inspect.getdoc(command),
             responses=_ANSWERS,
-            openapi_extra=operation((_STATE, *parameters, IDEMPOTENCY_KEY, _IF_MATCH), body),
+            openapi_extra=operation(action, (_STATE, *parameters, IDEMPOTENCY_KEY, _IF_MATCH), body),
         )(put)
         return command
 
@@ -343,13 +342,13 @@ def put_terms(address: Address, sent: TermsBody) -> Command:
     return SetTerms(state=address["state"], school_year=sent.school_year, district=sent.district, terms=terms)
 
 
-@_sets("/regions/{region}", RegionBody, "Define, rename or end a region", (_REGION,), region_map=True)
+@_sets("/regions/{region}", RegionBody, "Define, rename or end a region", (_REGION,), action="region.set")
 def put_region(address: Address, sent: RegionBody) -> Command:
     """A region that has ended holds no district and no contact; sent again without `ended`, it is there anew."""
     return DefineRegion(state=address["state"], region=address["region"], name=sent.name, ended=sent.ended)
 
 
-@_sets("/districts/{district}", DistrictBody, "Put a district into a region", (_DISTRICT,), region_map=True)
+@_sets("/districts/{district}", DistrictBody, "Put a district into a region", (_DISTRICT,), action="region.set")
 def put_district(address: Address, sent: DistrictBody) -> Command:
     """Or out of any. A district lies in one region at most."""
     return PlaceDistrict(state=address["state"], district=address["district"], region=sent.region)
@@ -377,13 +376,12 @@ def _contact(address: Address, place: str | None, sent: ContactBody) -> Command:
     return SetContact(state=address["state"], level=address["level"], place=place, contact=contact)
 
 
-async def _put(request: Request, part: str, model: type[Model], command: Setter[Model], region_map: bool) -> Response:
+async def _put(request: Request, part: str, model: type[Model], command: Setter[Model]) -> Response:
     """Set one part, for whoever holds the office."""
-    principal = await principal_of(request)
-    request.scope["sojourn.principal"] = principal.name
+    principal = await permitted(request)
     state: str = request.path_params["state"]
     must_be_known(state)
-    office_of(principal, state, region_map=region_map)
+    within(request, principal, state)
     body = await body_of(request)
     if len(body.raw) > BODY_BYTES_MAX:
         raise BodyTooLarge(

@@ -17,17 +17,16 @@ import orjson
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from api.offices import ADMINISTRATORS, AUDITOR
 from api.openapi import AT_LEAST, Direct, operation, operation_id
 from api.policies import levels_told, listed, rates_told
-from api.principals import OPERATOR, REGION_OFFICE, Principal, principal_of
+from api.policy import permitted
 from api.reading import at_least
 from api.requests import at_least_of
 from api.routes.jurisdictions import IF_NONE_MATCH
 from api.schemas.policies import PoliciesAnswer, PolicyAnswer
 from api.services import services_of
 from api.show import is_current
-from ledger.errors import Forbidden, NotFound
+from ledger.errors import NotFound
 from ledger.policies import Policies
 from projections.as_of import AsOf
 
@@ -35,8 +34,6 @@ router = APIRouter(
     prefix="/v1/policies", tags=["linkage"], route_class=Direct, generate_unique_id_function=operation_id
 )
 
-READERS: Final = frozenset({*ADMINISTRATORS, REGION_OFFICE, "government_user", AUDITOR, OPERATOR})
-"""Who is answerable for who is linked, or looks after those who are."""
 
 _T = TypeVar("_T")
 _VERSION: Final = {
@@ -57,14 +54,14 @@ _ETAG: Final = {"description": "Stands for all that is said of policies.", "sche
         200: {"model": PoliciesAnswer, "description": "Every policy.", "headers": {"ETag": _ETAG}},
         304: {"description": "What the client holds is current."},
     },
-    openapi_extra=operation((AT_LEAST, IF_NONE_MATCH)),
+    openapi_extra=operation("policy.read", (AT_LEAST, IF_NONE_MATCH)),
 )
 async def get_policies(request: Request) -> Response:
     """Which were trained, with their checks, and which were published, by whom and with which thresholds and guards.
 
     There is no POST: a policy is trained, tried and published by an operator, on the command line.
     """
-    await _reader_of(request)
+    await permitted(request)
     position, policies = await _read(request, listed)
     return _answered(request, {"position": position, "policies": policies})
 
@@ -76,11 +73,11 @@ async def get_policies(request: Request) -> Response:
         200: {"model": PolicyAnswer, "description": "With its levels.", "headers": {"ETag": _ETAG}},
         304: {"description": "What the client holds is current."},
     },
-    openapi_extra=operation((_VERSION, AT_LEAST, IF_NONE_MATCH)),
+    openapi_extra=operation("policy.read", (_VERSION, AT_LEAST, IF_NONE_MATCH)),
 )
 async def get_policy(request: Request) -> Response:
     """What each level of each field weighs, beside what the list says. Published on the command line only."""
-    await _reader_of(request)
+    await permitted(request)
     version: str = request.path_params["version"]
 
     def look(policies: Policies) -> dict[str, Any] | None:
@@ -97,18 +94,6 @@ async def get_policy(request: Request) -> Response:
 
 
 # -- inside
-
-
-async def _reader_of(request: Request) -> Principal:
-    """Raises NotSignedIn, Forbidden."""
-    principal = await principal_of(request)
-    request.scope["sojourn.principal"] = principal.name
-    if principal.role not in READERS:
-        raise Forbidden(
-            "This role does not read matching policies.",
-            remedy="Use the token of a data administrator, a region administrator, a government user or an auditor.",
-        )
-    return principal
 
 
 async def _read(request: Request, look: Callable[[Policies], _T]) -> _T:

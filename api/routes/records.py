@@ -134,7 +134,7 @@ def _values(model: BaseModel) -> dict[str, str | None]:
         },
         201: {"model": WriteAnswer, "description": "Done, and the record was opened.", "headers": _HEADERS},
     },
-    openapi_extra=operation((STATE, SSID, IDEMPOTENCY_KEY), STUDENT_ROWS),
+    openapi_extra=operation("record.send", (STATE, SSID, IDEMPOTENCY_KEY), STUDENT_ROWS),
     status_code=200,
 )
 @keeps_refusals
@@ -229,7 +229,7 @@ def _refusals(places: Sequence[tuple[str, Sequence[Finding]]], outcomes: Sequenc
     "",
     summary="Take a record back",
     responses={200: {"model": WriteAnswer, "description": "Retracted; again is nothing.", "headers": _HEADERS}},
-    openapi_extra=operation((STATE, SSID, IDEMPOTENCY_KEY)),
+    openapi_extra=operation("record.send", (STATE, SSID, IDEMPOTENCY_KEY)),
 )
 async def retract_record(request: Request) -> Response:
     """It leaves search, matching and counts, and keeps its history. A later PUT or file reinstates it."""
@@ -274,7 +274,7 @@ def _declare(letter: str) -> None:
         summary=f"State one fact: {table.name.replace('_', ' ')}",
         responses=_FACT_ANSWERS,
         status_code=201,
-        openapi_extra=operation((STATE, SSID, IDEMPOTENCY_KEY), FACTS[letter]),
+        openapi_extra=operation("record.send", (STATE, SSID, IDEMPOTENCY_KEY), FACTS[letter]),
     )(post_fact)
 
 
@@ -288,7 +288,7 @@ for _letter in sorted(CHILD_LETTERS, key=lambda letter: letter != "E"):
     summary="Withdraw the child from an enrollment",
     responses=_FACT_ANSWERS,
     status_code=201,
-    openapi_extra=operation((STATE, SSID, IDEMPOTENCY_KEY), WithdrawalBody),
+    openapi_extra=operation("record.send", (STATE, SSID, IDEMPOTENCY_KEY), WithdrawalBody),
 )
 @keeps_refusals
 async def post_withdrawal(request: Request) -> Response:
@@ -311,7 +311,7 @@ async def post_withdrawal(request: Request) -> Response:
     summary="Tell of another district of residence",
     responses=_FACT_ANSWERS,
     status_code=201,
-    openapi_extra=operation((STATE, SSID, IDEMPOTENCY_KEY), ResidencyBody),
+    openapi_extra=operation("record.send", (STATE, SSID, IDEMPOTENCY_KEY), ResidencyBody),
 )
 @keeps_refusals
 async def post_residency_change(request: Request) -> Response:
@@ -335,7 +335,7 @@ async def post_residency_change(request: Request) -> Response:
     summary="Correct one fact",
     responses=_FACT_ANSWERS,
     status_code=201,
-    openapi_extra=operation((STATE, SSID, IDEMPOTENCY_KEY), CorrectionBody),
+    openapi_extra=operation("record.send", (STATE, SSID, IDEMPOTENCY_KEY), CorrectionBody),
 )
 @keeps_refusals
 async def post_correction(request: Request) -> Response:
@@ -365,7 +365,7 @@ async def post_correction(request: Request) -> Response:
     summary="Take one fact back",
     responses=_FACT_ANSWERS,
     status_code=201,
-    openapi_extra=operation((STATE, SSID, IDEMPOTENCY_KEY), RetractionBody),
+    openapi_extra=operation("record.send", (STATE, SSID, IDEMPOTENCY_KEY), RetractionBody),
 )
 @keeps_refusals
 async def post_retraction(request: Request) -> Response:

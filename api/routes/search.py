@@ -16,13 +16,15 @@ from starlette.responses import Response
 
 from api.edge import request_id_of
 from api.openapi import AT_LEAST, PURPOSE, Direct, operation, operation_id
-from api.principals import principal_of
+from api.policy import decided, signed_in, who
+from api.principals import Principal
 from api.problems import Fault, Invalid, malformed, pointer
 from api.reading import ask, at_least
 from api.requests import at_least_of, body_of, purpose_of
 from api.schemas.search import SearchAnswer, SearchBody
 from api.services import Services, services_of
-from api.show import FoundMany, basis_of, show_many
+from api.show import FoundMany, show_many
+from ledger.access import Subject, decide
 from ledger.errors import UnknownState
 from ledger.mde import STATES
 from projections import search
@@ -38,6 +40,7 @@ _FIELDS: Final = tuple(SearchBody.model_fields)
 class SearchView:
     """Whom a search finds. fields: that were asked for."""
 
+    action = "student.search"
     name = "search"
 
     def __init__(self, services: Services, wanted: Wanted, limit: int, position: int) -> None:
@@ -77,12 +80,11 @@ class SearchView:
     "/v1/students/search",
     summary="Find a child by what is known of her",
     responses={200: {"model": SearchAnswer, "description": "Found or not, and the disclosure entry is durable."}},
-    openapi_extra=operation((AT_LEAST, PURPOSE), SearchBody),
+    openapi_extra=operation("student.search", (AT_LEAST, PURPOSE), SearchBody),
 )
 async def search_students(request: Request) -> Response:
     """Names in either order, without accents, by nickname or by sound; all that is given must fit, best first."""
-    principal = await principal_of(request)
-    request.scope["sojourn.principal"] = principal.name
+    principal = await signed_in(request)
     services = services_of(request)
     purpose = purpose_of(request)
     position = at_least_of(request)
@@ -90,11 +92,11 @@ async def search_students(request: Request) -> Response:
     wanted = Wanted(**body.model_dump(exclude={"limit"}))
     if wanted.state is not None and wanted.state not in STATES:
         raise UnknownState("No state or territory has this code.", remedy="Use the USPS code, such as OR.")
+    wanted = narrowed(principal, wanted)
     try:
         shown = await show_many(
             principal,
             purpose,
-            basis_of(principal),
             SearchView(services, wanted, body.limit, position),
             access=services.ledger.access,
             request_id=request_id_of(request),
@@ -102,6 +104,16 @@ async def search_students(request: Request) -> Response:
     except EmptyField as empty:
         raise _nothing_to_look_for(empty.field) from None
     return Response(shown.body, headers={"Cache-Control": "private, no-store"}, media_type="application/json")
+
+
+def narrowed(principal: Principal, wanted: Wanted) -> Wanted:
+    """What is looked for, among the children of whom the principal's own state keeps a record where his rule reaches no
+    further. Raises OtherState where another state is asked for."""
+    if decide(who(principal), SearchView.action).scope != "state":
+        return wanted
+    if wanted.state is not None:
+        decided(principal, SearchView.action, Subject(states=(wanted.state,)))
+    return wanted._replace(state=principal.state)
 
 
 def _read(raw: bytes) -> SearchBody:

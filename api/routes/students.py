@@ -20,13 +20,14 @@ from starlette.responses import Response
 
 from api.edge import request_id_of
 from api.openapi import AT_LEAST, CURSOR, IF_NONE_MATCH, LIMIT, PURPOSE, STUDENT_ID, Direct, operation, operation_id
-from api.principals import Principal, principal_of
+from api.policy import signed_in
+from api.principals import Principal
 from api.problems import Fault, Invalid
 from api.reading import ask, at_least
 from api.requests import at_least_of, purpose_of
 from api.schemas.answers import DisclosuresAnswer, RecordsAnswer, StudentAnswer
 from api.services import Services, services_of
-from api.show import SECTIONS, Found, Shown, View, basis_of, show
+from api.show import SECTIONS, Found, Shown, View, show
 from ledger.batching import Batches
 from ledger.ids import is_student_id
 from projections import disclosures, students
@@ -126,6 +127,7 @@ _records = msgspec.json.Decoder(_Records).decode
 class StudentView:
     """The consolidated record, assembled from its ready sections."""
 
+    action = "student.read"
     name = "student"
     sections: Sequence[str] = SECTIONS
 
@@ -162,6 +164,7 @@ class StudentView:
 class RecordsView(StudentView):
     """The records that are now linked to the student: which state keeps which, under which id."""
 
+    action = "student.records"
     name = "records"
     sections: Sequence[str] = ("core",)
 
@@ -182,6 +185,7 @@ class Page(NamedTuple):
 class DisclosuresView(StudentView):
     """Who was shown the student's records, when, what and why. Looking at it is a disclosure as well."""
 
+    action = "student.disclosures"
     name = "disclosures"
     sections: Sequence[str] = ("disclosures",)
 
@@ -248,7 +252,6 @@ async def show_student(request: Request, principal: Principal, view: Callable[[R
     return await show(
         principal,
         purpose,
-        basis_of(principal),
         view(reader),
         student_id,
         access=services.ledger.access,
@@ -260,8 +263,7 @@ async def show_student(request: Request, principal: Principal, view: Callable[[R
 
 
 async def _answer(request: Request, view: Callable[[Reader], View]) -> Response:
-    principal = await principal_of(request)
-    request.scope["sojourn.principal"] = principal.name
+    principal = await signed_in(request)
     shown = await show_student(request, principal, view)
     headers = {"ETag": shown.etag, "Cache-Control": "private, no-cache"}
     if shown.body is None:
@@ -283,7 +285,7 @@ def _responses(model: type[Any]) -> dict[int | str, dict[str, Any]]:
     "/v1/students/{id}",
     summary="Read a consolidated record",
     responses=_responses(StudentAnswer),
-    openapi_extra=operation(_PARAMETERS),
+    openapi_extra=operation("student.read", _PARAMETERS),
 )
 async def read_student(request: Request) -> Response:
     """Takes any id ever issued. Each record shown gets a disclosure entry before the answer leaves."""
@@ -294,7 +296,7 @@ async def read_student(request: Request) -> Response:
     "/v1/students/{id}/records",
     summary="Which states keep a record of the student",
     responses=_responses(RecordsAnswer),
-    openapi_extra=operation(_PARAMETERS),
+    openapi_extra=operation("student.records", _PARAMETERS),
 )
 async def read_records(request: Request) -> Response:
     """The records that are linked now, each with its state and the state's own id."""
@@ -305,7 +307,7 @@ async def read_records(request: Request) -> Response:
     "/v1/students/{id}/disclosures",
     summary="Who was shown the student's records",
     responses=_responses(DisclosuresAnswer),
-    openapi_extra=operation((*_PARAMETERS, LIMIT, CURSOR)),
+    openapi_extra=operation("student.disclosures", (*_PARAMETERS, LIMIT, CURSOR)),
 )
 async def read_disclosures(request: Request) -> Response:
     """Complete up to the moment of asking: it waits for entries that are durable already."""

@@ -27,17 +27,18 @@ from starlette.responses import Response, StreamingResponse
 from api import progress
 from api.edge import request_id_of
 from api.openapi import AT_LEAST, CURSOR, IDEMPOTENCY_KEY, LIMIT, PURPOSE, Direct, operation, operation_id
-from api.principals import SUBMITTERS, Principal, principal_of, submitter_for
+from api.policy import action_of, decided, permitted, within
+from api.principals import Principal
 from api.problems import Fault, Invalid, Unsent
 from api.reading import ask, at_least
 from api.requests import at_least_of, page_of, purpose_of, truth_of
 from api.schemas.answers import SubmissionAnswer, SubmissionsAnswer
 from api.sending import SSID_ELEMENT, request_key
 from api.services import Services, services_of
-from api.show import basis_of
 from ledger import telemetry
+from ledger.access import Subject
 from ledger.application import Ledger, RequestKey
-from ledger.errors import BadValue, Conflict, Forbidden, NotFound, OtherState, Refused, StoreUnavailable
+from ledger.errors import BadValue, Conflict, NotFound, OtherState, Refused, StoreUnavailable
 from ledger.events import Meta
 from ledger.events.disclosure import BulkDisclosed
 from ledger.intake import answers, sources, uploads
@@ -57,8 +58,6 @@ router = APIRouter(
     prefix="/v1/submissions", tags=["submissions"], route_class=Direct, generate_unique_id_function=operation_id
 )
 
-READERS: Final = SUBMITTERS | {"auditor"}
-"""Roles that may see how a state's submissions went."""
 ROWS_AT_ONCE: Final = 2_000
 """Of one disclosure entry, and of one piece of the answer."""
 
@@ -125,15 +124,11 @@ _FILE: Final = {
             },
         }
     },
-    openapi_extra={**operation([_LATE, IDEMPOTENCY_KEY]), "requestBody": _FILE},
+    openapi_extra={**operation("submission.send", [_LATE, IDEMPOTENCY_KEY]), "requestBody": _FILE},
 )
 async def post_submission(request: Request) -> Response:
     """The header is read at once, and refused at once; all else is told by the submission."""
-    principal = await principal_of(request)
-    request.scope["sojourn.principal"] = principal.name
-    if principal.state is None:
-        raise Forbidden("This role does not send files.", remedy="Use the token of a state batch submitter.")
-    submitter_for(principal, principal.state)
+    principal = await permitted(request)
     late = truth_of(request, "late")
     services = services_of(request)
     if services.spools is None:
@@ -216,14 +211,14 @@ def _take(
     "",
     summary="Submissions, newest first",
     responses={200: {"model": SubmissionsAnswer, "description": "A page."}},
-    openapi_extra=operation([_STATE, LIMIT, CURSOR, AT_LEAST]),
+    openapi_extra=operation("submission.read", [_STATE, LIMIT, CURSOR, AT_LEAST]),
 )
 async def get_submissions(request: Request) -> Response:
     """Of the token's own state, or of the one that is asked for."""
-    principal = await principal_of(request)
-    request.scope["sojourn.principal"] = principal.name
+    principal = await permitted(request)
     state = request.query_params.get("state") or principal.state
-    _may_read(principal, state)
+    if state is not None:
+        within(request, principal, state)
     limit, begun = page_of(request)
     after = None if begun is None else Cursor(begun)
     services = services_of(request)
@@ -251,7 +246,7 @@ async def get_submissions(request: Request) -> Response:
             },
         }
     },
-    openapi_extra=operation([_ID, AT_LEAST]),
+    openapi_extra=operation("submission.read", [_ID, AT_LEAST]),
 )
 async def get_submission(request: Request) -> Response:
     """From the log's own events; before there are any, from what this service was sent."""
@@ -269,7 +264,7 @@ async def get_submission(request: Request) -> Response:
     "/{id}/response",
     summary="The answer to every row",
     responses={200: {"description": "CSV in the order of the file.", "content": {"text/csv": {}}}},
-    openapi_extra=operation([_ID, _LANGUAGE, PURPOSE, AT_LEAST]),
+    openapi_extra=operation("submission.read", [_ID, _LANGUAGE, PURPOSE, AT_LEAST]),
 )
 async def get_response(request: Request) -> Response:
     """For as long as the state has its answers kept. Each piece is disclosed before it leaves."""
@@ -287,14 +282,15 @@ async def get_response(request: Request) -> Response:
         raise progress.unanswered(told)
     if found.row.answers_gone_at is not None:
         raise NotFound("The answers are gone: the days for which they are kept are over.", remedy="See its counts.")
+    decision = decided(principal, action_of(request), Subject(states=(found.row.state,)))
     entry = BulkDisclosed(
         view="submission-response",
         records=[],
         filters=["submission"],
         role=principal.role,
         organisation=principal.organisation,
-        purpose=purpose_of(request),
-        basis=basis_of(principal),
+        purpose=purpose_of(request) or decision.purpose,
+        basis=decision.basis,
         position=found.row.position,
     )
     meta = Meta(actor=principal.name, request=request_id_of(request), submission=found.row.submission)
@@ -359,10 +355,9 @@ class _Found(NamedTuple):
 
 async def _found(request: Request) -> _Found:
     """What is reflected of the submission that is asked for."""
-    principal = await principal_of(request)
-    request.scope["sojourn.principal"] = principal.name
+    principal = await permitted(request)
     submission: str = request.path_params["id"]
-    _may_read(principal, submission[:2])
+    within(request, principal, submission[:2])
     services = services_of(request)
 
     async def look() -> tuple[AsOf, Submission | None]:
@@ -370,13 +365,3 @@ async def _found(request: Request) -> _Found:
 
     _, row = await at_least(services, submissions.PROJECTION.name, at_least_of(request), look)
     return _Found(principal, submission, row)
-
-
-def _may_read(principal: Principal, state: str | None) -> None:
-    """Raises Forbidden, OtherState."""
-    if principal.role not in READERS:
-        raise Forbidden("This role does not read submissions.", remedy="Use a token of a state batch submitter.")
-    if principal.role in SUBMITTERS and principal.state != state:
-        raise OtherState(
-            "The submission is of another state than the token.", remedy="Use a token of the submission's state."
-        )

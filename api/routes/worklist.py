@@ -19,15 +19,16 @@ from starlette.responses import Response
 
 from api.edge import request_id_of
 from api.named import case_named
-from api.offices import reads_worklist
+from api.offices import office_of
 from api.openapi import AT_LEAST, CASE_ID, CURSOR, IF_NONE_MATCH, LIMIT, PURPOSE, Direct, operation, operation_id
-from api.principals import Principal, principal_of
+from api.policy import signed_in
+from api.principals import Principal
 from api.problems import Fault, Invalid
 from api.reading import ask, at_least
 from api.requests import at_least_of, page_of, purpose_of, truth_of
 from api.schemas.worklist import CaseAnswer, WorklistAnswer
 from api.services import services_of
-from api.show import basis_of, is_current, show_many
+from api.show import is_current, show_many
 from api.worklist import CaseView, Facts, WorklistView
 from ledger.cases import KINDS, must_lie_with
 from ledger.errors import Forbidden, OtherState, UnknownState
@@ -62,13 +63,12 @@ _FILTERS: Final = (
     "",
     summary="Cases that lie with an office",
     responses={200: {"model": WorklistAnswer, "description": "A page, and the disclosure entry is durable."}},
-    openapi_extra=operation((*_FILTERS, LIMIT, CURSOR, AT_LEAST, PURPOSE)),
+    openapi_extra=operation("case.read", (*_FILTERS, LIMIT, CURSOR, AT_LEAST, PURPOSE)),
 )
 async def get_cases(request: Request) -> Response:
     """Open ones, the longest open first; closed ones only when asked for, the last closed first."""
-    principal = await principal_of(request)
-    request.scope["sojourn.principal"] = principal.name
-    wanted = _wanted(request, principal, reads_worklist(principal))
+    principal = await signed_in(request)
+    wanted = _wanted(request, principal, office_of(principal))
     limit, after = page_of(request)
     services = services_of(request)
     position = at_least_of(request)
@@ -82,7 +82,6 @@ async def get_cases(request: Request) -> Response:
     shown = await show_many(
         principal,
         purpose_of(request),
-        basis_of(principal),
         WorklistView([name for name in _NAMES if name in request.query_params], read, limit),
         access=services.ledger.access,
         request_id=request_id_of(request),
@@ -97,14 +96,13 @@ async def get_cases(request: Request) -> Response:
         200: {"model": CaseAnswer, "description": "Shown, and the disclosure entry is durable."},
         304: {"description": "What the reader holds is current. Recorded as a disclosure too."},
     },
-    openapi_extra=operation((CASE_ID, AT_LEAST, PURPOSE, IF_NONE_MATCH)),
+    openapi_extra=operation("case.read", (CASE_ID, AT_LEAST, PURPOSE, IF_NONE_MATCH)),
 )
 async def get_case(request: Request) -> Response:
     """With its records, who is asked, every answer with its reason, and who is at it now. Where it is judged blind,
     each record with what its own state says of the child, and nothing of the student."""
-    principal = await principal_of(request)
-    request.scope["sojourn.principal"] = principal.name
-    office = reads_worklist(principal)
+    principal = await signed_in(request)
+    office = office_of(principal)
     case = case_named(request.path_params["id"])
     services = services_of(request)
     position = at_least_of(request)
@@ -127,7 +125,6 @@ async def get_case(request: Request) -> Response:
     shown = await show_many(
         principal,
         purpose_of(request),
-        basis_of(principal),
         CaseView(read, lambda listed: must_lie_with(office, listed.case), facts, lease),
         access=services.ledger.access,
         request_id=request_id_of(request),

@@ -79,6 +79,9 @@ class Problem(BaseModel):
     detail: str
     remedy: str | None = None
     request_id: str | None = None
+    rule: str | None = Field(
+        None, description="Of a refusal: the access rule that refused, `none` where no rule allows."
+    )
     errors: list[FaultAnswer] | None = None
 
 

@@ -13,7 +13,7 @@ import hashlib
 import secrets
 import time
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import psycopg
@@ -88,6 +88,16 @@ def create(
     except pg.UniqueViolation:
         raise Conflict("A token of this name is there already.", remedy="Give another name.") from None
     return secret
+
+
+def named(connection: psycopg.Connection[Any], name: str) -> Token | None:
+    """The token of a name, also one that holds no more; None where there is none. Raises StoreUnavailable."""
+    with translated(), connection.cursor(row_factory=class_row(Token)) as cursor:
+        cursor.execute(
+            "select name, role, state, region, district, expires_at, revoked_at from ledger.tokens where name = %s",
+            (name,),
+        )
+        return cursor.fetchone()
 
 
 class Tokens:

@@ -91,7 +91,7 @@ def client(services: Services, projectors: Projectors) -> Iterator[TestClient]:
 def make_token(database: Database) -> MakeToken:
     """Makes a token; returns its secret."""
 
-    def make(role: str = "state_batch_submitter", state: str | None = "OR", **more: Any) -> str:
+    def make(role: str = "state_data_administrator", state: str | None = "OR", **more: Any) -> str:
         with database.connect(Role.WRITER) as connection:
             return create(connection, name=more.pop("name", f"{role} {uuid.uuid4()}"), role=role, state=state, **more)
 

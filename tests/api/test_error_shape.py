@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 from api.problems import families
 
 REQUIRED = {"type", "title", "status", "detail", "request_id"}
-ALLOWED = REQUIRED | {"remedy", "errors", "position"}
+ALLOWED = REQUIRED | {"remedy", "errors", "position", "rule"}
 
 WRONG: list[tuple[str, str, dict[str, Any], int]] = [
     ("PUT", "/v1/records/OR/OR1", {"json": {"first_name": "x"}}, 422),

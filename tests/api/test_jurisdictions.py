@@ -16,10 +16,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from api.app import create_app
-from api.principals import ROLES
 from api.routes.jurisdictions import etag_of
 from api.schemas.jurisdictions import BODIES
 from api.services import Services
+from ledger.access import ROLES
 from ledger.application import Ledger
 from ledger.events import Meta
 from ledger.events.jurisdiction import Term

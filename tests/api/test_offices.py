@@ -9,8 +9,8 @@ import pytest
 from psycopg import sql
 from starlette.testclient import TestClient
 
-from api.principals import ROLES
 from api.routes.jurisdictions import etag_of
+from ledger.access import ROLES
 from ledger.application import Ledger
 from ledger.store.database import Database
 

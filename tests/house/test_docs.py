@@ -114,7 +114,7 @@ def test_every_element_of_the_layout_is_documented() -> None:
 
 
 def test_every_role_is_documented() -> None:
-    from api.principals import ROLES
+    from ledger.access import ROLES
     from ledger.store.database import Role
 
     compare(set(ROLES) | {role.value for role in Role}, first_cells(reference("roles")), "roles")

@@ -298,9 +298,10 @@ def _decision_lines(title: str, decision: Decision, others: Mapping[str, RecordS
 def _disclose(store: Store, ledger: Ledger, as_name: str | None, records: Sequence[str], position: int) -> None:
     """Durable before anything is printed."""
     from api.cli.students import PURPOSE
-    from api.show import FoundMany, basis_of, show_many
+    from api.show import FoundMany, show_many
 
     class View:
+        action = "student.read"
         name = VIEW
         fields: Sequence[str] = ("record",)
 
@@ -311,6 +312,4 @@ def _disclose(store: Store, ledger: Ledger, as_name: str | None, records: Sequen
             return b""
 
     principal = operator(store, as_name)
-    asyncio.run(
-        show_many(principal, PURPOSE, basis_of(principal), View(), access=ledger.access, request_id=str(uuid.uuid4()))
-    )
+    asyncio.run(show_many(principal, PURPOSE, View(), access=ledger.access, request_id=str(uuid.uuid4())))

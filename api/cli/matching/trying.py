@@ -168,7 +168,7 @@ def _lines(name: str, costs: Costs) -> list[str]:
 def _disclose(store: Store, ledger: Ledger, as_name: str | None, listed: Sequence[Differs], position: int) -> None:
     """Durable before anything is printed."""
     from api.cli.students import PURPOSE
-    from api.show import basis_of
+    from api.policy import decided
     from ledger.events import Meta
     from ledger.events.disclosure import BulkDisclosed
     from ledger.store.append import Append, Part
@@ -184,7 +184,7 @@ def _disclose(store: Store, ledger: Ledger, as_name: str | None, listed: Sequenc
             role=principal.role,
             organisation=principal.organisation,
             purpose=PURPOSE,
-            basis=basis_of(principal),
+            basis=decided(principal, "student.list").basis,
             position=position,
         )
         told = Part(stream=f"request/{request}", subject=LEDGER[0], expected=None, events=[entry])

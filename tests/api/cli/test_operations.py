@@ -64,6 +64,24 @@ def test_a_token_is_shown_once_and_bound_to_its_role(sojourn: CommandLine, datab
     assert "Oregon is no USPS state code" in bad.stderr
 
 
+def test_what_a_token_may_is_explained_with_the_rule_that_decides(loaded: CommandLine) -> None:
+    for role, state in (("recruiter", "OR"), ("recruiter", "TX"), ("help_desk", "OR")):
+        loaded.run("token", "create", "--name", f"{role} {state}", "--role", role, "--state", state)
+    [_, *lines] = loaded.run("students").stdout.splitlines()
+    state, ssid, student = next(line.split(",") for line in lines if line.startswith("OR"))
+    for subject in (student, f"{state}:{ssid}", state):
+        own = loaded.json("access", "explain", "recruiter OR", "student.read", subject)
+        assert (own["allowed"], own["rule"], own["sections"]) == (True, "RC-02", ["core", "contacts"])
+    other = loaded.json("access", "explain", "recruiter TX", "student.read", "OR")
+    assert (other["allowed"], other["rule"], other["why"]) == (False, "RC-02", "It is another state's.")
+    none = loaded.run("access", "explain", "help_desk OR", "student.read", student).stdout
+    assert none.startswith("refused\n  rule: none\n")
+    assert "It takes one of these roles: auditor" in none
+    assert "no token of the name" in loaded.run("access", "explain", "nobody", "student.read", "OR", code=1).stderr
+    assert "no action" in loaded.run("access", "explain", "recruiter OR", "student.sell", "OR", code=2).stderr
+    assert "SUBJECT" in loaded.run("access", "explain", "recruiter OR", "student.read", "Oregon", code=2).stderr
+
+
 def test_the_master_key_is_rotated_by_url(loaded: CommandLine) -> None:
     old, new = loaded.settings["master_key"], "cd" * 32
     assert "one master key only" in loaded.run("keys", "rotate", code=1).stderr

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from starlette.testclient import TestClient
 
-from api.principals import ROLES
+from ledger.access import ROLES
 from ledger.application import Ledger
 from ledger.events import Meta
 from ledger.events.policy import CheckOutcome

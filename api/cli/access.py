@@ -1,0 +1,99 @@
+"""``sojourn access explain``: which rule allows or refuses, and what would be needed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from api.cli.talk import Json, opened, print_json
+
+if TYPE_CHECKING:
+    from ledger.access import Decision, Subject
+    from ledger.application import Ledger
+
+app = typer.Typer(help="Who may do what, and why.", no_args_is_help=True)
+
+
+@app.callback()
+def _access() -> None:
+    """Who may do what, and why."""
+
+
+@app.command()
+def explain(
+    user: Annotated[str, typer.Argument(help="Name of a token.")],
+    action: Annotated[str, typer.Argument(help="What is to be done, such as student.read.")],
+    subject: Annotated[
+        str, typer.Argument(help="Whom it is about: a student id, STATE:ID of a record, or a state's USPS code.")
+    ],
+    as_json: Json = False,
+) -> None:
+    """Tell which rule decides, with its scope and sections; of a refusal, what would be needed. Shows nothing of a
+    child, and so records nothing."""
+    from datetime import UTC, datetime
+
+    from ledger.access import ACTIONS, Who, decide
+    from ledger.errors import NotFound
+    from ledger.store.database import Role
+    from ledger.store.tokens import named
+
+    if action not in ACTIONS:
+        raise typer.BadParameter(f"there is no action {action}; there are: {', '.join(ACTIONS)}", param_hint="ACTION")
+    with opened() as store, store.ledger() as ledger, store.database.connect(Role.WRITER) as conn:
+        token = named(conn, user)
+        if token is None:
+            raise NotFound(f"There is no token of the name {user}.", remedy="Tokens are named when they are made.")
+        decision = decide(
+            Who(token.role, token.state, token.region, token.district), action, _subject_of(ledger, subject)
+        )
+        told = _told(decision) | {"user": user, "role": token.role, "action": action, "subject": subject}
+        if not token.holds(datetime.now(UTC)):
+            told |= {
+                "allowed": False,
+                "why": "The token has expired or was revoked.",
+                "needed": "Another token: `sojourn token create`.",
+            }
+    if as_json:
+        print_json(told)
+        return
+    print("allowed" if told["allowed"] else "refused")
+    for name in ("rule", "scope", "sections", "purpose", "basis", "why", "needed"):
+        if told[name]:
+            print(f"  {name}: {' '.join(told[name]) if name == 'sections' else told[name]}")
+
+
+def _told(decision: Decision) -> dict[str, Any]:
+    return {
+        "allowed": decision.allowed,
+        "rule": decision.rule,
+        "scope": decision.scope,
+        "sections": list(decision.sections),
+        "purpose": decision.purpose,
+        "basis": decision.basis,
+        "why": decision.why,
+        "needed": decision.remedy,
+    }
+
+
+def _subject_of(ledger: Ledger, subject: str) -> Subject:
+    """What is known of whom it is about. Raises NotFound, BadParameter."""
+    from api.named import record_named
+    from ledger.access import Subject
+    from ledger.events.record import RecordOpened
+    from ledger.history import history_of
+    from ledger.ids import is_student_id
+    from ledger.mde import STATES
+
+    if subject in STATES:
+        return Subject(states=(subject,))
+    state, colon, ssid = subject.partition(":")
+    if colon and state in STATES:
+        record_named(ledger, state, ssid)
+        return Subject(states=(state,))
+    if not is_student_id(subject):
+        raise typer.BadParameter("it is no student id, no STATE:ID and no state", param_hint="SUBJECT")
+    history = history_of(ledger.log, ledger.links, subject)
+    opened = (one.event for one in history.happened)
+    states = {event.state for event in opened if isinstance(event, RecordOpened)}
+    return Subject(sorted(states), history.records)
