@@ -100,6 +100,6 @@ def make_token(database: Database) -> MakeToken:
 
 @pytest.fixture
 def oregon(client: TestClient, make_token: MakeToken) -> TestClient:
-    """The client with the token of Oregon's submitter."""
+    """The client with the token of Oregon's office, which sends and reads."""
     client.headers["Authorization"] = f"Bearer {make_token(name='oregon nightly')}"
     return client

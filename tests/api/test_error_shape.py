@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -43,10 +44,17 @@ WRONG: list[tuple[str, str, dict[str, Any], int]] = [
 
 @pytest.mark.parametrize(("method", "path", "sent", "status"), WRONG, ids=[f"{m} {p}" for m, p, *_ in WRONG])
 def test_every_family_of_routes_answers_errors_in_one_shape(
-    oregon: TestClient, method: str, path: str, sent: dict[str, Any], status: int
+    oregon: TestClient,
+    make_token: Callable[..., str],
+    method: str,
+    path: str,
+    sent: dict[str, Any],
+    status: int,
 ) -> None:
     if "content" in sent:
         sent = {**sent, "headers": {"Content-Type": "application/json"}}
+    if status == 403:
+        oregon.headers["Authorization"] = f"Bearer {make_token('state_batch_submitter')}"
     answer = oregon.request(method, path, **sent)
     assert answer.status_code == status, answer.text
     assert answer.headers["Content-Type"] == "application/problem+json"
@@ -54,6 +62,7 @@ def test_every_family_of_routes_answers_errors_in_one_shape(
     assert set(body) >= REQUIRED
     assert set(body) <= ALLOWED
     assert body["status"] == status
+    assert ("rule" in body) is (status == 403)
     assert body["type"].removeprefix("/problems/") in families()
     assert body["request_id"] == answer.headers["X-Request-ID"]
     for error in body.get("errors", ()):

@@ -117,14 +117,16 @@ def test_an_enrollment_over_http_is_seen_by_http_and_command_and_its_reading_dis
     position = int(written.headers["Ledger-Position"])
     assert position == service.head()
 
-    read = service.get(f"/v1/students/{student}", by="OR", params={"at_least": position}, headers={"Purpose": "intake"})
+    read = service.get(
+        f"/v1/students/{student}", by="secondary_user", params={"at_least": position}, headers={"Purpose": "intake"}
+    )
     schools = [row["enrollment_date"] for row in read.json()["core"]["enrollments"]]
     assert "2025-09-01" in schools
     assert "2025-09-01" in house.command("student", student).stdout
 
     seen = service.get(f"/v1/students/{student}/disclosures").json()["disclosures"]
     web = next(entry for entry in seen if entry["purpose"] == "intake")
-    assert (web["actor"], web["role"]) == ("state_batch_submitter-OR", "state_batch_submitter")
+    assert (web["actor"], web["role"]) == ("secondary_user", "secondary_user")
     assert web["basis"]
     assert set(web["sections"]) == SECTIONS
     assert any(entry["actor"] == ACTOR and entry["role"] == "operator" for entry in seen)

@@ -81,7 +81,7 @@ class FrontDoor:
     tokens: dict[str, str]
 
     def ask(self, method: str, path: str, *, state: str | None = "OR", **more: Any) -> Response:
-        """Ask as the submitter of a state; None: as nobody."""
+        """Ask as the data administrator of a state, who sends and reads; None: as nobody."""
         headers = dict(more.pop("headers", {}))
         if state is not None:
             headers["Authorization"] = f"Bearer {self.tokens[state]}"
@@ -100,7 +100,7 @@ def front_door(world: World) -> Iterator[FrontDoor]:
     made = services(Store(settings, world.database, ledger.vault, ledger.ids), ledger)
     with world.database.connect(Role.WRITER) as connection:
         tokens = {
-            state: create(connection, name=f"{state} nightly", role="state_batch_submitter", state=state)
+            state: create(connection, name=f"{state} nightly", role="state_data_administrator", state=state)
             for state in ("OR", "CA")
         }
     projectors = Projectors(PROJECTIONS, world.database, {"ledger": ledger.log, "access": ledger.access})

@@ -115,7 +115,7 @@ class Service:
             time.sleep(0.1)
 
     def call(self, method: str, path: str, *, by: str = "OR", key: str = "", **rest: Any) -> httpx2.Response:
-        """One request. by: a state (its batch submitter's token), a role, or nothing."""
+        """One request. by: a state (its batch submitter's token, who reads no child), a role, or nothing."""
         headers = dict(rest.pop("headers", {}))
         if by:
             token = self.house.token("state_batch_submitter", by) if len(by) == 2 else self.house.token(by)

@@ -71,7 +71,7 @@ def test_the_entry_names_the_fields_and_the_records_and_no_value(
         view="search",
         records=[child["record_id"]],
         fields=["name", "birth_date"],
-        role="state_batch_submitter",
+        role="state_data_administrator",
         organisation="OR",
         purpose="enrolling today",
         basis="34 CFR 99.31(a)(1)",

@@ -78,7 +78,7 @@ def test_the_entry_says_who_what_why_and_on_which_ground(
         student_id=child["student_id"],
         view="student",
         sections=list(SECTIONS),
-        role="state_batch_submitter",
+        role="state_data_administrator",
         organisation="OR",
         purpose="enrollment next week",
         basis="34 CFR 99.31(a)(1)",
