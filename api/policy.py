@@ -1,4 +1,4 @@
-"""The policy of access, asked on behalf of a request: every route and every command asks here, and nowhere else.
+"""The policy of access, asked on behalf of a request: every route, and every command that shows a child, asks here.
 
 Invariant: a route says what it does once, as its action (``api.openapi.operation``), and is decided by that; a route
 that says none answers nobody. What is refused names its rule, so that ``sojourn access explain`` tells the same.

@@ -21,8 +21,8 @@ from zoneinfo import ZoneInfo
 from api.policy import refuse, who
 from api.principals import Principal
 from ledger import telemetry
-from ledger.access import ALL, Decision, Subject, decide
-from ledger.errors import NotFound
+from ledger.access import ALL, NOBODY, Decision, Subject, decide
+from ledger.errors import LedgerError, NotFound
 from ledger.events import Event, Meta
 from ledger.events.disclosure import Disclosed, DisclosureRefused, SearchDisclosed
 from ledger.jurisdiction import DEFAULT, default_profile
@@ -118,10 +118,10 @@ async def show(
     Errors: NotFound where the id was never issued; Forbidden, OtherState; StoreUnavailable, and then nothing was shown.
     """
     found = await view.read(student_id)
-    subject = Subject() if found is None else Subject(found.states, found.records)
+    # One whom no state keeps is nobody's: whoever may not read learns nothing of whether there is such a student.
+    subject = Subject((), ()) if found is None else Subject(found.states, found.records)
     decision = decide(who(principal), view.action, subject)
     if not decision.allowed:
-        # Whoever may not read learns nothing of whether there is such a student.
         told = _refused(principal, purpose, decision, view.name, student_id)
         records = () if found is None else found.records
         await _make_durable(access, _entries(records, told, request_id), Meta(actor=principal.name, request=request_id))
@@ -150,11 +150,13 @@ async def show(
 
 
 class FoundMany(NamedTuple):
-    """What a search has found, before any of it leaves. records: uuids of every record of the students that it shows.
-    position: of the ledger, that it reflects."""
+    """Whom a search found, before anybody was shown it. records: uuids, of the records of all students found.
+    position: of the ledger, that the answer reflects. refused: why nothing of them is shown, where the office that
+    asks has nothing to do with what was found."""
 
     records: Sequence[str]
     position: int
+    refused: LedgerError | None = None
 
 
 class ManyView(Protocol):
@@ -185,23 +187,33 @@ class ShownMany(NamedTuple):
 
 
 async def show_many(
-    principal: Principal, purpose: str | None, view: ManyView, *, access: Log, request_id: str
+    principal: Principal,
+    purpose: str | None,
+    view: ManyView,
+    about: Subject = NOBODY,
+    *,
+    access: Log,
+    request_id: str,
 ) -> ShownMany:
     """Show a principal whom a search found: read, make the one entry durable, render. That nobody was found is an
     answer about a child too, and has its entry.
 
-    purpose: what it is read for; None: that of the rule. A view whose rule is of one state, office or grant finds
-    nobody else.
+    purpose: what it is read for; None: that of the rule. about: what is known of whom is asked for; a view whose rule
+    is of one state, office or grant finds nobody else.
 
-    Errors: Forbidden; StoreUnavailable, and then nothing was shown.
+    Errors: Forbidden, OtherState, and why the view refuses; StoreUnavailable, and then nothing was shown.
     """
-    decision = decide(who(principal), view.action)
+    decision = decide(who(principal), view.action, about)
     meta = Meta(actor=principal.name, request=request_id)
     if not decision.allowed:
         told = _refused(principal, purpose, decision, view.name)
         await _make_durable(access, _entries((), told, request_id), meta)
         refuse(decision)
     found = await view.read()
+    if found.refused is not None:
+        told = _refused(principal, purpose, decision, view.name)
+        await _make_durable(access, _entries(found.records, told, request_id), meta)
+        raise found.refused
     entry = SearchDisclosed(
         view=view.name,
         records=list(found.records),

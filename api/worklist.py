@@ -17,7 +17,7 @@ import orjson
 from api.show import FoundMany
 from ledger.cases import Part
 from ledger.casework import Answered
-from ledger.errors import NotFound
+from ledger.errors import Forbidden, NotAsked, NotFound
 from ledger.events.case import CaseAnswered, Changed, Doubtful, Link, Merge, Place, Proposal, Residue, Reversal, Split
 from ledger.events.linkage import Decision
 from ledger.matching.decision import GUARDS
@@ -87,8 +87,9 @@ Facts = Mapping[str, Mapping[str, Any]]
 
 
 class CaseView:
-    """One case whole. read: the case, None where there is none. may_see: raises where the reader may not. facts: of
-    records, where the case is judged by them alone. lease: who is at it. name: whether they were told, as recorded."""
+    """One case whole. read: the case, None where there is none. may_see: raises Forbidden or NotAsked where the reader
+    may not. facts: of records, where the case is judged by them alone. lease: who is at it. name: whether facts were
+    told, as recorded."""
 
     action = "case.read"
     fields: Sequence[str] = ("case_id",)
@@ -108,14 +109,17 @@ class CaseView:
         self._found: tuple[Listed, Lease | None, Facts] | None = None
 
     async def read(self) -> FoundMany:
-        """Raises NotFound, what ``may_see`` raises, and as it reads."""
+        """Raises NotFound, and as it reads."""
         as_of, listed = await self._read()
         if listed is None:
             raise NotFound("There is no such case.", remedy="See the worklist.")
-        self._may_see(listed)
+        self.name = "case-facts" if listed.blind else "case"
+        try:
+            self._may_see(listed)
+        except (Forbidden, NotAsked) as refused:
+            return FoundMany(list(listed.names), as_of.position, refused)
         position, facts = as_of.position, {}
         if listed.blind:
-            self.name = "case-facts"
             told_as_of, facts = await self._facts(list(listed.names))
             position = min(position, told_as_of.position)
         self._found = listed, await self._lease() if listed.case.closed is None else None, facts

@@ -10,7 +10,7 @@ A rule is a line: role, action, scope, sections, purpose, basis. Scopes, from th
 ``state``        of the state that the role is narrowed to
 ``whole-state``  that, where the role is not narrowed to a part of it
 ``office``       of the office that the role is narrowed to; of every one, where it is not narrowed
-``grant``        the records that were granted to this one person (34 CFR 99.10)
+``grant``        a child each of whose records was granted to this one person (34 CFR 99.10)
 ``host``         for who works on the service's own host, at the command line
 """
 
@@ -191,7 +191,8 @@ def _lack(rule: Rule, who: Who, subject: Subject) -> tuple[Lack, str, str] | Non
             return None
         return Lack.ROLE, f"Over HTTP this role may not {ACTIONS[rule.action]}.", "Use `sojourn` on the service's host."
     if rule.scope == "grant":
-        if subject.records is not None and set(subject.records) & who.granted:
+        # Each of them: what is linked with a granted record may be another child's, by mistake.
+        if subject.records and who.granted.issuperset(subject.records):
             return None
         return Lack.GRANT, "These records were not granted to you.", "Ask the child's school for a grant."
     for level in LEVELS.get(who.role, ()):
@@ -202,7 +203,7 @@ def _lack(rule: Rule, who: Who, subject: Subject) -> tuple[Lack, str, str] | Non
             return None
         return Lack.PLACE, "The role is narrowed to no state.", "Ask for one that is: it acts for its own only."
     if subject.states is not None and who.state not in subject.states:
-        return Lack.STATE, "It is another state's.", f"Who acts for a state may {ACTIONS[rule.action]} of that state."
+        return Lack.STATE, "It is not your state's.", f"Who acts for a state may {ACTIONS[rule.action]} of that state."
     if rule.scope == "whole-state" and (who.region is not None or who.district is not None):
         return Lack.PLACE, "The role is narrowed to a part of the state.", "It takes one for the whole state."
     return None

@@ -126,7 +126,7 @@ def rows_of(recorded: Recorded) -> list[Disclosure]:
         records = dict.fromkeys(event.records)
         return [row._replace(record=record, ledger_position=event.position) for record in records]
     if isinstance(event, DisclosureRefused):
-        return [row._replace(outcome="refused", student_id=event.student_id, rule=event.rule)]
+        return [row._replace(outcome="refused", student_id=event.student_id or None, rule=event.rule)]
     outcome = "not-modified" if event.not_modified else "shown"
     return [
         row._replace(

@@ -20,9 +20,9 @@ from api.acting import KEYED, Asked, Did, act, acted
 from api.acts import act_told
 from api.edge import request_id_of
 from api.named import act_named, declaration_named, record_named
-from api.offices import office_for
+from api.offices import office_for, office_of
 from api.openapi import PURPOSE, Direct, operation, operation_id
-from api.policy import permitted
+from api.policy import permitted, signed_in
 from api.previews import Preview, preview_of, recall_told, told
 from api.reading import ask, at_least
 from api.requests import purpose_of, refuse_others, truth_of
@@ -41,7 +41,7 @@ from api.schemas.linkage import (
 from api.services import Services, services_of
 from api.show import FoundMany, show_many
 from ledger.application import Ledger
-from ledger.errors import ProjectionBehind, StoreUnavailable
+from ledger.errors import NotAsked, ProjectionBehind, StoreUnavailable
 from ledger.events.case import Place
 from ledger.links import Linked, Seeds
 from ledger.proposals import Proposed
@@ -223,8 +223,11 @@ class PreviewView:
         self._told: Sequence[Told] = ()
 
     async def read(self) -> FoundMany:
-        """Raises as ``Reversals.preview``."""
-        preview = self._preview = await asyncio.to_thread(preview_of, self._ledger, self._act, self._place)
+        """Raises as ``Reversals.preview``, but for NotAsked."""
+        try:
+            preview = self._preview = await asyncio.to_thread(preview_of, self._ledger, self._act, self._place)
+        except NotAsked as refused:
+            return FoundMany((), 0, refused)
         self._told = await self._recall(preview.sides)
         return FoundMany(preview.records, preview.position)
 
@@ -238,8 +241,8 @@ class PreviewView:
 
 
 async def _preview(request: Request) -> Response:
-    principal = await permitted(request)
-    place = office_for(principal)
+    principal = await signed_in(request)
+    place = office_of(principal)
     services = services_of(request)
     shown = await show_many(
         principal,

@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from api.edge import request_id_of
 from api.openapi import AT_LEAST, PURPOSE, Direct, operation, operation_id
-from api.policy import decided, signed_in, who
+from api.policy import signed_in, who
 from api.principals import Principal
 from api.problems import Fault, Invalid, malformed, pointer
 from api.reading import ask, at_least
@@ -24,7 +24,7 @@ from api.requests import at_least_of, body_of, purpose_of
 from api.schemas.search import SearchAnswer, SearchBody
 from api.services import Services, services_of
 from api.show import FoundMany, show_many
-from ledger.access import Subject, decide
+from ledger.access import NOBODY, Subject, decide
 from ledger.errors import UnknownState
 from ledger.mde import STATES
 from projections import search
@@ -38,15 +38,15 @@ _FIELDS: Final = tuple(SearchBody.model_fields)
 
 
 class SearchView:
-    """Whom a search finds. fields: that were asked for."""
+    """Whom a search finds. fields: that were asked for. state: of which children alone are found, whatever was."""
 
     action = "student.search"
     name = "search"
 
-    def __init__(self, services: Services, wanted: Wanted, limit: int, position: int) -> None:
+    def __init__(self, services: Services, wanted: Wanted, state: str | None, limit: int, position: int) -> None:
         self.fields: Sequence[str] = [field for field, value in wanted._asdict().items() if value is not None]
         self._services = services
-        self._wanted = wanted
+        self._wanted = wanted if state is None else wanted._replace(state=state)
         self._limit = limit
         self._position = position
         self._found: tuple[AsOf, Hits] | None = None
@@ -92,12 +92,13 @@ async def search_students(request: Request) -> Response:
     wanted = Wanted(**body.model_dump(exclude={"limit"}))
     if wanted.state is not None and wanted.state not in STATES:
         raise UnknownState("No state or territory has this code.", remedy="Use the USPS code, such as OR.")
-    wanted = narrowed(principal, wanted)
+    about = NOBODY if wanted.state is None else Subject(states=(wanted.state,))
     try:
         shown = await show_many(
             principal,
             purpose,
-            SearchView(services, wanted, body.limit, position),
+            SearchView(services, wanted, state_of(principal), body.limit, position),
+            about,
             access=services.ledger.access,
             request_id=request_id_of(request),
         )
@@ -106,14 +107,9 @@ async def search_students(request: Request) -> Response:
     return Response(shown.body, headers={"Cache-Control": "private, no-store"}, media_type="application/json")
 
 
-def narrowed(principal: Principal, wanted: Wanted) -> Wanted:
-    """What is looked for, among the children of whom the principal's own state keeps a record where his rule reaches no
-    further. Raises OtherState where another state is asked for."""
-    if decide(who(principal), SearchView.action).scope != "state":
-        return wanted
-    if wanted.state is not None:
-        decided(principal, SearchView.action, Subject(states=(wanted.state,)))
-    return wanted._replace(state=principal.state)
+def state_of(principal: Principal) -> str | None:
+    """The state whose children alone a principal finds; None for one whose rule reaches further."""
+    return principal.state if decide(who(principal), SearchView.action).scope == "state" else None
 
 
 def _read(raw: bytes) -> SearchBody:

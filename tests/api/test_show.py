@@ -20,8 +20,8 @@ from api.show import (
     show_many,
     usual_zone_of,
 )
-from ledger.errors import NotFound, StoreUnavailable
-from ledger.events.disclosure import Disclosed, SearchDisclosed
+from ledger.errors import Forbidden, NotFound, StoreUnavailable
+from ledger.events.disclosure import Disclosed, DisclosureRefused, SearchDisclosed
 from ledger.store.append import Append, Receipt
 
 NOW = datetime(2025, 9, 2, 18, tzinfo=UTC)
@@ -191,6 +191,59 @@ def test_the_day_is_told_by_the_clock_that_the_state_has_chosen() -> None:
     assert day(REGISTRAR, ["FL"], early) == date(2025, 9, 3)
     assert asyncio.run(day_of(REGISTRAR, ["FL"], early, zone_of)) == date(2025, 9, 2), "evening in Honolulu"
     assert asked == ["OR"]
+
+
+# -- refusals
+
+
+async def refused(access: Access, view: Student, principal: Principal) -> Forbidden:
+    with pytest.raises(Forbidden) as caught:
+        await answered(access, view, principal=principal)
+    return caught.value
+
+
+def test_a_refusal_has_an_entry_for_each_record_and_shows_nothing() -> None:
+    access, view = Access(), Student()
+    desk = Principal("desk", "help_desk", None, None, None, "Sojourn")
+    error = asyncio.run(refused(access, view, desk))
+    assert error.members == {"rule": "none"}
+    [append] = access.appended
+    assert [part.stream for part in append.parts] == ["disclosure/r1", "disclosure/r2"]
+    [[event], [other]] = [part.events for part in append.parts]
+    assert event == other
+    assert isinstance(event, DisclosureRefused)
+    assert (event.student_id, event.view, event.rule) == ("310890258979", "student", "none")
+    assert (event.purpose, event.basis) == ("enrollment", "")
+    assert view.rendered == 0
+
+
+def test_no_refusal_is_told_before_its_entry_is_durable() -> None:
+    async def story() -> None:
+        access = Access()
+        desk = Principal("desk", "help_desk", None, None, None, "Sojourn")
+        asking = asyncio.create_task(ask(access, Student(), desk))
+        await access.asked.wait()
+        assert not asking.done()
+        access.waiting[0].set_exception(StoreUnavailable("away"))
+        with pytest.raises(StoreUnavailable):
+            await asking
+
+    asyncio.run(story())
+
+
+def test_a_parent_reads_a_child_all_of_whose_records_were_granted_and_no_other() -> None:
+    def parent(*granted: str) -> Principal:
+        return Principal("rosa", "parent", None, None, None, "family", frozenset(granted))
+
+    access = Access()
+    shown = asyncio.run(answered(access, Student(), principal=parent("r1", "r2", "r3")))
+    assert shown.body == b"core,health 2025-09-02"
+    [event] = access.appended[0].parts[0].events
+    assert isinstance(event, Disclosed)
+    assert (event.basis, event.role) == ("34 CFR 99.10(a)", "parent")
+    for granted in ((), ("r3",), ("r1",)):
+        error = asyncio.run(refused(Access(), Student(), parent(*granted)))
+        assert error.members == {"rule": "PA-01"}, granted
 
 
 # -- many at once

@@ -43,6 +43,18 @@ def test_an_answer_that_nothing_changed_is_a_showing_of_its_own_kind() -> None:
     assert rows_of(Teller().tell(f"disclosure/{ONE}", event)[0])[0].outcome == "not-modified"
 
 
+def test_a_refusal_has_a_row_with_the_rule_that_refused_and_shows_nothing() -> None:
+    (row,) = rows_of(Teller().tell(f"disclosure/{ONE}", REFUSED, actor="amy")[0])
+    assert (row.record, row.actor, row.outcome, row.student_id) == (ONE, "amy", "refused", "100")
+    assert (row.rule, row.sections, row.ledger_position) == ("other-state", [], None)
+
+
+def test_a_refused_search_is_a_row_of_no_record_and_no_student() -> None:
+    event = DisclosureRefused(student_id="", view="search", rule="none", **GROUND)
+    (row,) = rows_of(Teller().tell("request/1", event)[0])
+    assert (row.record, row.student_id, row.outcome, row.view, row.rule) == ("", None, "refused", "search", "none")
+
+
 def test_an_entry_that_names_many_records_is_spread_over_them_once_each() -> None:
     rows = rows_of(Teller().tell("request/1", BULK)[0])
     assert [(row.record, row.outcome, row.ledger_position) for row in rows] == [(ONE, "shown", 9), (TWO, "shown", 9)]

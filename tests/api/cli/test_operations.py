@@ -73,7 +73,7 @@ def test_what_a_token_may_is_explained_with_the_rule_that_decides(loaded: Comman
         own = loaded.json("access", "explain", "recruiter OR", "student.read", subject)
         assert (own["allowed"], own["rule"], own["sections"]) == (True, "RC-02", ["core", "contacts"])
     other = loaded.json("access", "explain", "recruiter TX", "student.read", "OR")
-    assert (other["allowed"], other["rule"], other["why"]) == (False, "RC-02", "It is another state's.")
+    assert (other["allowed"], other["rule"], other["why"]) == (False, "RC-02", "It is not your state's.")
     none = loaded.run("access", "explain", "help_desk OR", "student.read", student).stdout
     assert none.startswith("refused\n  rule: none\n")
     assert "It takes one of these roles: auditor" in none

@@ -10,6 +10,7 @@ from prometheus_client import generate_latest
 
 from ledger.access import ROLES, RULES
 from ledger.application import Ledger
+from ledger.events.disclosure import DisclosureRefused
 from ledger.ids import student_id
 from ledger.links import Seeds
 from support.acting import WHY, Children, Office, merge, split
@@ -39,9 +40,10 @@ def test_no_role_but_those_proposes(office: Office, children: Children, ledger: 
 
 def test_no_role_but_a_data_administrator_settles(office: Office, children: Children, ledger: Ledger) -> None:
     case = office.proposes(children.oregon, children.second)
-    before = ledger.log.head(), ledger.access.head()
+    before, shown = ledger.log.head(), ledger.access.head()
     why = {"reason": WHY}
-    for role in set(ROLES) - _roles("linkage.settle"):
+    others = set(ROLES) - _roles("linkage.settle")
+    for role in others:
         office.gives(role, role, "OR", **NARROWED)
         for method, path, body in (
             ("POST", f"/v1/cases/{case}/answer", {"answer": "yes", **why}),
@@ -54,7 +56,10 @@ def test_no_role_but_a_data_administrator_settles(office: Office, children: Chil
             ("POST", f"/v1/acts/{children.oregon}-1/reversal?dry_run=true", {}),
         ):
             assert office.refused(role, method, path, body) == (403, "forbidden"), (role, method, path)
-    assert (ledger.log.head(), ledger.access.head()) == before
+    assert ledger.log.head() == before
+    previews = [recorded.event for recorded in ledger.access.read(shown, 100)]
+    assert all(isinstance(event, DisclosureRefused) and event.view == "reversal-preview" for event in previews)
+    assert len(previews) == len(others), "each that asked to see one"
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from api.schemas.worklist import AskedAnswer, CaseAnswer, ListedAnswer, PartAnswer
 from ledger.application import Ledger
-from ledger.events.disclosure import SearchDisclosed
+from ledger.events.disclosure import DisclosureRefused, SearchDisclosed
 from support.casework import ANA, BEN, CA, OFFICES, OR, WHY, Work, destroy
 
 MakeToken = Callable[..., str]
@@ -196,6 +196,21 @@ def test_who_settles_nothing_is_told_of_no_case(get: Get, work: Work, make_token
     case = work.proposals.open_changed("different-child", work.record(a), 1, ANA).case
     token = make_token(role)
     assert get(token=token).status_code == get(f"/{case}", token=token).status_code == 403
+
+
+def test_who_asks_for_a_case_of_another_office_is_refused_and_that_is_recorded_of_each_record(
+    get: Get, work: Work, make_token: MakeToken, ledger: Ledger
+) -> None:
+    a, b = work.opened("OR", "7"), work.opened("CA", "8")
+    case = work.proposals.propose_merge(a, b, a, WHY, ANA).case
+    before = ledger.access.head()
+    texas = make_token("state_data_administrator", "TX", name="office of Texas")
+    assert get(f"/{case}", token=texas).status_code == 422
+    refused = ledger.access.read(before, 10)
+    assert {recorded.stream for recorded in refused} == {f"disclosure/{work.record(minted)}" for minted in (a, b)}
+    for recorded in refused:
+        assert isinstance(recorded.event, DisclosureRefused)
+        assert (recorded.event.view, recorded.event.rule, recorded.meta.actor) == ("case", "SA-11", "office of Texas")
 
 
 # -- one case
