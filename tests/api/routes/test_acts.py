@@ -78,7 +78,7 @@ def test_an_administrator_of_no_office_settles_nothing(
     assert office.refused("lost", "POST", "/v1/not-same", body) == (403, "forbidden")
 
 
-def test_a_state_that_holds_no_record_settles_nothing(office: Office, children: Children) -> None:
+def test_a_state_that_holds_no_record_settles_nothing(office: Office, children: Children, ledger: Ledger) -> None:
     case = office.proposes(children.oregon, children.california)
     yes = {"answer": "yes", "reason": WHY}
     assert office.refused("tess", "POST", f"/v1/cases/{case}/answer", yes) == (422, "not-asked")
@@ -86,6 +86,9 @@ def test_a_state_that_holds_no_record_settles_nothing(office: Office, children: 
     act = office.answers("carl", case)["act"]
     assert office.refused("tess", "POST", f"/v1/acts/{act}/reversal", {"reason": WHY}) == (422, "not-asked")
     assert office.refused("tess", "POST", f"/v1/acts/{act}/reversal?dry_run=true", {}) == (422, "not-asked")
+    [*_, entry] = ledger.access.read(0, 100)
+    assert isinstance(entry.event, DisclosureRefused), "who asked what it would come to is recorded"
+    assert (entry.event.view, entry.event.rule, entry.meta.actor) == ("reversal-preview", "SA-10", "tess")
     apart = {"left": children.oregon, "right": children.second, "reason": WHY}
     assert office.refused("tess", "POST", "/v1/not-same", apart) == (422, "not-asked")
     declared = office.does("ana", "POST", "/v1/not-same", apart)["id"]
