@@ -20,7 +20,6 @@ from ledger.mde import TABLES
 
 KEY_MAX: Final = 255
 PURPOSE_MAX: Final = 200
-DEFAULT_PURPOSE: Final = "education-record-review"
 POSITION_MAX: Final = 2**63 - 1
 LIMIT_MAX: Final = 1000
 """Of what one page of a list holds."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg
 
-from ledger.matching.group import nobody
+from ledger.matching.group import Met
 from ledger.matching.person import Person
 from ledger.store import match_index
 
@@ -22,7 +22,7 @@ class Portion:
 
     def __init__(self, conn: psycopg.Connection[Any]) -> None:
         self.conn = conn
-        self.met = nobody()
+        self.met = Met()
         self._near: dict[str, set[str]] = {}
         self._people: dict[str, Person] = {}
 

@@ -12,6 +12,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import partial
 from typing import NamedTuple
 
+import msgspec
+
 from ledger.matching.decision import Assessed, assess, is_hopeless, other_child, pair_bits, same_by_state
 from ledger.matching.person import Person
 from ledger.matching.policy import NAMESAKE, TWIN, Scale
@@ -19,8 +21,6 @@ from ledger.matching.policy import NAMESAKE, TWIN, Scale
 KEPT_MAX = 100_000
 """People of whom it is kept what pairs weigh. Of more it is found anew when it is asked for: of a whole ledger that
 would take more room than all else."""
-
-
 REST_MAX = 10
 """Of those who come near beside the two that are linked or asked about so many are looked at, and the nearest told."""
 
@@ -46,19 +46,14 @@ Sides = tuple[tuple[str, ...], tuple[str, ...]]
 """The records of two students."""
 
 
-class Met(NamedTuple):
+class Met(msgspec.Struct):
     """What was found of pairs, and holds for as long as nobody says anything new. far: students who do not come near
     enough to be asked about. bits: what two records weigh. kinds: which ``other_child`` two are. Of two the one that
     sorts first is named first."""
 
-    far: set[Sides]
-    bits: dict[tuple[str, str], int]
-    kinds: dict[tuple[str, str], int | None]
-
-
-def nobody() -> Met:
-    """Nothing yet."""
-    return Met(set(), {}, {})
+    far: set[Sides] = set()
+    bits: dict[tuple[str, str], int] = {}
+    kinds: dict[tuple[str, str], int | None] = {}
 
 
 _Waits = tuple[int, tuple[tuple[str, str], ...], str, str]
@@ -94,7 +89,7 @@ class Group:
         self._seen: set[str] | None = None
         self._blind: set[str] = set()
         self._known: dict[Sides, Found] = {}
-        self._met = met or (nobody() if len(people) <= KEPT_MAX else None)
+        self._met = met or (Met() if len(people) <= KEPT_MAX else None)
         self._close: dict[str, tuple[frozenset[str], frozenset[str]]] = {}
         for record in sorted(students):
             self._members.setdefault(students[record], []).append(record)

@@ -13,7 +13,6 @@ from api.cli.bench.facts import ACTOR, NIGHT, load
 from api.cli.bench.ground import Ground
 from api.cli.bench.library import Library
 from api.cli.bench.report import Goal, Row, Run, Size
-from api.requests import DEFAULT_PURPOSE
 from api.show import SECTIONS
 from ledger.application import Ledger
 from ledger.events import Meta
@@ -92,7 +91,7 @@ def _entry(number: int) -> Disclosed:
         sections=list(SECTIONS),
         role="secondary_user",
         organisation="Sojourn",
-        purpose=DEFAULT_PURPOSE,
+        purpose="education-record-review",
         basis="34 CFR 99.31(a)(1)",
         position=number,
     )
