@@ -19,6 +19,7 @@ import msgspec
 from psycopg.rows import tuple_row
 
 from ledger import telemetry
+from ledger.admissions import Admissions
 from ledger.audit import Sizes
 from ledger.auditing import Audits
 from ledger.batching import Batches
@@ -126,6 +127,7 @@ class Ledger:
         self.casework = Casework(self.log, self.links, case_store)
         self.policies = Policies(self.log)
         self.matcher = Matcher(self.log, self.links, self.proposals, self.policies)
+        self.admissions = Admissions(self.log, self.profile, clock, ids.next)
         self.audits = Audits(self.log, self.links, self.proposals, self.policies, audit)
         self._running: set[tuple[str, str]] = set()
         self._row_key: bytes | None = None

@@ -23,10 +23,17 @@
     │   ├── AlreadyAnswered      the state has said what it says
     │   ├── OwnProposal          whoever proposed it does not validate it
     │   ├── NotAssignable        upwards, or to no office of the state
+    │   ├── OwnApplication       nobody verifies, approves or renews himself
+    │   ├── NotReady             an application wants its verification, or a training
+    │   ├── ApplicationIsClosed  it was approved, refused or withdrawn
+    │   ├── AccountIsClosed      it was deactivated, or never opened
+    │   ├── EmailRetired         an account of this address was deactivated: it is never taken again
     │   └── SubmissionRefused    a whole file, before anything of it was applied
     ├── NotFound
     │   └── NotOpen              no such open record
     ├── Forbidden                the principal may not
+    │   ├── RenewalNeeded        training or rules are older than a year
+    │   └── AccountDisabled      for a time
     ├── Conflict                 somebody else was faster, or is still at it
     │   ├── StaleDecision        the streams decided upon have moved: decide anew
     │   ├── VersionMoved         what is to be replaced is no longer what the sender had read
@@ -162,6 +169,26 @@ class NotAssignable(Refused):
     code = "not-assignable"
 
 
+class OwnApplication(Refused):
+    code = "own-application"
+
+
+class NotReady(Refused):
+    code = "not-ready"
+
+
+class ApplicationIsClosed(Refused):
+    code = "application-closed"
+
+
+class AccountIsClosed(Refused):
+    code = "account-closed"
+
+
+class EmailRetired(Refused):
+    code = "email-retired"
+
+
 class SubmissionRefused(Refused):
     """rule: code of the rule that refuses the file. element: of the header, if one is wrong; what it says may be told.
     table: of a folder or zip, the file that has the row."""
@@ -193,6 +220,14 @@ class NotOpen(NotFound):
 
 class Forbidden(LedgerError):
     code = "forbidden"
+
+
+class RenewalNeeded(Forbidden):
+    code = "renewal-needed"
+
+
+class AccountDisabled(Forbidden):
+    code = "account-disabled"
 
 
 class Conflict(LedgerError):

@@ -18,6 +18,7 @@ class KeyClass(StrEnum):
     DISCLOSURE = "disclosure"
     SUBMISSION = "submission"
     CASE = "case"
+    ACCESS = "access"
     LEDGER = "ledger"
 
 

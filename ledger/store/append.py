@@ -10,6 +10,7 @@ import msgspec
 
 from ledger.events import Event, Meta
 from ledger.store.mapper import SealedEvent
+from ledger.store.standings import AccountStanding
 from ledger.store.vault import NewKey, Subject
 
 
@@ -141,7 +142,7 @@ class Append(msgspec.Struct, frozen=True, kw_only=True):
 
     moved: the position of the reactor whose answer this is. block: answers to rows, sealed with it.
     destroys: what goes with it; ``Log.dispose`` alone writes such an append. upload: a file that is taken. relinked:
-    of an act of linkage. cases: how those stand that it speaks of.
+    of an act of linkage. cases, accounts: how those stand that it speaks of.
     """
 
     parts: Sequence[Part]
@@ -155,6 +156,7 @@ class Append(msgspec.Struct, frozen=True, kw_only=True):
     upload: UploadRow | None = None
     relinked: Relinked | None = None
     cases: Sequence[CaseStanding] = ()
+    accounts: Sequence[AccountStanding] = ()
 
 
 class SealedPart(msgspec.Struct, frozen=True):
@@ -178,6 +180,7 @@ class SealedAppend(msgspec.Struct, frozen=True, kw_only=True):
     upload: UploadRow | None = None
     relinked: Relinked | None = None
     cases: Sequence[CaseStanding] = ()
+    accounts: Sequence[AccountStanding] = ()
     new_keys: Sequence[NewKey] = ()
 
     def size(self) -> int:

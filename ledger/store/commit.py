@@ -18,7 +18,7 @@ from psycopg.errors import LockNotAvailable
 from psycopg.rows import tuple_row
 
 from ledger.errors import IdempotencyKeyReused, LedgerError, LogBroken, StaleDecision
-from ledger.store import faults, pending, relinking
+from ledger.store import faults, pending, relinking, standings
 from ledger.store.append import Answer, Receipt, SealedAppend, UploadRow
 from ledger.store.arrays import byteas, int2s, int8s, texts, uuids
 from ledger.store.canonical import entry, leaf
@@ -127,6 +127,7 @@ class _Transaction:
         self.linkage: LinkageGuards | None = None
         self.relinked: list[Relinking] = []
         self.asked: pending.Asked | None = None
+        self.taken: standings.Taken | None = None
         self.commit_sent = False
 
     def run(self, group: Sequence[SealedAppend]) -> list[Receipt | LedgerError]:
@@ -171,6 +172,7 @@ class _Transaction:
         if relinked:
             self.linkage = LinkageGuards(self.conn, relinked)
         self.asked = pending.Asked(self.conn, [standing for append in group for standing in append.cases])
+        self.taken = standings.Taken(self.conn, [standing for append in group for standing in append.accounts])
         if recorded_us is not None:
             # A clock that steps back does not take the ledger with it.
             self.now_us = max(self.now_us, recorded_us)
@@ -195,7 +197,8 @@ class _Transaction:
             if (opening.state, opening.state_student_id) in self.opened:
                 return StaleDecision("The record was opened meanwhile.", remedy="Decide anew.")
         assert self.asked is not None
-        refusal = self.asked.refusal(append.cases)
+        assert self.taken is not None
+        refusal = self.asked.refusal(append.cases) or self.taken.refusal(append.accounts)
         if refusal is not None:
             return refusal
         if append.relinked is not None:
@@ -205,6 +208,7 @@ class _Transaction:
                 return refusal
             self.relinked.append(relinking.relinking(append, append.relinked, self.position + 1))
         self.asked.note(append.cases)
+        self.taken.note(append.accounts)
         self.opened.update((o.state, o.state_student_id) for o in append.opened)
         versions = {}
         for part in append.parts:
@@ -301,6 +305,7 @@ class _Transaction:
             self.conn.cursor(binary=True).execute(query, [*params, str(last)], prepare=True)
             relinking.write(self.conn, self.relinked)
             pending.write(self.conn, (standing for append in self.written for standing in append.cases))
+            standings.write(self.conn, (standing for append in self.written for standing in append.accounts))
             if faults.armed("sequencer.before-commit"):
                 pipeline.sync()
                 # Everything is with the server and checked, save what is checked at commit; nothing is durable.

@@ -83,6 +83,8 @@ _GRANTS: dict[str, dict[str, Sequence[Role]]] = {
     "ledger.answers": {"SELECT": _WRITE, "INSERT": _WRITE, "UPDATE": _WRITE},
     "ledger.responses": {"SELECT": _WRITE, "INSERT": _WRITE, "DELETE": _WRITE},
     "ledger.uploads": {"SELECT": _WRITE, "INSERT": _WRITE, "UPDATE": _WRITE, "DELETE": _WRITE},
+    "ledger.accounts": dict.fromkeys(("SELECT", "INSERT", "UPDATE"), _WRITE),
+    "ledger.identities": dict.fromkeys(("SELECT", "INSERT", "UPDATE"), _WRITE),
     "ledger.tokens": {"SELECT": _WRITE, "INSERT": _WRITE, "UPDATE": _WRITE},
     "ledger.student_numbers": {"USAGE": _WRITE},
     "ledger.forget_answers(timestamp with time zone)": {"EXECUTE": _WRITE},

@@ -221,6 +221,7 @@ class Log(Application[str]):
             upload=append.upload,
             relinked=append.relinked,
             cases=append.cases,
+            accounts=append.accounts,
             block=None if append.block is None else self._sealed_block(append.block, keys),
             new_keys=new_keys,
         )

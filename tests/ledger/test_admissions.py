@@ -1,0 +1,130 @@
+"""From an application to an account and its end, on a real database."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from ledger import account_acts
+from ledger.admissions import Admissions
+from ledger.application import Ledger
+from ledger.applications import AddAttachment, Apply, Authority, Verify
+from ledger.errors import AccountIsClosed, EmailRetired, Forbidden, NotReady, OwnApplication
+from ledger.events import Meta
+from ledger.events.application import AskedRole
+
+OREGON = Authority(name="ana@ode.example.org", state="OR")
+BY_HAND = Meta(actor="help desk")
+
+
+def applying(email: str = "rosa@school.example.org", role: str = "secondary_user", **place: str) -> Apply:
+    place = {"state": "OR"} | place
+    return Apply(
+        by="help desk",
+        account="",
+        kind="exchange",
+        email=email,
+        name="Rosa Núñez",
+        title="Registrar",
+        address="1 School Road, Hood River, OR 97031",
+        phone="503-555-0101",
+        asked=AskedRole(role=role, organisation="Hood River School", **place),
+        supervisor="Luis Ortega",
+        supervisor_email="luis@school.example.org",
+    )
+
+
+def verifying(by: str = "luis@school.example.org") -> Verify:
+    return Verify(by=by, identity="driver's licence", need="enrols children who move")
+
+
+def trained(on: date) -> account_acts.RecordTraining:
+    return account_acts.RecordTraining(by="help desk", course="Security awareness", completed_on=on, today=on)
+
+
+def admitted(admissions: Admissions, email: str = "rosa@school.example.org") -> str:
+    """An account with its first role, and its uuid."""
+    made = admissions.apply(applying(email), BY_HAND).ids
+    application, account = str(made["application"]), str(made["account"])
+    admissions.handle(application, verifying(), Meta(actor="luis@school.example.org"))
+    admissions.act(account, trained(admissions.today("OR")), BY_HAND)
+    admissions.approve(application, OREGON, Meta(actor=OREGON.name))
+    return account
+
+
+def test_an_application_that_was_verified_and_trained_for_becomes_an_account_with_its_role(ledger: Ledger) -> None:
+    account = admitted(ledger.admissions)
+    standing = ledger.admissions.standing(account)
+    assert (standing.status, standing.email) == ("active", "rosa@school.example.org")
+    assert [role.role for role in standing.roles.values()] == ["secondary_user"]
+
+
+def test_nobody_is_approved_before_the_training(ledger: Ledger) -> None:
+    made = ledger.admissions.apply(applying(), BY_HAND).ids
+    ledger.admissions.handle(str(made["application"]), verifying(), BY_HAND)
+    with pytest.raises(NotReady):
+        ledger.admissions.approve(str(made["application"]), OREGON, BY_HAND)
+
+
+def test_nobody_is_approved_before_the_supervisor_has_verified(ledger: Ledger) -> None:
+    made = ledger.admissions.apply(applying(), BY_HAND).ids
+    ledger.admissions.act(str(made["account"]), trained(ledger.admissions.today("OR")), BY_HAND)
+    with pytest.raises(NotReady):
+        ledger.admissions.approve(str(made["application"]), OREGON, BY_HAND)
+
+
+def test_whoever_is_not_the_supervisor_verifies_by_the_signed_form_alone(ledger: Ledger) -> None:
+    application = str(ledger.admissions.apply(applying(), BY_HAND).ids["application"])
+    with pytest.raises(NotReady):
+        ledger.admissions.handle(application, verifying("help desk"), BY_HAND)
+    paper = AddAttachment(
+        by="help desk", attachment="01", what="signed-form", media_type="application/pdf", size=9, sha256="00" * 32
+    )
+    ledger.admissions.handle(application, paper, BY_HAND)
+    command = Verify(by="help desk", identity="passport", need="enrols children", form="01")
+    assert ledger.admissions.handle(application, command, BY_HAND).moved
+
+
+def test_nobody_approves_himself_however_his_name_is_typed(ledger: Ledger) -> None:
+    made = ledger.admissions.apply(applying(OREGON.name, "user_administrator", region="7"), BY_HAND).ids
+    application = str(made["application"])
+    ledger.admissions.handle(application, verifying(), BY_HAND)
+    ledger.admissions.act(str(made["account"]), trained(ledger.admissions.today("OR")), BY_HAND)
+    for name in (OREGON.name, OREGON.name.upper()):
+        with pytest.raises(OwnApplication):
+            ledger.admissions.approve(application, Authority(name=name, state="OR"), BY_HAND)
+
+
+def test_an_authority_approves_in_its_own_state_alone(ledger: Ledger) -> None:
+    made = ledger.admissions.apply(applying(state="CA"), BY_HAND).ids
+    with pytest.raises(Forbidden):
+        ledger.admissions.approve(str(made["application"]), OREGON, BY_HAND)
+
+
+def test_the_address_of_a_deactivated_account_is_never_taken_again(ledger: Ledger) -> None:
+    account = admitted(ledger.admissions)
+    ledger.admissions.act(account, account_acts.Deactivate(by=OREGON.name, reason="left"), BY_HAND, authority=OREGON)
+    assert ledger.admissions.standing(account).roles == {}
+    with pytest.raises(EmailRetired):
+        ledger.admissions.apply(applying("Rosa@School.example.org"), BY_HAND)
+    with pytest.raises(AccountIsClosed):
+        ledger.admissions.act(account, account_acts.Enable(by=OREGON.name, reason="back"), BY_HAND)
+
+
+def test_an_application_for_an_address_that_has_an_account_is_for_that_account(ledger: Ledger) -> None:
+    account = admitted(ledger.admissions)
+    assert ledger.admissions.apply(applying("ROSA@school.example.org"), BY_HAND).ids["account"] == account
+
+
+def test_time_tells_once_that_a_renewal_is_due_and_once_that_it_is_over(ledger: Ledger) -> None:
+    account = admitted(ledger.admissions)
+    day = ledger.admissions.today("OR")
+    ledger.admissions.act(account, account_acts.AcceptRules(by="rosa", edition="2026-1", on=day), BY_HAND)
+    later = datetime.combine(day + timedelta(days=350), datetime.min.time(), UTC) + timedelta(hours=20)
+    told = []
+    for days in (0, 1, 40, 41):
+        then = later + timedelta(days=days)
+        admissions = Admissions(ledger.log, ledger.profile, lambda then=then: then, ledger.ids.next)
+        told.append(admissions.keep_time(account, Meta(actor="timekeeper")))
+    assert told == [True, False, True, False]
