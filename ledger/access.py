@@ -11,7 +11,10 @@ A rule is a line: role, action, scope, sections, purpose, basis. Scopes, from th
 ``whole-state``  that, where the role is not narrowed to a part of it
 ``office``       of the office that the role is narrowed to; of every one, where it is not narrowed
 ``grant``        a child each of whose records was granted to this one person (34 CFR 99.10)
+``own``          what is one's own: one's account, and what one applied for or is to verify as a supervisor
 ``host``         for who works on the service's own host, at the command line
+
+A rule of the role ``*`` is everybody's who has signed in.
 """
 
 from __future__ import annotations
@@ -24,7 +27,9 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-Scope = Literal["any", "state", "whole-state", "office", "grant", "host"]
+from ledger.persons import same_person
+
+Scope = Literal["any", "state", "whole-state", "office", "grant", "own", "host"]
 
 ACTIONS: Final[Mapping[str, str]] = {
     "student.search": "search for children",
@@ -48,6 +53,19 @@ ACTIONS: Final[Mapping[str, str]] = {
     "region.set": "draw a state's regions",
     "contact.read": "read whom to ask",
     "feed.read": "read the feed of events",
+    "application.send": "apply for access",
+    "application.read": "read an application for access",
+    "application.verify": "verify an application for access",
+    "application.decide": "approve or refuse an application for access",
+    "attachment.send": "send a paper for an application",
+    "attachment.read": "read a paper of an application",
+    "training.record": "record a training",
+    "account.read": "read accounts",
+    "account.manage": "enable, disable, deactivate or reset an account",
+    "account.open": "open an account without an application",
+    "family.grant": "grant a family access to a child's records",
+    "me.read": "read one's own account",
+    "me.set": "renew or change one's own account",
 }
 """Everything that may be asked for, as words that follow "may not"."""
 
@@ -55,6 +73,11 @@ ALL: Final = ("*",)
 """As the sections of a rule: every one that a view has."""
 PUBLIC: Final = "public"
 """The action of a route that answers whoever asks: health, the schema, and pages that tell nothing of anybody."""
+
+EVERYBODY: Final = "*"
+"""As the role of a rule: whoever has signed in, whatever his role."""
+APPLICANT: Final = "applicant"
+"""The role of who has signed in at the identity provider and has no account yet. It is given to nobody."""
 
 ROLES: Final = (
     "secondary_user",
@@ -111,15 +134,17 @@ class Who(msgspec.Struct, frozen=True):
     district: str | None = None
     granted: frozenset[str] = frozenset()
     local: bool = False
+    name: str = ""
 
 
 class Subject(NamedTuple):
     """What it is about, as far as it is known when it is decided. states: that keep a record of the child, or the one
-    that is acted for. records: the child's, by uuid. None where that is not known, or is not about anybody: then the
-    rule alone counts, and what is found is narrowed to its scope."""
+    that is acted for. records: the child's, by uuid. owners: whose it is, by name. None where that is not known, or is
+    not about anybody: then the rule alone counts, and what is found is narrowed to its scope."""
 
     states: Collection[str] | None = None
     records: Collection[str] | None = None
+    owners: Collection[str] | None = None
 
 
 NOBODY: Final = Subject()
@@ -132,6 +157,7 @@ class Lack(StrEnum):
     PLACE = "place"
     STATE = "state"
     GRANT = "grant"
+    OWN = "own"
 
 
 class Decision(NamedTuple):
@@ -156,7 +182,10 @@ def decide(who: Who, action: str, subject: Subject = NOBODY, rules: Collection[R
     """Whether somebody may. rules: another table than the one in effect, to try it. Raises KeyError for an action that
     is none."""
     words = ACTIONS[action]
-    known = _OF.get((who.role, action), ()) if rules is None else [r for r in rules if _is(r, who.role, action)]
+    if rules is None:
+        known = (*_OF.get((who.role, action), ()), *_OF.get((EVERYBODY, action), ()))
+    else:
+        known = tuple(rule for rule in rules if rule.action == action and rule.role in {who.role, EVERYBODY})
     refused: Decision | None = None
     for rule in known:
         lack = _lack(rule, who, subject)
@@ -179,10 +208,6 @@ def decide(who: Who, action: str, subject: Subject = NOBODY, rules: Collection[R
 # -- inside
 
 
-def _is(rule: Rule, role: str, action: str) -> bool:
-    return rule.role == role and rule.action == action
-
-
 def _lack(rule: Rule, who: Who, subject: Subject) -> tuple[Lack, str, str] | None:
     if rule.scope == "any":
         return None
@@ -195,6 +220,10 @@ def _lack(rule: Rule, who: Who, subject: Subject) -> tuple[Lack, str, str] | Non
         if subject.records and who.granted.issuperset(subject.records):
             return None
         return Lack.GRANT, "These records were not granted to you.", "Ask the child's school for a grant."
+    if rule.scope == "own":
+        if subject.owners is None or any(same_person(who.name, owner) for owner in subject.owners):
+            return None
+        return Lack.OWN, "It is not yours.", f"It takes a role that may {ACTIONS[rule.action]} of others."
     for level in LEVELS.get(who.role, ()):
         if getattr(who, level) is None:
             return Lack.PLACE, f"The role is narrowed to no {level}.", "Ask for one that is: it acts for its own only."

@@ -13,7 +13,6 @@ from typing import Final
 import msgspec
 
 from ledger.accounts import RULES_EDITION, WARNED_DAYS, Account, a_year_after, grown_up_on, renew_on
-from ledger.cases import same_person
 from ledger.errors import AccountIsClosed, BadValue, NotFound, OwnApplication
 from ledger.events.account import (
     AccountDeactivated,
@@ -32,6 +31,7 @@ from ledger.events.account import (
 )
 from ledger.events.application import AskedRole
 from ledger.events.base import Event
+from ledger.persons import same_person
 
 TEXT_MAX: Final = 500
 """Characters of a reason, and of whatever else is said in words."""

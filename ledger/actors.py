@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from ledger.cases import person
 from ledger.errors import Refused
+from ledger.persons import person
 
 MATCHER: Final = "matcher"
 TIMEKEEPER: Final = "timekeeper"

@@ -18,7 +18,6 @@ from msgspec.structs import replace
 from ledger import addresses
 from ledger.access import LEVELS, ROLES
 from ledger.accounts import a_year_after
-from ledger.cases import same_person
 from ledger.errors import ApplicationIsClosed, BadValue, Forbidden, NotFound, NotReady, OwnApplication
 from ledger.events.application import (
     AccessApplied,
@@ -31,6 +30,7 @@ from ledger.events.application import (
 )
 from ledger.events.base import Event
 from ledger.mde import STATES
+from ledger.persons import same_person
 
 DISCLAIMER_EDITION: Final = "2026-1"
 """Of what a read-only user of a state accepts when he applies."""

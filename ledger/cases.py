@@ -7,7 +7,6 @@ to do with what lies with it or below it alone. What an answer then does to stud
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
@@ -40,6 +39,7 @@ from ledger.events.case import (
     Place,
     Proposal,
 )
+from ledger.persons import same_person
 
 NEAR_MATCH = "near-match"
 VALIDATE_NEAR_MATCH = "validate-near-match"
@@ -345,18 +345,6 @@ def reason_of(text: str) -> str:
             remedy=f"Say why, in at most {REASON_MAX} characters: others will read it when they ask.",
         )
     return words
-
-
-def person(name: str) -> str:
-    """A name as it is compared: whoever has the same signs in as one person. Letters that look alike are alike, however
-    they were typed, and what is not seen is not there."""
-    seen = "".join(letter for letter in name if unicodedata.category(letter) != "Cf")
-    return " ".join(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", seen).casefold()).split())
-
-
-def same_person(one: str, other: str) -> bool:
-    """Whether two names sign in as one person."""
-    return person(one) == person(other)
 
 
 def _opened(command: OpenCase) -> CaseOpened:

@@ -15,11 +15,12 @@ from typing import Any, Final, LiteralString, NamedTuple
 import msgspec
 import psycopg
 
-from ledger.cases import BLIND_CHECK, VALIDATE_NEAR_MATCH, VALIDATES, Case, evolve, judged_blind, person
+from ledger.cases import BLIND_CHECK, VALIDATE_NEAR_MATCH, VALIDATES, Case, evolve, judged_blind
 from ledger.events import Recorded
 from ledger.events.case import EVENTS, Candidate, CaseEvent, CaseOpened, Link, Merge, Split, Step
 from ledger.events.linkage import Anchor
 from ledger.events.record import RecordOpened
+from ledger.persons import person
 from ledger.store.arrays import texts
 from projections import as_of, linked
 from projections.as_of import AsOf

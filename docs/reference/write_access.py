@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from ledger.access import ACTIONS, ROLES, RULES
+from ledger.access import ACTIONS, EVERYBODY, ROLES, RULES
 
 PAGE = Path(__file__).with_name("access.md")
 HEAD = "| action | role | rule | scope | sections | purpose | basis |\n"
@@ -25,7 +25,9 @@ def table() -> str:
     """A line for each rule, by action and then by role; whoever is in no line of an action may not."""
     lines = [HEAD, "|---|---|---|---|---|---|---|\n"]
     for action in ACTIONS:
-        for rule in sorted((r for r in RULES if r.action == action), key=lambda rule: ROLES.index(rule.role)):
+        for rule in sorted(
+            (r for r in RULES if r.action == action), key=lambda rule: (*ROLES, EVERYBODY).index(rule.role)
+        ):
             sections = "all" if rule.sections == ("*",) else " ".join(rule.sections)
             cells = f"`{action}`", f"`{rule.role}`", rule.rule, f"`{rule.scope}`", sections, rule.purpose, rule.basis
             lines.append(f"| {' | '.join(cells)} |\n".replace("|  |", "| |").replace("|  |", "| |"))

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from api.openapi import ACTION
-from ledger.access import ACTIONS, LEVELS, NOBODY, PUBLIC, ROLES, RULES, Subject, Who, decide
+from ledger.access import ACTIONS, EVERYBODY, LEVELS, NOBODY, PUBLIC, ROLES, RULES, Subject, Who, decide
 from ledger.ids import student_id
 
 NEVER: Final = student_id(999_999)
@@ -96,7 +96,7 @@ def test_a_role_is_answered_where_a_rule_lets_it_and_nowhere_else(
 
 
 def test_the_table_is_whole() -> None:
-    assert {rule.role for rule in RULES} == set(ROLES)
+    assert {rule.role for rule in RULES} == {*ROLES, EVERYBODY}
     assert {rule.action for rule in RULES} == set(ACTIONS)
     assert max(Counter(rule.rule for rule in RULES).values()) == 1, "a rule's id is its own"
     for rule in RULES:
