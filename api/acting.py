@@ -6,7 +6,7 @@ Invariant: an answer to a write has its position, and says where it is the first
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import orjson
@@ -49,11 +49,16 @@ class Did(NamedTuple):
     location: str | None = None
 
 
-async def act(request: Request, model: type[Sent], do: Callable[[Asked[Sent]], Did]) -> Response:
-    """Do what a request asks for, in a thread, where its principal may. Raises what ``do`` raises, Forbidden, …"""
+async def act(
+    request: Request, model: type[Sent], do: Callable[[Asked[Sent]], Did], names: Sequence[str] = NAMES
+) -> Response:
+    """Do what a request asks for, in a thread, where its principal may. names: that its body may hold.
+
+    Raises what ``do`` raises, Forbidden, …
+    """
     principal = await permitted(request)
     body = await body_of(request)
-    said = body.as_model(model, NAMES)
+    said = body.as_model(model, names)
     services = services_of(request)
     key = request_key(request, services, principal.name, body)
     meta = Meta(actor=principal.name, request=request_id_of(request))

@@ -24,7 +24,9 @@ from api import problems
 from api.edge import Edge
 from api.openapi import Direct, document, does
 from api.routes import (
+    accounts,
     acts,
+    applications,
     cases,
     contacts,
     events,
@@ -32,6 +34,7 @@ from api.routes import (
     history,
     home,
     jurisdictions,
+    me,
     policies,
     records,
     search,
@@ -39,8 +42,8 @@ from api.routes import (
     submissions,
     worklist,
 )
+from api.schemas import admission, linkage
 from api.schemas import jurisdictions as office
-from api.schemas import linkage
 from api.schemas.elements import (
     FACTS,
     STUDENT_ROWS,
@@ -66,6 +69,7 @@ BODIES: Final = (
     SearchBody,
     *office.BODIES,
     *linkage.BODIES,
+    *admission.BODIES,
 )
 _WRITES: Final = (400, 401, 403, 404, 409, 413, 415, 422, 500, 503)
 STATUSES: Final = {
@@ -85,6 +89,7 @@ _TAGS: Final = [
     {"name": "linkage", "description": "Which records are one student: proposed, validated, taken back."},
     {"name": "worklist", "description": "What a person must settle: answer it, assign it, be at it."},
     {"name": "state office", "description": "How a state wants its records kept, and whom to ask there."},
+    {"name": "access", "description": "Applications, accounts and trainings: who may sign in, and as what."},
     {"name": "feed", "description": "Every event, once and in order: ids, types and links."},
     {"name": "operations", "description": "Health and metrics."},
 ]
@@ -138,6 +143,9 @@ def create_app(services: Services) -> FastAPI:
         events.router,
         jurisdictions.router,
         contacts.router,
+        applications.router,
+        accounts.router,
+        me.router,
         policies.router,
         health.router,
         home.router,

@@ -88,6 +88,20 @@ CASE_ID: Final = {
     "description": "Id of the case.",
     "schema": {"type": "string", "format": "uuid"},
 }
+UUID: Final = {
+    "name": "id",
+    "in": "path",
+    "required": True,
+    "description": "Id of the application, account or paper.",
+    "schema": {"type": "string", "format": "uuid"},
+}
+GRANT: Final = {
+    "name": "grant",
+    "in": "path",
+    "required": True,
+    "description": "Number of the role in the account.",
+    "schema": {"type": "string", "pattern": "^[0-9]{1,9}$"},
+}
 LIMIT: Final = {
     "name": "limit",
     "in": "query",

@@ -30,6 +30,7 @@ def who(principal: Principal) -> Who:
         principal.district,
         principal.granted,
         principal.local,
+        principal.name,
     )
 
 

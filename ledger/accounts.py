@@ -20,6 +20,7 @@ from ledger.events.account import (
     AccountDisabled,
     AccountEnabled,
     AccountOpened,
+    AccountProposed,
     FamilyAccessEnded,
     FamilyAccessGranted,
     IdentityLinked,
@@ -54,7 +55,8 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
-    """trained_on, rules_on: of the newest training and acceptance. last_grant: number given last, of roles and families
+    """trained_on, rules_on: of the newest training and acceptance. proposed: the role that was applied for
+    last. last_grant: number given last, of roles and families
     together. told_due, told_overdue: the last day for which that was told. version: events in its stream."""
 
     email: str = ""
@@ -63,6 +65,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     trained_on: date | None = None
     rules_on: date | None = None
     edition: str = ""
+    proposed: AskedRole | None = None
     roles: Mapping[int, AskedRole] = {}
     families: Mapping[int, Family] = {}
     identities: tuple[tuple[str, str], ...] = ()
@@ -119,6 +122,13 @@ def looked_at_on(account: Account) -> date | None:
 def evolve(event: Event, _account: Account) -> Account:
     """The account after an event of its stream."""
     raise TypeError(type(event).__name__)
+
+
+@evolve.register
+def _(event: AccountProposed, account: Account) -> Account:
+    if account.status != "applied":
+        return replace(account, proposed=event.asked)
+    return replace(account, proposed=event.asked, email=event.email, name=event.name)
 
 
 @evolve.register

@@ -22,6 +22,8 @@ from ledger.accounts import Account
 from ledger.applications import Application, Authority
 from ledger.errors import AccountIsClosed, Conflict, EmailRetired, Forbidden, NotFound, Refused, StaleDecision
 from ledger.events import Erased, Event, Meta
+from ledger.events.account import AccountProposed
+from ledger.events.application import AccessApplied
 from ledger.jurisdiction import DEFAULT, Profile
 from ledger.replay import RequestKey, kept_answer, raise_if_refused, refused_answer
 from ledger.store import standings
@@ -45,7 +47,7 @@ class Admitted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Turn(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be written: events of either stream, and what is told of it. new: nobody had this address before."""
+    """What is to be written: events of either stream, and what is told of it."""
 
     account: str
     before: Account
@@ -54,8 +56,6 @@ class _Turn(msgspec.Struct, frozen=True, kw_only=True):
     application_version: int = 0
     application_events: Sequence[Event] = ()
     ids: dict[str, object] = {}
-    email: str = ""
-    new: bool = False
 
 
 class Admissions:
@@ -140,14 +140,18 @@ class Admissions:
                 )
             account = str(uuid.UUID(bytes=self._new_id())) if found is None else found.account
             events = applications.decide(replace(command, account=account), None)
+            applied = events[0]
+            assert isinstance(applied, AccessApplied)
+            proposed = AccountProposed(
+                application=application, email=applied.email, name=applied.name, asked=applied.asked
+            )
             return _Turn(
                 account=account,
                 before=self._account(account) if found is not None else accounts.NEW,
+                account_events=[proposed],
                 application=application,
                 application_events=events,
                 ids={"application": application, "account": account},
-                email=msgspec.to_builtins(events[0])["email"],
-                new=found is None,
             )
 
         return self._write(take, meta, request, status=201)
@@ -176,7 +180,6 @@ class Admissions:
                 application_version=known.version,
                 application_events=applications.decide(command, known),
                 ids={"application": application, "account": known.applied.account},
-                email=known.applied.email,
             )
 
         return self._write(take, meta, request)
@@ -218,7 +221,6 @@ class Admissions:
                 application_version=known.version,
                 application_events=applications.decide(command, known),
                 ids={"application": application, "account": applied.account, "grant": number},
-                email=applied.email,
             )
 
         return self._write(take, meta, request)
@@ -240,8 +242,7 @@ class Admissions:
         """
 
         def take() -> _Turn:
-            standing = self.standing(account)
-            known = self._account(account)
+            known = self.account(account)
             if authority is not None:
                 must_be_in_charge(authority, known)
             said = command if isinstance(command, account_acts.Command) else command(known)
@@ -250,7 +251,7 @@ class Admissions:
             ids: dict[str, object] = {"account": account}
             if numbers:
                 ids["grant"] = numbers[-1]
-            return _Turn(account=_uuid(account), before=known, account_events=events, ids=ids, email=standing.email)
+            return _Turn(account=_uuid(account), before=known, account_events=events, ids=ids)
 
         return self._write(take, meta, request)
 
@@ -287,7 +288,6 @@ class Admissions:
                 before=before,
                 account_events=events,
                 ids={"account": account, "grant": grant},
-                email=email,
             )
 
         return self._write(take, meta, request, status=201)
@@ -325,9 +325,9 @@ class Admissions:
                         parts=_parts(turn),
                         meta=meta,
                         answer=answer,
-                        # A guard is written only with events of the account's own stream, whose version is checked,
-                        # or where there is none yet: else it could bring back what somebody ended meanwhile.
-                        accounts=[self._stands(turn)] if turn.account_events or turn.new else [],
+                        # A guard is written with events of the account's own stream alone, whose version is checked:
+                        # else it could bring back what somebody ended meanwhile.
+                        accounts=[self._stands(turn)] if turn.account_events else [],
                     )
                 )
             except StaleDecision:
@@ -339,9 +339,7 @@ class Admissions:
         raise StaleDecision("Others were faster each time it was decided upon.", remedy="Send it again.")
 
     def _stands(self, turn: _Turn) -> AccountStanding:
-        after = accounts.fold(turn.account_events, turn.before)
-        email = after.email or turn.email
-        return stands(turn.account, after, email, self.hash_of)
+        return stands(turn.account, accounts.fold(turn.account_events, turn.before), self.hash_of)
 
     def _account(self, account: str) -> Account:
         return accounts.fold(self._events(f"account/{_uuid(account)}", "account"))
@@ -355,35 +353,39 @@ class Admissions:
         return events
 
 
-def stands(account: str, known: Account, email: str, hashed: Callable[..., bytes]) -> AccountStanding:
-    """The guard of an account. email: where it was only applied for, that of the application."""
+def stands(account: str, known: Account, hashed: Callable[..., bytes]) -> AccountStanding:
+    """The guard of an account, as it follows from its events. hashed: keyed hash of its parts."""
     return AccountStanding(
         standing=Standing(
             account=account,
-            email=email,
+            email=known.email,
             name=known.name,
             status=known.status,
+            proposed=known.proposed,
             roles=dict(known.roles),
             families={n: Allowed(records=one.records, until=one.until) for n, one in known.families.items()},
-            renew_on=accounts.renew_on(known),
+            trained_on=known.trained_on,
+            rules_on=known.rules_on,
             edition=known.edition,
         ),
-        email_hash=hashed(email),
+        email_hash=hashed(known.email),
         identities=tuple(hashed(issuer, subject) for issuer, subject in known.identities),
         looked_at_on=accounts.looked_at_on(known),
     )
 
 
 def state_of(known: Account) -> str | None:
-    """By whose zone an account's days are told: the state of its first role, None for the nation's."""
-    return next((role.state for _, role in sorted(known.roles.items())), None)
+    """By whose zone an account's days are told: the state of its first role, else of the one that was applied for; None
+    for the nation's."""
+    first = next((role for _, role in sorted(known.roles.items())), known.proposed)
+    return None if first is None else first.state
 
 
 def must_be_in_charge(authority: Authority, known: Account) -> None:
     """Pass where each role of an account lies in an authority's area. Raises Forbidden."""
     if authority.state is None:
         return
-    for role in known.roles.values():
+    for role in known.roles.values() or ([known.proposed] if known.proposed else []):
         inside = role.state == authority.state and authority.region in {None, role.region}
         if not inside or (role.role == "user_administrator" and authority.region == role.region):
             raise Forbidden("The account reaches beyond your area.", remedy="The next higher authority does this.")

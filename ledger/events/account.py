@@ -19,6 +19,18 @@ class AccountEvent(Event, frozen=True, kw_only=True):
         return KeyClass.ACCESS
 
 
+class AccountProposed(AccountEvent, frozen=True, kw_only=True):
+    """An account was applied for, or another role for one that there is (``AccessApplied``, in the same append).
+    application: uuid. email, name: of the applicant. asked: the role."""
+
+    topic: ClassVar[str] = "account-proposed.v1"
+
+    application: str
+    email: str
+    name: str
+    asked: AskedRole
+
+
 class AccountOpened(AccountEvent, frozen=True, kw_only=True):
     """Somebody may have roles from here on. email: by which he signs in, and the actor of all he does. application:
     uuid; None where an operator or a school opened it, and then reason says why."""
@@ -157,6 +169,7 @@ class FamilyAccessEnded(AccountEvent, frozen=True, kw_only=True):
 
 
 EVENTS: tuple[type[Event], ...] = (
+    AccountProposed,
     AccountOpened,
     TrainingRecorded,
     RulesAccepted,

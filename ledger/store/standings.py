@@ -29,16 +29,18 @@ class Allowed(msgspec.Struct, frozen=True, kw_only=True):
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """What a request by an account is decided on. email: the actor of all that it does. status: as in
-    ``ledger.accounts``. roles: by number. renew_on: last day that officials' roles hold; None before training and
-    rules. edition: of the rules that were accepted."""
+    ``ledger.accounts``. proposed: the role that was applied for last. roles: by number. trained_on, rules_on: days of
+    the newest training, and of accepting the rules. edition: of those rules."""
 
     account: str
     email: str
     name: str
     status: str
+    proposed: AskedRole | None
     roles: dict[int, AskedRole]
     families: dict[int, Allowed]
-    renew_on: date | None
+    trained_on: date | None
+    rules_on: date | None
     edition: str
 
 

@@ -39,9 +39,17 @@ class Cell(NamedTuple):
     def asked(self, client: TestClient, secret: str | None) -> int:
         """The status of an answer to a request that is whole but for what it is about."""
         named = {"state": "OR", "ssid": "OR1", "version": "none", "region": "R2", "district": "4113770"}
-        named |= {"level": "state", "place": "R2", "code": "forbidden"}
+        named |= {"level": "state", "place": "R2", "code": "forbidden", "grant": "1"}
         kind = self.path.split("/")[2] if self.path.count("/") > 1 else ""
-        ids = {"cases": CASE, "submissions": "OR-20250902020000000", "acts": f"{NEVER}-1", "not-same": f"{NEVER}-1"}
+        ids = {
+            "cases": CASE,
+            "applications": CASE,
+            "accounts": CASE,
+            "attachments": CASE,
+            "submissions": "OR-20250902020000000",
+            "acts": f"{NEVER}-1",
+            "not-same": f"{NEVER}-1",
+        }
         path = self.path.format(id=ids.get(kind, NEVER), **named)
         headers = {} if secret is None else {"Authorization": f"Bearer {secret}"}
         body: dict[str, Any] = {"json": {"birth_date": "2015-03-02"} if self.action == "student.search" else {}}

@@ -1,0 +1,100 @@
+"""Access, as the routes tell it and ask for it: ids, authorities, applications and accounts in words of the schema.
+
+Invariant: who decides for an area is told from the role under which he asks, and from nothing that he sends.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from api.principals import Principal
+from ledger.accounts import Account, renew_on
+from ledger.applications import Application, Authority
+from ledger.errors import Forbidden, NotFound
+from ledger.events.application import AskedRole
+
+
+def uuid_named(given: str, kind: str) -> str:
+    """A uuid, as it may be one. kind: of what it names. Raises NotFound."""
+    try:
+        found = str(uuid.UUID(given))
+    except ValueError:
+        found = ""
+    if found != given.lower():
+        raise NotFound(f"There is no such {kind}.", remedy="Compare its id with where it was read.")
+    return found
+
+
+def authority_of(principal: Principal) -> Authority:
+    """Whose area somebody decides for. Raises Forbidden for who is narrowed to less than a region."""
+    if principal.district is not None:
+        raise Forbidden("A district has no authority over access.", remedy="The region's or the state's has.")
+    return Authority(name=principal.name, state=principal.state, region=principal.region)
+
+
+def role_told(role: AskedRole, grant: int | None) -> dict[str, Any]:
+    """As the schema has it."""
+    return {
+        "grant": grant,
+        "role": role.role,
+        "organisation": role.organisation,
+        "state": role.state,
+        "region": role.region,
+        "district": role.district,
+    }
+
+
+def roles_told(roles: Mapping[int, AskedRole]) -> list[dict[str, Any]]:
+    """In the order in which they were granted."""
+    return [role_told(role, grant) for grant, role in sorted(roles.items())]
+
+
+def application_told(application: str, known: Application) -> dict[str, Any]:
+    """As ``ApplicationAnswer``."""
+    applied = known.applied
+    return {
+        "id": application,
+        "account": applied.account,
+        "kind": applied.kind,
+        "status": known.status,
+        "email": applied.email,
+        "name": applied.name,
+        "title": applied.title,
+        "address": applied.address,
+        "phone": applied.phone,
+        "asked": role_told(applied.asked, None),
+        "supervisor": applied.supervisor,
+        "supervisor_email": applied.supervisor_email,
+        "entered_by": applied.entered_by,
+        "verified_by": None if known.verified is None else known.verified.by,
+        "decided_by": known.decided_by,
+        "reason": known.reason,
+        "attachments": sorted(known.attachments),
+    }
+
+
+def account_told(account: str, known: Account) -> dict[str, Any]:
+    """As ``AccountAnswer``."""
+    due = renew_on(known)
+    return {
+        "id": account,
+        "email": known.email,
+        "name": known.name,
+        "status": known.status,
+        "roles": roles_told(known.roles),
+        "families": [
+            {
+                "grant": grant,
+                "student_id": one.student_id,
+                "relation": one.relation,
+                "until": one.until.isoformat(),
+                "ends_by": one.ends_by,
+            }
+            for grant, one in sorted(known.families.items())
+        ],
+        "trained_on": known.trained_on and known.trained_on.isoformat(),
+        "rules_on": known.rules_on and known.rules_on.isoformat(),
+        "renew_on": due and due.isoformat(),
+    }
