@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from ledger import addresses
 from ledger.accounts import RULES_EDITION, WARNED_DAYS, Account, a_year_after, grown_up_on, renew_on
 from ledger.errors import AccountIsClosed, BadValue, NotFound, OwnApplication
 from ledger.events.account import (
@@ -21,6 +22,7 @@ from ledger.events.account import (
     AccountOpened,
     FamilyAccessEnded,
     FamilyAccessGranted,
+    FamilyAccessTaken,
     IdentityLinked,
     RenewalDue,
     RenewalOverdue,
@@ -108,6 +110,10 @@ class GrantFamily(Command, frozen=True, kw_only=True):
     court_order: bool = False
 
 
+class TakeFamily(Command, frozen=True, kw_only=True):
+    grant: int
+
+
 class EndFamily(Command, frozen=True, kw_only=True):
     grant: int
     why: str
@@ -135,9 +141,15 @@ def _(command: OpenAccount, account: Account) -> list[Event]:
     _not_closed(account)
     if account.status != "applied":
         return []
+    email = addresses.email(command.email)
+    if email is None:
+        raise _bad("email", "This is no e-mail address.", "Write it as name@school.example.org.")
     return [
         AccountOpened(
-            email=command.email, name=command.name, application=command.application, reason=_said(command.reason)
+            email=email.lower(),
+            name=_reason(command.name, "name"),
+            application=command.application,
+            reason=" ".join(command.reason.split())[:TEXT_MAX],
         )
     ]
 
@@ -279,6 +291,15 @@ def _(command: GrantFamily, account: Account) -> list[Event]:
 
 
 @decide.register
+def _(command: TakeFamily, account: Account) -> list[Event]:
+    _must_be_opened(account)
+    family = account.families.get(command.grant)
+    if family is None:
+        raise NotFound("The grant has ended.", remedy="Ask the child's school for another.")
+    return [] if family.taken else [FamilyAccessTaken(grant=command.grant)]
+
+
+@decide.register
 def _(command: EndFamily, account: Account) -> list[Event]:
     if command.grant not in account.families:
         raise NotFound("The account has no grant of this number.", remedy="Read the account.")
@@ -317,10 +338,6 @@ def _must_be_opened(account: Account) -> None:
     _not_closed(account)
     if account.status == "applied":
         raise AccountIsClosed("The account was never opened.", remedy="Approve its application, or refuse it.")
-
-
-def _said(text: str) -> str:
-    return " ".join(text.split())[:TEXT_MAX]
 
 
 def _reason(text: str, element: str = "reason") -> str:

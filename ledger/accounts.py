@@ -23,6 +23,7 @@ from ledger.events.account import (
     AccountProposed,
     FamilyAccessEnded,
     FamilyAccessGranted,
+    FamilyAccessTaken,
     IdentityLinked,
     RenewalDue,
     RenewalOverdue,
@@ -45,13 +46,16 @@ ADULT_YEARS: Final = 18
 
 
 class Family(msgspec.Struct, frozen=True, kw_only=True):
-    """What a parent, guardian or eligible student may read. The fields are those of ``FamilyAccessGranted``."""
+    """What a parent, guardian or eligible student may read. The fields are those of ``FamilyAccessGranted``.
+    taken: the code was shown."""
 
     student_id: str
     records: list[str]
     relation: str
     until: date
     ends_by: str
+    organisation: str
+    taken: bool = False
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,7 +102,8 @@ def renew_on(account: Account) -> date | None:
 
 def records_on(account: Account, day: date) -> frozenset[str]:
     """Records that a family may read on a day, by uuid."""
-    return frozenset(record for one in account.families.values() if day <= one.until for record in one.records)
+    held = [one for one in account.families.values() if one.taken and day <= one.until]
+    return frozenset(record for one in held for record in one.records)
 
 
 def looked_at_on(account: Account) -> date | None:
@@ -195,8 +200,15 @@ def _(event: FamilyAccessGranted, account: Account) -> Account:
         relation=event.relation,
         until=date.fromisoformat(event.until),
         ends_by=event.ends_by,
+        organisation=event.organisation,
     )
     return replace(account, families={**account.families, event.grant: family}, last_grant=event.grant)
+
+
+@evolve.register
+def _(event: FamilyAccessTaken, account: Account) -> Account:
+    taken = replace(account.families[event.grant], taken=True)
+    return replace(account, families={**account.families, event.grant: taken})
 
 
 @evolve.register

@@ -363,7 +363,9 @@ def stands(account: str, known: Account, hashed: Callable[..., bytes]) -> Accoun
             status=known.status,
             proposed=known.proposed,
             roles=dict(known.roles),
-            families={n: Allowed(records=one.records, until=one.until) for n, one in known.families.items()},
+            families={
+                n: Allowed(records=one.records, until=one.until) for n, one in known.families.items() if one.taken
+            },
             trained_on=known.trained_on,
             rules_on=known.rules_on,
             edition=known.edition,

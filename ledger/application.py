@@ -28,6 +28,7 @@ from ledger.casework import Casework
 from ledger.errors import Conflict, LedgerError, NotFound, Refused, StaleDecision, StillRunning
 from ledger.events import Event, Meta
 from ledger.events.record import RecordOpened
+from ledger.family_access import FamilyAccess
 from ledger.ids import Uuid7Source, student_id
 from ledger.intake.student import Decision, Outcome
 from ledger.jurisdiction import Command as JurisdictionCommand
@@ -128,6 +129,7 @@ class Ledger:
         self.policies = Policies(self.log)
         self.matcher = Matcher(self.log, self.links, self.proposals, self.policies)
         self.admissions = Admissions(self.log, self.profile, clock, ids.next)
+        self.family_access = FamilyAccess(self.log, self.admissions)
         self.audits = Audits(self.log, self.links, self.proposals, self.policies, audit)
         self._running: set[tuple[str, str]] = set()
         self._row_key: bytes | None = None

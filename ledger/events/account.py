@@ -139,10 +139,10 @@ class AccountDeactivated(AccountEvent, frozen=True, kw_only=True):
 
 
 class FamilyAccessGranted(AccountEvent, frozen=True, kw_only=True):
-    """A parent, guardian or eligible student may read named records (34 CFR 99.10, 99.5). grant: number within the
-    account. student_id: that was asked for. records: uuids. relation: ``parent``, ``guardian`` or ``student``.
-    identification: which document was seen, never its number. until: last day, ISO 8601. ends_by: what sets that day,
-    ``date``, ``court-order`` or ``eighteenth-birthday``. by: the school official, in organisation."""
+    """A parent, guardian or eligible student may read named records (34 CFR 99.10, 99.5), once it is taken. grant:
+    number within the account. student_id: that was asked for. records: uuids. relation: ``parent``, ``guardian`` or
+    ``student``. identification: which document was seen, never its number. until: last day, ISO 8601. ends_by: what
+    sets that day, ``date``, ``court-order`` or ``eighteenth-birthday``. by: the official, of an organisation."""
 
     topic: ClassVar[str] = "family-access-granted.v1"
 
@@ -155,6 +155,14 @@ class FamilyAccessGranted(AccountEvent, frozen=True, kw_only=True):
     ends_by: str
     by: str
     organisation: str
+
+
+class FamilyAccessTaken(AccountEvent, frozen=True, kw_only=True):
+    """Whoever has the account has shown the code that the school gave by hand: from here on the grant holds."""
+
+    topic: ClassVar[str] = "family-access-taken.v1"
+
+    grant: int
 
 
 class FamilyAccessEnded(AccountEvent, frozen=True, kw_only=True):
@@ -182,5 +190,6 @@ EVENTS: tuple[type[Event], ...] = (
     AccountEnabled,
     AccountDeactivated,
     FamilyAccessGranted,
+    FamilyAccessTaken,
     FamilyAccessEnded,
 )
