@@ -37,6 +37,7 @@ from ledger.store.log import Log
 from ledger.store.vault import MasterKey, Vault
 
 if TYPE_CHECKING:
+    from api.oidc import OpenId
     from api.services import Services
     from ledger.intake.uploads import Spools
 
@@ -223,6 +224,18 @@ def _revision(ledger: Ledger) -> str | None:
     with ledger.log.connection() as conn, conn.cursor(row_factory=tuple_row) as cursor:
         row = cursor.execute("select version_num from migrations.alembic_version").fetchone()
     return row[0] if row else None
+
+
+def open_id(settings: Settings, seal_key: bytes) -> OpenId | None:
+    """The OpenID provider of the settings; None where none is named. Whoever asks for it closes it.
+
+    seal_key: 32 bytes that seal what a browser keeps while it signs in. Raises Misconfigured.
+    """
+    from api.oidc import OpenId
+    from api.oidc.registration import registration_of
+
+    registration = registration_of(settings)
+    return OpenId(registration, seal_key=seal_key, clock=now) if registration else None
 
 
 def services(store: Store, ledger: Ledger) -> Services:

@@ -83,6 +83,12 @@ class NotSignedIn(Unsent):
     code = "not-signed-in"
 
 
+class ProviderUnavailable(errors.Unavailable):
+    """The OpenID provider does not answer, or not in a form that can be used."""
+
+    code = "provider-unavailable"
+
+
 class NoSuchPath(Unsent):
     code = "no-such-path"
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import base64
 import binascii
 import os
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ledger.errors import Misconfigured
@@ -45,6 +48,12 @@ class Settings(BaseSettings):
     actor: str | None = Field(None, description="Who acts on the command line. Absent: the user of the system.")
     oidc_issuer: str | None = Field(None, description="Address of the OpenID provider.")
     oidc_audience: str | None = Field(None, description="Audience that tokens of the provider must name.")
+    oidc_client_id: str | None = Field(
+        None, description="Name under which the provider knows the sign-in in a browser."
+    )
+    oidc_client_secret: str | None = Field(None, description="Secret of that client. Absent: it is a public client.")
+    oidc_client_secret_file: Path | None = Field(None, description="File that holds the client's secret.")
+    public_url: str | None = Field(None, description="Address under which browsers reach this service.")
     organisation: str = Field("Sojourn", description="Name under which disclosures of this service are recorded.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
     log_format: Literal["json", "text", "auto"] = Field("auto", description="auto: text on a terminal, json elsewhere.")
@@ -65,6 +74,13 @@ class Settings(BaseSettings):
     def _any_case(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value
 
+    @field_validator("oidc_issuer", "public_url")
+    @classmethod
+    def _private_on_the_way(cls, value: str | None) -> str | None:
+        if value is not None and (wrong := wrong_with_address(value)):
+            raise PydanticCustomError("address", "{wrong}", {"wrong": wrong})
+        return value
+
     @classmethod
     def load(cls, **given: object) -> Settings:
         """Read the environment; what is given wins. Raises Misconfigured naming the key, never a secret."""
@@ -73,7 +89,7 @@ class Settings(BaseSettings):
         except ValidationError as e:
             first = e.errors(include_url=False, include_context=False)[0]
             key = "SOJOURN_" + "_".join(str(part) for part in first["loc"]).upper()
-            value = "" if "KEY" in key or "URL" in key else f", not {first['input']!r}"
+            value = "" if any(word in key for word in _UNTOLD) else f", not {first['input']!r}"
             raise Misconfigured(
                 f"{key}: {first['msg'].removesuffix('.')}{value}.", remedy=f"Set {key} right, or unset it."
             ) from None
@@ -87,6 +103,15 @@ class Settings(BaseSettings):
             text = read_secret(self.master_key_file, name)
         return decode_secrets(text or "", name)
 
+    def client_secret(self) -> str | None:
+        """The secret that the OpenID provider knows this service by, if there is one. Raises Misconfigured."""
+        if self.oidc_client_secret is None and self.oidc_client_secret_file is not None:
+            return read_secret(self.oidc_client_secret_file, "SOJOURN_OIDC_CLIENT_SECRET_FILE") or None
+        return self.oidc_client_secret
+
+
+_UNTOLD = ("KEY", "URL", "SECRET", "ISSUER")
+"""In the name of a setting: its value may be a secret or hold one, as an address may."""
 
 _SHARED_COUNTS = "PROMETHEUS_MULTIPROC_DIR"
 """The Prometheus library's own name: it reads it where it counts."""
@@ -113,6 +138,36 @@ def read_secret(path: Path, name: str) -> str:
     except (OSError, UnicodeDecodeError) as e:
         why = e.strerror if isinstance(e, OSError) else "it is not text"
         raise Misconfigured(f"{name}: {path} cannot be read ({why}).", remedy="Give a readable file.") from None
+
+
+def wrong_with_address(address: str) -> str | None:
+    """What is wrong with the address of a service that secrets are sent to, as a sentence without its end; or None.
+
+    It must be https, so that nobody on the way reads or answers, except where there is no way: on a loopback host.
+    """
+    if not address.isascii() or any(c <= " " or c in "\\\x7f" for c in address):
+        return "It must be an address in plain ASCII, without spaces"
+    try:
+        parts = urlsplit(address)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return "It must be an address such as https://login.example.org"
+    if parts.scheme not in {"https", "http"} or not host:
+        return "It must begin with https:// and name a host"
+    if parts.username is not None or parts.password is not None:
+        return "It must hold no user name or password"
+    if "?" in address or "#" in address:
+        return "It must hold no ? and no #"
+    if parts.scheme == "http" and not _is_loopback(host):
+        return "It must be https, since this host is not the machine itself"
+    return None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")  # RFC 6761, 6.3
 
 
 def environment(**values: str | Path) -> dict[str, str]:

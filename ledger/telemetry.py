@@ -88,6 +88,18 @@ HTTP_REPLAYS = Counter(
 TOKEN_LOOKUPS = Counter(
     "token_lookups_total", "Tokens looked up, by result: cached, found, unknown.", ("result",), registry=REGISTRY
 )
+SIGN_IN_REFUSALS = Counter(
+    "sign_in_refusals_total",
+    "Tokens and sign-ins of the OpenID provider that were refused, by reason.",
+    ("reason",),
+    registry=REGISTRY,
+)
+PROVIDER_FETCHES = Counter(
+    "openid_provider_fetches_total",
+    "Requests to the OpenID provider, by what was asked for (discovery, keys, token) and result: ok, refused, failed.",
+    ("document", "result"),
+    registry=REGISTRY,
+)
 FEED_STREAMS_OPEN = Gauge(
     "feed_open_streams",
     "Clients that follow the feed as server-sent events.",

@@ -66,6 +66,12 @@ def _message_db() -> Path | None:
     return folder if (folder / "install.sh").exists() else None
 
 
+def _oidc_provider() -> Path | None:
+    """The installed package; it is run by the node that ``requirements/dev.txt`` brings."""
+    folder = FETCHED / "node_modules" / "oidc-provider"
+    return folder if (folder / "package.json").exists() else None
+
+
 def _python_venv() -> Path | None:
     return Path(sys.executable) if importlib.util.find_spec("ensurepip") else None
 
@@ -81,6 +87,7 @@ PARTS: dict[str, Part] = {
         Part("prometheus", "Prometheus with promtool", _prometheus, apt=("prometheus",)),
         Part("npm", "npm", _program("npm"), apt=("npm",)),
         Part("message-db", "message-db's SQL, a peer in the benchmarks", _message_db, npm=True),
+        Part("oidc-provider", "an OpenID provider", _oidc_provider, npm=True),
         Part("chromium", "Chromium, which photographs pages", _program("chromium"), apt=("chromium",), for_tests=False),
         Part("python-venv", "Python's venv", _python_venv, apt=("python3-venv",), for_tests=False),
     )
