@@ -51,7 +51,9 @@ class Settings(BaseSettings):
     oidc_client_id: str | None = Field(
         None, description="Name under which the provider knows the sign-in in a browser."
     )
-    oidc_client_secret: str | None = Field(None, description="Secret of that client. Absent: it is a public client.")
+    oidc_client_secret: str | None = Field(
+        None, repr=False, description="Secret of that client. Absent: it is a public client."
+    )
     oidc_client_secret_file: Path | None = Field(None, description="File that holds the client's secret.")
     public_url: str | None = Field(None, description="Address under which browsers reach this service.")
     organisation: str = Field("Sojourn", description="Name under which disclosures of this service are recorded.")
