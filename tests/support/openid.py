@@ -45,6 +45,11 @@ class Provider:
 
     issuer: str
     port: int
+    process: subprocess.Popen[str]
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.communicate(timeout=WAIT_S)
 
     def access_token(self) -> str:
         """A bearer token for our audience, as a machine gets it (RFC 6749, 4.4)."""
@@ -74,15 +79,16 @@ def provider(key: RSAKey, port: int | None = None, *, secret: str | None = CLIEN
     process = subprocess.Popen(
         [NODE, SCRIPT, folder, json.dumps(given)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
+    running = Provider(issuer, port, process)
     try:
         assert process.stdout is not None
         assert process.stderr is not None
         heard = process.stdout.readline()
         assert heard == "listening\n", f"{heard}{process.stderr.read()}"
-        yield Provider(issuer, port)
+        yield running
     finally:
-        process.terminate()
-        process.communicate(timeout=WAIT_S)
+        if process.returncode is None:
+            running.stop()
 
 
 class Browser:

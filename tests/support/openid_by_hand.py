@@ -81,7 +81,7 @@ class ProviderByHand:
         sound = {"iss": self.issuer, "aud": AUDIENCE, "sub": "u-1", "iat": at, "exp": at + 300}
         return {name: value for name, value in {**sound, **more}.items() if value is not None}
 
-    def token(self, key: Key = RSA, algorithm: str = "RS256", header: Mapping[str, Any] = {}, **claims: Any) -> str:  # noqa: B006 - read only
+    def token(self, key: Key = RSA, algorithm: str = "RS256", header: Mapping[str, Any] = {}, **claims: Any) -> str:
         """A signed access token, sound but for what is given."""
         whole = {"alg": algorithm, "typ": "at+jwt", "kid": key.kid, **header}
         signed = joined({name: value for name, value in whole.items() if value is not None}, self.claims(**claims))
@@ -124,7 +124,7 @@ class ProviderByHand:
                     else:
                         answer(self, json.dumps(sound()).encode(), status)
 
-            def log_message(self, format: str, *args: object) -> None:
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base's
                 pass
 
         return Handler
@@ -168,12 +168,14 @@ async def reason(awaited: Awaitable[object]) -> str | None:
     before = {name: _counted(name) for name in REASONS}
     try:
         await awaited
-    except NotSignedIn as refused:
-        found = next(name for name, words in REASONS.items() if words.what == refused.what)
-        assert refused.remedy == REASONS[found].remedy
-        assert {name for name in REASONS if _counted(name) > before[name]} == {found}
-        return found
-    return None
+    except NotSignedIn as e:
+        refused = e
+    else:
+        return None
+    found = next(name for name, words in REASONS.items() if words.what == refused.what)
+    assert refused.remedy == REASONS[found].remedy
+    assert {name for name in REASONS if _counted(name) > before[name]} == {found}
+    return found
 
 
 def joined(header: object, claims: object) -> str:

@@ -57,9 +57,10 @@ def test_the_provider_is_asked_once_for_many_tokens(by_hand: ProviderByHand) -> 
 
 
 def test_requests_at_once_share_one_fetch(by_hand: ProviderByHand) -> None:
-    go_on = threading.Event()
+    came, go_on = threading.Event(), threading.Event()
 
     def waits(handler: BaseHTTPRequestHandler) -> None:
+        came.set()
         assert go_on.wait(60)
         answer(handler, json.dumps(by_hand._sound(KEYS)).encode())
 
@@ -68,8 +69,7 @@ def test_requests_at_once_share_one_fetch(by_hand: ProviderByHand) -> None:
     async def work(open_id: OpenId) -> list[str | None]:
         tokens = [by_hand.token(), by_hand.token(EC, "ES256"), by_hand.token(header={"kid": "x"})] * 20
         asked = [asyncio.create_task(reason_of(open_id, token)) for token in tokens]
-        while not by_hand.asked[KEYS]:
-            await asyncio.sleep(0.01)
+        assert await asyncio.to_thread(came.wait, 60)
         # Whoever goes away while it runs takes it from nobody else.
         asked[0].cancel()
         await asyncio.sleep(0)
@@ -284,6 +284,7 @@ def test_a_document_that_is_not_fit_is_refused(
 ) -> None:
     by_hand.document = document
     found = asking(by_hand.registration, lambda open_id: error(open_id, by_hand.token()))
+    assert found is not None
     assert type(found) is kind
     assert status_of(found).status == 503
     assert found.remedy
