@@ -7,7 +7,9 @@ is a JSON object or ProviderUnavailable, within ``SECONDS_MAX``. Nothing that wa
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Final
 
 import httpx2
@@ -28,6 +30,7 @@ def new_client() -> httpx2.AsyncClient:
         timeout=SECONDS_MAX,
         follow_redirects=False,
         trust_env=False,
+        verify=_authorities(),
         limits=httpx2.Limits(max_connections=20, max_keepalive_connections=2, keepalive_expiry=30),
         # A packed answer could be small on the way and huge here.
         headers={"Accept": "application/json", "Accept-Encoding": "identity"},
@@ -65,6 +68,12 @@ def unavailable(document: str, what: str) -> ProviderUnavailable:
     """The error, counted. what: that the provider does, as a sentence goes on."""
     telemetry.PROVIDER_FETCHES.labels(document, "failed").inc()
     return ProviderUnavailable(f"The OpenID provider {what}, asked for its {document}.", remedy=_REMEDY)
+
+
+@cache
+def _authorities() -> ssl.SSLContext:
+    """Whom this system trusts, read once: it takes a while."""
+    return httpx2.create_ssl_context(trust_env=False)
 
 
 async def _bounded(

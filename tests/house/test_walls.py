@@ -68,6 +68,7 @@ MAY_IMPORT = {
     "starlette": ("api",),
     "typer": ("api.cli",),
     "rich": ("api.cli",),
+    "joserfc": ("api.oidc",),
 }
 """Library: the parts of the house that may import it."""
 
