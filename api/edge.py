@@ -29,15 +29,38 @@ REQUEST_ID: Final = "sojourn.request_id"
 """Key of the request's id in the ASGI scope."""
 
 _UUID_LIKE: Final = re.compile(rb"[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}\Z")
+CONTENT_SECURITY_POLICY: Final = (
+    "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+"""Pages have no script, styles from here alone, and forms that are sent here alone."""
+PERMISSIONS_POLICY: Final = ", ".join(
+    f"{feature}=()"
+    for feature in (
+        "accelerometer",
+        "browsing-topics",
+        "camera",
+        "display-capture",
+        "geolocation",
+        "gyroscope",
+        "microphone",
+        "payment",
+        "usb",
+    )
+)
 _SECURITY_HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
-    (b"content-security-policy", b"default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'"),
+    (b"content-security-policy", CONTENT_SECURITY_POLICY.encode()),
+    (b"permissions-policy", PERMISSIONS_POLICY.encode()),
+    (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
-    (b"strict-transport-security", b"max-age=31536000"),
 )
-"""``no-referrer`` because an address may hold a student's id. Pages have no script, and styles from here alone."""
+"""``no-referrer`` because an address may hold a student's id."""
+_OVER_HTTPS: Final = (*_SECURITY_HEADERS, (b"strict-transport-security", b"max-age=31536000"))
+"""A year of https alone; over plain http nobody may ask for that (RFC 6797 7.2)."""
+_NOT_KEPT: Final = (b"cache-control", b"no-store")
+"""Of an answer that says nothing of its keeping: problems, receipts, whatever a route forgot."""
 
 log = structlog.get_logger()
 
@@ -78,7 +101,7 @@ class Edge:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode()), *_SECURITY_HEADERS]
+                message["headers"] = _stamped(message["headers"], request_id, scope["scheme"])
             await send(message)
 
         telemetry.HTTP_REQUESTS_RUNNING.inc()
@@ -125,6 +148,18 @@ def _too_large(bytes_max: int, *, close: bool = False) -> BodyTooLarge:
     # cutting it off could keep the answer from the client.
     error.close = close
     return error
+
+
+def _stamped(headers: Iterable[tuple[bytes, bytes]], request_id: str, scheme: str) -> list[tuple[bytes, bytes]]:
+    """The headers of an answer, with those that every answer has."""
+    stamped = [*headers, (b"x-request-id", request_id.encode())]
+    for name, _ in headers:
+        if name == b"cache-control":
+            break
+    else:
+        stamped.append(_NOT_KEPT)
+    stamped += _OVER_HTTPS if scheme == "https" else _SECURITY_HEADERS
+    return stamped
 
 
 class _Broken(Exception):
