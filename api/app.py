@@ -23,6 +23,7 @@ from starlette.responses import Response
 from api import problems
 from api.edge import Edge
 from api.openapi import Direct, document, does
+from api.rate_limit import RateLimit
 from api.routes import (
     accounts,
     acts,
@@ -71,12 +72,12 @@ BODIES: Final = (
     *linkage.BODIES,
     *admission.BODIES,
 )
-_WRITES: Final = (400, 401, 403, 404, 409, 413, 415, 422, 500, 503)
+_WRITES: Final = (400, 401, 403, 404, 409, 413, 415, 422, 429, 500, 503)
 STATUSES: Final = {
-    "get": (401, 403, 404, 422, 500, 503),
+    "get": (400, 401, 403, 404, 422, 429, 500, 503),
     "put": _WRITES,
     "post": _WRITES,
-    "delete": (401, 403, 404, 409, 422, 500, 503),
+    "delete": (400, 401, 403, 404, 409, 422, 429, 500, 503),
 }
 """Problems that a method may answer."""
 
@@ -157,6 +158,8 @@ def create_app(services: Services) -> FastAPI:
         Direct("/openapi.json", schema.answer, include_in_schema=False, openapi_extra=does(PUBLIC))
     )
     # Within the edge, which counts, logs and turns errors into answers for whatever lies inside.
+    if services.limits is not None:
+        app.user_middleware.append(Middleware(RateLimit, limits=services.limits))
     app.user_middleware.append(Middleware(Shortcut, routes=app.router.routes))
     return app
 

@@ -244,6 +244,7 @@ def services(store: Store, ledger: Ledger) -> Services:
 
     from api.announcements import Announcements
     from api.pools import TimedPool
+    from api.rate_limit import limits
     from api.services import Check, Services
     from ledger.intake import uploads
     from ledger.store.tokens import Tokens
@@ -261,7 +262,8 @@ def services(store: Store, ledger: Ledger) -> Services:
             check=AsyncConnectionPool.check_connection if look else None,
         )
 
-    read_url = store.settings.read_url
+    settings = store.settings
+    read_url = settings.read_url
     replica = _by_url(read_url, "SOJOURN_READ_URL") if read_url else store.database
     # Who asks there passes over connections that have died (api.reading), so none is looked at beforehand.
     reads = pool(replica, Role.READER, 8, look=False)
@@ -300,9 +302,10 @@ def services(store: Store, ledger: Ledger) -> Services:
             store.database.conninfo(Role.PROJECTOR, name="sojourn announcements"), uploads.serving(kept.host)
         ),
         body_key=body_key,
-        organisation=store.settings.organisation,
+        organisation=settings.organisation,
         practice=store.practice,
         checks=(Check("schema", fits), Check("writer", writes)),
         spools=kept,
+        limits=limits(settings.rate_requests, settings.rate_burst, settings.rate_tries),
         clock=now,
     )

@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.problems import MEDIA_TYPE
+from api.rate_limit import FREE
 from api.schemas.answers import Problem
 from ledger.access import ACTIONS, PUBLIC
 from ledger.mde import STATES
@@ -187,17 +188,21 @@ def _finish(declared: dict[str, Any], path: str, statuses: Iterable[int]) -> Non
     if "HTTPValidationError" in str(responses.get("422")):
         del responses["422"]
     if path in _OPEN:
-        return
-    declared["security"] = [{"token": []}]
+        statuses = () if path in FREE else (429,)
+    else:
+        declared["security"] = [{"token": []}]
     for status in statuses:
-        responses.setdefault(
-            str(status),
-            {"description": _DESCRIPTIONS[status], "content": {MEDIA_TYPE: {"schema": _PROBLEM}}},
-        )
+        problem = {"description": _DESCRIPTIONS[status], "content": {MEDIA_TYPE: {"schema": _PROBLEM}}}
+        if status in (429, 503):
+            problem["headers"] = {"Retry-After": _RETRY_AFTER}
+        responses.setdefault(str(status), problem)
+
+
+_RETRY_AFTER: Final = {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}}
 
 
 _DESCRIPTIONS: Final = {
-    400: "Not readable as JSON.",
+    400: "Not readable: a body that is not JSON, or headers that contradict each other.",
     401: "No token, or one that does not hold.",
     403: "Not allowed, or another state's record.",
     404: "Not there.",
@@ -205,6 +210,7 @@ _DESCRIPTIONS: Final = {
     413: "Body over 10 MB.",
     415: "Not sent as JSON.",
     422: "Refused by a rule; `errors` says where and why.",
+    429: "Too many requests in a short time; `Retry-After` says when to go on.",
     500: "Our fault. Nothing about it is told but the request's id.",
     503: "Try again: the store is away, or a read model has not come so far.",
 }

@@ -8,6 +8,7 @@ purpose is answered with the id of the request and nothing else.
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from typing import Any, Final, NamedTuple
@@ -89,6 +90,22 @@ class ProviderUnavailable(errors.Unavailable):
     code = "provider-unavailable"
 
 
+class CsrfRefused(Unsent):
+    """A browser's request that another site may have made it send (``api.csrf``)."""
+
+    code = "csrf-refused"
+
+
+class TooOften(Unsent):
+    """after_s: seconds until the same request would be taken."""
+
+    code = "too-many-requests"
+
+    def __init__(self, what: str, *, remedy: str = "", after_s: float = 1) -> None:
+        super().__init__(what, remedy=remedy)
+        self.after_s = max(1, math.ceil(after_s))
+
+
 class NoSuchPath(Unsent):
     code = "no-such-path"
 
@@ -120,6 +137,8 @@ STATUSES: Final[Mapping[type[errors.LedgerError], Status]] = {
     BodyTooLarge: Status(413, "Body too large"),
     UnsupportedMedia: Status(415, "Unsupported media type"),
     NotSignedIn: Status(401, "Not signed in"),
+    CsrfRefused: Status(403, "Not allowed"),
+    TooOften: Status(429, "Too many requests"),
     NoSuchPath: Status(404, "No such path"),
     MethodNotAllowed: Status(405, "Method not allowed"),
 }
@@ -166,6 +185,8 @@ def problem(error: errors.LedgerError, request_id: str | None, headers: Mapping[
         sent["Idempotency-Replayed"] = "true"
     if status == 503 or isinstance(error, errors.StillRunning):
         sent.setdefault("Retry-After", str(RETRY_AFTER_S))
+    if isinstance(error, TooOften):
+        sent["Retry-After"] = str(error.after_s)  # RFC 6585 4, in seconds as RFC 9110 10.2.3 has it
     if isinstance(error, BodyTooLarge) and error.close:
         sent["Connection"] = "close"
     if status == 401:

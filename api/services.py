@@ -15,6 +15,7 @@ from psycopg_pool import AsyncConnectionPool
 from starlette.requests import Request
 
 from api.announcements import Announcements
+from api.rate_limit import Limits
 from ledger.application import Ledger
 from ledger.intake.uploads import Spools
 from ledger.store.tokens import Tokens
@@ -45,7 +46,7 @@ class Services:
     of requests: a plain digest of a child's data could be guessed. practice: this is practice space, with invented
     children. organisation: whose service it is, for disclosures. checks: what /readyz asks beside the database and
     the read models. spools: where files that come are kept until they are applied; None where none are taken.
-    clock: now, UTC.
+    limits: how often somebody may ask; None: as often as he likes. clock: now, UTC.
     """
 
     ledger: Ledger
@@ -59,6 +60,7 @@ class Services:
     practice: bool = False
     checks: Sequence[Check] = ()
     spools: Spools | None = None
+    limits: Limits | None = None
     clock: Callable[[], datetime] = _now
 
 

@@ -5,7 +5,11 @@ from __future__ import annotations
 import base64
 import binascii
 import os
+<<<<<<< HEAD
 from ipaddress import ip_address
+=======
+from ipaddress import ip_network
+>>>>>>> fabb123 (Who asks too often or tries too many secrets is refused with when to go on; the cookie of a session, and the guards against forged requests, that signing in will stand on)
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -59,6 +63,16 @@ class Settings(BaseSettings):
     organisation: str = Field("Sojourn", description="Name under which disclosures of this service are recorded.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
     log_format: Literal["json", "text", "auto"] = Field("auto", description="auto: text on a terminal, json elsewhere.")
+    rate_requests: int = Field(
+        500, ge=0, description="Requests that one caller may send each second, for long. 0: no limit of any kind."
+    )
+    rate_burst: int = Field(5_000, ge=1, description="Requests that one caller may send at once.")
+    rate_tries: int = Field(
+        60, ge=0, description="Requests a minute from one address where a secret may be tried. 0: no limit."
+    )
+    trusted_proxies: str = Field(
+        "", description="Addresses or networks, by comma, of proxies that say truly whom they speak for."
+    )
     group_events_max: int = Field(20_000, ge=1, description="Most events in one commit of the sequencer.")
     audit_random: int = Field(
         200, ge=0, description="Links of a month that are checked blind, drawn by chance. 0: none."
@@ -76,12 +90,27 @@ class Settings(BaseSettings):
     def _any_case(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value
 
+<<<<<<< HEAD
     @field_validator("oidc_issuer", "public_url")
     @classmethod
     def _private_on_the_way(cls, value: str | None) -> str | None:
         if value is not None and (wrong := wrong_with_address(value)):
             raise PydanticCustomError("address", "{wrong}", {"wrong": wrong})
         return value
+=======
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: str) -> str:
+        parts = [part.strip() for part in value.split(",") if part.strip()]
+        for part in parts:
+            try:
+                ip_network(part)
+            except ValueError:
+                raise PydanticCustomError(
+                    "no_network", "Give addresses or networks such as 10.0.0.0/8, by comma"
+                ) from None
+        return ",".join(parts)
+>>>>>>> fabb123 (Who asks too often or tries too many secrets is refused with when to go on; the cookie of a session, and the guards against forged requests, that signing in will stand on)
 
     @classmethod
     def load(cls, **given: object) -> Settings:

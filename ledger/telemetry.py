@@ -85,6 +85,12 @@ HTTP_REPLAYS = Counter(
     "Mutations answered again with their first answer, because the idempotency key came before.",
     registry=REGISTRY,
 )
+HTTP_RATE_REFUSALS = Counter(
+    "http_rate_refusals_total",
+    "Requests refused because too many came, by whose they were: caller, address, tries (of secrets, by address).",
+    ("kind",),
+    registry=REGISTRY,
+)
 TOKEN_LOOKUPS = Counter(
     "token_lookups_total", "Tokens looked up, by result: cached, found, unknown.", ("result",), registry=REGISTRY
 )

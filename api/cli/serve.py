@@ -72,13 +72,15 @@ def _serve(host: str, port: int, workers: int) -> None:
                 app = create_app(services(store, ledger))
                 with _follower():
                     say(f"http://{host}:{port}/")
-                    _run(app, host, port)
+                    _run(app, host, port, settings.trusted_proxies)
             return
         with store.ledger() as ledger:
             ledger.row_key()  # a wrong master key ends us here; a worker that ends is only started again
         with _follower():
             say(f"http://{host}:{port}/")
-            uvicorn.run("api.cli.serve:worker", factory=True, workers=workers, **_server(host, port))
+            uvicorn.run(
+                "api.cli.serve:worker", factory=True, workers=workers, **_server(host, port, settings.trusted_proxies)
+            )
 
 
 def worker() -> Any:
@@ -361,18 +363,19 @@ def _follower(*options: str) -> Iterator[None]:
         watcher.join(5)
 
 
-def _run(app: FastAPI, host: str, port: int) -> None:
+def _run(app: FastAPI, host: str, port: int, trusted_proxies: str = "") -> None:
     """Answer until told to stop."""
     import uvicorn
 
-    server = uvicorn.Server(uvicorn.Config(app, **_server(host, port)))
+    server = uvicorn.Server(uvicorn.Config(app, **_server(host, port, trusted_proxies)))
     with suppress(KeyboardInterrupt):
         server.run()
     if not server.started:
         raise StoreUnavailable("The service did not start.", remedy="What it logged above says why.")
 
 
-def _server(host: str, port: int) -> dict[str, Any]:
+def _server(host: str, port: int, trusted_proxies: str = "") -> dict[str, Any]:
+    """What uvicorn is told. trusted_proxies: whose word on address and scheme of a request counts; else nobody's."""
     return {
         "host": host,
         "port": port,
@@ -383,6 +386,9 @@ def _server(host: str, port: int) -> dict[str, Any]:
         "backlog": 2048,
         "timeout_keep_alive": 30,
         "timeout_graceful_shutdown": 10,
+        # Said both ways: left out, uvicorn asks the environment, and trusts whoever is on this machine.
+        "proxy_headers": bool(trusted_proxies),
+        "forwarded_allow_ips": trusted_proxies,
     }
 
 

@@ -52,13 +52,27 @@ def test_an_empty_variable_counts_as_absent(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("LOG_LEVEL", "loud"), ("LOG_FORMAT", "xml"), ("GROUP_EVENTS_MAX", "0"), ("AUDIT_RANDOM", "-1")]
+    ("name", "value"),
+    [
+        ("LOG_LEVEL", "loud"),
+        ("LOG_FORMAT", "xml"),
+        ("GROUP_EVENTS_MAX", "0"),
+        ("AUDIT_RANDOM", "-1"),
+        ("RATE_REQUESTS", "-1"),
+        ("TRUSTED_PROXIES", "10.0.0.0/8, anybody"),
+    ],
 )
 def test_a_wrong_value_is_named_with_its_key(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(f"SOJOURN_{name}", value)
     with pytest.raises(Misconfigured, match=f"SOJOURN_{name}: .*not '{value}'") as refused:
         Settings.load()
     assert refused.value.remedy == f"Set SOJOURN_{name} right, or unset it."
+
+
+def test_proxies_are_addresses_and_networks_and_nobody_unless_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings.load().trusted_proxies == ""
+    monkeypatch.setenv("SOJOURN_TRUSTED_PROXIES", " 192.0.2.1, 10.0.0.0/8,2001:db8::/32, ")
+    assert Settings.load().trusted_proxies == "192.0.2.1,10.0.0.0/8,2001:db8::/32"
 
 
 def test_the_sample_of_a_month_is_set_part_by_part(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,6 +53,8 @@ class Config(msgspec.Struct, kw_only=True):
             fault=None,
             log_format="json",
             log_level="info",
+            rate_requests=1_000_000,  # counted like everybody, and out of reach of a hundred callers with one token
+            rate_burst=1_000_000,
         )
 
 
