@@ -15,7 +15,7 @@ LOCK := $(BIN)/uv pip compile --no-config --quiet --universal --python-version 3
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: install demo test check format parts bench torture lock screenshots help
+.PHONY: install demo test check format parts bench torture audit lock screenshots help
 
 install: $(INSTALLED) ## make .venv with everything in it; .venv/bin/sojourn runs
 
@@ -43,6 +43,9 @@ bench: $(INSTALLED) ## measure, beside limits and peers
 
 torture: $(INSTALLED) ## the long runs: gaps, crash points, many writers
 	@$(BIN)/python -m pytest $(SPREAD) -m torture -o faulthandler_timeout=7200 $(ARGS)
+
+audit: $(INSTALLED) ## ask PyPI and npm which dependencies have a known weakness; needs the network
+	@$(BIN)/python tests/support/audit.py
 
 lock: $(INSTALLED) ## resolve the dependencies anew (ARGS=--upgrade for newer ones)
 	@$(LOCK) -o requirements/runtime.txt $(ARGS)

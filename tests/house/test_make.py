@@ -13,7 +13,7 @@ import pytest
 from support.parts import need
 from support.sources import ROOT
 
-TARGETS = {"install", "demo", "test", "check", "parts", "bench", "torture", "lock", "screenshots", "help"}
+TARGETS = {"install", "demo", "test", "check", "parts", "bench", "torture", "audit", "lock", "screenshots", "help"}
 
 
 @pytest.fixture
