@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from projections import disclosures, records, search, students, submissions, worklist
+from projections import accounts, disclosures, records, search, students, submissions, worklist
 from projections.projection import Projection
 
 PROJECTIONS: tuple[Projection, ...] = (
@@ -12,5 +12,6 @@ PROJECTIONS: tuple[Projection, ...] = (
     records.PROJECTION,
     worklist.PROJECTION,
     disclosures.PROJECTION,
+    accounts.PROJECTION,
 )
 """Every read model there is."""

@@ -7,14 +7,16 @@ import re
 import pytest
 
 from api.schemas.search import FitAnswer, SearchBody
-from projections import PROJECTIONS, linked, worklist
+from projections import PROJECTIONS, accounts_fold, linked, worklist
 from projections.records import StateRecord
 from projections.submissions import Submission
 from support.sources import ROOT
 
 PAGE = (ROOT / "docs" / "reference" / "read-models.md").read_text("utf-8")
 OWN_TABLES = worklist.TABLES[len(linked.TABLES) :]
-COLUMNS_OF_WORKLIST = set(re.findall(r"(?m)^ {4}(\w+) +(?:text|bigint|date|timestamptz|boolean|bytea)", OWN_TABLES))
+COLUMN = re.compile(r"(?m)^ {4}(\w+) +(?:text|bigint|integer|double|date|timestamptz|boolean|bytea)")
+COLUMNS_OF_WORKLIST = set(COLUMN.findall(OWN_TABLES))
+COLUMNS_OF_ACCOUNTS = set(COLUMN.findall(accounts_fold.TABLES))
 SECTIONS = dict(re.findall(r"^## `(\w+)`\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
 
 
@@ -32,6 +34,7 @@ def test_every_read_model_has_its_section_and_no_other_has_one() -> None:
         ("submissions", set(Submission.__struct_fields__)),
         ("records", set(StateRecord._fields)),
         ("worklist", COLUMNS_OF_WORKLIST),
+        ("accounts", COLUMNS_OF_ACCOUNTS),
         ("search", set(SearchBody.model_fields) - {"limit"}),
         ("search", set(FitAnswer.model_json_schema()["properties"]["how"]["enum"])),
     ],
