@@ -309,14 +309,16 @@ def _answers(host: str, port: int) -> bool:
 
 def _tokens(store: Store) -> tuple[str, str]:
     """A reader's and a submitter's token; new ones each time, since a secret is shown once."""
+    from api.bootstrap import actor
     from ledger.store.database import Role
     from ledger.store.tokens import create
 
+    by = actor(store.settings)
     stamp = store.ids.next().hex()[-8:]
     with store.database.connect(Role.WRITER) as conn:
         return (
-            create(conn, name=f"practice registrar {stamp}", role="secondary_user"),
-            create(conn, name=f"practice submitter {stamp}", role="state_batch_submitter", state="OR"),
+            create(conn, name=f"practice registrar {stamp}", role="secondary_user", by=by),
+            create(conn, name=f"practice submitter {stamp}", role="state_batch_submitter", state="OR", by=by),
         )
 
 

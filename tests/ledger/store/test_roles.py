@@ -227,6 +227,10 @@ PRIVILEGES: dict[str, dict[str, set[Role]]] = {
     "ledger.responses": {"SELECT": WRITERS, "INSERT": WRITERS, "DELETE": WRITERS},
     "ledger.uploads": {"SELECT": WRITERS, "INSERT": WRITERS, "UPDATE": WRITERS, "DELETE": WRITERS},
     "ledger.tokens": {"SELECT": WRITERS, "INSERT": WRITERS, "UPDATE": WRITERS},
+    # What signing in rests on: it goes with the account, or when it is old.
+    "ledger.credentials": dict.fromkeys(("SELECT", "INSERT", "UPDATE", "DELETE"), WRITERS),
+    "ledger.sessions": dict.fromkeys(("SELECT", "INSERT", "UPDATE", "DELETE"), WRITERS),
+    "ledger.one_time_codes": dict.fromkeys(("SELECT", "INSERT", "UPDATE", "DELETE"), WRITERS),
     "ledger.student_numbers": {"USAGE": WRITERS},
     "ledger.forget_answers(timestamp with time zone)": {"EXECUTE": WRITERS},
     # Keys: made by who writes, opened by who folds, destroyed by one.
