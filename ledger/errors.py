@@ -28,6 +28,8 @@
     │   ├── ApplicationIsClosed  it was approved, refused or withdrawn
     │   ├── AccountIsClosed      it was deactivated, or never opened
     │   ├── EmailRetired         an account of this address was deactivated: it is never taken again
+    │   ├── PasswordRefused      too short, too long, or too easily guessed
+    │   ├── CodeRefused          a one-time code that does not fit, was used or has ended: which is not told
     │   └── SubmissionRefused    a whole file, before anything of it was applied
     ├── NotFound
     │   └── NotOpen              no such open record
@@ -187,6 +189,12 @@ class AccountIsClosed(Refused):
 
 class EmailRetired(Refused):
     code = "email-retired"
+class PasswordRefused(Refused):
+    code = "password-refused"
+
+
+class CodeRefused(Refused):
+    code = "code-refused"
 
 
 class SubmissionRefused(Refused):

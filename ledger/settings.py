@@ -5,11 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import os
-<<<<<<< HEAD
-from ipaddress import ip_address
-=======
-from ipaddress import ip_network
->>>>>>> fabb123 (Who asks too often or tries too many secrets is refused with when to go on; the cookie of a session, and the guards against forged requests, that signing in will stand on)
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -90,14 +86,13 @@ class Settings(BaseSettings):
     def _any_case(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value
 
-<<<<<<< HEAD
     @field_validator("oidc_issuer", "public_url")
     @classmethod
     def _private_on_the_way(cls, value: str | None) -> str | None:
         if value is not None and (wrong := wrong_with_address(value)):
             raise PydanticCustomError("address", "{wrong}", {"wrong": wrong})
         return value
-=======
+
     @field_validator("trusted_proxies")
     @classmethod
     def _networks(cls, value: str) -> str:
@@ -110,7 +105,6 @@ class Settings(BaseSettings):
                     "no_network", "Give addresses or networks such as 10.0.0.0/8, by comma"
                 ) from None
         return ",".join(parts)
->>>>>>> fabb123 (Who asks too often or tries too many secrets is refused with when to go on; the cookie of a session, and the guards against forged requests, that signing in will stand on)
 
     @classmethod
     def load(cls, **given: object) -> Settings:

@@ -106,6 +106,22 @@ PROVIDER_FETCHES = Counter(
     ("document", "result"),
     registry=REGISTRY,
 )
+SESSION_LOOKUPS = Counter(
+    "session_lookups_total", "Sessions looked up, by result: cached, found, unknown.", ("result",), registry=REGISTRY
+)
+SIGN_IN_TRIES = Counter(
+    "sign_in_tries_total",
+    "Passwords and second factors that somebody tried, by what was asked, password or code, and result: passed,"
+    " refused, locked.",
+    ("asked", "result"),
+    registry=REGISTRY,
+)
+ONE_TIME_CODES = Counter(
+    "one_time_codes_total",
+    "One-time codes that somebody gave, by result: taken, refused.",
+    ("result",),
+    registry=REGISTRY,
+)
 FEED_STREAMS_OPEN = Gauge(
     "feed_open_streams",
     "Clients that follow the feed as server-sent events.",
@@ -289,6 +305,16 @@ REACTOR_LAG = Asked("reactor_lag_events", "Events that a reactor has not passed 
 UNDECIDED = Asked(
     "matching_undecided_records", "Records that the matcher has yet to decide, or to read anew for another policy.", ()
 )
+
+
+# Told as 0 from the start: these are rare, and a rate of what has no sample yet misses the first.
+for _result in ("cached", "found", "unknown"):
+    SESSION_LOOKUPS.labels(_result)
+for _result in ("passed", "refused", "locked"):
+    for _asked in ("password", "code"):
+        SIGN_IN_TRIES.labels(_asked, _result)
+for _result in ("taken", "refused"):
+    ONE_TIME_CODES.labels(_result)
 
 
 class Declared(NamedTuple):

@@ -7,7 +7,7 @@ from alembic import op
 from migrations import sql
 
 revision = "0011_signing_in"
-down_revision = "0009_matching_unread"
+down_revision = "0010_accounts"
 
 
 def upgrade() -> None:
