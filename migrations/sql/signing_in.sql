@@ -24,7 +24,7 @@ comment on column ledger.credentials.locks is 'How often it was locked since the
 
 -- Who is asked for and is not there is counted here: so the answer takes the same statements, and the same time.
 insert into ledger.credentials (account_id, password, changed_at)
-values ('00000000-0000-0000-0000-000000000000', '', '-infinity');
+values ('00000000-0000-0000-0000-000000000000', '', '1970-01-01 00:00:00+00');
 
 create table ledger.sessions (
     session_id  uuid primary key,

@@ -80,6 +80,7 @@ def test_a_secret_opens_and_is_kept_nowhere(database: Database, conn: psycopg.Co
     assert given.secret.startswith(PREFIX)
     assert len(given.secret) == len(PREFIX) + 64, "32 bytes of chance"
     [session] = found_at(database, given.secret, EVE)
+    assert session is not None
     assert session == given.session
     assert (session.account, session.grant, session.method) == (ANNA, "grant 7", "local")
     assert (session.made_at, session.ends_at, session.idle_ends_at) == (EVE, EVE + ABSOLUTE, EVE + IDLE)
@@ -227,7 +228,7 @@ def test_requests_of_one_page_ask_once_and_write_once(database: Database, conn: 
             asked.append(hashed)
             return await ask_database(hashed, keep_awake=keep_awake)
 
-        sessions._ask = counted  # type: ignore[method-assign]
+        sessions._ask = counted
         hands.now = EVE + 2 * MINUTE
         assert all(await asyncio.gather(*(sessions.lookup(secret) for _ in range(50))))
         return len(asked)
