@@ -77,9 +77,19 @@ SETTINGS: Mapping[str, str] = MappingProxyType(
         "log_timezone": "UTC",
         "lc_messages": "C",  # the messages are read below
         "log_checkpoints": "off",
-        # Logs hold no child's data, and details and statements quote values.
+        # Logs hold no child's data. Details of errors quote rows, statements and their parameters are values.
         "log_error_verbosity": "terse",
         "log_min_error_statement": "panic",
+        "log_statement": "none",
+        "log_duration": "off",
+        "log_min_duration_statement": "-1",
+        "log_min_duration_sample": "-1",
+        "log_transaction_sample_rate": "0",
+        "log_parameter_max_length": "0",
+        "log_parameter_max_length_on_error": "0",
+        "debug_print_parse": "off",
+        "debug_print_rewritten": "off",
+        "debug_print_plan": "off",
     }
 )
 _SINCE_MAJOR = {"summarize_wal": 17}
