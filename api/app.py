@@ -26,10 +26,12 @@ from api.openapi import Direct, document, does
 from api.rate_limit import RateLimit
 from api.routes import (
     accounts,
+    accounting,
     acts,
     applications,
     cases,
     contacts,
+    disclosures,
     events,
     health,
     history,
@@ -38,12 +40,14 @@ from api.routes import (
     me,
     policies,
     records,
+    reports,
     search,
     students,
     submissions,
     worklist,
 )
 from api.schemas import admission, linkage
+from api.schemas import disclosures as accounted
 from api.schemas import jurisdictions as office
 from api.schemas.elements import (
     FACTS,
@@ -68,6 +72,7 @@ BODIES: Final = (
     CorrectionBody,
     RetractionBody,
     SearchBody,
+    *accounted.BODIES,
     *office.BODIES,
     *linkage.BODIES,
     *admission.BODIES,
@@ -85,6 +90,7 @@ log = structlog.get_logger()
 
 _TAGS: Final = [
     {"name": "students", "description": "The consolidated record. Every answer is a disclosure, recorded first."},
+    {"name": "disclosures", "description": "Who was shown what, by who asked; onward recipients; who reads unusually."},
     {"name": "records", "description": "What a state sends, by the rules of its file."},
     {"name": "submissions", "description": "A state's whole file, and the answer to each of its rows."},
     {"name": "linkage", "description": "Which records are one student: proposed, validated, taken back."},
@@ -148,6 +154,9 @@ def create_app(services: Services) -> FastAPI:
         accounts.router,
         me.router,
         policies.router,
+        disclosures.router,
+        reports.router,
+        accounting.router,
         health.router,
         home.router,
     ):

@@ -12,7 +12,11 @@ from typing import Final
 
 from starlette.responses import Response
 
-_PRACTICE: Final = '<p class="practice" role="note">Practice space: every child here is invented.</p>'
+_PRACTICE: Final = {
+    "en": "Practice space: every child here is invented.",
+    "es": "Espacio de práctica: todos los niños que hay aquí son inventados.",
+}
+_SKIP: Final = {"en": "Skip to the content", "es": "Saltar al contenido"}
 
 
 class Markup(str):
@@ -44,25 +48,43 @@ def link(address: str, text: object) -> Markup:
 
 def table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: bool = False) -> Markup:
     """A table whose first column names its row. numbers: all other columns are numbers."""
+    body = joined(row(cells, numbers=numbers) for cells in rows)
+    before, after = table_around(caption, heads, numbers=numbers)
+    return Markup(before + body + after)
+
+
+def row(cells: Sequence[object], *, numbers: bool = False) -> Markup:
+    """A row of a table, named by its first cell."""
+    kind = {"class_": "number"} if numbers else {}
+    return element("tr", element("th", cells[0], scope="row"), *(element("td", cell, **kind) for cell in cells[1:]))
+
+
+def table_around(caption: str, heads: Sequence[str], *, numbers: bool = False) -> tuple[Markup, Markup]:
+    """What stands before and behind the rows of a table, which may be sent as they come."""
     kind = {"class_": "number"} if numbers else {}
     head = joined(element("th", text, scope="col", **(kind if index else {})) for index, text in enumerate(heads))
-    body = joined(
-        element("tr", element("th", row[0], scope="row"), *(element("td", cell, **kind) for cell in row[1:]))
-        for row in rows
-    )
-    whole = element("table", element("caption", caption), element("thead", element("tr", head)), element("tbody", body))
+    whole = element("table", element("caption", caption), element("thead", element("tr", head)), element("tbody"))
     # Wide tables scroll by themselves; with the keyboard too, hence the tabindex.
-    return element("div", whole, class_="table", tabindex="0", role="region", aria_label=caption)
+    around = element("div", whole, class_="table", tabindex="0", role="region", aria_label=caption)
+    before, opening, after = around.rpartition("<tbody>")
+    return Markup(before + opening), Markup(after)
 
 
 def page(title: str, *content: object, practice: bool, heading: str | None = None, status: int = 200) -> Response:
     """A whole page. heading: its first words, where they may not be its title, which a browser keeps."""
-    text = (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+    before, after = page_around(title, practice=practice, heading=heading)
+    text = f"{before}{joined(content)}{after}"
+    return Response(text, status, {"Cache-Control": "private, no-cache"}, "text/html; charset=utf-8")
+
+
+def page_around(title: str, *, practice: bool, heading: str | None = None, language: str = "en") -> tuple[str, str]:
+    """What stands before and behind the content of a page, which may be sent as it comes. language: en or es."""
+    before = (
+        f'<!doctype html><html lang="{language}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<title>{escaped(title)} · Sojourn</title><link rel="stylesheet" href="/style.css"></head><body>'
-        '<a class="skip" href="#main">Skip to the content</a>'
-        f"{_PRACTICE if practice else ''}"
-        f'<main id="main"><h1>{escaped(heading or title)}</h1>{joined(content)}</main></body></html>'
+        f'<a class="skip" href="#main">{_SKIP[language]}</a>'
+        f"{element('p', _PRACTICE[language], class_='practice', role='note') if practice else ''}"
+        f'<main id="main"><h1>{escaped(heading or title)}</h1>'
     )
-    return Response(text, status, {"Cache-Control": "private, no-cache"}, "text/html; charset=utf-8")
+    return before, "</main></body></html>"

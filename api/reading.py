@@ -60,6 +60,14 @@ async def at_least(
         pause = min(2 * pause, longest)
 
 
+async def access_head(services: Services) -> int:
+    """Last position of the access log: every entry that is durable by now has that, or one before. Raises
+    psycopg.Error."""
+    async with services.feed.connection() as connection:
+        row = await (await connection.execute("select position from access.head")).fetchone()
+    return row[0] if row else 0
+
+
 async def ask(pool: AsyncConnectionPool, question: Callable[[AsyncConnection[Any]], Awaitable[T]]) -> T:
     """What a question to a pooled connection gives. It must change nothing, since it may be asked more than once.
 

@@ -11,7 +11,7 @@ import math
 import platform
 import shutil
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -31,7 +31,7 @@ from ledger.match_writing import ACTOR
 from ledger.reactors import REACTORS
 from ledger.reactors.matching import TRACKED_AS
 from ledger.telemetry import Asked
-from projections import submissions_watch
+from projections import readers, submissions_watch
 from projections.submissions_watch import Files
 
 TIMEOUT_S: Final = 5.0
@@ -53,6 +53,7 @@ async def ask_all(services: Services, lags: Lags, logs: Mapping[str, str]) -> li
         # Else the database is away, and whoever asks for the metrics has waited long enough.
         found[telemetry.REACTOR_LAG] = await _reactors(services, lags, logs)
         found[telemetry.UNDECIDED] = await _undecided(services)
+        found[telemetry.UNUSUAL_READERS] = await _unusual_readers(services)
         states, profiles, now = await _files(services)
         _tell_files(found, states, profiles, now)
         found[telemetry.OLDEST_WAITING] = await _waiting(services, states)
@@ -127,6 +128,17 @@ async def _undecided(services: Services) -> dict[tuple[str, ...], float]:
     except _AWAY:
         row = None
     return {(): math.nan if row is None else row[0]}
+
+
+async def _unusual_readers(services: Services) -> dict[tuple[str, ...], float]:
+    """How many, by why; names stay where they are."""
+    day = services.clock().astimezone(UTC).date()
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            _, found = await ask(services.reads, lambda conn: readers.of_day(conn, day))
+    except (*_AWAY, LedgerError):
+        return {(why,): math.nan for why in readers.REASONS}
+    return {(why,): sum(why in reader.why for reader in found) for why in readers.REASONS}
 
 
 async def _files(services: Services) -> tuple[dict[str, Files], dict[str, Profile], datetime]:

@@ -11,24 +11,19 @@ keep a record of the child. A refusal has its entry as well, for each record tha
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import date, datetime
 from typing import Final, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
-from api.policy import refuse, who
+from api.entries import allowed, make_durable, of_each, of_many, refused
 from api.principals import Principal
 from ledger import telemetry
-from ledger.access import ALL, NOBODY, Decision, Subject, decide
+from ledger.access import ALL, NOBODY, Decision, Subject
 from ledger.errors import LedgerError, NotFound
-from ledger.events import Event, Meta
-from ledger.events.disclosure import Disclosed, DisclosureRefused, SearchDisclosed
+from ledger.events.disclosure import Disclosed, SearchDisclosed
 from ledger.jurisdiction import DEFAULT, default_profile
-from ledger.store.append import Append, Part
 from ledger.store.log import Log
-from ledger.store.vault import LEDGER
 
 SECTIONS: Final = ("core", "contacts", "health", "provenance")
 
@@ -120,12 +115,16 @@ async def show(
     found = await view.read(student_id)
     # One whom no state keeps is nobody's: whoever may not read learns nothing of whether there is such a student.
     subject = Subject((), ()) if found is None else Subject(found.states, found.records)
-    decision = decide(who(principal), view.action, subject)
-    if not decision.allowed:
-        told = _refused(principal, purpose, decision, view.name, student_id)
-        records = () if found is None else found.records
-        await _make_durable(access, _entries(records, told, request_id), Meta(actor=principal.name, request=request_id))
-        refuse(decision)
+    decision = await allowed(
+        principal,
+        purpose,
+        view.action,
+        subject,
+        view.name,
+        access=access,
+        request_id=request_id,
+        student_id=student_id,
+    )
     if found is None:
         raise NotFound("No student has this id.", remedy="Compare it with where it was read, or search.")
     sections = sections_of(decision, view)
@@ -142,9 +141,12 @@ async def show(
         basis=decision.basis,
         position=found.position,
         not_modified=not_modified,
+        own_state=principal.state,
+        states=list(dict.fromkeys(found.states)),
+        child=None if found.student_id == student_id else found.student_id,
     )
-    parts = _entries(found.records, disclosed, request_id)
-    disclosed_at = await _make_durable(access, parts, Meta(actor=principal.name, request=request_id))
+    parts = of_each(found.records, disclosed, request_id)
+    disclosed_at = await make_durable(access, parts, principal, request_id)
     _shown_count(view.name, principal.role, len(found.records))
     return Shown(None if not_modified else view.render(sections, day), etag, found.position, disclosed_at)
 
@@ -152,11 +154,13 @@ async def show(
 class FoundMany(NamedTuple):
     """Whom a search found, before anybody was shown it. records: uuids, of the records of all students found.
     position: of the ledger, that the answer reflects. refused: why nothing of them is shown, where the office that
-    asks has nothing to do with what was found."""
+    asks has nothing to do with what was found. children: of each record in turn, the id that its student is shown
+    under; none where that is not known."""
 
     records: Sequence[str]
     position: int
     refused: LedgerError | None = None
+    children: Sequence[str] = ()
 
 
 class ManyView(Protocol):
@@ -203,16 +207,11 @@ async def show_many(
 
     Errors: Forbidden, OtherState, and why the view refuses; StoreUnavailable, and then nothing was shown.
     """
-    decision = decide(who(principal), view.action, about)
-    meta = Meta(actor=principal.name, request=request_id)
-    if not decision.allowed:
-        told = _refused(principal, purpose, decision, view.name)
-        await _make_durable(access, _entries((), told, request_id), meta)
-        refuse(decision)
+    decision = await allowed(principal, purpose, view.action, about, view.name, access=access, request_id=request_id)
     found = await view.read()
     if found.refused is not None:
-        told = _refused(principal, purpose, decision, view.name)
-        await _make_durable(access, _entries(found.records, told, request_id), meta)
+        told = refused(principal, purpose, decision.rule, view.name)
+        await make_durable(access, of_each(found.records, told, request_id), principal, request_id)
         raise found.refused
     entry = SearchDisclosed(
         view=view.name,
@@ -223,45 +222,12 @@ async def show_many(
         purpose=purpose or decision.purpose,
         basis=decision.basis,
         position=found.position,
+        own_state=principal.state,
+        children=list(found.children),
     )
-    part = Part(stream=f"request/{request_id}", subject=LEDGER[0], expected=None, events=[entry])
-    disclosed_at = await _make_durable(access, [part], Meta(actor=principal.name, request=request_id))
+    disclosed_at = await make_durable(access, [of_many(entry, request_id)], principal, request_id)
     _shown_count(view.name, principal.role, len(found.records))
     return ShownMany(view.render(), found.position, disclosed_at)
-
-
-def _refused(
-    principal: Principal, purpose: str | None, decision: Decision, view: str, student_id: str = ""
-) -> DisclosureRefused:
-    return DisclosureRefused(
-        student_id=student_id,
-        view=view,
-        role=principal.role,
-        organisation=principal.organisation,
-        purpose=purpose or "",
-        basis="",
-        rule=decision.rule,
-    )
-
-
-def _entries(records: Sequence[str], told: Event, request_id: str) -> list[Part]:
-    """One entry for each record; one by the request, where no record is known."""
-    if not records:
-        return [Part(stream=f"request/{request_id}", subject=LEDGER[0], expected=None, events=[told])]
-    return [Part(stream=f"disclosure/{record}", subject=record, expected=None, events=[told]) for record in records]
-
-
-async def _make_durable(access: Log, parts: Sequence[Part], meta: Meta) -> int:
-    """Append entries, each at the end of its own stream; the position of the last."""
-    started = time.perf_counter()
-    append = Append(parts=parts, meta=meta)
-    # The keys of records shown before are at hand; a record's first entry asks the vault, in a thread.
-    with telemetry.DISCLOSURE_FAILURES.count_exceptions():
-        sealed = access.seal_cached(append) or await asyncio.to_thread(access.seal, append)
-        receipt = await access.sequencer.submit_async(sealed)
-    # From here the entries survive a crash; until here nothing has left.
-    telemetry.DISCLOSURE_WAIT.observe(time.perf_counter() - started)
-    return receipt.position
 
 
 def is_current(etag: str, known: str) -> bool:

@@ -8,7 +8,7 @@ a weight, nor a student. So whoever judges has no need to look either up, and to
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ import orjson
 from api.show import FoundMany
 from ledger.cases import Part
 from ledger.casework import Answered
-from ledger.errors import Forbidden, NotAsked, NotFound
+from ledger.errors import Forbidden, LedgerError, NotAsked, NotFound
 from ledger.events.case import CaseAnswered, Changed, Doubtful, Link, Merge, Place, Proposal, Residue, Reversal, Split
 from ledger.events.linkage import Decision
 from ledger.matching.decision import GUARDS
@@ -41,24 +41,31 @@ COLUMNS: Final[tuple[str, ...]] = (
 
 
 class WorklistView:
-    """A page of cases. fields: names of what was asked for. read: the page. limit: how many it holds at most."""
+    """A page of cases. fields: names of what was asked for. read: the page. limit: how many it holds at most. refused:
+    why the page that is asked for is not for who asks."""
 
     action = "case.read"
     name = "worklist"
 
     def __init__(
-        self, fields: Sequence[str], read: Callable[[], Awaitable[tuple[AsOf, list[Listed]]]], limit: int
+        self,
+        fields: Sequence[str],
+        read: Callable[[], Awaitable[tuple[AsOf, list[Listed]]]],
+        limit: int,
+        refused: LedgerError | None = None,
     ) -> None:
         self.fields = fields
+        self._refused = refused
         self._read = read
         self._limit = limit
         self._found: tuple[AsOf, list[Listed]] | None = None
 
     async def read(self) -> FoundMany:
         """Raises as it reads the page."""
+        if self._refused is not None:
+            return FoundMany((), 0, self._refused)
         as_of, found = self._found = await self._read()
-        records = dict.fromkeys(record for listed in found for record in listed.names)
-        return FoundMany(list(records), as_of.position)
+        return _found(found, as_of.position)
 
     def told(self) -> list[dict[str, Any]]:
         """The cases, once the entry is durable."""
@@ -117,13 +124,13 @@ class CaseView:
         try:
             self._may_see(listed)
         except (Forbidden, NotAsked) as refused:
-            return FoundMany(list(listed.names), as_of.position, refused)
+            return _found([listed], as_of.position)._replace(refused=refused)
         position, facts = as_of.position, {}
         if listed.blind:
             told_as_of, facts = await self._facts(list(listed.names))
             position = min(position, told_as_of.position)
         self._found = listed, await self._lease() if listed.case.closed is None else None, facts
-        return FoundMany(list(listed.names), position)
+        return _found([listed], position)
 
     def told(self) -> dict[str, Any]:
         """The case, once the entry is durable."""
@@ -214,6 +221,12 @@ def answered_told(answered: Answered) -> dict[str, Any]:
 
 
 # -- inside
+
+
+def _found(listed: Iterable[Listed], position: int) -> FoundMany:
+    """The records of cases, each once. One whose student may not be told of stands for itself."""
+    names = {named.record: named.student_id or named.record for one in listed for named in one.names.values()}
+    return FoundMany(list(names), position, children=list(names.values()))
 
 
 def _part_told(part: Part) -> dict[str, Any]:

@@ -146,6 +146,12 @@ DISCLOSURE_FAILURES = Counter(
     "Answers withheld because their disclosure entry could not be made durable.",
     registry=REGISTRY,
 )
+UNUSUAL_READERS = Asked(
+    "access_unusual_readers",
+    "Readers whose day, in UTC, is unusual so far, by why: volume, ten times their usual; elsewhere, children of whom"
+    " their state keeps no record.",
+    ("why",),
+)
 LOAD_BATCH = Histogram(
     "load_batch_records",
     "Records read for decisions by one query, because their commands came together.",

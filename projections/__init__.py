@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from projections import accounts, disclosures, records, search, students, submissions, worklist
+from projections import disclosures, readers, records, search, students, submissions, worklist
 from projections.projection import Projection
 
 PROJECTIONS: tuple[Projection, ...] = (
@@ -13,5 +14,6 @@ PROJECTIONS: tuple[Projection, ...] = (
     worklist.PROJECTION,
     disclosures.PROJECTION,
     accounts.PROJECTION,
+    readers.PROJECTION,
 )
 """Every read model there is."""

@@ -1,19 +1,27 @@
 """Read model ``disclosures``: who saw which record, when, why and on what ground (34 CFR 99.32), from the access log.
 
-The one invariant: one row for every record of every showing, and for every refusal; an entry that names many records
-is spread over them. It holds nothing of the child beside the ids.
+The one invariant: one row for every record of every showing, for every refusal, and for everybody to whom an authority
+passed a record on (99.32(b)); an entry that names many records is spread over them. It holds nothing of the child
+beside the ids.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import psycopg
 
 from ledger.events import Recorded
-from ledger.events.disclosure import EVENTS, BulkDisclosed, Disclosed, DisclosureRefused, SearchDisclosed
+from ledger.events.disclosure import (
+    EVENTS,
+    BulkDisclosed,
+    Disclosed,
+    DisclosureRefused,
+    RedisclosureNoted,
+    SearchDisclosed,
+)
 from projections import as_of
 from projections.as_of import AsOf
 from projections.projection import Projection, statement
@@ -37,21 +45,32 @@ create table {schema}.disclosures (
     rule            text,
     request         text,
     ledger_position bigint,
+    own_state       text,
+    recipient       text,
+    recipient_organisation text,
+    disclosed_on    text,
     primary key (record, position)
 );
+create index disclosures_by_time on {schema}.disclosures (recorded_at, position);
+create index disclosures_by_actor on {schema}.disclosures (actor, recorded_at, position);
 comment on column {schema}.disclosures.position is 'Of the access log.';
 comment on column {schema}.disclosures.record is 'Empty where something was refused and no record is known.';
-comment on column {schema}.disclosures.outcome is 'shown, not-modified or refused.';
+comment on column {schema}.disclosures.outcome is 'shown, not-modified, refused or passed-on.';
 comment on column {schema}.disclosures.student_id is 'The id that was asked for.';
 comment on column {schema}.disclosures.ledger_position is 'Position of the ledger that the answer reflected.';
+comment on column {schema}.disclosures.own_state is 'State that the role is narrowed to.';
+comment on column {schema}.disclosures.recipient is 'To whom the actor says that the record was passed on.';
+comment on column {schema}.disclosures.disclosed_on is 'The day on which it was passed on.';
 alter table {schema}.disclosures alter column student_id set statistics 0;
 alter table {schema}.disclosures alter column actor set statistics 0;
 alter table {schema}.disclosures alter column purpose set statistics 0;
+alter table {schema}.disclosures alter column recipient set statistics 0;
 """
 
 
 class Disclosure(NamedTuple):
-    """One showing of one record to one party, or a refusal. The fields are those of the events (ledger.events)."""
+    """One showing of one record to one party, a refusal, or a record that was passed on: then role and organisation are
+    of the authority that says so. The fields are those of the events (ledger.events)."""
 
     position: int
     record: str
@@ -68,6 +87,10 @@ class Disclosure(NamedTuple):
     rule: str | None
     request: str | None
     ledger_position: int | None
+    own_state: str | None
+    recipient: str | None
+    recipient_organisation: str | None
+    disclosed_on: str | None
 
     @property
     def cursor(self) -> Cursor:
@@ -77,6 +100,9 @@ class Disclosure(NamedTuple):
 
 PREVIEW = "reversal-preview"
 """The view of what a reversal would come to."""
+REDISCLOSURE = "redisclosure"
+"""The view of what an authority has passed on."""
+OUTCOMES: Final = ("shown", "not-modified", "refused", "passed-on")
 
 
 class Cursor(NamedTuple):
@@ -103,7 +129,8 @@ class Told(NamedTuple):
 def rows_of(recorded: Recorded) -> list[Disclosure]:
     """The rows of one event."""
     event, meta = recorded.event, recorded.meta
-    assert isinstance(event, Disclosed | DisclosureRefused | BulkDisclosed | SearchDisclosed)
+    assert isinstance(event, Disclosed | DisclosureRefused | BulkDisclosed | SearchDisclosed | RedisclosureNoted)
+    noted = event if isinstance(event, RedisclosureNoted) else None
     kind, _, name = recorded.stream.partition("/")
     row = Disclosure(
         position=recorded.position,
@@ -113,15 +140,21 @@ def rows_of(recorded: Recorded) -> list[Disclosure]:
         student_id=None,
         actor=meta.actor,
         role=event.role,
-        organisation=event.organisation,
+        organisation=noted.authority if noted else event.organisation,
         purpose=event.purpose,
         basis=event.basis,
-        view=event.view,
+        view=REDISCLOSURE if isinstance(event, RedisclosureNoted) else event.view,
         sections=[],
         rule=None,
         request=meta.request,
         ledger_position=None,
+        own_state=event.own_state,
+        recipient=noted.recipient if noted else None,
+        recipient_organisation=noted.organisation if noted else None,
+        disclosed_on=noted.disclosed_on if noted else None,
     )
+    if isinstance(event, RedisclosureNoted):
+        return [row._replace(outcome="passed-on", student_id=event.student_id, sections=event.sections)]
     if isinstance(event, BulkDisclosed | SearchDisclosed):
         records = dict.fromkeys(event.records)
         return [row._replace(record=record, ledger_position=event.position) for record in records]
@@ -146,19 +179,23 @@ def fold(cursor: psycopg.Cursor[Any], schema: str, batch: Sequence[Recorded]) ->
 
 _COPY = (
     "copy {schema}.disclosures (position, record, recorded_at, outcome, student_id, actor, role, organisation,"
-    " purpose, basis, view, sections, rule, request, ledger_position) from stdin (format binary)"
+    " purpose, basis, view, sections, rule, request, ledger_position, own_state, recipient, recipient_organisation,"
+    " disclosed_on) from stdin (format binary)"
 )
-_TYPES = ("int8", "text", "timestamptz", *["text"] * 8, "text[]", "text", "text", "int8")
+_TYPES = ("int8", "text", "timestamptz", *["text"] * 8, "text[]", "text", "text", "int8", *["text"] * 4)
 
 
 # -- queries
 
+_ROWS = (
+    "select position, record, recorded_at, outcome, student_id, actor, role, organisation, purpose, basis, view,"
+    " sections, rule, request, ledger_position, own_state, recipient, recipient_organisation, disclosed_on"
+    " from disclosures.disclosures"
+)
 OF_RECORDS = as_of.query(
     "disclosures",
     "disclosures",
-    "select position, record, recorded_at, outcome, student_id, actor, role, organisation, purpose, basis, view,"
-    " sections, rule, request, ledger_position from disclosures.disclosures"
-    " where record = any(%s) and (position, record) < (%s, %s) order by position desc, record desc limit %s",
+    _ROWS + " where record = any(%s) and (position, record) < (%s, %s) order by position desc, record desc limit %s",
     " order by found.position desc, found.record desc",
 )
 _NEWEST = Cursor(2**62, "")
@@ -172,6 +209,50 @@ async def of_records(
     conn: in autocommit. before: cursor of the last row of the page before. Raises StoreUnavailable.
     """
     reflected, rows = await as_of.ask(conn, OF_RECORDS, (list(records), *(before or _NEWEST), limit))
+    return reflected, [Disclosure(*row) for row in rows]
+
+
+class Wanted(NamedTuple):
+    """Which entries are looked for, whomever they are about; None: any. own_state: of the reader. since, until: when
+    they were recorded, the end not included."""
+
+    actor: str | None = None
+    role: str | None = None
+    organisation: str | None = None
+    own_state: str | None = None
+    outcome: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+_WANTED = (
+    " (recorded_at, position, record) < (coalesce((select b.recorded_at from disclosures.disclosures b"
+    " where b.record = %(before_record)s and b.position = %(before_position)s), 'infinity'),"
+    " %(before_position)s, %(before_record)s)"
+    " and recorded_at >= coalesce(%(since)s::timestamptz, '-infinity')"
+    " and recorded_at < coalesce(%(until)s::timestamptz, 'infinity')"
+    " and (%(role)s::text is null or role = %(role)s)"
+    " and (%(organisation)s::text is null or organisation = %(organisation)s)"
+    " and (%(own_state)s::text is null or own_state = %(own_state)s)"
+    " and (%(outcome)s::text is null or outcome = %(outcome)s)"
+    " order by recorded_at desc, position desc, record desc limit %(limit)s"
+)
+_NEWEST_FIRST = " order by found.recorded_at desc, found.position desc, found.record desc"
+# Two statements, so that each has its index whatever else is asked for.
+OF_ACTOR = as_of.query("disclosures", "disclosures", _ROWS + " where actor = %(actor)s and" + _WANTED, _NEWEST_FIRST)
+OF_ANYBODY = as_of.query("disclosures", "disclosures", _ROWS + " where" + _WANTED, _NEWEST_FIRST)
+
+
+async def search(
+    conn: psycopg.AsyncConnection[Any], wanted: Wanted, *, before: Cursor | None = None, limit: int = 100
+) -> tuple[AsOf, list[Disclosure]]:
+    """What is reflected, and the entries that are wanted, of whichever children, newest first.
+
+    conn: in autocommit. before: cursor of the last row of the page before. Raises StoreUnavailable.
+    """
+    position, record = before or _NEWEST
+    asked = {**wanted._asdict(), "before_position": position, "before_record": record, "limit": limit}
+    reflected, rows = await as_of.ask(conn, OF_ANYBODY if wanted.actor is None else OF_ACTOR, asked)
     return reflected, [Disclosure(*row) for row in rows]
 
 
@@ -229,7 +310,7 @@ def find(
 
 PROJECTION = Projection(
     name="disclosures",
-    version=1,
+    version=2,
     log="access",
     events=frozenset(EVENTS),
     tables=TABLES,

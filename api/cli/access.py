@@ -1,4 +1,4 @@
-"""``sojourn access explain``: which rule allows or refuses, and what would be needed."""
+"""``sojourn access``: which rule allows or refuses, and what would be needed; and who reads unusually."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli.talk import Json, opened, print_json
+from api.cli.talk import As, Json, opened, operator, print_json
 
 if TYPE_CHECKING:
     from ledger.access import Decision, Subject
@@ -61,6 +61,45 @@ def explain(
     for name in ("rule", "scope", "sections", "purpose", "basis", "why", "needed"):
         if told[name]:
             print(f"  {name}: {' '.join(told[name]) if name == 'sections' else told[name]}")
+
+
+@app.command("unusual")
+def unusual_(
+    day: Annotated[str | None, typer.Option("--day", metavar="YYYY-MM-DD", help="In UTC; today if not given.")] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print as CSV.")] = False,
+    as_json: Json = False,
+    as_name: As = None,
+) -> None:
+    """Tell whose day of reading is unusual: ten times her usual, or children of whom her own state keeps no record.
+    Names and counts; shows nothing of a child, and so records nothing."""
+    from datetime import UTC, date, datetime
+
+    from api.policy import decided
+    from api.unusual import sheet, told, unusual
+    from ledger.store.database import Role
+    from projections.projectors import bring_to_head
+    from projections.readers import PROJECTION, of_day_now
+
+    if as_csv and as_json:
+        raise typer.BadParameter("--csv or --json, not both")
+    try:
+        asked = datetime.now(UTC).date() if day is None else date.fromisoformat(day)
+    except ValueError:
+        raise typer.BadParameter("it is no day, such as 2026-09-02", param_hint="--day") from None
+    with opened() as store, store.ledger() as ledger, store.database.connect(Role.READER) as conn:
+        decided(operator(store, as_name), "access.unusual")
+        bring_to_head([PROJECTION], store.database, ledger.logs)
+        found = unusual(of_day_now(conn, asked)[1])
+    if as_json:
+        print_json([told(reader) for reader in found])
+    elif as_csv:
+        print(sheet(found), end="")
+    else:
+        for reader in found:
+            usual = f"usual {reader.usual:g}, from {reader.days} days"
+            who = f"{reader.actor} ({reader.role}, {reader.organisation})"
+            elsewhere = f"; opened {reader.elsewhere} of no record of {reader.own_state}" if reader.elsewhere else ""
+            print(f"{who}: {reader.children} children, {usual}{elsewhere}")
 
 
 def _told(decision: Decision) -> dict[str, Any]:

@@ -16,8 +16,6 @@ from api.cli.talk import As, Json, opened, operator, print_json
 from ledger.errors import Refused
 
 PURPOSE = "command line"
-LISTED_TOGETHER = 5_000
-"""Records under one entry of the access log."""
 
 
 def student(
@@ -71,12 +69,12 @@ def students(
     as_name: As = None,
 ) -> None:
     """Print state, state student id and student id of every record. The listing is recorded before it leaves."""
+    from api.entries import of_many
     from api.policy import decided
     from ledger.events import Meta
-    from ledger.events.disclosure import BulkDisclosed
-    from ledger.store.append import Append, Part
+    from ledger.events.disclosure import RECORDS_MAX, BulkDisclosed
+    from ledger.store.append import Append
     from ledger.store.database import Role
-    from ledger.store.vault import LEDGER
     from projections.projection import reached
     from projections.projectors import bring_to_head
     from projections.students import PROJECTION, listing
@@ -93,7 +91,7 @@ def students(
         begun = as_json
         position = reached(conn, PROJECTION.name)
         rows = listing(conn)
-        while part := list(itertools.islice(rows, LISTED_TOGETHER)):
+        while part := list(itertools.islice(rows, RECORDS_MAX)):
             entry = BulkDisclosed(
                 view="students",
                 records=[str(row.record) for row in part],
@@ -103,8 +101,9 @@ def students(
                 purpose=PURPOSE,
                 basis=decided(principal, "student.list").basis,
                 position=position,
+                children=[row.student_id for row in part],
             )
-            told = Part(stream=f"request/{request}", subject=LEDGER[0], expected=None, events=[entry])
+            told = of_many(entry, request)
             ledger.access.append(Append(parts=[told], meta=Meta(actor=principal.name, request=request)))
             # Durable: this part of the list may leave.
             if not begun:

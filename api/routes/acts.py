@@ -229,7 +229,9 @@ class PreviewView:
         except NotAsked as refused:
             return FoundMany((), 0, refused)
         self._told = await self._recall(preview.sides)
-        return FoundMany(preview.records, preview.position)
+        child_of = {record: student.student_id for student in preview.now for record in student.records}
+        children = [child_of.get(record, record) for record in preview.records]
+        return FoundMany(preview.records, preview.position, children=children)
 
     def told(self) -> dict[str, Any]:
         """What may be shown once the entry is durable."""

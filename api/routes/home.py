@@ -124,6 +124,7 @@ class _StudentPage(StudentView):
                 "p", f"As of position {shown['position']} of the ledger, for {shown['day']}. ", link("/", "Start page")
             )
         )
+        parts.append(element("p", link(f"/students/{shown['student_id']}/disclosures", "Who was shown these records")))
         # Titles stay: in the browser's history, its tabs and its list of what was closed. So they name no child.
         heading = name or shown["student_id"]
         return bytes(page("Student record", *parts, heading=heading, practice=self._practice).body)

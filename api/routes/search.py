@@ -58,7 +58,8 @@ class SearchView:
             return await ask(self._services.reads, lambda conn: search.search(conn, self._wanted, self._limit))
 
         as_of, hits = self._found = await at_least(self._services, search.PROJECTION.name, self._position, look)
-        return FoundMany([record for hit in hits.students for record in hit.records], as_of.position)
+        shown = [(record, hit.student_id) for hit in hits.students for record in hit.records]
+        return FoundMany([record for record, _ in shown], as_of.position, children=[child for _, child in shown])
 
     def render(self) -> bytes:
         assert self._found is not None, "rendered before it was read"

@@ -23,7 +23,7 @@ from api.openapi import AT_LEAST, CURSOR, IF_NONE_MATCH, LIMIT, PURPOSE, STUDENT
 from api.policy import signed_in
 from api.principals import Principal
 from api.problems import Fault, Invalid
-from api.reading import ask, at_least
+from api.reading import access_head, ask, at_least
 from api.requests import at_least_of, purpose_of
 from api.schemas.answers import DisclosuresAnswer, RecordsAnswer, StudentAnswer
 from api.services import Services, services_of
@@ -193,12 +193,11 @@ class DisclosuresView(StudentView):
         super().__init__(reader)
         self._services = services
         self._page = page
-        self._entries: list[Disclosure] = []
+        self.entries: list[Disclosure] = []
 
     async def read(self, student_id: str) -> Found | None:
         """Waits first for the entries that are durable by now, so that no reader is missing from the answer."""
-        async with self._services.feed.connection() as connection:
-            row = await (await connection.execute("select position from access.head")).fetchone()
+        durable = await access_head(self._services)
         found = await super().read(student_id)
         if found is None:
             return None
@@ -210,9 +209,8 @@ class DisclosuresView(StudentView):
                 lambda connection: disclosures.of_records(connection, found.records, before=before, limit=limit),
             )
 
-        durable = row[0] if row else 0
-        as_of, self._entries = await at_least(self._services, disclosures.PROJECTION.name, durable, entries)
-        first, last = (self._entries[0], self._entries[-1]) if self._entries else (None, None)
+        as_of, self.entries = await at_least(self._services, disclosures.PROJECTION.name, durable, entries)
+        first, last = (self.entries[0], self.entries[-1]) if self.entries else (None, None)
         shown = f"{first.position if first else 0}.{last.position if last else 0}"
         tag = f"{found.tag}.{as_of.version}.{shown}.{limit}"
         return found._replace(tag=tag)
@@ -220,11 +218,11 @@ class DisclosuresView(StudentView):
     def render(self, sections: Sequence[str], day: date) -> bytes:  # noqa: ARG002 - the shape of every view
         row = self.row
         assert row is not None, "rendered before it was read"
-        full = len(self._entries) == self._page.limit
+        full = len(self.entries) == self._page.limit
         body = {
             "student_id": row.student_id,
-            "disclosures": [entry._asdict() for entry in self._entries],
-            "cursor": _opaque(self._entries[-1].cursor) if full else None,
+            "disclosures": [entry._asdict() for entry in self.entries],
+            "cursor": opaque(self.entries[-1].cursor) if full else None,
         }
         return orjson.dumps(body)
 
@@ -232,8 +230,8 @@ class DisclosuresView(StudentView):
 # -- routes
 
 
-async def show_student(request: Request, principal: Principal, view: Callable[[Reader], View]) -> Shown:
-    """Show what a view makes of the student in the path, to the principal of the request."""
+def student_id_of(request: Request) -> str:
+    """The id in the path. Raises Invalid where it cannot be one."""
     student_id: str = request.path_params["id"]
     if not is_student_id(student_id):
         raise Invalid(
@@ -241,6 +239,12 @@ async def show_student(request: Request, principal: Principal, view: Callable[[R
             remedy="A student id is 12 digits, the last of them a check digit.",
             faults=[Fault("path:id", None, "student-id", "It has not the form of a student id.")],
         )
+    return student_id
+
+
+async def show_student(request: Request, principal: Principal, view: Callable[[Reader], View]) -> Shown:
+    """Show what a view makes of the student in the path, to the principal of the request."""
+    student_id = student_id_of(request)
     services = services_of(request)
     state = request.app.state
     purpose = purpose_of(request)
@@ -312,11 +316,11 @@ async def read_records(request: Request) -> Response:
 async def read_disclosures(request: Request) -> Response:
     """Complete up to the moment of asking: it waits for entries that are durable already."""
     services = services_of(request)
-    return await _answer(request, lambda reader: DisclosuresView(reader, services, _page_of(request)))
+    return await _answer(request, lambda reader: DisclosuresView(reader, services, page_of_disclosures(request)))
 
 
-def _page_of(request: Request) -> Page:
-    """Raises Invalid."""
+def page_of_disclosures(request: Request) -> Page:
+    """Which part of a list of disclosures is asked for. Raises Invalid."""
     limit, cursor = request.query_params.get("limit", "100"), request.query_params.get("cursor")
     if not (limit.isascii() and limit.isdigit() and len(limit) < 5 and 1 <= int(limit) <= LIMIT_MAX):
         raise Invalid(
@@ -327,7 +331,8 @@ def _page_of(request: Request) -> Page:
     return Page(_cursor(cursor) if cursor is not None else None, int(limit))
 
 
-def _opaque(cursor: Cursor) -> str:
+def opaque(cursor: Cursor) -> str:
+    """A place in a list of disclosures, as answers give it."""
     return base64.urlsafe_b64encode(f"{cursor.position}:{cursor.record}".encode()).decode().rstrip("=")
 
 

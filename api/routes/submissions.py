@@ -26,8 +26,9 @@ from starlette.responses import Response, StreamingResponse
 
 from api import progress
 from api.edge import request_id_of
+from api.entries import allowed
 from api.openapi import AT_LEAST, CURSOR, IDEMPOTENCY_KEY, LIMIT, PURPOSE, Direct, operation, operation_id
-from api.policy import action_of, decided, permitted, within
+from api.policy import action_of, decided, permitted, signed_in, within
 from api.principals import Principal
 from api.problems import Fault, Invalid, Unsent
 from api.reading import ask, at_least
@@ -58,6 +59,8 @@ router = APIRouter(
     prefix="/v1/submissions", tags=["submissions"], route_class=Direct, generate_unique_id_function=operation_id
 )
 
+RESPONSE: Final = "submission-response"
+"""The view of the answers to a file's rows."""
 ROWS_AT_ONCE: Final = 2_000
 """Of one disclosure entry, and of one piece of the answer."""
 
@@ -268,7 +271,8 @@ async def get_submission(request: Request) -> Response:
 )
 async def get_response(request: Request) -> Response:
     """For as long as the state has its answers kept. Each piece is disclosed before it leaves."""
-    found = await _found(request)
+    purpose = purpose_of(request)
+    found = await _found(request, RESPONSE)
     principal = found.principal
     language = request.query_params.get("language", "en")
     if language not in ("en", "es"):
@@ -284,14 +288,15 @@ async def get_response(request: Request) -> Response:
         raise NotFound("The answers are gone: the days for which they are kept are over.", remedy="See its counts.")
     decision = decided(principal, action_of(request), Subject(states=(found.row.state,)))
     entry = BulkDisclosed(
-        view="submission-response",
+        view=RESPONSE,
         records=[],
         filters=["submission"],
         role=principal.role,
         organisation=principal.organisation,
-        purpose=purpose_of(request) or decision.purpose,
+        purpose=purpose or decision.purpose,
         basis=decision.basis,
         position=found.row.position,
+        own_state=principal.state,
     )
     meta = Meta(actor=principal.name, request=request_id_of(request), submission=found.row.submission)
     pieces = _pieces(services_of(request).ledger, found.row, entry, meta, language)
@@ -322,12 +327,13 @@ def _disclose(ledger: Ledger, state: str, piece: Sequence[RowAnswer], entry: Bul
     ssids = list({_as_kept(answer.state_student_id) for answer in piece if answer.state_student_id})
     with ledger.log.connection() as conn, conn.cursor(row_factory=tuple_row) as cursor:
         cursor.execute(
-            "select record_id from ledger.records where state = %s and state_student_id = any(%s) order by 1",
+            "select record_id, student_id from ledger.records"
+            " where state = %s and state_student_id = any(%s) order by 1",
             (state, ssids),
         )
-        records = [str(record) for (record,) in cursor.fetchall()]
+        known = {str(record): child for record, child in cursor.fetchall()}
     # An entry also where no record is known: what was refused of a child leaves with its row.
-    event = msgspec.structs.replace(entry, records=records)
+    event = msgspec.structs.replace(entry, records=list(known), children=list(known.values()))
     part = Part(stream=f"request/{uuid.uuid4()}", subject=LEDGER[0], expected=0, events=[event])
     ledger.access.append(Append(parts=[part], meta=meta))
 
@@ -353,12 +359,24 @@ class _Found(NamedTuple):
     row: Submission | None
 
 
-async def _found(request: Request) -> _Found:
-    """What is reflected of the submission that is asked for."""
-    principal = await permitted(request)
-    submission: str = request.path_params["id"]
-    within(request, principal, submission[:2])
+async def _found(request: Request, view: str = "") -> _Found:
+    """What is reflected of the submission that is asked for. view: that shows children; its refusal has an entry."""
     services = services_of(request)
+    submission: str = request.path_params["id"]
+    principal = await signed_in(request)
+    about = Subject(states=(submission[:2],))
+    if view:
+        await allowed(
+            principal,
+            purpose_of(request),
+            action_of(request),
+            about,
+            view,
+            access=services.ledger.access,
+            request_id=request_id_of(request),
+        )
+    else:
+        decided(principal, action_of(request), about)
 
     async def look() -> tuple[AsOf, Submission | None]:
         return await ask(services.reads, lambda conn: submissions.one(conn, submission))

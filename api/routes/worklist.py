@@ -68,21 +68,28 @@ _FILTERS: Final = (
 async def get_cases(request: Request) -> Response:
     """Open ones, the longest open first; closed ones only when asked for, the last closed first."""
     principal = await signed_in(request)
-    wanted = _wanted(request, principal, office_of(principal))
     limit, after = page_of(request)
     services = services_of(request)
     position = at_least_of(request)
+    purpose = purpose_of(request)
+    wanted = refused = None
+    try:
+        wanted = _wanted(request, principal, office_of(principal))
+    except (Forbidden, OtherState) as error:
+        refused = error  # told once its entry is durable, like any refusal about children
 
     async def look() -> tuple[AsOf, list[Listed]]:
-        return await ask(services.reads, lambda conn: worklist.page(conn, wanted, after=after, limit=limit))
+        page = wanted
+        assert page is not None, "what is refused is not read"
+        return await ask(services.reads, lambda conn: worklist.page(conn, page, after=after, limit=limit))
 
     async def read() -> tuple[AsOf, list[Listed]]:
         return await at_least(services, worklist.PROJECTION.name, position, look)
 
     shown = await show_many(
         principal,
-        purpose_of(request),
-        WorklistView([name for name in _NAMES if name in request.query_params], read, limit),
+        purpose,
+        WorklistView([name for name in _NAMES if name in request.query_params], read, limit, refused),
         access=services.ledger.access,
         request_id=request_id_of(request),
     )

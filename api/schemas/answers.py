@@ -144,12 +144,13 @@ class HistoryAnswer(BaseModel):
 
 
 class DisclosureAnswer(BaseModel):
-    """One showing of one record to one party, or a refusal."""
+    """One showing of one record to one party, a refusal, or a party to whom an authority has passed it on: then actor,
+    role and organisation are of the authority that says so."""
 
     position: int = Field(description="Position in the access log.")
     record: str
     recorded_at: str
-    outcome: Literal["shown", "not-modified", "refused"]
+    outcome: Literal["shown", "not-modified", "refused", "passed-on"]
     student_id: str | None = Field(description="The id that was asked for.")
     actor: str
     role: str
@@ -161,6 +162,10 @@ class DisclosureAnswer(BaseModel):
     rule: str | None
     request: str | None
     ledger_position: int | None
+    own_state: str | None = Field(description="State that the role is narrowed to; null for one of every state.")
+    recipient: str | None = Field(description="To whom it was passed on.")
+    recipient_organisation: str | None
+    disclosed_on: str | None = Field(description="The day on which it was passed on, YYYY-MM-DD.")
 
 
 class DisclosuresAnswer(BaseModel):

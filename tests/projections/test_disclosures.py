@@ -113,7 +113,7 @@ def test_pages_of_all_records_of_a_student_join_without_gap_or_repetition(databa
             before = None
             while True:
                 reflected, page = await disclosures.of_records(conn, [ONE, TWO], before=before, limit=2)
-                assert reflected == AsOf(position=5, version=1)
+                assert reflected == AsOf(position=5, version=disclosures.PROJECTION.version)
                 if not page:
                     return pages
                 pages += page

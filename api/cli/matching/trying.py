@@ -36,8 +36,6 @@ COLUMNS: tuple[str, ...] = (
     "weight",
     "by",
 )
-LISTED_TOGETHER = 5_000
-"""Differences under one entry of the access log."""
 _TOLD = 20
 
 
@@ -168,24 +166,23 @@ def _lines(name: str, costs: Costs) -> list[str]:
 def _disclose(store: Store, ledger: Ledger, as_name: str | None, listed: Sequence[Differs], position: int) -> None:
     """Durable before anything is printed."""
     from api.cli.students import PURPOSE
+    from api.entries import of_many
     from api.policy import decided
     from ledger.events import Meta
     from ledger.events.disclosure import BulkDisclosed
-    from ledger.store.append import Append, Part
-    from ledger.store.vault import LEDGER
+    from ledger.store.append import Append
 
     principal, request = operator(store, as_name), str(uuid.uuid4())
-    for at in range(0, len(listed), LISTED_TOGETHER):
-        part = listed[at : at + LISTED_TOGETHER]
-        entry = BulkDisclosed(
-            view=VIEW,
-            records=sorted({record for one in part for record in (one.record, one.member)}),
-            filters=[],
-            role=principal.role,
-            organisation=principal.organisation,
-            purpose=PURPOSE,
-            basis=decided(principal, "student.list").basis,
-            position=position,
-        )
-        told = Part(stream=f"request/{request}", subject=LEDGER[0], expected=None, events=[entry])
+    entry = BulkDisclosed(
+        view=VIEW,
+        records=sorted({record for one in listed for record in (one.record, one.member)}),
+        filters=[],
+        role=principal.role,
+        organisation=principal.organisation,
+        purpose=PURPOSE,
+        basis=decided(principal, "student.list").basis,
+        position=position,
+    )
+    if listed:
+        told = of_many(entry, request)
         ledger.access.append(Append(parts=[told], meta=Meta(actor=principal.name, request=request)))

@@ -66,7 +66,14 @@ def test_a_refusal_tells_no_more_of_a_student_than_of_an_id_that_never_was(
     assert unknown[0].startswith("request/")
     for (_, entry), asked in zip((known, unknown), (children["CA"]["student_id"], NEVER), strict=True):
         assert entry == DisclosureRefused(
-            student_id=asked, view="student", role=role, organisation="OR", purpose="", basis="", rule=rule
+            student_id=asked,
+            view="student",
+            role=role,
+            organisation="OR",
+            purpose="",
+            basis="",
+            rule=rule,
+            own_state="OR",
         )
 
 
@@ -102,7 +109,14 @@ def test_a_refused_search_has_its_entry(
     [(stream, entry)] = entries(ledger)
     assert stream.startswith("request/")
     assert entry == DisclosureRefused(
-        student_id="", view="search", role="help_desk", organisation="OR", purpose="a call", basis="", rule="none"
+        student_id="",
+        view="search",
+        role="help_desk",
+        organisation="OR",
+        purpose="a call",
+        basis="",
+        rule="none",
+        own_state="OR",
     )
 
 

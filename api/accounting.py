@@ -1,0 +1,107 @@
+"""The accounting of disclosures of a child, to be read and printed, in English or Spanish.
+
+Invariant: it says who, in which role and for whom, when, what, for what purpose and on which ground; of the child it
+holds nothing but the id. An answer that showed several records of the child is one line. Pure but for its words, which
+are read once, when this is imported.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from importlib import resources
+from itertools import groupby
+from typing import Final
+
+from api.html import Markup, element, joined, link, page_around, row, table_around
+from projections.disclosures import Disclosure
+
+HEADS: Final = ("when", "who", "role", "organisation", "outcome", "what", "purpose", "basis")
+
+
+def around(student_id: str, at: datetime, language: str, *, practice: bool) -> tuple[str, str]:
+    """What stands before and behind the lines. at: until when it is complete, UTC. practice: as on every page."""
+    title, heading = word("title", language), word("heading", language).format(id=student_id)
+    before, after = page_around(title, practice=practice, heading=heading, language=language)
+    said = [
+        word("intro", language),
+        word("as_of", language).format(at=_instant(at)),
+        word("all", language),
+        word("itself", language),
+    ]
+    opening, closing = table_around(word("caption", language), [word(name, language) for name in HEADS])
+    back = element("p", link(f"/students/{student_id}", student_id))
+    return f"{before}{joined(element('p', text) for text in said)}{opening}", f"{closing}{back}{after}"
+
+
+def nobody(language: str) -> Markup:
+    """The line that stands alone where there is none."""
+    return row([word("none", language), *[""] * (len(HEADS) - 1)])
+
+
+def grouped(entries: Iterable[Disclosure]) -> Iterator[list[Disclosure]]:
+    """Entries of the child's records that were written together, for one answer. entries: newest first."""
+    for _, together in groupby(entries, key=answer_of):
+        yield list(together)
+
+
+def answer_of(entry: Disclosure) -> tuple[object, ...]:
+    """What entries of one answer have in common."""
+    return (
+        entry.request,
+        entry.recorded_at,
+        entry.actor,
+        entry.outcome,
+        entry.view,
+        entry.recipient,
+        entry.disclosed_on,
+        entry.rule,
+    )
+
+
+def line(entries: list[Disclosure], language: str) -> Markup:
+    """One answer, one refusal, or one party to whom the records were passed on. entries: one for each record."""
+    one = entries[0]
+    outcome = word(f"outcome.{one.outcome}", language).format(
+        rule=one.rule, recipient=one.recipient, organisation=one.recipient_organisation, day=one.disclosed_on
+    )
+    count = len({entry.record for entry in entries})
+    records = word("records.one" if count == 1 else "records.many", language).format(n=count)
+    sections = ", ".join(_told("section", section, language) for section in one.sections)
+    what = [_told("view", one.view, language), *([sections] if sections else []), records]
+    return row(
+        (
+            _instant(one.recorded_at),
+            one.actor,
+            _told("role", one.role, language),
+            one.organisation,
+            outcome,
+            "; ".join(what),
+            _told("purpose", one.purpose, language),
+            one.basis,
+        )
+    )
+
+
+def word(key: str, language: str) -> str:
+    """Raises KeyError where there is none."""
+    return _WORDS[key][language]
+
+
+def _told(kind: str, name: str, language: str) -> str:
+    """A code in words; as it is where it is somebody's own words."""
+    words = _WORDS.get(f"{kind}.{name}")
+    return name if words is None else words[language]
+
+
+def _instant(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def _read() -> dict[str, Mapping[str, str]]:
+    text = resources.files("api").joinpath("accounting.csv").read_text("utf-8")
+    return {line["key"]: line for line in csv.DictReader(text.splitlines())}
+
+
+_WORDS: Final = _read()
