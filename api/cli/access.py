@@ -99,7 +99,8 @@ def unusual_(
             usual = f"usual {reader.usual:g}, from {reader.days} days"
             who = f"{reader.actor} ({reader.role}, {reader.organisation})"
             elsewhere = f"; opened {reader.elsewhere} of no record of {reader.own_state}" if reader.elsewhere else ""
-            print(f"{who}: {reader.children} children, {usual}{elsewhere}")
+            children = "1 child" if reader.children == 1 else f"{reader.children} children"
+            print(f"{who}: {children}, {usual}{elsewhere}")
 
 
 def _told(decision: Decision) -> dict[str, Any]:

@@ -6,6 +6,7 @@ disclosed by it.
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date
 from typing import Final
 
@@ -30,6 +31,7 @@ router = APIRouter(
     prefix="/v1/reports", tags=["disclosures"], route_class=Direct, generate_unique_id_function=operation_id
 )
 
+_FORM: Final = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _DAY: Final = {
     "name": "day",
     "in": "query",
@@ -80,7 +82,8 @@ def _day(request: Request) -> date | None:
     if given is None:
         return None
     try:
-        return date.fromisoformat(given if len(given) == 10 else "")
+        # The class takes other forms of ISO 8601 too, which the schema does not.
+        return date.fromisoformat(given if _FORM.fullmatch(given) else "")
     except ValueError:
         raise Invalid(
             "The day cannot be used.",

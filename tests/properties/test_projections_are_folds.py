@@ -225,6 +225,6 @@ def disclose(ledger: Ledger, record: str, shown: bool, not_modified: bool) -> No
 
 
 def test_every_read_model_is_held_here() -> None:
-    """``search``, ``submissions``, ``records`` and ``worklist`` in files of their own, beside this one."""
-    held = ["students", "search", "submissions", "records", "worklist", "disclosures"]
+    """``search``, ``submissions``, ``records``, ``worklist`` and ``readers`` in files of their own, beside this one."""
+    held = ["students", "search", "submissions", "records", "worklist", "disclosures", "readers"]
     assert [projection.name for projection in PROJECTIONS] == held

@@ -76,6 +76,8 @@ def test_the_entry_names_the_fields_and_the_records_and_no_value(
         purpose="enrolling today",
         basis="34 CFR 99.31(a)(1)",
         position=child["position"],
+        own_state="OR",
+        children=[child["student_id"]],
     )
 
 

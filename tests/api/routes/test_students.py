@@ -83,6 +83,8 @@ def test_the_entry_says_who_what_why_and_on_which_ground(
         purpose="enrollment next week",
         basis="34 CFR 99.31(a)(1)",
         position=child["position"],
+        own_state="OR",
+        states=["OR"],
     )
 
 

@@ -184,6 +184,24 @@ def test_a_token_s_office_cannot_ask_for_another_one(get: Get) -> None:
     assert get(office="district", region="R2").status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("office", "params"),
+    [("state", {"state": "CA"}), ("district", {"district": "4100009"}), ("region", {"region": "R3"})],
+)
+def test_a_filter_that_is_refused_has_its_entry_and_names_no_case(
+    get: Get, work: Work, ledger: Ledger, office: str, params: dict[str, str]
+) -> None:
+    work.proposals.open_changed("different-child", work.record(work.opened("CA", "7")), 1, ANA)
+    assert get(office=office, headers={"Purpose": "looking"}, **params).status_code == 403
+    [recorded] = ledger.access.read(0, 100)
+    assert recorded.stream.startswith("request/")
+    assert recorded.meta.actor == f"{office} of Oregon"
+    event = recorded.event
+    assert isinstance(event, DisclosureRefused)
+    assert (event.view, event.purpose, event.own_state) == ("worklist", "looking", "OR")
+    assert event.rule.endswith("-11")
+
+
 def test_an_auditor_names_the_state_of_a_region_and_nothing_waits_for_him(get: Get, make_token: MakeToken) -> None:
     auditor = make_token("auditor", None)
     for params in ({"region": "R2"}, {"mine": "true"}):
