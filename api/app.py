@@ -25,14 +25,16 @@ from api.edge import Edge
 from api.openapi import Direct, document, does
 from api.rate_limit import RateLimit
 from api.routes import (
-    accounts,
     accounting,
+    accounts,
     acts,
     applications,
     cases,
     contacts,
     disclosures,
     events,
+    families,
+    first_sign_in,
     health,
     history,
     home,
@@ -42,6 +44,7 @@ from api.routes import (
     records,
     reports,
     search,
+    sign_in,
     students,
     submissions,
     worklist,
@@ -112,6 +115,9 @@ def create_app(services: Services) -> FastAPI:
                 # Without waiting: a database that is away is told by /readyz and by each answer, not by a failed start.
                 await pool.open(wait=False)
                 stack.push_async_callback(pool.close)
+            stack.callback(services.credentials.close)
+            if services.openid is not None:
+                stack.push_async_callback(services.openid.aclose)
             await stack.enter_async_context(services.announcements.listening())
             stack.enter_context(_quiet(asyncio.get_running_loop()))
             yield
@@ -153,6 +159,9 @@ def create_app(services: Services) -> FastAPI:
         applications.router,
         accounts.router,
         me.router,
+        families.router,
+        sign_in.router,
+        first_sign_in.router,
         policies.router,
         disclosures.router,
         reports.router,

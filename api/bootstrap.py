@@ -246,7 +246,10 @@ def services(store: Store, ledger: Ledger) -> Services:
     from api.pools import TimedPool
     from api.rate_limit import limits
     from api.services import Check, Services
+    from api.standings import Standings
     from ledger.intake import uploads
+    from ledger.store.credentials import Credentials
+    from ledger.store.sessions import Sessions
     from ledger.store.tokens import Tokens
     from ledger.store.vault import LEDGER
 
@@ -270,8 +273,10 @@ def services(store: Store, ledger: Ledger) -> Services:
     feed = pool(store.database, Role.PROJECTOR, 8)
     writer = pool(store.database, Role.WRITER, 2)
     with ledger.log.connection() as conn:
-        body_key = store.vault.load(conn, [LEDGER])[LEDGER].body_key(b"request bodies")
+        key = store.vault.load(conn, [LEDGER])[LEDGER]
+    body_key = key.body_key(b"request bodies")
     ledger.row_key()
+    ledger.admissions.hash_of()
 
     began_with = _revision(ledger)
     kept = spools(store.settings)
@@ -303,6 +308,11 @@ def services(store: Store, ledger: Ledger) -> Services:
         ),
         body_key=body_key,
         organisation=settings.organisation,
+        sessions=Sessions(writer, clock=now),
+        standings=Standings(writer),
+        credentials=Credentials(ledger.log.connection, store.vault, clock=now),
+        csrf_key=key.body_key(b"tokens in forms"),
+        openid=open_id(settings, key.body_key(b"sign-ins that were begun")),
         practice=store.practice,
         checks=(Check("schema", fits), Check("writer", writes)),
         spools=kept,

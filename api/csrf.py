@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hmac
 from base64 import urlsafe_b64encode
+from datetime import datetime
 from hashlib import sha256
 from typing import Final
 from urllib.parse import urlsplit
@@ -53,6 +54,34 @@ def refuse_forged(request: Request, session: str, key: bytes, *, field: str | No
             "This request does not bring the token of its session.",
             remedy=f"Load the page again, and send it from there (a program: header {HEADER}).",
         )
+
+
+def refuse_other_sites(request: Request) -> None:
+    """Pass where a form that nobody has signed in for may be sent from here: not from another site, which would sign
+    somebody in as somebody else (login CSRF). A program says nothing of where it comes from, and signs in nobody but
+    itself. Raises CsrfRefused."""
+    if ("sec-fetch-site" in request.headers or "origin" in request.headers) and not _is_from_here(request):
+        raise CsrfRefused("This form comes from another site.", remedy="Open the page here, and send it from there.")
+
+
+SHOWN_S: Final = 300
+"""How long the code of a second factor is awaited after the password was right."""
+
+
+def shown_by(account: str, key: bytes, now: datetime) -> str:
+    """What a page holds between the two steps of signing in: that the password of an account was right, and when."""
+    said = f"{account}.{int(now.timestamp()) + SHOWN_S}"
+    return f"{said}.{hmac.digest(key, b'sojourn password shown' + said.encode(), sha256).hex()}"
+
+
+def read_shown(given: str, key: bytes, now: datetime) -> str | None:
+    """The account of which that is true; None where it is not, or no more."""
+    said, _, digest = given.rpartition(".")
+    wanted = hmac.digest(key, b"sojourn password shown" + said.encode(), sha256).hex()
+    if not hmac.compare_digest(digest.encode(), wanted.encode()):
+        return None
+    account, _, until = said.rpartition(".")
+    return account if int(until) >= now.timestamp() else None
 
 
 def _is_from_here(request: Request) -> bool:

@@ -14,12 +14,19 @@ from typing import Final
 import msgspec
 from starlette.requests import Request
 
+from api.cookies import session_of
+from api.csrf import refuse_forged
+from api.oidc.identity import Identity
 from api.openapi import ACTION
 from api.problems import NotSignedIn
 from api.services import Services, services_of
-from api.standing import Acting, acting
+from api.standing import NO_ROLE, Acting, acting
 from ledger.access import APPLICANT
+from ledger.account_acts import LinkIdentity
+from ledger.admissions import Admissions
+from ledger.events import Meta
 from ledger.store.standings import Standing
+from ledger.store.tokens import PREFIX as TOKEN_PREFIX
 
 PRACTICE_VISITOR: Final = "practice visitor"
 ROLE_HEADER: Final = "sojourn-role"
@@ -42,13 +49,33 @@ class Principal(msgspec.Struct, frozen=True):
     account: str | None = None
 
 
-async def principal_of(request: Request) -> Principal:
-    """Who asks. Raises NotSignedIn, Forbidden, AccountDisabled, RenewalNeeded, StoreUnavailable."""
-    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not secret:
-        raise NotSignedIn("This needs a token.", remedy="Send `Authorization: Bearer` and a token.")
+async def principal_of(request: Request, *, form_token: str | None = None) -> Principal:
+    """Who asks. form_token: what a form brought as ``csrf`` (``api.csrf``), where the request is one.
+
+    Raises NotSignedIn, CsrfRefused, Forbidden, AccountDisabled, RenewalNeeded, StoreUnavailable, ProviderUnavailable.
+    """
+    given = request.headers.getlist("authorization")
+    if given:
+        # Whoever sends one is who it says, or nobody: a cookie beside it changes nothing.
+        scheme, _, secret = given[0].partition(" ")
+        if len(given) == 1 and scheme.lower() == "bearer" and secret.strip():
+            return await _bearer(request, secret.strip())
+    else:
+        secret = session_of(request, practice=services_of(request).practice)
+        if secret is not None:
+            return await _session(request, secret, form_token)
+    raise NotSignedIn(
+        "This needs a token, or somebody who has signed in.",
+        remedy="Send `Authorization: Bearer` and a token, or sign in at /sign-in.",
+    )
+
+
+async def _bearer(request: Request, secret: str) -> Principal:
     services = services_of(request)
-    token = await services.tokens.lookup(secret.strip())
+    openid = services.openid
+    if openid is not None and openid.takes_tokens and not secret.startswith(TOKEN_PREFIX):
+        return await identified(request, await openid.identify(secret))
+    token = await services.tokens.lookup(secret)
     if token is None:
         raise NotSignedIn(
             "The token is not known here, or has expired, or was revoked.",
@@ -58,13 +85,68 @@ async def principal_of(request: Request) -> Principal:
     return Principal(token.name, token.role, token.state, token.region, token.district, organisation)
 
 
+async def _session(request: Request, secret: str, form_token: str | None) -> Principal:
+    services = services_of(request)
+    # A page that only asks how long the session lasts does not make it last longer.
+    session = await services.sessions.lookup(secret, keep_awake=request.url.path != "/session")
+    standing = None if session is None else await services.standings.of_account(str(session.account))
+    if session is None or standing is None:
+        raise NotSignedIn("The session has ended.", remedy="Sign in again at /sign-in.")
+    refuse_forged(request, str(session.id), services.csrf_key, field=form_token)
+    request.scope["sojourn.session"] = session
+    return await account_principal(request, standing, session.grant or "")
+
+
+async def identified(request: Request, identity: Identity) -> Principal:
+    """Who an identity of the provider is here; with a verified address and without an account, an applicant. The first
+    time, the account of that address is linked to it, and is its for ever: an address that the provider gives to
+    somebody else is then no key to it. Raises NotSignedIn, and as ``account_principal``."""
+    services = services_of(request)
+    standing = await account_of(services, identity)
+    if standing is not None:
+        return await account_principal(request, standing)
+    assert identity.email is not None
+    return Principal(identity.email.lower(), APPLICANT, None, None, None, services.organisation)
+
+
+async def account_of(services: Services, identity: Identity) -> Standing | None:
+    """The account that signs in by an identity; None for an applicant's. Raises NotSignedIn, StoreUnavailable."""
+    admissions = services.ledger.admissions
+    found = await services.standings.of_identity(admissions.hash_of(identity.issuer, identity.subject))
+    if found is not None:
+        return found
+    if identity.email is None or not identity.email_verified:
+        raise NotSignedIn(
+            "The provider does not vouch for an e-mail address.",
+            remedy="Confirm the address there, and have the provider send email and email_verified.",
+        )
+    return await asyncio.to_thread(_linked, admissions, identity)
+
+
+def _linked(admissions: Admissions, identity: Identity) -> Standing | None:
+    assert identity.email is not None
+    found = admissions.of_email(identity.email)
+    if found is None or found.status != "active":
+        return found if found is not None and found.status != "applied" else None
+    known = admissions.account(found.account)
+    if any(issuer == identity.issuer for issuer, _ in known.identities):
+        raise NotSignedIn(
+            "The account of this address signs in as somebody else at the provider.",
+            remedy="Ask your user administrator: an account is never handed on.",
+        )
+    command = LinkIdentity(by=found.email, issuer=identity.issuer, subject=identity.subject)
+    admissions.act(found.account, command, Meta(actor=found.email))
+    return admissions.standing(found.account)
+
+
 async def account_principal(request: Request, standing: Standing, wanted: str = "") -> Principal:
     """Who an account is in a request. wanted: the role chosen at sign-in; the request's header goes before it.
 
     Raises Forbidden, AccountDisabled, RenewalNeeded.
     """
     services = services_of(request)
-    acts = await acting_of(services, standing, request.headers.get(ROLE_HEADER, "").strip() or wanted)
+    asked = "" if wanted == NO_ROLE else request.headers.get(ROLE_HEADER, "").strip()
+    acts = await acting_of(services, standing, asked or wanted)
     route = request.scope.get("route")
     acts.must_be_renewed_for((getattr(route, "openapi_extra", None) or {}).get(ACTION, ""))
     return principal_from(acts, services.organisation)
@@ -101,6 +183,7 @@ def principal_from(acts: Acting, organisation: str) -> Principal:
 async def visitor_of(request: Request) -> Principal:
     """The principal of a page: who signed in, or anybody where this is practice space. Raises as ``principal_of``."""
     services = services_of(request)
-    if services.practice and "authorization" not in request.headers:
+    signed_in = "authorization" in request.headers or session_of(request, practice=services.practice) is not None
+    if services.practice and not signed_in:
         return Principal(PRACTICE_VISITOR, "secondary_user", None, None, None, services.organisation)
     return await principal_of(request)

@@ -15,9 +15,13 @@ from psycopg_pool import AsyncConnectionPool
 from starlette.requests import Request
 
 from api.announcements import Announcements
+from api.oidc import OpenId
 from api.rate_limit import Limits
+from api.standings import Standings
 from ledger.application import Ledger
 from ledger.intake.uploads import Spools
+from ledger.store.credentials import Credentials
+from ledger.store.sessions import Sessions
 from ledger.store.tokens import Tokens
 
 
@@ -45,7 +49,9 @@ class Services:
     announcements: watcher of what is announced. body_key: 32 bytes, derived from the master key, that hash the bodies
     of requests: a plain digest of a child's data could be guessed. practice: this is practice space, with invented
     children. organisation: whose service it is, for disclosures. checks: what /readyz asks beside the database and
-    the read models. spools: where files that come are kept until they are applied; None where none are taken.
+    the read models. sessions, standings, credentials: of people who sign in here. openid: the identity provider, where
+    one is named. csrf_key: 32 bytes, of the tokens in forms. spools: where files that come are kept until they are
+    applied; None where none are taken.
     limits: how often somebody may ask; None: as often as he likes. clock: now, UTC.
     """
 
@@ -57,6 +63,11 @@ class Services:
     announcements: Announcements
     body_key: bytes
     organisation: str
+    sessions: Sessions
+    standings: Standings
+    credentials: Credentials
+    csrf_key: bytes
+    openid: OpenId | None = None
     practice: bool = False
     checks: Sequence[Check] = ()
     spools: Spools | None = None

@@ -6,57 +6,21 @@ what renews him. That is decided on each request, by the day that it is where hi
 
 from __future__ import annotations
 
-import time
-import uuid
 from collections.abc import Callable, Sequence
 from datetime import date
-from typing import Any, Final, Literal
-
-from psycopg.rows import tuple_row
-from psycopg_pool import AsyncConnectionPool
+from typing import Final, Literal
 
 from ledger.accounts import RULES_EDITION, a_year_after
 from ledger.errors import AccountDisabled, Forbidden, RenewalNeeded
 from ledger.events.application import AskedRole
-from ledger.store.standings import Standing, decode
+from ledger.store.standings import Standing
 
-CACHE_TTL_S: Final = 1.0
-"""How long somebody whose access has ended may still be let in."""
-CACHED_MAX: Final = 10_000
 PARENT: Final = "parent"
+NO_ROLE: Final = "none"
+"""As the role that is wanted: of an official who has signed in by a password alone, and has yet to add the second
+factor: he is let to his own account and nothing else."""
 
 Wanting = Literal["training", "rules"]
-
-
-class Standings:
-    """Looks accounts up for the API, with a cache of a second. pool: of the writer, who may read the guards."""
-
-    def __init__(self, pool: AsyncConnectionPool, *, ttl_s: float = CACHE_TTL_S) -> None:
-        self._pool = pool
-        self._ttl_s = ttl_s
-        self._cached: dict[bytes, tuple[float, Standing | None]] = {}
-
-    async def of_account(self, account: str) -> Standing | None:
-        """An account as it stands. Errors: psycopg's, where the database is away."""
-        key = uuid.UUID(account)
-        return await self._kept(key.bytes, "select standing::text from ledger.accounts where account_id = %s", key)
-
-    async def of_identity(self, identity_hash: bytes) -> Standing | None:
-        """The account that signs in by an identity. Errors: as ``of_account``."""
-        return await self._kept(identity_hash, _BY_IDENTITY, identity_hash)
-
-    async def _kept(self, key: bytes, query: Any, param: object) -> Standing | None:
-        kept = self._cached.get(key)
-        if kept is not None and kept[0] > time.monotonic():
-            return kept[1]
-        async with self._pool.connection() as conn, conn.cursor(row_factory=tuple_row) as cursor:
-            await cursor.execute(query, (param,))
-            row = await cursor.fetchone()
-        found = None if row is None else decode(row[0])
-        if len(self._cached) >= CACHED_MAX:
-            self._cached.clear()
-        self._cached[key] = (time.monotonic() + self._ttl_s, found)
-        return found
 
 
 class Acting:
@@ -105,6 +69,8 @@ def acting(standing: Standing, wanted: str, today_of: Callable[[str | None], dat
         raise AccountDisabled("The account is disabled.", remedy="Ask your user administrator to enable it.")
     if standing.status == "deactivated":
         raise Forbidden("The account was deactivated, for good.", remedy="Apply under another e-mail address.")
+    if wanted == NO_ROLE:
+        return Acting(standing, None, None, frozenset(), None)
     grant, role = _chosen(sorted(standing.roles.items()), wanted)
     if role is not None:
         return Acting(standing, grant, role, frozenset(), wanting(standing, today_of(role.state)))
@@ -131,9 +97,3 @@ def _chosen(roles: Sequence[tuple[int, AskedRole]], wanted: str) -> tuple[int | 
         if wanted in ("", role.role, str(grant)):
             return grant, role
     return None, None
-
-
-_BY_IDENTITY: Final = (
-    "select a.standing::text from ledger.accounts a join ledger.identities i using (account_id)"
-    " where i.identity_hash = %s"
-)

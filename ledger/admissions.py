@@ -106,6 +106,11 @@ class Admissions:
         with self._log.connection() as conn:
             return standings.of_identity(conn, self.hash_of(issuer, subject))
 
+    def families_waiting(self, account: str) -> dict[uuid.UUID, int]:
+        """Grants to a family that no code was shown for yet: what their codes are of, to their numbers."""
+        known = self._account(account)
+        return {family_subject(account, n): n for n, one in known.families.items() if not one.taken}
+
     def due(self, day: date) -> list[str]:
         """Accounts of which time may have something to tell by a day."""
         with self._log.connection() as conn:
@@ -374,6 +379,11 @@ def stands(account: str, known: Account, hashed: Callable[..., bytes]) -> Accoun
         identities=tuple(hashed(issuer, subject) for issuer, subject in known.identities),
         looked_at_on=accounts.looked_at_on(known),
     )
+
+
+def family_subject(account: str, grant: int) -> uuid.UUID:
+    """What the code for a family's access is of: one grant of one account (RFC 9562, 5.5)."""
+    return uuid.uuid5(uuid.UUID(account), f"family/{grant}")
 
 
 def state_of(known: Account) -> str | None:

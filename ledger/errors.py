@@ -189,6 +189,8 @@ class AccountIsClosed(Refused):
 
 class EmailRetired(Refused):
     code = "email-retired"
+
+
 class PasswordRefused(Refused):
     code = "password-refused"
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from projections import accounts, disclosures, records, search, students, submissions, worklist
-from projections import disclosures, readers, records, search, students, submissions, worklist
+from projections import accounts, disclosures, readers, records, search, students, submissions, worklist
 from projections.projection import Projection
 
 PROJECTIONS: tuple[Projection, ...] = (

@@ -9,7 +9,10 @@ end it.
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import Callable
+from datetime import timedelta
+from typing import Final
 
 import orjson
 from fastapi import APIRouter, Request
@@ -19,15 +22,21 @@ from api.acting import KEYED, Asked, Did, act, acted
 from api.admission import account_told, authority_of, uuid_named
 from api.openapi import GRANT, UUID, Direct, operation, operation_id
 from api.policy import action_of, decided, permitted
-from api.schemas.admission import NAMES, AccountAnswer, AccountReasonBody, AdmittedAnswer, TrainingBody
+from api.schemas.admission import NAMES, AccountAnswer, AccountReasonBody, AdmittedAnswer, CodeAnswer, TrainingBody
 from api.services import services_of
 from ledger.access import Subject
 from ledger.account_acts import Command, Deactivate, Disable, Enable, EndRole, RecordTraining
 from ledger.admissions import Admitted, must_be_in_charge, state_of
-from ledger.errors import NotFound
+from ledger.errors import AccountIsClosed, NotFound, OwnApplication
+from ledger.persons import same_person
+from ledger.store import codes, sessions
+from ledger.store.codes import Code
 from ledger.store.standings import Standing
 
 router = APIRouter(prefix="/v1", tags=["access"], route_class=Direct, generate_unique_id_function=operation_id)
+
+CODE_HOLDS: Final = timedelta(days=7)
+"""How long somebody has to sign in for the first time."""
 
 
 @router.get(
@@ -93,6 +102,44 @@ async def post_role_ending(request: Request) -> Response:
     if not (given.isascii() and given.isdigit() and len(given) < 10):
         raise NotFound("The account has no role of this number.", remedy="Read the account.")
     return await _manage(request, lambda by, reason: EndRole(by=by, grant=int(given), reason=reason))
+
+
+@router.post(
+    "/accounts/{id}/sign-in-codes",
+    summary="Give somebody a code to sign in with",
+    status_code=201,
+    responses={201: {"model": CodeAnswer, "description": "To be handed over; it is not told again."}},
+    openapi_extra=operation("account.manage", (UUID,)),
+)
+async def post_sign_in_code(request: Request) -> Response:
+    """For the first time, and when password and second factor are lost: what there was ends, and so do the sessions.
+    Whoever gives it has seen who it is."""
+    principal = await permitted(request)
+    account = uuid_named(request.path_params["id"], "account")
+    services = services_of(request)
+
+    def make() -> Code:
+        admissions = services.ledger.admissions
+        standing = admissions.standing(account)
+        decided(principal, action_of(request), about(standing))
+        known = admissions.account(account)
+        must_be_in_charge(authority_of(principal), known)
+        if same_person(principal.name, standing.email):
+            raise OwnApplication("Nobody gives himself a code.", remedy="Ask another user administrator.")
+        if standing.status != "active":
+            raise AccountIsClosed("The account is not active.", remedy="Approve its application, or enable it.")
+        now, named = services.clock(), uuid.UUID(account)
+        services.credentials.remove(named)
+        with services.ledger.log.connection() as conn:
+            sessions.end_all(conn, named, now=now)
+            return codes.make(
+                conn, purpose=codes.Purpose.FIRST_SIGN_IN, subject=named, now=now, ends_at=now + CODE_HOLDS
+            )
+
+    code = await asyncio.to_thread(make)
+    told = {"account": account, "code": code.text, "ends_at": code.ends_at}
+    text = orjson.dumps(told, option=orjson.OPT_UTC_Z)
+    return Response(text, 201, {"Cache-Control": "no-store"}, "application/json")
 
 
 @router.post(

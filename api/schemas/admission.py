@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -187,10 +187,104 @@ class RulesBody(BaseModel):
     edition: Annotated[str, Field(min_length=1, max_length=20)]
 
 
+class CodeAnswer(BaseModel):
+    """A code, told this once, to be given by hand. ends_at: until when it opens the account, UTC."""
+
+    account: Uuid
+    code: str
+    ends_at: datetime
+
+
+class RecordsNamed(BaseModel):
+    """A record, as its state names it."""
+
+    model_config = _strict({"state": "OR", "state_student_id": "OR1001"})
+
+    state: State
+    state_student_id: Annotated[str, Field(min_length=1, max_length=15)]
+
+
+class FamilyGrantBody(BaseModel):
+    """Whom a child's school lets read what. identification: which document was seen, not its number. until: the last
+    day; absent: as long as it may last. records: those that are meant; absent: every record of the student now."""
+
+    model_config = _strict(
+        {
+            "student_id": "482019283746",
+            "email": "familia@example.org",
+            "name": "María López",
+            "relation": "parent",
+            "identification": "consular identification card",
+            "until": "2026-06-30",
+        }
+    )
+
+    student_id: Annotated[str, Field(pattern="^[0-9]{12}$", description="Any id that the student was ever shown by.")]
+    email: Email
+    name: Words
+    relation: Literal["parent", "guardian", "student"]
+    identification: Words
+    until: Day | None = None
+    court_order: Annotated[bool, Field(description="Whether a court has set that day.")] = False
+    records: Annotated[list[RecordsNamed], Field(max_length=100)] = []
+
+
+class FamilyGrantAnswer(BaseModel):
+    """What was granted. code: told once, to be given by hand; null where this is the first answer again."""
+
+    account: Uuid
+    grant: int
+    moved: bool
+    code: str | None
+    code_ends_at: datetime | None
+
+
+class FamilyEndBody(BaseModel):
+    """Why it ends before its day."""
+
+    model_config = _strict({"why": "court-order", "reason": "Order of 3 March."})
+
+    why: Literal["court-order", "withdrawn"]
+    reason: Reason
+
+
+class FamilyCodeBody(BaseModel):
+    """The code that the school gave."""
+
+    model_config = _strict({"code": "K7QF-2M9T-XW4R-PV3C-9D2E"})
+
+    code: Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class SessionTold(BaseModel):
+    """How long whoever signed in here stays signed in, UTC. csrf: to be sent as ``Sojourn-CSRF`` with what changes
+    something."""
+
+    ends_at: datetime
+    idle_ends_at: datetime
+    csrf: str
+
+
+class ApplicationPage(BaseModel):
+    """Applications of an area, newest first. cursor: of the next page; null on the last one."""
+
+    position: int
+    applications: list[ApplicationAnswer]
+    cursor: str | None
+
+
+class AccountPage(BaseModel):
+    """Accounts of an area, newest first. cursor: of the next page; null on the last one."""
+
+    position: int
+    accounts: list[AccountAnswer]
+    cursor: str | None
+
+
 class MeAnswer(BaseModel):
     """Who asks, as this service knows him. account: null for a machine's token. role: under which he acts now; roles:
     all that he has, chosen by the header ``Sojourn-Role``. renewal: what keeps him from everything else, if anything:
-    ``training`` or ``rules``. rules: the edition that holds."""
+    ``training`` or ``rules``. rules: the edition that holds. session: null for who sends a token."""
 
     name: str
     account: Uuid | None
@@ -204,6 +298,7 @@ class MeAnswer(BaseModel):
     renew_on: date | None
     renewal: Literal["training", "rules"] | None
     rules: str
+    session: SessionTold | None
 
 
 BODIES = (
@@ -214,6 +309,9 @@ BODIES = (
     AccountReasonBody,
     TrainingBody,
     RulesBody,
+    FamilyGrantBody,
+    FamilyEndBody,
+    FamilyCodeBody,
 )
 NAMES = tuple({name for body in BODIES for name in body.model_fields})
 """Names that these bodies may hold, to guess the one that was meant."""

@@ -1,0 +1,103 @@
+"""How a browser comes to a session, and by which it is known again: what the pages of signing in share.
+
+Invariant: a session begins in one place. An official who has shown a password alone is let to nothing but adding a
+second factor; and what a page changes, it changes for the session that it was made for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from api.cookies import cookie_name, session_cookie
+from api.csrf import FIELD, csrf_token
+from api.forms import hidden
+from api.html import Markup
+from api.oidc.pending import is_local_path
+from api.policy import decided
+from api.principals import principal_of
+from api.problems import NotSignedIn
+from api.services import Services, services_of
+from api.standing import NO_ROLE
+from ledger.errors import AccountDisabled, NotFound
+from ledger.store import sessions
+from ledger.store.sessions import Made, Method, Session
+from ledger.store.standings import Standing
+
+
+class Mine(NamedTuple):
+    """Who sits before a page about his own account. name: as signed in."""
+
+    services: Services
+    session: Session
+    name: str
+
+    @property
+    def account(self) -> uuid.UUID:
+        return self.session.account
+
+    @property
+    def token(self) -> Markup:
+        """What goes with each form that this session sends."""
+        return hidden(FIELD, csrf_token(str(self.session.id), self.services.csrf_key))
+
+
+async def mine(request: Request, said: Mapping[str, str] | None = None) -> Mine:
+    """The session of a page. said: the fields of the form, where one is sent. Raises NotSignedIn, CsrfRefused, NotFound
+    for a token's holder, and as ``principal_of``."""
+    principal = await principal_of(request, form_token=None if said is None else said.get(FIELD))
+    request.scope["sojourn.principal"] = principal.name
+    decided(principal, "me.set")
+    session = request.scope.get("sojourn.session")
+    if session is None:
+        raise NotFound("A token has no session.", remedy="This is for people who sign in at /sign-in.")
+    return Mine(services_of(request), session, principal.name)
+
+
+async def let_in(request: Request, standing: Standing, method: Method, return_to: str) -> Response:
+    """The answer by which a browser gets its session. Raises AccountDisabled, NotSignedIn."""
+    services = services_of(request)
+    if standing.status == "disabled":
+        raise AccountDisabled("The account is disabled.", remedy="Ask your user administrator to enable it.")
+    if standing.status != "active":
+        raise NotSignedIn("There is no such account any more.", remedy="Apply under another e-mail address.")
+    account, grant, next_page = uuid.UUID(standing.account), None, return_to
+    if method == "local" and standing.roles:
+        held = await services.credentials.aside(lambda: services.credentials.standing(account))
+        if held is None or not held.second_factor:
+            grant, next_page = NO_ROLE, "/second-factor"
+    made = await asyncio.to_thread(begin, services, account, method, grant)
+    answer = RedirectResponse(next_page, 303, {"Cache-Control": "no-store"})
+    give(request, answer, made)
+    return answer
+
+
+def begin(
+    services: Services, account: uuid.UUID, method: Method, grant: str | None, instead_of: uuid.UUID | None = None
+) -> Made:
+    """A session; the one in whose place it stands ends with it. Blocks. Raises StoreUnavailable."""
+    now = services.clock()
+    with services.ledger.log.connection() as conn, conn.transaction():
+        if instead_of is not None:
+            sessions.end(conn, instead_of, now=now)
+        return sessions.make(conn, account=account, grant=grant, method=method, now=now)
+
+
+def give(request: Request, answer: Response, made: Made) -> None:
+    """Put a session's cookie into an answer. It goes when the browser is closed."""
+    answer.headers.append("Set-Cookie", session_cookie(made.secret, cookie_of(request)))
+
+
+def cookie_of(request: Request) -> str:
+    """The name under which this browser keeps its session."""
+    return cookie_name(request.scope, practice=services_of(request).practice)
+
+
+def path_to(given: str | None) -> str:
+    """Where somebody goes on to: a path of this site, or the first page."""
+    return given if given and is_local_path(given) else "/"

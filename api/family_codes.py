@@ -1,0 +1,48 @@
+"""The codes by which a family takes what its child's school has granted: given by hand, shown once.
+
+Invariant: a code is of one grant of one account. Whoever finds it cannot use it with another account, and an account of
+another person, whose address was mistyped, is shown nothing without it.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from api.services import Services
+from ledger.account_acts import TakeFamily
+from ledger.admissions import family_subject
+from ledger.events import Meta
+from ledger.store import codes
+from ledger.store.codes import Code, Purpose
+from ledger.store.standings import Standing
+
+HOLDS: Final = timedelta(days=30)
+"""How long a family has to use its code."""
+
+
+def family_code(services: Services, account: str, grant: int) -> Code:
+    """A code for a grant; one that was given before for it ends. Blocks. Raises StoreUnavailable."""
+    now = services.clock()
+    with services.ledger.log.connection() as conn:
+        return codes.make(
+            conn, purpose=Purpose.FAMILY_ACCESS, subject=family_subject(account, grant), now=now, ends_at=now + HOLDS
+        )
+
+
+def take_family(services: Services, standing: Standing, code: str, meta: Meta) -> bool:
+    """Take the family's access that a code is for; whether it is one of this account. The code is used up by it.
+
+    Blocks. Raises CodeRefused, StoreUnavailable.
+    """
+    now = services.clock()
+    with services.ledger.log.connection() as conn:
+        subject = codes.check(conn, purpose=Purpose.FAMILY_ACCESS, code=code, now=now)
+        waiting = services.ledger.admissions.families_waiting(standing.account)
+        if subject not in waiting:
+            return False
+        codes.redeem(conn, purpose=Purpose.FAMILY_ACCESS, code=code, now=now)
+    # Used up, and not taken yet: after a crash here the school gives another.
+    command = TakeFamily(by=standing.email, grant=waiting[subject])
+    services.ledger.admissions.act(standing.account, command, meta)
+    return True

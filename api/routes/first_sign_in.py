@@ -1,0 +1,197 @@
+"""What comes before the first look at a record: a code becomes a password, a second factor is added, the rules of
+behaviour are read and accepted.
+
+Invariant: a code that somebody was given for a child's records never opens an account that can be signed in to without
+it: whoever has one already signs in, and shows the code then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Mapping
+
+from fastapi import APIRouter, Request
+from starlette.responses import RedirectResponse, Response
+
+from api.csrf import refuse_other_sites
+from api.edge import request_id_of
+from api.entering import begin, give, let_in, mine
+from api.family_codes import take_family
+from api.forms import field, form, form_of, hidden
+from api.html import element, joined, link, page
+from api.openapi import Direct, does, operation_id
+from api.rules_of_behaviour import RULES
+from api.services import Services, services_of
+from ledger.access import PUBLIC
+from ledger.account_acts import AcceptRules
+from ledger.accounts import RULES_EDITION
+from ledger.admissions import state_of
+from ledger.errors import CodeRefused, PasswordRefused
+from ledger.events import Meta
+from ledger.store import codes, passwords
+from ledger.store.codes import Purpose
+from ledger.store.standings import Standing
+
+router = APIRouter(include_in_schema=False, route_class=Direct, generate_unique_id_function=operation_id)
+
+
+@router.get("/sign-in/first", openapi_extra=does(PUBLIC))
+async def first_page(request: Request) -> Response:
+    """Where a code becomes a password."""
+    return _first(request)
+
+
+@router.post("/sign-in/first", openapi_extra=does(PUBLIC))
+async def post_first(request: Request) -> Response:
+    """The code is used up; the password that is chosen with it holds from then on."""
+    refuse_other_sites(request)
+    services, said = services_of(request), await form_of(request)
+    try:
+        standing = await services.credentials.aside(lambda: _begun(services, said, request_id_of(request)))
+    except (CodeRefused, PasswordRefused) as refused:
+        return _first(request, f"{refused.what} {refused.remedy}", said.get("email", ""), status=422)
+    return await let_in(request, standing, "local", "/rules" if standing.roles else "/")
+
+
+@router.get("/second-factor", openapi_extra=does("me.set"))
+async def second_factor_page(request: Request) -> Response:
+    """Where a second factor is added: what an authenticator app is told, and where it shows its first code."""
+    who = await mine(request)
+    credentials = who.services.credentials
+    offer = await credentials.aside(lambda: credentials.offer_second_factor(who.account, who.name))
+    code = field("Code that the app shows", "code", autocomplete="one-time-code", inputmode="numeric")
+    return _page(
+        who.services,
+        "A second factor",
+        element("p", "Add this key to an authenticator app, then type the code that the app shows."),
+        element("p", "Key: ", element("code", offer.secret)),
+        element("p", link(offer.uri, "Open it in an app on this device")),
+        form("/second-factor", who.token, code, button="Add the second factor"),
+    )
+
+
+@router.post("/second-factor", openapi_extra=does("me.set"))
+async def post_second_factor(request: Request) -> Response:
+    """Its first code takes it into use; the recovery codes are shown once. The session begins anew, with the roles."""
+    said = await form_of(request)
+    who = await mine(request, said)
+    services = who.services
+    recovery = await services.credentials.aside(
+        lambda: services.credentials.confirm_second_factor(who.account, said.get("code", ""))
+    )
+    if recovery is None:
+        words = element("p", "That code is not one of this key. ", link("/second-factor", "Begin anew"), role="alert")
+        return _page(services, "A second factor", words, status=422)
+    made = await asyncio.to_thread(begin, services, who.account, who.session.method, None, who.session.id)
+    answer = _page(
+        services,
+        "Recovery codes",
+        element("p", "Keep these codes apart from your device. Each lets you in once when the device is lost."),
+        element("ul", *(element("li", element("code", code)) for code in recovery)),
+        element("p", link("/rules", "Go on to the rules of behaviour")),
+    )
+    give(request, answer, made)
+    return answer
+
+
+@router.get("/rules", openapi_extra=does(PUBLIC))
+async def rules_page(request: Request) -> Response:
+    """The rules of behaviour that hold, for whoever wants to read them."""
+    parts = [element("ol", *(element("li", rule) for rule in RULES))]
+    button = element("p", link("/rules/acceptance", "Accept them, signed in"))
+    heading = element("p", f"Edition {RULES_EDITION}. They are accepted before the first access, and yearly after it.")
+    return page("Rules of behaviour", heading, *parts, button, practice=services_of(request).practice)
+
+
+@router.get("/rules/acceptance", openapi_extra=does("me.set"))
+async def acceptance_page(request: Request) -> Response:
+    """Where they are accepted, once they were read."""
+    who = await mine(request)
+    rules = element("ol", *(element("li", rule) for rule in RULES))
+    accept = form(
+        "/rules/acceptance", who.token, hidden("edition", RULES_EDITION), button="I have read and accept them"
+    )
+    return _page(who.services, "Rules of behaviour", rules, accept)
+
+
+@router.post("/rules/acceptance", openapi_extra=does("me.set"))
+async def post_acceptance(request: Request) -> Response:
+    """For a year."""
+    said = await form_of(request)
+    who = await mine(request, said)
+    admissions = who.services.ledger.admissions
+    meta = Meta(actor=who.name, request=request_id_of(request))
+
+    def accept() -> None:
+        admissions.act(
+            str(who.account),
+            lambda known: AcceptRules(
+                by=who.name, edition=said.get("edition", ""), on=admissions.today(state_of(known))
+            ),
+            meta,
+        )
+
+    await asyncio.to_thread(accept)
+    return RedirectResponse("/", 303, {"Cache-Control": "no-store"})
+
+
+# -- inside
+
+
+def _begun(services: Services, said: Mapping[str, str], request_id: str) -> Standing:
+    """An account that has its first password, or another one in the place of what was lost."""
+    admissions, credentials, code = services.ledger.admissions, services.credentials, said.get("code", "")
+    found = admissions.of_email(said.get("email", ""))
+    standing = found if found is not None and found.status == "active" else None
+    password = said.get("password", "")
+    own = () if standing is None else (standing.email, standing.name)
+    passwords.chosen(password, own)  # before the code is used up
+    wrong = CodeRefused(
+        "This code does not open this account.", remedy="Type the address for which it was given, and the whole code."
+    )
+    with services.ledger.log.connection() as conn:
+        try:
+            subject = codes.check(conn, purpose=Purpose.FIRST_SIGN_IN, code=code, now=services.clock())
+        except CodeRefused:
+            subject = None
+        if subject is not None:
+            if standing is None or subject != uuid.UUID(standing.account):
+                raise wrong
+            codes.redeem(conn, purpose=Purpose.FIRST_SIGN_IN, code=code, now=services.clock())
+    if standing is None:
+        raise wrong
+    account = uuid.UUID(standing.account)
+    if subject is None:
+        if (
+            standing.roles
+            or credentials.standing(account) is not None
+            or admissions.account(standing.account).identities
+        ):
+            raise CodeRefused(
+                "This code is shown by whoever has signed in.",
+                remedy="Sign in as you are used to, and send the code to /v1/me/family-grants.",
+            )
+        if not take_family(services, standing, code, Meta(actor=standing.email, request=request_id)):
+            raise wrong
+    credentials.set_password(account, password, own=own)
+    return admissions.standing(standing.account)
+
+
+def _first(request: Request, wrong: str = "", email: str = "", status: int = 200) -> Response:
+    parts = [element("p", wrong, role="alert")] if wrong else []
+    whole = form(
+        "/sign-in/first",
+        field("E-mail address", "email", type="email", autocomplete="username", value=email),
+        field("Code that you were given", "code", autocomplete="one-time-code"),
+        field("Password that you choose", "password", type="password", autocomplete="new-password", minlength="12"),
+        button="Continue",
+    )
+    words = element("p", "A password has at least twelve characters; several words are a good one.")
+    return _page(services_of(request), "The first time", joined(parts), words, whole, status=status)
+
+
+def _page(services: Services, title: str, *content: object, status: int = 200) -> Response:
+    answer = page(title, *content, practice=services.practice, status=status)
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
