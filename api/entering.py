@@ -31,11 +31,12 @@ from ledger.store.standings import Standing
 
 
 class Mine(NamedTuple):
-    """Who sits before a page about his own account. name: as signed in."""
+    """Who sits before a page about his own account. name: as signed in. said: the fields of the form that was sent."""
 
     services: Services
     session: Session
     name: str
+    said: Mapping[str, str]
 
     @property
     def account(self) -> uuid.UUID:
@@ -47,16 +48,15 @@ class Mine(NamedTuple):
         return hidden(FIELD, csrf_token(str(self.session.id), self.services.csrf_key))
 
 
-async def mine(request: Request, said: Mapping[str, str] | None = None) -> Mine:
-    """The session of a page. said: the fields of the form, where one is sent. Raises NotSignedIn, CsrfRefused, NotFound
-    for a token's holder, and as ``principal_of``."""
-    principal = await principal_of(request, form_token=None if said is None else said.get(FIELD))
+async def mine(request: Request) -> Mine:
+    """The session of a page. Raises as ``principal_of``; NotFound for a token's holder, who has none."""
+    principal = await principal_of(request, by_form=True)
     request.scope["sojourn.principal"] = principal.name
     decided(principal, "me.set")
     session = request.scope.get("sojourn.session")
     if session is None:
         raise NotFound("A token has no session.", remedy="This is for people who sign in at /sign-in.")
-    return Mine(services_of(request), session, principal.name)
+    return Mine(services_of(request), session, principal.name, request.scope["sojourn.form"])
 
 
 async def let_in(request: Request, standing: Standing, method: Method, return_to: str) -> Response:

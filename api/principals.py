@@ -15,7 +15,8 @@ import msgspec
 from starlette.requests import Request
 
 from api.cookies import session_of
-from api.csrf import refuse_forged
+from api.csrf import FIELD, SAFE, refuse_forged
+from api.forms import form_of
 from api.oidc.identity import Identity
 from api.openapi import ACTION
 from api.problems import NotSignedIn
@@ -49,8 +50,9 @@ class Principal(msgspec.Struct, frozen=True):
     account: str | None = None
 
 
-async def principal_of(request: Request, *, form_token: str | None = None) -> Principal:
-    """Who asks. form_token: what a form brought as ``csrf`` (``api.csrf``), where the request is one.
+async def principal_of(request: Request, *, by_form: bool = False) -> Principal:
+    """Who asks. by_form: what a page sends is a form, which brings its token in a field; whoever has signed in has it
+    read, and nobody else.
 
     Raises NotSignedIn, CsrfRefused, Forbidden, AccountDisabled, RenewalNeeded, StoreUnavailable, ProviderUnavailable.
     """
@@ -63,7 +65,7 @@ async def principal_of(request: Request, *, form_token: str | None = None) -> Pr
     else:
         secret = session_of(request, practice=services_of(request).practice)
         if secret is not None:
-            return await _session(request, secret, form_token)
+            return await _session(request, secret, by_form=by_form)
     raise NotSignedIn(
         "This needs a token, or somebody who has signed in.",
         remedy="Send `Authorization: Bearer` and a token, or sign in at /sign-in.",
@@ -85,14 +87,16 @@ async def _bearer(request: Request, secret: str) -> Principal:
     return Principal(token.name, token.role, token.state, token.region, token.district, organisation)
 
 
-async def _session(request: Request, secret: str, form_token: str | None) -> Principal:
+async def _session(request: Request, secret: str, *, by_form: bool) -> Principal:
     services = services_of(request)
     # A page that only asks how long the session lasts does not make it last longer.
     session = await services.sessions.lookup(secret, keep_awake=request.url.path != "/session")
     standing = None if session is None else await services.standings.of_account(str(session.account))
     if session is None or standing is None:
         raise NotSignedIn("The session has ended.", remedy="Sign in again at /sign-in.")
-    refuse_forged(request, str(session.id), services.csrf_key, field=form_token)
+    said = await form_of(request) if by_form and request.method not in SAFE else {}
+    refuse_forged(request, str(session.id), services.csrf_key, field=said.get(FIELD))
+    request.scope["sojourn.form"] = said
     request.scope["sojourn.session"] = session
     return await account_principal(request, standing, session.grant or "")
 

@@ -104,7 +104,7 @@ async def get_application(request: Request) -> Response:
     responses=acted(AdmittedAnswer, "The authority may decide it."),
     openapi_extra=operation("application.verify", (UUID, *KEYED), VerificationBody),
 )
-async def post_verification(request: Request) -> Response:
+async def post_application_verification(request: Request) -> Response:
     """By the supervisor whom it names, signed in; or recorded from the form that he signed."""
 
     def make(asked: Asked[VerificationBody], _: Application) -> Command:
@@ -120,7 +120,7 @@ async def post_verification(request: Request) -> Response:
     responses=acted(AdmittedAnswer, "It is closed."),
     openapi_extra=operation("application.decide", (UUID, *KEYED), RefusalBody),
 )
-async def post_refusal(request: Request) -> Response:
+async def post_application_refusal(request: Request) -> Response:
     """By an authority of its area, with a reason for the applicant."""
     return await _handle(
         request, RefusalBody, lambda asked, _: Refuse(by=asked.principal.name, reason=asked.said.reason)
@@ -133,7 +133,7 @@ async def post_refusal(request: Request) -> Response:
     responses=acted(AdmittedAnswer, "It is closed."),
     openapi_extra=operation("application.send", (UUID, *KEYED), NothingBody),
 )
-async def post_withdrawal(request: Request) -> Response:
+async def post_application_withdrawal(request: Request) -> Response:
     """By who made it."""
     return await _handle(request, NothingBody, lambda asked, _: Withdraw(by=asked.principal.name))
 
@@ -144,7 +144,7 @@ async def post_withdrawal(request: Request) -> Response:
     responses=acted(AdmittedAnswer, "The account has the role."),
     openapi_extra=operation("application.decide", (UUID, *KEYED), NothingBody),
 )
-async def post_approval(request: Request) -> Response:
+async def post_application_approval(request: Request) -> Response:
     """By an authority of its area who neither made nor verified it; a training of the last year must be recorded."""
 
     def do(asked: Asked[NothingBody]) -> Did:

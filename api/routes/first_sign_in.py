@@ -74,11 +74,10 @@ async def second_factor_page(request: Request) -> Response:
 @router.post("/second-factor", openapi_extra=does("me.set"))
 async def post_second_factor(request: Request) -> Response:
     """Its first code takes it into use; the recovery codes are shown once. The session begins anew, with the roles."""
-    said = await form_of(request)
-    who = await mine(request, said)
+    who = await mine(request)
     services = who.services
     recovery = await services.credentials.aside(
-        lambda: services.credentials.confirm_second_factor(who.account, said.get("code", ""))
+        lambda: services.credentials.confirm_second_factor(who.account, who.said.get("code", ""))
     )
     if recovery is None:
         words = element("p", "That code is not one of this key. ", link("/second-factor", "Begin anew"), role="alert")
@@ -118,8 +117,7 @@ async def acceptance_page(request: Request) -> Response:
 @router.post("/rules/acceptance", openapi_extra=does("me.set"))
 async def post_acceptance(request: Request) -> Response:
     """For a year."""
-    said = await form_of(request)
-    who = await mine(request, said)
+    who = await mine(request)
     admissions = who.services.ledger.admissions
     meta = Meta(actor=who.name, request=request_id_of(request))
 
@@ -127,7 +125,7 @@ async def post_acceptance(request: Request) -> Response:
         admissions.act(
             str(who.account),
             lambda known: AcceptRules(
-                by=who.name, edition=said.get("edition", ""), on=admissions.today(state_of(known))
+                by=who.name, edition=who.said.get("edition", ""), on=admissions.today(state_of(known))
             ),
             meta,
         )

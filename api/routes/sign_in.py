@@ -104,7 +104,7 @@ async def callback(request: Request) -> Response:
 @router.post("/sign-out", openapi_extra=does("me.set"))
 async def post_sign_out(request: Request) -> Response:
     """The session ends, in every process."""
-    who = await mine(request, await form_of(request))
+    who = await mine(request)
 
     def end() -> None:
         with who.services.ledger.log.connection() as conn:

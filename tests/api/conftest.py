@@ -16,9 +16,12 @@ from starlette.testclient import TestClient
 from api.announcements import Announcements
 from api.app import create_app
 from api.services import Services
+from api.standings import Standings
 from ledger.application import Ledger
 from ledger.intake.uploads import Spools
+from ledger.store.credentials import Credentials
 from ledger.store.database import Database, Role
+from ledger.store.sessions import Sessions
 from ledger.store.tokens import Tokens, create
 from projections import PROJECTIONS
 from projections.projectors import Projectors
@@ -62,6 +65,10 @@ def services(database: Database, ledger: Ledger, clock: Clock, tmp_path: Path) -
         announcements=Announcements(database.conninfo(Role.PROJECTOR)),
         body_key=b"k" * 32,
         organisation="Sojourn",
+        sessions=Sessions(writer, clock=clock, ttl_s=0),
+        standings=Standings(writer, ttl_s=0),
+        credentials=Credentials(ledger.log.connection, ledger.vault, clock=clock, memory_kib=64, iterations=1),
+        csrf_key=b"c" * 32,
         spools=Spools(tmp_path / "uploads"),
         clock=clock,
     )

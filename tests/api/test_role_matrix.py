@@ -24,6 +24,11 @@ OPEN: Final = {
     "/openapi.json",
     "/",
     "/style.css",
+    "/sign-in",
+    "/sign-in/provider",
+    "/sign-in/callback",
+    "/sign-in/first",
+    "/rules",
     "/problems/{code}",
 }
 """What answers whoever asks; each tells nothing of anybody."""
