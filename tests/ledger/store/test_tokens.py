@@ -13,7 +13,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from ledger.errors import Conflict, Refused
 from ledger.store.database import Database, Role
-from ledger.store.tokens import PREFIX, Token, Tokens, create
+from ledger.store.tokens import PREFIX, Token, Tokens, create, rotate
 
 T = TypeVar("T")
 
@@ -30,6 +30,10 @@ def ask(database: Database, story: Callable[[Tokens], Awaitable[T]], ttl_s: floa
             return await story(Tokens(pool, ttl_s=ttl_s))
 
     return asyncio.run(run())
+
+
+def opens(database: Database, secret: str) -> bool:
+    return ask(database, lambda tokens: tokens.lookup(secret)) is not None
 
 
 def revoke(database: Database) -> None:
@@ -101,6 +105,18 @@ def test_a_revoked_token_holds_for_no_longer_than_the_cache(database: Database) 
         return before is not None, cached is not None, await tokens.lookup(secret) is not None
 
     assert ask(database, story) == (True, True, False)
+
+
+def test_both_secrets_of_a_rotated_token_open_for_its_grace(database: Database) -> None:
+    secrets = [make(database)]
+    with database.connect(Role.WRITER) as connection:
+        secrets.append(rotate(connection, name="nightly")[0])
+    assert [opens(database, secret) for secret in secrets] == [True, True]
+    with database.connect(Role.WRITER) as connection:
+        secrets.append(rotate(connection, name="nightly", grace=timedelta())[0])
+    assert [opens(database, secret) for secret in secrets] == [True, False, True], (
+        "each for the grace that it was given"
+    )
 
 
 def test_requests_that_come_together_ask_once(database: Database) -> None:
