@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -177,6 +179,15 @@ def test_a_key_that_is_for_something_else_signs_nothing(by_hand: ProviderByHand)
     for key in unfit:
         by_hand.answers["/hand/keys"] = _documents({"keys": [key]})
         assert refusal(by_hand, by_hand.token()) == "unknown-key", key
+
+
+def test_a_key_that_is_too_short_to_be_safe_signs_nothing(by_hand: ProviderByHand) -> None:
+    short = rsa.generate_private_key(public_exponent=65537, key_size=1024)
+    modulus = base64url(short.public_key().public_numbers().n.to_bytes(128))
+    by_hand.answers["/hand/keys"] = _documents({"keys": [{"kty": "RSA", "kid": "short", "n": modulus, "e": "AQAB"}]})
+    signed = joined({"alg": "RS256", "kid": "short"}, by_hand.claims())
+    signature = short.sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256())
+    assert refusal(by_hand, f"{signed}.{base64url(signature)}") == "unknown-key"
 
 
 def test_keys_that_cannot_be_read_are_passed_over(by_hand: ProviderByHand) -> None:
