@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import errno
 import tempfile
-from collections.abc import Mapping, Sequence
+import uuid
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.talk import As, Json, opened, print_json, progress, say
+from api.cli.talk import As, Json, opened, operator, print_json, progress, say
 from ledger.errors import BadValue, LedgerError, SubmissionRefused
 
 if TYPE_CHECKING:
+    from api.principals import Principal
+    from ledger.application import Ledger
+    from ledger.intake.response import RowAnswer
     from ledger.intake.submission import Report
     from ledger.matched import Tally
 
@@ -119,13 +123,16 @@ def submit(
     unheard: OSError | None = None
     with opened() as store, store.ledger() as ledger, answering(response, several=len(paths) > 1) as answers:
         name = actor(store.settings, as_name)
+        disclosing = None if response is None else _disclosing(ledger, operator(store, as_name))
         before = ledger.log.head()
         for path in paths:
             answers.begin(path)
             try:
                 _must_be_there_twice(path)
                 with progress(path.name) as bar:
-                    report = apply(ledger, path, name, answer=answers.add, progress=bar, late=late)
+                    report = apply(
+                        ledger, path, name, answer=answers.add, answering=disclosing, progress=bar, late=late
+                    )
             except OSError as e:
                 say(_unread(path, e))
                 continue
@@ -179,6 +186,24 @@ def _count_matches(reports: Sequence[Report], matched: Mapping[str, Tally]) -> N
         if tally is not None:
             report.students_linked, report.near_matches = tally.linked, tally.asked
             report.events += tally.events
+
+
+def _disclosing(ledger: Ledger, principal: Principal) -> Callable[[Report, Sequence[RowAnswer]], None]:
+    """Records that rows' answers leave, a piece at a time, as over HTTP. Raises Forbidden."""
+    from api.cli.students import PURPOSE
+    from api.policy import decided
+    from api.responding import ACTION, disclose, entry_of, records_of
+    from ledger.events import Meta
+
+    decision = decided(principal, ACTION)
+    request = str(uuid.uuid4())
+
+    def disclosing(report: Report, piece: Sequence[RowAnswer]) -> None:
+        records = records_of(ledger, report.state, piece)
+        entry = entry_of(principal, PURPOSE, decision, report.position, records)
+        disclose(ledger, entry, Meta(actor=principal.name, request=request, submission=report.submission))
+
+    return disclosing
 
 
 def _must_be_apart(response: Path | None, paths: Sequence[Path]) -> None:

@@ -11,8 +11,8 @@ import asyncio
 import errno
 import hashlib
 import io
-import uuid
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from itertools import islice
 from typing import Final, NamedTuple
 
@@ -20,7 +20,6 @@ import msgspec
 import orjson
 import structlog
 from fastapi import APIRouter, Request
-from psycopg.rows import tuple_row
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
 
@@ -33,22 +32,21 @@ from api.principals import Principal
 from api.problems import Fault, Invalid, Unsent
 from api.reading import ask, at_least
 from api.requests import at_least_of, page_of, purpose_of, truth_of
+from api.responding import RESPONSE, disclose, entry_of, records_of
 from api.schemas.answers import SubmissionAnswer, SubmissionsAnswer
-from api.sending import SSID_ELEMENT, request_key
+from api.sending import request_key
 from api.services import Services, services_of
 from ledger import telemetry
 from ledger.access import Subject
 from ledger.application import Ledger, RequestKey
-from ledger.errors import BadValue, Conflict, NotFound, OtherState, Refused, StoreUnavailable
+from ledger.errors import Conflict, NotFound, OtherState, Refused, StoreUnavailable
 from ledger.events import Meta
 from ledger.events.disclosure import BulkDisclosed
 from ledger.intake import answers, sources, uploads
-from ledger.intake.response import ResponseSheet, RowAnswer
-from ledger.intake.submission import check, stream_of, submission_id
+from ledger.intake.response import ResponseSheet
+from ledger.intake.submission import ANSWERS_AT_ONCE, check, stream_of, submission_id
 from ledger.intake.uploads import Receiving, Taken
-from ledger.mde import STATES, canonical
-from ledger.store.append import Append, Part
-from ledger.store.vault import LEDGER
+from ledger.mde import STATES
 from projections import submissions
 from projections.as_of import AsOf
 from projections.submissions import Cursor, Submission
@@ -59,10 +57,6 @@ router = APIRouter(
     prefix="/v1/submissions", tags=["submissions"], route_class=Direct, generate_unique_id_function=operation_id
 )
 
-RESPONSE: Final = "submission-response"
-"""The view of the answers to a file's rows."""
-ROWS_AT_ONCE: Final = 2_000
-"""Of one disclosure entry, and of one piece of the answer."""
 
 _ID: Final = {
     "name": "id",
@@ -287,18 +281,8 @@ async def get_response(request: Request) -> Response:
     if found.row.answers_gone_at is not None:
         raise NotFound("The answers are gone: the days for which they are kept are over.", remedy="See its counts.")
     decision = decided(principal, action_of(request), Subject(states=(found.row.state,)))
-    entry = BulkDisclosed(
-        view=RESPONSE,
-        records=[],
-        filters=["submission"],
-        role=principal.role,
-        organisation=principal.organisation,
-        purpose=purpose or decision.purpose,
-        basis=decision.basis,
-        position=found.row.position,
-        own_state=principal.state,
-    )
     meta = Meta(actor=principal.name, request=request_id_of(request), submission=found.row.submission)
+    entry = partial(entry_of, principal, purpose, decision, found.row.position)
     pieces = _pieces(services_of(request).ledger, found.row, entry, meta, language)
     return StreamingResponse(_sent(pieces), 200, {"Cache-Control": "no-store"}, "text/csv; charset=utf-8")
 
@@ -308,42 +292,21 @@ async def _sent(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
         yield piece
 
 
-def _pieces(ledger: Ledger, row: Submission, entry: BulkDisclosed, meta: Meta, language: str) -> Iterator[bytes]:
+def _pieces(
+    ledger: Ledger, row: Submission, entry: Callable[[dict[str, str]], BulkDisclosed], meta: Meta, language: str
+) -> Iterator[bytes]:
     """The response a piece at a time, each only once its entry is durable."""
     text = io.StringIO()
     sheet = ResponseSheet(text)
     rows = answers.read(ledger.log, stream_of(row.submission), row.submission, language)
-    while piece := list(islice(rows, ROWS_AT_ONCE)):
-        _disclose(ledger, row.state, piece, entry, meta)
+    while piece := list(islice(rows, ANSWERS_AT_ONCE)):
+        disclose(ledger, entry(records_of(ledger, row.state, piece)), meta)
         # The entry survives a crash; until here nothing of these rows has left.
         for answer in piece:
             sheet.add(answer)
         yield _taken(text)
     sheet.finish()
     yield _taken(text)
-
-
-def _disclose(ledger: Ledger, state: str, piece: Sequence[RowAnswer], entry: BulkDisclosed, meta: Meta) -> None:
-    ssids = list({_as_kept(answer.state_student_id) for answer in piece if answer.state_student_id})
-    with ledger.log.connection() as conn, conn.cursor(row_factory=tuple_row) as cursor:
-        cursor.execute(
-            "select record_id, student_id from ledger.records"
-            " where state = %s and state_student_id = any(%s) order by 1",
-            (state, ssids),
-        )
-        known = {str(record): child for record, child in cursor.fetchall()}
-    # An entry also where no record is known: what was refused of a child leaves with its row.
-    event = msgspec.structs.replace(entry, records=list(known), children=list(known.values()))
-    part = Part(stream=f"request/{uuid.uuid4()}", subject=LEDGER[0], expected=0, events=[event])
-    ledger.access.append(Append(parts=[part], meta=meta))
-
-
-def _as_kept(sent: str) -> str:
-    """A state student identifier as its record has it; as sent, where it can be nobody's."""
-    try:
-        return canonical(SSID_ELEMENT, sent) or sent
-    except BadValue:
-        return sent
 
 
 def _taken(text: io.StringIO) -> bytes:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, wait
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO, NamedTuple
@@ -42,6 +43,8 @@ from ledger.store.following import held, lock_key
 from ledger.store.vault import LEDGER
 
 CHUNK_ROWS = 4_000
+ANSWERS_AT_ONCE = 2_000
+"""Of one piece of the answers, and of what is recorded of it."""
 """Rows in one transaction: large enough for COPY to pay, small enough to redo."""
 
 Progress = Callable[[int, int], None]
@@ -118,6 +121,7 @@ def submit(
     actor: str,
     *,
     answer: Callable[[RowAnswer], None] | None = None,
+    answering: Callable[[Report, Sequence[RowAnswer]], None] | None = None,
     progress: Progress | None = None,
     late: bool = False,
     chunk_rows: int = CHUNK_ROWS,
@@ -126,8 +130,8 @@ def submit(
 
     source: a text file, a folder or a zip by its path, or an open binary file that can be sought in. answer: called
     for each row once all are applied, in input order within a student, whichever run applied it, for as long as
-    answers are kept. late: take a file that is older than one applied; it adds what is not there and never corrects,
-    retracts or reinstates.
+    answers are kept. answering: called with each piece of them before that, to record that they leave. late: take a
+    file that is older than one applied; it adds what is not there and never corrects, retracts or reinstates.
     Raises SubmissionRefused (the whole file, nothing applied), SubmissionDateReused, SubmissionLate, UnknownState,
     StoreUnavailable, OSError where the file cannot be read.
     """
@@ -140,8 +144,12 @@ def submit(
         run = _applied_whole(ledger, sent, actor, progress, late=late, chunk_rows=chunk_rows)
         report = run.report(time.perf_counter() - started)
     if answer is not None:
-        for row in answers.read(ledger.log, run.stream, run.submission):
-            answer(row)
+        rows = answers.read(ledger.log, run.stream, run.submission)
+        while piece := list(islice(rows, ANSWERS_AT_ONCE)):
+            if answering is not None:
+                answering(report, piece)
+            for row in piece:
+                answer(row)
     return report
 
 

@@ -15,6 +15,7 @@ from api.cli.submit import _unread
 from ledger.application import Ledger
 from ledger.errors import BadValue
 from ledger.events import Meta
+from ledger.events.disclosure import BulkDisclosed
 from ledger.record import EnrollmentKey, Withdraw
 from ledger.store.database import Database
 from support.command_line import CommandLine
@@ -136,6 +137,21 @@ def test_the_response_is_in_the_order_of_the_file(sojourn: CommandLine, tmp_path
     response = tmp_path / "response.csv"
     sojourn.run("submit", write(tmp_path / "1.txt", [s1, s2, q1, d2, d1, q2]), "--response", response)
     assert [(row["row"], row["letter"]) for row in read(response)] == list(zip("234567", "SSQDDQ", strict=True))
+
+
+def test_the_response_is_recorded_with_the_records_that_it_tells_of_and_nothing_is_without_one(
+    sojourn: CommandLine, ledger: Ledger, tmp_path: Path
+) -> None:
+    sojourn.run("submit", EXAMPLE)
+    assert ledger.access.head() == 0
+    sojourn.run("submit", EXAMPLE, "--response", tmp_path / "response.csv", "--as", "ruth")
+    [recorded] = ledger.access.read(0, 10)
+    event = recorded.event
+    assert isinstance(event, BulkDisclosed)
+    assert (recorded.meta.actor, recorded.meta.submission) == ("ruth", "OR-20250902020000000")
+    assert (event.view, event.role, event.purpose) == ("submission-response", "operator", "command line")
+    assert len(event.records) == len(set(event.children)) == 2
+    assert set(event.children) == {row["student_id"] for row in read(tmp_path / "response.csv")}
 
 
 def test_the_response_comes_again_for_a_file_that_was_applied_before(sojourn: CommandLine, tmp_path: Path) -> None:
