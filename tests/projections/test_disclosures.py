@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 
 from ledger.application import Ledger
-from ledger.events.disclosure import BulkDisclosed, Disclosed, DisclosureRefused, SearchDisclosed
+from ledger.events.disclosure import BulkDisclosed, Disclosed, DisclosureRefused, RedisclosureNoted, SearchDisclosed
 from ledger.store.database import Database, Role
 from projections import disclosures
 from projections.as_of import AsOf
@@ -28,6 +28,15 @@ GROUND: dict[str, Any] = {
 }
 SHOWN = Disclosed(student_id="100", view="student", sections=["core", "health"], position=7, **GROUND)
 REFUSED = DisclosureRefused(student_id="100", view="student", rule="other-state", **GROUND)
+NOTED = RedisclosureNoted(
+    student_id="100",
+    authority="Oregon",
+    recipient="the office",
+    sections=["core"],
+    disclosed_on="2025-09-01",
+    own_state="OR",
+    **GROUND,
+)
 BULK = BulkDisclosed(view="students", records=[ONE, TWO, ONE], filters=["state"], position=9, **GROUND)
 
 
@@ -53,6 +62,14 @@ def test_a_refused_search_is_a_row_of_no_record_and_no_student() -> None:
     event = DisclosureRefused(student_id="", view="search", rule="none", **GROUND)
     (row,) = rows_of(Teller().tell("request/1", event)[0])
     assert (row.record, row.student_id, row.outcome, row.view, row.rule) == ("", None, "refused", "search", "none")
+
+
+def test_a_record_that_was_passed_on_has_a_row_with_who_says_so_and_who_received_it() -> None:
+    (row,) = rows_of(Teller().tell(f"disclosure/{ONE}", NOTED, actor="amy")[0])
+    assert (row.record, row.outcome, row.view, row.student_id) == (ONE, "passed-on", "redisclosure", "100")
+    assert (row.actor, row.role, row.organisation, row.own_state) == ("amy", "secondary_user", "Oregon", "OR")
+    assert (row.recipient, row.recipient_organisation, row.disclosed_on) == ("the office", "Valor Middle", "2025-09-01")
+    assert (row.purpose, row.basis, row.sections, row.ledger_position) == ("enrolling", "99.31(a)(1)", ["core"], None)
 
 
 def test_an_entry_that_names_many_records_is_spread_over_them_once_each() -> None:
@@ -192,6 +209,7 @@ def test_a_request_is_one_answer_for_one_reader_as_of_one_position(database: Dat
 def test_who_was_refused_or_looked_at_a_reversal_beforehand_is_not_recalled(database: Database, ledger: Ledger) -> None:
     for record in (ONE, TWO):
         append(ledger.access, f"disclosure/{record}", REFUSED, actor="dan", request="r1")
+        append(ledger.access, f"disclosure/{record}", NOTED, actor="ned", request="r1")
     searched = SearchDisclosed(view=disclosures.PREVIEW, records=[ONE, TWO], fields=["act"], position=10, **GROUND)
     append(ledger.access, "request/2", searched, actor="ana", request="r2")
     found = SearchDisclosed(view="search", records=[ONE, TWO], fields=["name"], position=10, **GROUND)

@@ -20,6 +20,7 @@ def loaded(sojourn: CommandLine) -> CommandLine:
 def test_status_says_where_each_read_model_stands(loaded: CommandLine) -> None:
     told = loaded.json("project", "status")
     names = ["students", "search", "submissions", "records", "worklist", "disclosures", "accounts"]
+    names = ["students", "search", "submissions", "records", "worklist", "disclosures", "readers"]
     assert [model["name"] for model in told] == names
     students = told[0]
     assert (students["name"], students["state"], students["lag_events"]) == ("students", "idle", 0)
