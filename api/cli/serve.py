@@ -123,7 +123,7 @@ def follow(
         applying = Applying(ledger, spools(settings))
         ending = threading.Event()
         timekeeper = Timekeeper(
-            store.database, ledger.log, ledger.profile, ledger.clock, ledger.casework, ledger.audits
+            store.database, ledger.log, ledger.profile, ledger.clock, ledger.casework, ledger.audits, ledger.admissions
         )
         keeping = threading.Thread(target=timekeeper.keep_time, args=(ending,), name="timekeeper", daemon=True)
         matcher = MatcherRunner(ledger.matcher, store.database, ledger.log)

@@ -7,8 +7,8 @@ what is due stays due.
 Its duties so far: what is kept of a submission for ``response_days`` goes (its spool's key, answers, refused values of
 unknown records), and so do the first answers to idempotency keys after 90 days; a file that waits on a host that is
 gone, and can come to nothing any more, is told to have failed; a case that nobody answers goes up from level to level,
-each at the end of its days; and of every month that is over a sample of what was linked by itself is put before people
-blind.
+each at the end of its days; of every month that is over a sample of what was linked by itself is put before people
+blind; and an account is told that its renewal is due, that it is overdue, and that a family's access is over.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
-from typing import NamedTuple
+from datetime import date, datetime, timedelta
+from typing import Final, NamedTuple
 
 import psycopg
 import structlog
 from psycopg.rows import tuple_row
 
 from ledger.actors import TIMEKEEPER
+from ledger.admissions import Admissions
 from ledger.auditing import Audits
 from ledger.casework import Casework
 from ledger.errors import LedgerError, StaleDecision, Unavailable
@@ -42,6 +43,8 @@ from ledger.store.vault import LEDGER
 ACTOR = TIMEKEEPER
 LOOK_EVERY_S = 600.0
 ANSWERS_KEPT = timedelta(days=90)
+FARTHEST_EAST: Final = timedelta(hours=14)
+"""How far ahead of UTC a day begins anywhere on earth."""
 _log = structlog.get_logger(__name__)
 
 
@@ -63,6 +66,7 @@ class Timekeeper:
         clock: Callable[[], datetime],
         casework: Casework,
         audits: Audits,
+        admissions: Admissions,
     ) -> None:
         self._database = database
         self._log = log
@@ -70,6 +74,7 @@ class Timekeeper:
         self._clock = clock
         self._casework = casework
         self._audits = audits
+        self._admissions = admissions
 
     def keep_time(self, stop: threading.Event) -> None:
         """Look every so often until told to stop. What fails is told, and is due again at the next look."""
@@ -81,8 +86,9 @@ class Timekeeper:
             stop.wait(LOOK_EVERY_S)
 
     def look(self, stop: threading.Event | None = None) -> list[str]:
-        """Do what is due now; the submissions whose answers went, then the cases that moved, then those that the audit
-        opened. Nothing where another process is at it. stop: what takes long breaks off once it is set.
+        """Do what is due now; the submissions whose answers went, then the cases that moved, those that the audit
+        opened, and the accounts to which something was told. Nothing where another process is at it. stop: what takes
+        long breaks off once it is set.
 
         Raises StoreUnavailable.
         """
@@ -96,7 +102,23 @@ class Timekeeper:
             gone = [due.submission for due in list(self._due(conn)) if self._destroy(due)]
             # Their keys are durably gone: whoever has a file that was sealed under one can only tell so.
             settle_left(conn, self._is_completed)
-            return gone + [case for case in self._casework.due() if self._escalate(case)] + checks
+            moved = [case for case in self._casework.due() if self._escalate(case)]
+            told = [account for account in self._admissions.due(self._latest_day()) if self._tell(account)]
+            return gone + moved + checks + told
+
+    def _latest_day(self) -> date:
+        """The day that it is where it begins first. Whether it has come to an account is decided in its own zone."""
+        return (self._clock() + FARTHEST_EAST).date()
+
+    def _tell(self, account: str) -> bool:
+        """Whether time brought something to an account. What keeps it from one keeps it from no other."""
+        try:
+            return self._admissions.keep_time(account, Meta(actor=ACTOR))
+        except Unavailable:
+            raise
+        except LedgerError as error:
+            _log.warning("account waits", account=account, error=error.code)
+            return False
 
     def _audit(self, stop: threading.Event | None) -> list[str]:
         """Cases that it opened. What keeps it keeps nothing else."""

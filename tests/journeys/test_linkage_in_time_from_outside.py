@@ -71,7 +71,9 @@ class Time:
 
 def _keeper(world: World) -> Timekeeper:
     ledger = world.ledgers[0]
-    return Timekeeper(ledger.database, ledger.log, ledger.profile, world.clocks[0], ledger.casework, ledger.audits)
+    return Timekeeper(
+        ledger.database, ledger.log, ledger.profile, world.clocks[0], ledger.casework, ledger.audits, ledger.admissions
+    )
 
 
 @pytest.fixture(scope="module")

@@ -258,7 +258,9 @@ def test_whoever_is_told_to_stop_between_two_portions_draws_nothing_and_the_next
     monkeypatch.setattr(auditing, "RECORDS_TOGETHER", 1)
     audited.clock.now = datetime(*FEBRUARY, tzinfo=UTC)
     ledger = audited.ledger
-    keeper = Timekeeper(ledger.database, ledger.log, ledger.profile, ledger.clock, ledger.casework, ledger.audits)
+    keeper = Timekeeper(
+        ledger.database, ledger.log, ledger.profile, ledger.clock, ledger.casework, ledger.audits, ledger.admissions
+    )
     keeper.keep_time(stop)
     assert portions == 2
     assert audited.said("2026-01") == []
@@ -417,7 +419,9 @@ def test_the_timekeeper_draws_and_forgets_no_key_before_what_broke_off_is_asked(
         audited.audits(Breaking(audited.ledger, 1)).look(audited.clock(), CLOCK)
     ledger = audited.ledger
     audited.clock.now = datetime(2027, 1, 15, tzinfo=UTC)
-    keeper = Timekeeper(ledger.database, ledger.log, ledger.profile, ledger.clock, ledger.casework, ledger.audits)
+    keeper = Timekeeper(
+        ledger.database, ledger.log, ledger.profile, ledger.clock, ledger.casework, ledger.audits, ledger.admissions
+    )
     told = keeper.look()
     assert set(audited.opened()) <= set(told)
     assert len(audited.opened()) == 2
@@ -441,7 +445,9 @@ def test_what_keeps_an_audit_keeps_nothing_else(audited: Audited, monkeypatch: p
 
     monkeypatch.setattr(ledger.audits, "look", others_are_faster)
     audited.clock.now = datetime(2026, 4, 1, tzinfo=UTC)
-    keeper = Timekeeper(ledger.database, ledger.log, ledger.profile, ledger.clock, ledger.casework, ledger.audits)
+    keeper = Timekeeper(
+        ledger.database, ledger.log, ledger.profile, ledger.clock, ledger.casework, ledger.audits, ledger.admissions
+    )
     assert keeper.look() == [case]
 
 

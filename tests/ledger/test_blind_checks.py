@@ -153,7 +153,9 @@ def beside_another(audited: Audited) -> tuple[str, str]:
 def looks(audited: Audited) -> list[str]:
     """What the timekeeper does at its next look."""
     ledger = audited.ledger
-    return Timekeeper(ledger.database, ledger.log, ledger.profile, ledger.clock, ledger.casework, ledger.audits).look()
+    return Timekeeper(
+        ledger.database, ledger.log, ledger.profile, ledger.clock, ledger.casework, ledger.audits, ledger.admissions
+    ).look()
 
 
 def test_a_yes_is_taken_while_another_case_holds_a_record_and_takes_effect_when_that_lets_go(
@@ -317,7 +319,9 @@ def test_a_check_goes_up_by_time_and_is_never_answered_by_it(audited: Audited) -
     audited.at(*FEBRUARY)
     ledger = audited.ledger
     audited.clock.now = datetime(2026, 2, 27, tzinfo=UTC)
-    keeper = Timekeeper(ledger.database, ledger.log, ledger.profile, ledger.clock, ledger.casework, ledger.audits)
+    keeper = Timekeeper(
+        ledger.database, ledger.log, ledger.profile, ledger.clock, ledger.casework, ledger.audits, ledger.admissions
+    )
     assert keeper.look() == [audited.about(act)]
     case = ledger.casework.case(audited.about(act))
     assert all(part.overdue for part in case.parts.values())

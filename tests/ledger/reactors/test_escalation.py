@@ -19,7 +19,9 @@ def look(work: Work, clock: Hands, days: float = 0) -> list[str]:
     """What moves when the timekeeper looks so many days later."""
     clock.now += timedelta(days=days)
     ledger = work.ledger
-    return Timekeeper(ledger.database, ledger.log, ledger.profile, clock, work.cases, ledger.audits).look()
+    return Timekeeper(
+        ledger.database, ledger.log, ledger.profile, clock, work.cases, ledger.audits, ledger.admissions
+    ).look()
 
 
 def proposed(work: Work, left: str, right: str) -> str:

@@ -57,7 +57,9 @@ def ours(database: Database, new_ledger: NewLedger, hands: Hands, tmp_path: Path
 
 
 def timekeeper(ledger: Ledger, hands: Hands) -> Timekeeper:
-    return Timekeeper(ledger.database, ledger.log, ledger.profile, hands, ledger.casework, ledger.audits)
+    return Timekeeper(
+        ledger.database, ledger.log, ledger.profile, hands, ledger.casework, ledger.audits, ledger.admissions
+    )
 
 
 def answers(ledger: Ledger, path: Path) -> list[RowAnswer]:
