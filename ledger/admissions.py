@@ -29,8 +29,7 @@ from ledger.replay import RequestKey, kept_answer, raise_if_refused, refused_ans
 from ledger.store import standings
 from ledger.store.append import Answer, Append, Part
 from ledger.store.log import Log
-from ledger.store.standings import AccountStanding, Allowed, Standing, hash_of
-from ledger.store.vault import LEDGER
+from ledger.store.standings import AccountStanding, Standing, hash_of, stands
 
 ATTEMPTS_MAX: Final = 20
 """How often something is decided anew before its sender is told that others are faster."""
@@ -125,7 +124,7 @@ class Admissions:
         """Keyed hash by which an address or identity is found."""
         if self._hash_key is None:
             with self._log.connection() as conn:
-                self._hash_key = self._log.vault.load(conn, [LEDGER])[LEDGER].body_key(b"addresses of accounts")
+                self._hash_key = standings.hash_key(conn, self._log.vault)
         return hash_of(self._hash_key, *parts)
 
     # -- applications

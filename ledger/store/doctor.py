@@ -18,7 +18,7 @@ from psycopg.rows import tuple_row
 from ledger.errors import LedgerError
 from ledger.events import Erased, Recorded
 from ledger.record import fold, packed_rows
-from ledger.store import doctor_cases, doctor_linkage
+from ledger.store import doctor_accounts, doctor_cases, doctor_linkage
 from ledger.store.canonical import entry, leaf
 from ledger.store.commit import microseconds
 from ledger.store.database import Database, Role, translate
@@ -496,6 +496,7 @@ _EXAMINATIONS: tuple[tuple[str, Callable[[_Case, str], Iterator[Examined]]], ...
     ("guards", _guards),
     ("linkage guards", _guarded(doctor_linkage.faults, "Students and declarations follow from the acts of linkage.")),
     ("cases", _guarded(doctor_cases.faults, "The guards of cases follow from their events.")),
+    ("accounts", _guarded(doctor_accounts.faults, "The guards of accounts follow from their events.")),
     ("keys", _keys),
     ("clock", _clock),
     ("followers", _followers),

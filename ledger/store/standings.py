@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import date
 from typing import Any
 
@@ -16,8 +16,10 @@ import msgspec
 import psycopg
 from psycopg.rows import tuple_row
 
+from ledger.accounts import Account, looked_at_on, renew_on
 from ledger.errors import LedgerError, StaleDecision
 from ledger.events.application import AskedRole
+from ledger.store.vault import LEDGER, Vault
 
 
 class Allowed(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +54,30 @@ class AccountStanding(msgspec.Struct, frozen=True, kw_only=True):
     email_hash: bytes
     identities: tuple[bytes, ...] = ()
     looked_at_on: date | None = None
+
+
+def stands(account: str, known: Account, email: str, hashed: Callable[..., bytes]) -> AccountStanding:
+    """The guard of an account. email: where it was only applied for, that of the application."""
+    return AccountStanding(
+        standing=Standing(
+            account=account,
+            email=email,
+            name=known.name,
+            status=known.status,
+            roles=dict(known.roles),
+            families={n: Allowed(records=one.records, until=one.until) for n, one in known.families.items()},
+            renew_on=renew_on(known),
+            edition=known.edition,
+        ),
+        email_hash=hashed(email),
+        identities=tuple(hashed(issuer, subject) for issuer, subject in known.identities),
+        looked_at_on=looked_at_on(known),
+    )
+
+
+def hash_key(conn: psycopg.Connection[Any], vault: Vault) -> bytes:
+    """The key for ``hash_of``: it follows from the ledger's own, which is never destroyed."""
+    return vault.load(conn, [LEDGER])[LEDGER].body_key(b"addresses of accounts")
 
 
 def hash_of(key: bytes, *parts: str) -> bytes:

@@ -21,3 +21,4 @@ alter table ledger.identities alter column identity_hash set statistics 0;
 comment on table ledger.identities is 'Keyed hash of issuer and subject of an identity provider, to the account that signs in by it.';
 
 grant select, insert, update on ledger.accounts, ledger.identities to sojourn_writer, sojourn_disposer;
+grant select on ledger.accounts, ledger.identities to sojourn_projector;
