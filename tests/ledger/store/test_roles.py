@@ -223,6 +223,8 @@ PRIVILEGES: dict[str, dict[str, set[Role]]] = {
         "DELETE": WRITERS,
     },
     "ledger.case_leases": {"SELECT": WRITERS, "INSERT": WRITERS, "UPDATE": WRITERS, "DELETE": WRITERS},
+    "ledger.accounts": {"SELECT": {*WRITERS, Role.PROJECTOR}, "INSERT": WRITERS, "UPDATE": WRITERS},
+    "ledger.identities": {"SELECT": {*WRITERS, Role.PROJECTOR}, "INSERT": WRITERS, "UPDATE": WRITERS},
     "ledger.answers": {"SELECT": WRITERS, "INSERT": WRITERS, "UPDATE": WRITERS},
     "ledger.responses": {"SELECT": WRITERS, "INSERT": WRITERS, "DELETE": WRITERS},
     "ledger.uploads": {"SELECT": WRITERS, "INSERT": WRITERS, "UPDATE": WRITERS, "DELETE": WRITERS},
