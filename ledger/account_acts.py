@@ -156,7 +156,9 @@ def _(command: OpenAccount, account: Account) -> list[Event]:
 
 @decide.register
 def _(command: GrantRole, account: Account) -> list[Event]:
-    _not_closed(account)
+    _must_be_opened(account)
+    if same_person(command.by, account.email):
+        raise OwnApplication("Nobody gives himself a role.", remedy="Another authority of the area does.")
     if command.role in account.roles.values():
         return []
     number = account.last_grant + 1
@@ -248,7 +250,7 @@ def _(command: Deactivate, account: Account) -> list[Event]:
 
 @decide.register
 def _(command: GrantFamily, account: Account) -> list[Event]:
-    _not_closed(account)
+    _must_be_opened(account)
     if command.relation not in {"parent", "guardian", "student"}:
         raise _bad("relation", "There is no such relation.", "Say parent, guardian or student.")
     if same_person(command.by, account.email):

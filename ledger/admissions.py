@@ -247,6 +247,10 @@ class Admissions:
 
         def take() -> _Turn:
             known = self.account(account)
+            standing = self.standing(account)
+            known = self._account(account)
+            # One that is only applied for says nothing of its address, and nobody vouches for himself there either.
+            known = replace(known, email=known.email or standing.email)
             if authority is not None:
                 must_be_in_charge(authority, known)
             said = command if isinstance(command, account_acts.Command) else command(known)
@@ -269,6 +273,8 @@ class Admissions:
     ) -> Admitted:
         """Open an account without an application, by an operator or for a family, and do the first things to it. Where
         there is one of that address it is taken. Raises as ``act``; EmailRetired."""
+        # However it was typed: else one address would come to have two accounts.
+        email = applications.address(email)
 
         def take() -> _Turn:
             found = self.of_email(email)

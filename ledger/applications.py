@@ -46,6 +46,8 @@ KINDS: Final[Mapping[str, frozenset[str]]] = {
 }
 """Kind of application to the roles that may be asked for by it. A parent's access is granted by the school, and an
 operator is who may log in to the host."""
+_ABOVE_REGIONS: Final = KINDS["regional-administrator"] | {"state_data_administrator", "state_batch_submitter"}
+"""Roles that administer a region or reach beyond one, by whichever kind of application they are asked for."""
 
 
 class Application(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,7 +145,7 @@ def decide(command: Command, _application: Application | None) -> list[Event]:
 def _(command: Apply, application: Application | None) -> list[Event]:
     if application is not None:
         raise ApplicationIsClosed("This application was made before.", remedy="Make another one.")
-    email, supervisor_email = _email(command.email, "email"), _email(command.supervisor_email, "supervisor_email")
+    email, supervisor_email = address(command.email), address(command.supervisor_email, "supervisor_email")
     if same_person(email, supervisor_email):
         raise OwnApplication("Nobody verifies himself.", remedy="Name the supervisor, or whoever is above him.")
     roles = KINDS.get(command.kind)
@@ -260,6 +262,14 @@ def _(command: Approve, application: Application | None) -> list[Event]:
     return [ApplicationApproved(by=authority.name, trained_on=command.trained_on.isoformat(), grant=command.grant)]
 
 
+def address(text: str, element: str = "email") -> str:
+    """An e-mail address as accounts are found by it. Raises BadValue."""
+    found = addresses.email(text)
+    if found is None:
+        raise _bad(element, "This is no e-mail address.", "Write it as name@school.example.org.")
+    return found.lower()
+
+
 def must_be_within(authority: Authority, applied: AccessApplied) -> None:
     """Pass where an application is the authority's to decide. A nation's may decide each; a state's what is narrowed to
     the state; a region's what is narrowed to the region, save who would administer it. Raises Forbidden."""
@@ -272,7 +282,7 @@ def must_be_within(authority: Authority, applied: AccessApplied) -> None:
         raise Forbidden("A state's user administrator is made by the nation.", remedy="Ask the national authority.")
     if authority.region is None:
         return
-    if asked.region != authority.region or applied.kind == "regional-administrator":
+    if asked.region != authority.region or asked.role in _ABOVE_REGIONS or applied.kind == "regional-administrator":
         raise Forbidden("The application reaches beyond your region.", remedy="The state's authority decides it.")
 
 
@@ -345,13 +355,6 @@ def _words(text: str, element: str) -> str:
     if not 1 <= len(said) <= WORDS_MAX or not said.isprintable():
         raise _bad(element, "This must be said in words.", f"Use 1 to {WORDS_MAX} characters.")
     return said
-
-
-def _email(text: str, element: str) -> str:
-    found = addresses.email(text)
-    if found is None:
-        raise _bad(element, "This is no e-mail address.", "Write it as name@school.example.org.")
-    return found.lower()
 
 
 def _bad(element: str, what: str, remedy: str) -> BadValue:
