@@ -177,6 +177,7 @@ async def get_act(request: Request) -> Response:
 )
 async def post_reversal(request: Request) -> Response:
     """Of a link, merge, split, or of a reversal. What came in between stays with the records that it came for."""
+    await signed_in(request)  # before the parameters: whoever is nobody is told nothing of them
     refuse_others(request, "dry_run")
     if truth_of(request, "dry_run"):
         return await _preview(request)

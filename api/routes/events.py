@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, NamedTuple
 from uuid import UUID
 
 import orjson
-from fastapi import APIRouter, Header, Query, Request
+from fastapi import APIRouter, Depends, Header, Query, Request
 from psycopg.rows import namedtuple_row
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.responses import Response
@@ -85,6 +85,7 @@ def cloud_event(entry: Entry) -> dict[str, Any]:
         }
     },
     openapi_extra=does("feed.read"),
+    dependencies=[Depends(permitted)],  # before the parameters: who may not ask is told nothing of them
 )
 async def feed(
     request: Request,
@@ -95,7 +96,6 @@ async def feed(
     ] = None,
 ) -> Response:
     """Ids, types and links only: who may read a record reads it at its own address."""
-    await permitted(request)
     services = services_of(request)
     if "text/event-stream" in request.headers.get("accept", ""):
         start = after if last_event_id is None else _seen(last_event_id)
