@@ -284,11 +284,14 @@ async def get_response(request: Request) -> Response:
     meta = Meta(actor=principal.name, request=request_id_of(request), submission=found.row.submission)
     entry = partial(entry_of, principal, purpose, decision, found.row.position)
     pieces = _pieces(services_of(request).ledger, found.row, entry, meta, language)
-    return StreamingResponse(_sent(pieces), 200, {"Cache-Control": "no-store"}, "text/csv; charset=utf-8")
+    # Before the answer begins, so that one whose entry cannot be written is a problem, and no answer that breaks off.
+    first = await asyncio.to_thread(next, pieces, b"")
+    return StreamingResponse(_sent(first, pieces), 200, {"Cache-Control": "no-store"}, "text/csv; charset=utf-8")
 
 
-async def _sent(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
-    while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+async def _sent(first: bytes, others: Iterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    while (piece := await asyncio.to_thread(next, others, None)) is not None:
         yield piece
 
 

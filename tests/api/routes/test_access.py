@@ -9,9 +9,12 @@ import pytest
 from starlette.testclient import TestClient
 
 from ledger.application import Ledger
+from ledger.errors import StoreUnavailable
 from ledger.events.disclosure import Disclosed, DisclosureRefused, SearchDisclosed
 from ledger.ids import student_id
+from ledger.intake.submission import submit
 from support.bodies import student
+from support.files import EXAMPLE
 
 NEVER = student_id(999_999)
 As = Callable[..., dict[str, str]]
@@ -179,3 +182,24 @@ def test_where_a_reader_names_no_purpose_that_of_the_rule_is_recorded(
         ("record-match-resolution", "34 CFR 99.31(a)(1)"),
         ("a sample of May", "34 CFR 99.35(a)(1)"),
     ]
+
+
+# -- the answer to a file
+
+
+def test_an_answer_to_a_file_whose_entry_cannot_be_written_is_a_problem_and_holds_nothing(
+    client: TestClient, as_role: As, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    headers = as_role("state_data_administrator")
+    report = submit(ledger, EXAMPLE, "oregon")
+    address = f"/v1/submissions/{report.submission}"
+    client.get(address, params={"at_least": ledger.log.head()}, headers=headers).raise_for_status()
+    sound = client.get(f"{address}/response", headers=headers)
+    assert (sound.status_code, len(sound.text.splitlines())) == (200, report.rows + 1)
+
+    def away(_: object) -> None:
+        raise StoreUnavailable("PostgreSQL has no room left on its disk.")
+
+    monkeypatch.setattr(ledger.access, "append", away)
+    answer = client.get(f"{address}/response", headers=headers)
+    assert (answer.status_code, answer.json()["type"]) == (503, "/problems/store-unavailable")
