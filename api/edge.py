@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.problems import BodyTooLarge, answer
 from ledger import telemetry
+from ledger.store import faults
 
 BODY_BYTES_MAX: Final = 10 * 1024 * 1024
 FILE_BYTES_MAX: Final = 4 * 1024 * 1024 * 1024
@@ -103,6 +104,9 @@ class Edge:
                 status = message["status"]
                 message["headers"] = _stamped(message["headers"], request_id, scope["scheme"])
             await send(message)
+            if message["type"] == "http.response.start" or message.get("more_body"):
+                # The client may have this much; every entry of it is durable.
+                faults.point("edge.answer-begun")
 
         telemetry.HTTP_REQUESTS_RUNNING.inc()
         try:

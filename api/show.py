@@ -23,6 +23,8 @@ from ledger.access import ALL, NOBODY, Decision, Subject
 from ledger.errors import LedgerError, NotFound
 from ledger.events.disclosure import Disclosed, SearchDisclosed
 from ledger.jurisdiction import DEFAULT, default_profile
+from ledger.store import faults
+from ledger.store.append import Append, Part
 from ledger.store.log import Log
 
 SECTIONS: Final = ("core", "contacts", "health", "provenance")
@@ -228,6 +230,44 @@ async def show_many(
     disclosed_at = await make_durable(access, [of_many(entry, request_id)], principal, request_id)
     _shown_count(view.name, principal.role, len(found.records))
     return ShownMany(view.render(), found.position, disclosed_at)
+
+
+def _refused(
+    principal: Principal, purpose: str | None, decision: Decision, view: str, student_id: str = ""
+) -> DisclosureRefused:
+    return DisclosureRefused(
+        student_id=student_id,
+        view=view,
+        role=principal.role,
+        organisation=principal.organisation,
+        purpose=purpose or "",
+        basis="",
+        rule=decision.rule,
+    )
+
+
+def _entries(records: Sequence[str], told: Event, request_id: str) -> list[Part]:
+    """One entry for each record; one by the request, where no record is known."""
+    if not records:
+        return [Part(stream=f"request/{request_id}", subject=LEDGER[0], expected=None, events=[told])]
+    return [Part(stream=f"disclosure/{record}", subject=record, expected=None, events=[told]) for record in records]
+
+
+async def _make_durable(access: Log, parts: Sequence[Part], meta: Meta) -> int:
+    """Append entries, each at the end of its own stream; the position of the last."""
+    started = time.perf_counter()
+    append = Append(parts=parts, meta=meta)
+    # The keys of records shown before are at hand; a record's first entry asks the vault, in a thread.
+    with telemetry.DISCLOSURE_FAILURES.count_exceptions():
+        sealed = access.seal_cached(append) or await asyncio.to_thread(access.seal, append)
+        # Nothing is durable, and nothing has left: who is cut off here was shown nothing.
+        faults.point("disclosure.before-entry")
+        receipt = await access.sequencer.submit_async(sealed)
+    # From here the entries survive a crash; until here nothing has left. A crash here leaves entries of what nobody
+    # was shown, never the reverse.
+    faults.point("disclosure.entry-durable")
+    telemetry.DISCLOSURE_WAIT.observe(time.perf_counter() - started)
+    return receipt.position
 
 
 def is_current(etag: str, known: str) -> bool:

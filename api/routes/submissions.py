@@ -47,6 +47,10 @@ from ledger.intake.response import ResponseSheet
 from ledger.intake.submission import ANSWERS_AT_ONCE, check, stream_of, submission_id
 from ledger.intake.uploads import Receiving, Taken
 from ledger.mde import STATES
+from ledger.mde import STATES, canonical
+from ledger.store import faults
+from ledger.store.append import Append, Part
+from ledger.store.vault import LEDGER
 from projections import submissions
 from projections.as_of import AsOf
 from projections.submissions import Cursor, Submission
@@ -310,6 +314,30 @@ def _pieces(
         yield _taken(text)
     sheet.finish()
     yield _taken(text)
+
+
+def _disclose(ledger: Ledger, state: str, piece: Sequence[RowAnswer], entry: BulkDisclosed, meta: Meta) -> None:
+    ssids = list({_as_kept(answer.state_student_id) for answer in piece if answer.state_student_id})
+    with ledger.log.connection() as conn, conn.cursor(row_factory=tuple_row) as cursor:
+        cursor.execute(
+            "select record_id from ledger.records where state = %s and state_student_id = any(%s) order by 1",
+            (state, ssids),
+        )
+        records = [str(record) for (record,) in cursor.fetchall()]
+    # An entry also where no record is known: what was refused of a child leaves with its row.
+    event = msgspec.structs.replace(entry, records=records)
+    part = Part(stream=f"request/{uuid.uuid4()}", subject=LEDGER[0], expected=0, events=[event])
+    faults.point("disclosure.before-entry")
+    ledger.access.append(Append(parts=[part], meta=meta))
+    faults.point("disclosure.entry-durable")
+
+
+def _as_kept(sent: str) -> str:
+    """A state student identifier as its record has it; as sent, where it can be nobody's."""
+    try:
+        return canonical(SSID_ELEMENT, sent) or sent
+    except BadValue:
+        return sent
 
 
 def _taken(text: io.StringIO) -> bytes:

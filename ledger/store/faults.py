@@ -27,6 +27,9 @@ POINTS = (
     "uploads.enqueued",
     "uploads.applied",
     "uploads.settled",
+    "disclosure.before-entry",
+    "disclosure.entry-durable",
+    "edge.answer-begun",
 )
 
 _armed: str | None = None

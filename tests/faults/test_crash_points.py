@@ -16,10 +16,12 @@ from ledger.store.embedded import EmbeddedServer
 from support.crash_scenarios import SCENARIOS, Requests, Scenario
 from support.killed_servers import kill_server, revive_server
 from support.nights_sent import PIPELINE_POINTS
+from support.readers import READING_POINTS
 from support.service_processes import ServiceProcess
 
 POINTS = tuple(point for point in faults.POINTS if point in SCENARIOS)
-"""The others are those of a night's files: ``test_pipeline_kills``."""
+"""The others are those of a night's files, and of who is shown what: ``test_pipeline_kills``,
+``test_disclosure_faults``."""
 HITS_MIN = 5
 HITS_LONG = 25
 VICTIMS = ("postmaster", "backends")
@@ -29,7 +31,7 @@ Hits = dict[tuple[str, str], int]
 
 
 def test_every_named_point_has_a_scenario() -> None:
-    assert set(SCENARIOS) | set(PIPELINE_POINTS) == set(faults.POINTS)
+    assert set(SCENARIOS) | set(PIPELINE_POINTS) | set(READING_POINTS) == set(faults.POINTS)
 
 
 @pytest.mark.parametrize("point", POINTS)

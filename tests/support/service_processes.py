@@ -108,6 +108,10 @@ class ServiceProcess:
         """Let it leave the point at which it waits."""
         self._connection.send("go on")
 
+    def kill(self) -> None:
+        """End it where it stands, whatever it is at."""
+        self._process.kill()
+
     @property
     def alive(self) -> bool:
         return self._process.is_alive()
