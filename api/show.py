@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import date, datetime
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, NoReturn, Protocol
 from zoneinfo import ZoneInfo
 
 from api.entries import allowed, make_durable, of_each, of_many, refused
@@ -210,6 +210,10 @@ async def show_many(
     Errors: Forbidden, OtherState, and why the view refuses; StoreUnavailable, and then nothing was shown.
     """
     decision = await allowed(principal, purpose, view.action, about, view.name, access=access, request_id=request_id)
+    decision = decide(who(principal), view.action, about)
+    if not decision.allowed:
+        await show_nothing(principal, purpose, view.name, decision, access=access, request_id=request_id)
+    meta = Meta(actor=principal.name, request=request_id)
     found = await view.read()
     if found.refused is not None:
         told = refused(principal, purpose, decision.rule, view.name)
@@ -230,6 +234,18 @@ async def show_many(
     disclosed_at = await make_durable(access, [of_many(entry, request_id)], principal, request_id)
     _shown_count(view.name, principal.role, len(found.records))
     return ShownMany(view.render(), found.position, disclosed_at)
+
+
+async def show_nothing(
+    principal: Principal, purpose: str | None, view: str, decision: Decision, *, access: Log, request_id: str
+) -> NoReturn:
+    """Refuse before anybody was looked for, once the entry that says so is durable. decision: that refuses.
+
+    Errors: Forbidden, OtherState; StoreUnavailable.
+    """
+    told = _refused(principal, purpose, decision, view)
+    await _make_durable(access, _entries((), told, request_id), Meta(actor=principal.name, request=request_id))
+    refuse(decision)
 
 
 def _refused(
