@@ -13,6 +13,7 @@ from fastapi.testclient import TestClient
 from api.openapi import ACTION
 from ledger.access import ACTIONS, EVERYBODY, LEVELS, NOBODY, PUBLIC, ROLES, RULES, Subject, Who, decide
 from ledger.ids import student_id
+from support.access_cells import CELLS
 
 NEVER: Final = student_id(999_999)
 CASE: Final = "01920f8e-0b5e-7cc3-98c4-dc0c0c07398f"
@@ -106,6 +107,12 @@ def test_a_role_is_answered_where_a_rule_lets_it_and_nowhere_else(
         allowed = decide(who, cell.action, nobody).allowed
         assert status < 500, cell
         assert (status not in (401, 403)) is allowed, (cell, status)
+
+
+def test_every_cell_is_as_it_was_written_down() -> None:
+    assert {action for _, action in CELLS} == set(ACTIONS)
+    scopes = {(rule.role, rule.action): rule.scope for rule in RULES}
+    assert {cell: scope for cell, scope in CELLS.items() if scope is not None} == scopes
 
 
 def test_the_table_is_whole() -> None:

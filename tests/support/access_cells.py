@@ -1,0 +1,58 @@
+"""Who may do what, as a table to look at: written down beside the policy, so that a cell changes in both or in none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from ledger.access import ROLES, Scope
+
+SCOPES: Final[Mapping[str, Scope | None]] = {
+    ".": None,
+    "*": "any",
+    "s": "state",
+    "w": "whole-state",
+    "o": "office",
+    "g": "grant",
+    "h": "host",
+}
+"""Sign in the table to scope of the rule; a dot where there is none."""
+
+_COLUMNS: Final = "SU PU DA RA SA RG UA BS RC EL GU PO AU HD OP PA"
+"""The roles, in the order of ``ledger.access.ROLES``."""
+_TABLE: Final = """
+student.search        *  *  *  *  *  .  .  .  s  s  .  .  *  .  h  .
+student.read          *  *  *  *  *  .  .  .  s  s  .  .  *  .  h  g
+student.records       *  *  *  *  *  .  .  .  s  s  .  *  *  .  h  g
+student.history       *  *  *  *  *  .  .  .  .  .  .  .  *  .  h  g
+student.disclosures   *  *  *  *  *  .  .  .  .  .  .  *  *  .  h  g
+student.list          .  .  .  .  .  .  .  .  .  .  .  .  .  .  h  .
+act.read              *  *  *  *  *  .  .  .  .  .  .  .  *  .  .  .
+linkage.propose       .  *  *  *  *  .  .  .  .  .  .  .  .  .  .  .
+linkage.settle        .  .  o  o  o  .  .  .  .  .  .  .  .  .  .  .
+linkage.preview       .  .  o  o  o  .  .  .  .  .  .  .  o  .  h  .
+case.read             .  .  o  o  o  .  .  .  .  .  .  .  o  .  h  .
+case.settle           .  .  o  o  o  .  .  .  .  .  .  .  .  .  .  .
+record.send           .  .  s  s  s  .  .  s  .  .  .  .  .  .  .  .
+submission.send       .  .  s  s  s  .  .  s  .  .  .  .  .  .  .  .
+submission.read       .  .  s  s  s  .  .  s  .  .  .  .  *  .  .  .
+policy.read           .  .  *  *  *  *  .  .  .  .  *  .  *  .  *  .
+jurisdiction.read     *  *  *  *  *  *  *  *  *  *  *  *  *  *  *  *
+jurisdiction.set      .  .  .  .  w  .  .  .  .  .  .  .  .  .  *  .
+region.set            .  .  .  .  w  w  .  .  .  .  .  .  .  .  *  .
+contact.read          *  *  *  *  *  *  *  *  *  *  *  *  *  *  *  *
+feed.read             *  *  *  *  *  .  .  *  .  .  .  .  *  .  *  .
+"""
+
+
+def _read() -> dict[tuple[str, str], Scope | None]:
+    assert len(_COLUMNS.split()) == len(ROLES)
+    cells: dict[tuple[str, str], Scope | None] = {}
+    for line in _TABLE.strip().splitlines():
+        action, *signs = line.split()
+        cells |= {(role, action): SCOPES[sign] for role, sign in zip(ROLES, signs, strict=True)}
+    return cells
+
+
+CELLS: Final = _read()
+"""Role and action to the scope of what the role may; None where it may not."""
