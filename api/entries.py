@@ -18,6 +18,7 @@ from ledger import telemetry
 from ledger.access import Decision, Subject, decide
 from ledger.events import Event, Meta
 from ledger.events.disclosure import RECORDS_MAX, BulkDisclosed, DisclosureRefused, SearchDisclosed
+from ledger.store import faults
 from ledger.store.append import Append, Part
 from ledger.store.log import Log
 from ledger.store.vault import LEDGER
@@ -90,7 +91,11 @@ async def make_durable(access: Log, parts: Sequence[Part], principal: Principal,
     # The keys of records shown before are at hand; a record's first entry asks the vault, in a thread.
     with telemetry.DISCLOSURE_FAILURES.count_exceptions():
         sealed = access.seal_cached(append) or await asyncio.to_thread(access.seal, append)
+        # Nothing is durable, and nothing has left: who is cut off here was shown nothing.
+        faults.point("disclosure.before-entry")
         receipt = await access.sequencer.submit_async(sealed)
-    # From here the entries survive a crash; until here nothing has left.
+    # From here the entries survive a crash; until here nothing has left. A crash here leaves entries of what nobody
+    # was shown, never the reverse.
+    faults.point("disclosure.entry-durable")
     telemetry.DISCLOSURE_WAIT.observe(time.perf_counter() - started)
     return receipt.position

@@ -21,6 +21,7 @@ from ledger.events import Meta
 from ledger.events.disclosure import BulkDisclosed
 from ledger.intake.response import RowAnswer
 from ledger.mde import canonical
+from ledger.store import faults
 from ledger.store.append import Append, Part
 from ledger.store.vault import LEDGER
 
@@ -62,7 +63,9 @@ def records_of(ledger: Ledger, state: str, piece: Sequence[RowAnswer]) -> dict[s
 def disclose(ledger: Ledger, entry: BulkDisclosed, meta: Meta) -> None:
     """Make the entry durable. Raises StoreUnavailable."""
     part = Part(stream=f"request/{uuid.uuid4()}", subject=LEDGER[0], expected=0, events=[entry])
+    faults.point("disclosure.before-entry")
     ledger.access.append(Append(parts=[part], meta=meta))
+    faults.point("disclosure.entry-durable")
 
 
 def _as_kept(sent: str) -> str:

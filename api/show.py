@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import date, datetime
-from typing import Final, NamedTuple, NoReturn, Protocol
+from typing import Final, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
 from api.entries import allowed, make_durable, of_each, of_many, refused
@@ -23,8 +23,6 @@ from ledger.access import ALL, NOBODY, Decision, Subject
 from ledger.errors import LedgerError, NotFound
 from ledger.events.disclosure import Disclosed, SearchDisclosed
 from ledger.jurisdiction import DEFAULT, default_profile
-from ledger.store import faults
-from ledger.store.append import Append, Part
 from ledger.store.log import Log
 
 SECTIONS: Final = ("core", "contacts", "health", "provenance")
@@ -210,10 +208,6 @@ async def show_many(
     Errors: Forbidden, OtherState, and why the view refuses; StoreUnavailable, and then nothing was shown.
     """
     decision = await allowed(principal, purpose, view.action, about, view.name, access=access, request_id=request_id)
-    decision = decide(who(principal), view.action, about)
-    if not decision.allowed:
-        await show_nothing(principal, purpose, view.name, decision, access=access, request_id=request_id)
-    meta = Meta(actor=principal.name, request=request_id)
     found = await view.read()
     if found.refused is not None:
         told = refused(principal, purpose, decision.rule, view.name)
@@ -234,56 +228,6 @@ async def show_many(
     disclosed_at = await make_durable(access, [of_many(entry, request_id)], principal, request_id)
     _shown_count(view.name, principal.role, len(found.records))
     return ShownMany(view.render(), found.position, disclosed_at)
-
-
-async def show_nothing(
-    principal: Principal, purpose: str | None, view: str, decision: Decision, *, access: Log, request_id: str
-) -> NoReturn:
-    """Refuse before anybody was looked for, once the entry that says so is durable. decision: that refuses.
-
-    Errors: Forbidden, OtherState; StoreUnavailable.
-    """
-    told = _refused(principal, purpose, decision, view)
-    await _make_durable(access, _entries((), told, request_id), Meta(actor=principal.name, request=request_id))
-    refuse(decision)
-
-
-def _refused(
-    principal: Principal, purpose: str | None, decision: Decision, view: str, student_id: str = ""
-) -> DisclosureRefused:
-    return DisclosureRefused(
-        student_id=student_id,
-        view=view,
-        role=principal.role,
-        organisation=principal.organisation,
-        purpose=purpose or "",
-        basis="",
-        rule=decision.rule,
-    )
-
-
-def _entries(records: Sequence[str], told: Event, request_id: str) -> list[Part]:
-    """One entry for each record; one by the request, where no record is known."""
-    if not records:
-        return [Part(stream=f"request/{request_id}", subject=LEDGER[0], expected=None, events=[told])]
-    return [Part(stream=f"disclosure/{record}", subject=record, expected=None, events=[told]) for record in records]
-
-
-async def _make_durable(access: Log, parts: Sequence[Part], meta: Meta) -> int:
-    """Append entries, each at the end of its own stream; the position of the last."""
-    started = time.perf_counter()
-    append = Append(parts=parts, meta=meta)
-    # The keys of records shown before are at hand; a record's first entry asks the vault, in a thread.
-    with telemetry.DISCLOSURE_FAILURES.count_exceptions():
-        sealed = access.seal_cached(append) or await asyncio.to_thread(access.seal, append)
-        # Nothing is durable, and nothing has left: who is cut off here was shown nothing.
-        faults.point("disclosure.before-entry")
-        receipt = await access.sequencer.submit_async(sealed)
-    # From here the entries survive a crash; until here nothing has left. A crash here leaves entries of what nobody
-    # was shown, never the reverse.
-    faults.point("disclosure.entry-durable")
-    telemetry.DISCLOSURE_WAIT.observe(time.perf_counter() - started)
-    return receipt.position
 
 
 def is_current(etag: str, known: str) -> bool:

@@ -18,7 +18,6 @@ from api.show import FoundMany
 from ledger.cases import Part
 from ledger.casework import Answered
 from ledger.errors import Forbidden, LedgerError, NotAsked, NotFound
-from ledger.errors import Forbidden, NotAsked, NotFound, OtherState
 from ledger.events.case import CaseAnswered, Changed, Doubtful, Link, Merge, Place, Proposal, Residue, Reversal, Split
 from ledger.events.linkage import Decision
 from ledger.matching.decision import GUARDS
@@ -44,8 +43,6 @@ COLUMNS: Final[tuple[str, ...]] = (
 class WorklistView:
     """A page of cases. fields: names of what was asked for. read: the page. limit: how many it holds at most. refused:
     why the page that is asked for is not for who asks."""
-    """A page of cases. fields: names of what was asked for. read: the page. limit: how many it holds at most.
-    may_see: raises Forbidden or OtherState where what was asked for is another office's than the reader's."""
 
     action = "case.read"
     name = "worklist"
@@ -59,10 +56,6 @@ class WorklistView:
     ) -> None:
         self.fields = fields
         self._refused = refused
-        may_see: Callable[[], None] = lambda: None,
-    ) -> None:
-        self.fields = fields
-        self._may_see = may_see
         self._read = read
         self._limit = limit
         self._found: tuple[AsOf, list[Listed]] | None = None
@@ -71,10 +64,6 @@ class WorklistView:
         """Raises as it reads the page."""
         if self._refused is not None:
             return FoundMany((), 0, self._refused)
-        try:
-            self._may_see()
-        except (Forbidden, OtherState) as refused:
-            return FoundMany((), 0, refused)
         as_of, found = self._found = await self._read()
         return _found(found, as_of.position)
 

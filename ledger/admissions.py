@@ -247,10 +247,6 @@ class Admissions:
 
         def take() -> _Turn:
             known = self.account(account)
-            standing = self.standing(account)
-            known = self._account(account)
-            # One that is only applied for says nothing of its address, and nobody vouches for himself there either.
-            known = replace(known, email=known.email or standing.email)
             if authority is not None:
                 must_be_in_charge(authority, known)
             said = command if isinstance(command, account_acts.Command) else command(known)
@@ -361,29 +357,6 @@ class Admissions:
                 f"The papers of this {what} are destroyed.", remedy="They were kept as long as they must be."
             )
         return events
-
-
-def stands(account: str, known: Account, hashed: Callable[..., bytes]) -> AccountStanding:
-    """The guard of an account, as it follows from its events. hashed: keyed hash of its parts."""
-    return AccountStanding(
-        standing=Standing(
-            account=account,
-            email=known.email,
-            name=known.name,
-            status=known.status,
-            proposed=known.proposed,
-            roles=dict(known.roles),
-            families={
-                n: Allowed(records=one.records, until=one.until) for n, one in known.families.items() if one.taken
-            },
-            trained_on=known.trained_on,
-            rules_on=known.rules_on,
-            edition=known.edition,
-        ),
-        email_hash=hashed(known.email),
-        identities=tuple(hashed(issuer, subject) for issuer, subject in known.identities),
-        looked_at_on=accounts.looked_at_on(known),
-    )
 
 
 def family_subject(account: str, grant: int) -> uuid.UUID:

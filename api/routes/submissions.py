@@ -28,7 +28,6 @@ from api.edge import request_id_of
 from api.entries import allowed
 from api.openapi import AT_LEAST, CURSOR, IDEMPOTENCY_KEY, LIMIT, PURPOSE, Direct, operation, operation_id
 from api.policy import action_of, decided, permitted, signed_in, within
-from api.policy import action_of, permitted, signed_in, who, within
 from api.principals import Principal
 from api.problems import Fault, Invalid, Unsent
 from api.reading import ask, at_least
@@ -37,9 +36,8 @@ from api.responding import RESPONSE, disclose, entry_of, records_of
 from api.schemas.answers import SubmissionAnswer, SubmissionsAnswer
 from api.sending import request_key
 from api.services import Services, services_of
-from api.show import show_nothing
 from ledger import telemetry
-from ledger.access import Subject, decide
+from ledger.access import Subject
 from ledger.application import Ledger, RequestKey
 from ledger.errors import Conflict, NotFound, OtherState, Refused, StoreUnavailable
 from ledger.events import Meta
@@ -49,10 +47,6 @@ from ledger.intake.response import ResponseSheet
 from ledger.intake.submission import ANSWERS_AT_ONCE, check, stream_of, submission_id
 from ledger.intake.uploads import Receiving, Taken
 from ledger.mde import STATES
-from ledger.mde import STATES, canonical
-from ledger.store import faults
-from ledger.store.append import Append, Part
-from ledger.store.vault import LEDGER
 from projections import submissions
 from projections.as_of import AsOf
 from projections.submissions import Cursor, Submission
@@ -63,10 +57,6 @@ router = APIRouter(
     prefix="/v1/submissions", tags=["submissions"], route_class=Direct, generate_unique_id_function=operation_id
 )
 
-ROWS_AT_ONCE: Final = 2_000
-"""Of one disclosure entry, and of one piece of the answer."""
-_RESPONSE: Final = "submission-response"
-"""What the answer to a file is recorded as."""
 
 _ID: Final = {
     "name": "id",
@@ -257,8 +247,6 @@ async def get_submissions(request: Request) -> Response:
 )
 async def get_submission(request: Request) -> Response:
     """From the log's own events; before there are any, from what this service was sent."""
-    principal = await permitted(request)
-    within(request, principal, request.path_params["id"][:2])
     found = await _found(request)
     told = await asyncio.to_thread(progress.told, services_of(request).ledger, found.submission, found.row)
     if not told:
@@ -280,14 +268,6 @@ async def get_response(request: Request) -> Response:
     purpose = purpose_of(request)
     found = await _found(request, RESPONSE)
     principal = found.principal
-    principal = await signed_in(request)
-    services = services_of(request)
-    purpose, request_id = purpose_of(request), request_id_of(request)
-    decision = decide(who(principal), action_of(request), Subject(states=(request.path_params["id"][:2],)))
-    if not decision.allowed:
-        access = services.ledger.access
-        await show_nothing(principal, purpose, _RESPONSE, decision, access=access, request_id=request_id)
-    found = await _found(request)
     language = request.query_params.get("language", "en")
     if language not in ("en", "es"):
         raise Invalid(
@@ -296,7 +276,7 @@ async def get_response(request: Request) -> Response:
             faults=[Fault("query:language", None, "language", "It is neither en nor es.")],
         )
     if found.row is None or found.row.status != "completed":
-        told = await asyncio.to_thread(progress.told, services.ledger, found.submission, found.row)
+        told = await asyncio.to_thread(progress.told, services_of(request).ledger, found.submission, found.row)
         raise progress.unanswered(told)
     if found.row.answers_gone_at is not None:
         raise NotFound("The answers are gone: the days for which they are kept are over.", remedy="See its counts.")
@@ -304,18 +284,6 @@ async def get_response(request: Request) -> Response:
     meta = Meta(actor=principal.name, request=request_id_of(request), submission=found.row.submission)
     entry = partial(entry_of, principal, purpose, decision, found.row.position)
     pieces = _pieces(services_of(request).ledger, found.row, entry, meta, language)
-    entry = BulkDisclosed(
-        view=_RESPONSE,
-        records=[],
-        filters=["submission"],
-        role=principal.role,
-        organisation=principal.organisation,
-        purpose=purpose or decision.purpose,
-        basis=decision.basis,
-        position=found.row.position,
-    )
-    meta = Meta(actor=principal.name, request=request_id, submission=found.row.submission)
-    pieces = _pieces(services.ledger, found.row, entry, meta, language)
     # Before the answer begins, so that one whose entry cannot be written is a problem, and no answer that breaks off.
     first = await asyncio.to_thread(next, pieces, b"")
     return StreamingResponse(_sent(first, pieces), 200, {"Cache-Control": "no-store"}, "text/csv; charset=utf-8")
@@ -344,30 +312,6 @@ def _pieces(
     yield _taken(text)
 
 
-def _disclose(ledger: Ledger, state: str, piece: Sequence[RowAnswer], entry: BulkDisclosed, meta: Meta) -> None:
-    ssids = list({_as_kept(answer.state_student_id) for answer in piece if answer.state_student_id})
-    with ledger.log.connection() as conn, conn.cursor(row_factory=tuple_row) as cursor:
-        cursor.execute(
-            "select record_id from ledger.records where state = %s and state_student_id = any(%s) order by 1",
-            (state, ssids),
-        )
-        records = [str(record) for (record,) in cursor.fetchall()]
-    # An entry also where no record is known: what was refused of a child leaves with its row.
-    event = msgspec.structs.replace(entry, records=records)
-    part = Part(stream=f"request/{uuid.uuid4()}", subject=LEDGER[0], expected=0, events=[event])
-    faults.point("disclosure.before-entry")
-    ledger.access.append(Append(parts=[part], meta=meta))
-    faults.point("disclosure.entry-durable")
-
-
-def _as_kept(sent: str) -> str:
-    """A state student identifier as its record has it; as sent, where it can be nobody's."""
-    try:
-        return canonical(SSID_ELEMENT, sent) or sent
-    except BadValue:
-        return sent
-
-
 def _taken(text: io.StringIO) -> bytes:
     written = text.getvalue()
     text.seek(0)
@@ -376,15 +320,13 @@ def _taken(text: io.StringIO) -> bytes:
 
 
 class _Found(NamedTuple):
+    principal: Principal
     submission: str
     row: Submission | None
 
 
 async def _found(request: Request, view: str = "") -> _Found:
     """What is reflected of the submission that is asked for. view: that shows children; its refusal has an entry."""
-async def _found(request: Request) -> _Found:
-    """What is reflected of the submission that is asked for, by somebody who may know."""
-    submission: str = request.path_params["id"]
     services = services_of(request)
     submission: str = request.path_params["id"]
     principal = await signed_in(request)
@@ -406,4 +348,4 @@ async def _found(request: Request) -> _Found:
         return await ask(services.reads, lambda conn: submissions.one(conn, submission))
 
     _, row = await at_least(services, submissions.PROJECTION.name, at_least_of(request), look)
-    return _Found(submission, row)
+    return _Found(principal, submission, row)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from fastapi import APIRouter, Request
@@ -68,8 +68,6 @@ _FILTERS: Final = (
 async def get_cases(request: Request) -> Response:
     """Open ones, the longest open first; closed ones only when asked for, the last closed first."""
     principal = await signed_in(request)
-    office = office_of(principal)
-    wanted = _wanted(request, principal, office)
     limit, after = page_of(request)
     services = services_of(request)
     position = at_least_of(request)
@@ -92,13 +90,6 @@ async def get_cases(request: Request) -> Response:
         principal,
         purpose,
         WorklistView([name for name in _NAMES if name in request.query_params], read, limit, refused),
-        purpose_of(request),
-        WorklistView(
-            [name for name in _NAMES if name in request.query_params],
-            read,
-            limit,
-            lambda: _must_be_of(office, request.query_params),
-        ),
         access=services.ledger.access,
         request_id=request_id_of(request),
     )
@@ -159,7 +150,7 @@ _NAMES: Final = ("state", "region", "district", "kind", "open", "mine")
 
 
 def _wanted(request: Request, principal: Principal, office: Place | None) -> Wanted:
-    """What is asked for, narrowed to the office. Raises UnknownState, Invalid."""
+    """What is asked for, narrowed to the office. Raises UnknownState, OtherState, Forbidden, Invalid."""
     asked = request.query_params
     state, region, district, kind = (asked.get(name) for name in _NAMES[:4])
     if state is not None and state not in STATES:
@@ -177,23 +168,17 @@ def _wanted(request: Request, principal: Principal, office: Place | None) -> Wan
         if region is not None and state is None:
             raise _unusable("state", "A region is one of a state's: name the state too.")
     else:
-        state, district = office.state, office.district or district
+        if state not in (None, office.state):
+            raise OtherState("The cases are another state's than the token.", remedy="Use a token of that state.")
+        if (office.district is not None and district not in (None, office.district)) or (
+            office.region is not None and region not in (None, office.region)
+        ):
+            raise Forbidden("The token is narrowed to another office.", remedy="Use a token of that office.")
+        state, district = office.state, district or office.district
         # A district is enough: not every part that lies with one says in which region that is.
-        region = (office.region if office.district is None else None) or region
+        region = region or (office.region if office.district is None else None)
     name = principal.name if mine else None
     return Wanted(state, region, district, kind, name, truth_of(request, "open", usual=True))
-
-
-def _must_be_of(office: Place | None, asked: Mapping[str, str]) -> None:
-    """Pass where what is asked for is the office's, or nothing that is another's. Raises OtherState, Forbidden."""
-    if office is None:
-        return
-    if asked.get("state") not in (None, office.state):
-        raise OtherState("The cases are another state's than the token.", remedy="Use a token of that state.")
-    if (office.district is not None and asked.get("district") not in (None, office.district)) or (
-        office.region is not None and asked.get("region") not in (None, office.region)
-    ):
-        raise Forbidden("The token is narrowed to another office.", remedy="Use a token of that office.")
 
 
 def _unusable(name: str, message: str) -> Invalid:

@@ -1,7 +1,6 @@
 """Whether the guards of accounts follow from their events: who may sign in as what, and whose each address is.
 
-Reads only, all of it in one snapshot. An account that was only applied for has a guard and maybe no events of its own:
-its address is the application's. Of one whose key was destroyed nothing is known any more but that it was.
+Reads only, all of it in one snapshot. Of one whose key was destroyed nothing is known any more but that it was.
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ from psycopg.rows import tuple_row
 
 from ledger import accounts
 from ledger.events import Erased, Recorded
-from ledger.events.application import AccessApplied
 from ledger.store import standings
 from ledger.store.log import Log
 from ledger.store.standings import Standing
@@ -32,29 +30,20 @@ def faults(conn: psycopg.Connection[Any], log: Log) -> Iterator[str]:
         linked: dict[str, set[bytes]] = {}
         for account, identity in cursor.execute(_IDENTITIES).fetchall():
             linked.setdefault(str(account), set()).add(bytes(identity))
-        addresses, gone = dict[str, str](), False
-        for _, events in _streams(conn, log, "application/%"):
-            first = events[0].event
-            gone |= isinstance(first, Erased)
-            if isinstance(first, AccessApplied):
-                addresses.setdefault(first.account, first.email)
         said = dict(_streams(conn, log, "account/%"))
         key = standings.hash_key(conn, log.vault) if guards else b""
-    for account in sorted({*guards, *addresses, *said}):
+    for account in sorted({*guards, *said}):
         guard, events = guards.get(account), [one.event for one in said.get(account, ())]
         identities = linked.pop(account, set())
         if guard is None:
             yield f"Account {account} has no guard row."
         elif any(isinstance(event, Erased) for event in events):
             continue
-        elif not events and account not in addresses:
-            # Whose an application is that cannot be opened any more is not known.
-            if not gone:
-                yield f"Account {account} has a guard row and no events."
+        elif not events:
+            yield f"Account {account} has a guard row and no events."
         else:
             known = accounts.fold(events)
-            email = known.email or addresses.get(account, "")
-            stands = standings.stands(account, known, email, lambda *parts: standings.hash_of(key, *parts))
+            stands = standings.stands(account, known, lambda *parts: standings.hash_of(key, *parts))
             status, standing, email_hash, looked_at_on = guard
             if (status, looked_at_on) != (known.status, stands.looked_at_on) or _decoded(standing) != stands.standing:
                 yield f"The guard row of account {account} does not follow from its events."

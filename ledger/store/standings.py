@@ -16,7 +16,8 @@ import msgspec
 import psycopg
 from psycopg.rows import tuple_row
 
-from ledger.accounts import Account, looked_at_on, renew_on
+from ledger import accounts
+from ledger.accounts import Account
 from ledger.errors import LedgerError, StaleDecision
 from ledger.events.application import AskedRole
 from ledger.store.vault import LEDGER, Vault
@@ -56,22 +57,26 @@ class AccountStanding(msgspec.Struct, frozen=True, kw_only=True):
     looked_at_on: date | None = None
 
 
-def stands(account: str, known: Account, email: str, hashed: Callable[..., bytes]) -> AccountStanding:
-    """The guard of an account. email: where it was only applied for, that of the application."""
+def stands(account: str, known: Account, hashed: Callable[..., bytes]) -> AccountStanding:
+    """The guard of an account, as it follows from its events. hashed: keyed hash of its parts."""
     return AccountStanding(
         standing=Standing(
             account=account,
-            email=email,
+            email=known.email,
             name=known.name,
             status=known.status,
+            proposed=known.proposed,
             roles=dict(known.roles),
-            families={n: Allowed(records=one.records, until=one.until) for n, one in known.families.items()},
-            renew_on=renew_on(known),
+            families={
+                n: Allowed(records=one.records, until=one.until) for n, one in known.families.items() if one.taken
+            },
+            trained_on=known.trained_on,
+            rules_on=known.rules_on,
             edition=known.edition,
         ),
-        email_hash=hashed(email),
+        email_hash=hashed(known.email),
         identities=tuple(hashed(issuer, subject) for issuer, subject in known.identities),
-        looked_at_on=looked_at_on(known),
+        looked_at_on=accounts.looked_at_on(known),
     )
 
 

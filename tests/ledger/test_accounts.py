@@ -44,7 +44,15 @@ def training(on: str) -> TrainingRecorded:
 
 
 def family(until: date, *records: str) -> Family:
-    return Family(student_id="100", records=list(records), relation="parent", until=until, ends_by="date")
+    return Family(
+        student_id="100",
+        records=list(records),
+        relation="parent",
+        until=until,
+        ends_by="date",
+        organisation="Hood River School",
+        taken=True,
+    )
 
 
 @pytest.mark.parametrize(

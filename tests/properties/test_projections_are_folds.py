@@ -209,7 +209,7 @@ def test_law_8_disclosures_are_the_naive_fold_of_the_access_log(world: World, si
 
 
 def disclose(ledger: Ledger, record: str, shown: bool, not_modified: bool) -> None:
-    about = {
+    about: dict[str, Any] = {
         "student_id": "1",
         "view": "student",
         "role": "auditor",
@@ -225,6 +225,6 @@ def disclose(ledger: Ledger, record: str, shown: bool, not_modified: bool) -> No
 
 
 def test_every_read_model_is_held_here() -> None:
-    """``search``, ``submissions``, ``records``, ``worklist`` and ``readers`` in files of their own, beside this one."""
-    held = ["students", "search", "submissions", "records", "worklist", "disclosures", "readers"]
+    """``search``, ``submissions``, ``records``, ``worklist``, ``accounts`` and ``readers`` in files of their own, beside this one."""
+    held = ["students", "search", "submissions", "records", "worklist", "disclosures", "accounts", "readers"]
     assert [projection.name for projection in PROJECTIONS] == held
