@@ -80,7 +80,7 @@ BODIES: Final = (
     *linkage.BODIES,
     *admission.BODIES,
 )
-_WRITES: Final = (400, 401, 403, 404, 409, 413, 415, 422, 429, 500, 503)
+_WRITES: Final = (400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 500, 503)
 STATUSES: Final = {
     "get": (400, 401, 403, 404, 422, 429, 500, 503),
     "put": _WRITES,

@@ -7,6 +7,7 @@ it stands in every request's way.
 
 from __future__ import annotations
 
+import asyncio
 import random
 import re
 import time
@@ -18,12 +19,15 @@ import structlog
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.problems import BodyTooLarge, answer
+from api.problems import BodyTooLarge, TooSlow, Unsent, answer
 from ledger import telemetry
 from ledger.store import faults
 
 BODY_BYTES_MAX: Final = 10 * 1024 * 1024
 FILE_BYTES_MAX: Final = 4 * 1024 * 1024 * 1024
+BODY_S: Final = 30.0
+BODY_BYTES_S: Final = 1024
+"""The slowest pace at which a body may come for long: a connection is not kept by a byte now and then."""
 FILES: Final = "/v1/submissions"
 """Where whole files come in, which are never held in memory."""
 REQUEST_ID: Final = "sojourn.request_id"
@@ -48,7 +52,7 @@ PERMISSIONS_POLICY: Final = ", ".join(
         "usb",
     )
 )
-_SECURITY_HEADERS: Final = (
+SECURITY_HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
@@ -58,11 +62,12 @@ _SECURITY_HEADERS: Final = (
     (b"cross-origin-resource-policy", b"same-origin"),
 )
 """``no-referrer`` because an address may hold a student's id."""
-_OVER_HTTPS: Final = (*_SECURITY_HEADERS, (b"strict-transport-security", b"max-age=31536000"))
+_OVER_HTTPS: Final = (*SECURITY_HEADERS, (b"strict-transport-security", b"max-age=31536000"))
 """A year of https alone; over plain http nobody may ask for that (RFC 6797 7.2)."""
 _NOT_KEPT: Final = (b"cache-control", b"no-store")
 """Of an answer that says nothing of its keeping: problems, receipts, whatever a route forgot."""
 
+_now: Final = time.perf_counter
 log = structlog.get_logger()
 
 
@@ -72,28 +77,38 @@ def request_id_of(request: Request) -> str:
 
 
 class Edge:
-    """body_bytes_max: a longer body is refused as soon as that is known, by its header or by counting."""
+    """body_bytes_max: a longer body is refused as soon as that is known, by its header or by counting. body_s: how long
+    a body may pause, and how long it has beyond the time that its bytes take at ``BODY_BYTES_S``."""
 
-    def __init__(self, app: ASGIApp, *, body_bytes_max: int = BODY_BYTES_MAX) -> None:
+    def __init__(self, app: ASGIApp, *, body_bytes_max: int = BODY_BYTES_MAX, body_s: float = BODY_S) -> None:
         self._app = app
+        self._body_s = body_s
         self._body_bytes_max = body_bytes_max
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started = time.perf_counter()
+        started = _now()
         bytes_max = FILE_BYTES_MAX if scope["path"] == FILES else self._body_bytes_max
-        given, length = _wanted_headers(scope["headers"])
+        given, length, fault = _wanted_headers(scope["headers"])
         request_id = scope[REQUEST_ID] = _request_id(given)
         status = 0
         read = 0
+        whole = False
 
         async def counted() -> Message:
-            nonlocal read
-            message = await receive()
+            nonlocal read, whole
+            if whole:
+                return await receive()  # waits for the client to go, as long as the answer takes
+            try:
+                async with asyncio.timeout(min(self._body_s, self._body_s + read / BODY_BYTES_S + started - _now())):
+                    message = await receive()
+            except TimeoutError:
+                raise TooSlow("The body did not come in time.", remedy="Send it again.") from None
             if message["type"] == "http.request":
                 read += len(message.get("body", b""))
+                whole = not message.get("more_body", False)
                 if read > bytes_max:
                     raise _too_large(bytes_max, close=True)
             return message
@@ -110,7 +125,7 @@ class Edge:
 
         telemetry.HTTP_REQUESTS_RUNNING.inc()
         try:
-            _must_fit(length, bytes_max)
+            _must_fit(length, bytes_max, fault)
             await self._app(scope, counted, stamped)
         except Exception as error:  # the last place that can answer, and keep what the error quotes out of the log
             if status:
@@ -120,7 +135,7 @@ class Edge:
             await response(scope, receive, stamped)
         finally:
             telemetry.HTTP_REQUESTS_RUNNING.dec()
-            self._tell(scope, status, time.perf_counter() - started, request_id)
+            self._tell(scope, status, _now() - started, request_id)
 
     def _tell(self, scope: Scope, status: int, seconds: float, request_id: str) -> None:
         route = getattr(scope.get("route"), "path", None) or "unmatched"
@@ -138,7 +153,9 @@ class Edge:
             )
 
 
-def _must_fit(length: int | None, bytes_max: int) -> None:
+def _must_fit(length: int | None, bytes_max: int, fault: str | None) -> None:
+    if fault is not None:
+        raise Unsent(fault, remedy="Send one.")
     if length is not None and length > bytes_max:
         raise _too_large(bytes_max)
 
@@ -162,7 +179,7 @@ def _stamped(headers: Iterable[tuple[bytes, bytes]], request_id: str, scheme: st
             break
     else:
         stamped.append(_NOT_KEPT)
-    stamped += _OVER_HTTPS if scheme == "https" else _SECURITY_HEADERS
+    stamped += _OVER_HTTPS if scheme == "https" else SECURITY_HEADERS
     return stamped
 
 
@@ -186,15 +203,25 @@ def _duration(route: str, method: str, status: int) -> telemetry.Histogram:
     return found
 
 
-def _wanted_headers(headers: Iterable[tuple[bytes, bytes]]) -> tuple[bytes | None, int | None]:
-    """X-Request-ID and Content-Length."""
-    given = length = None
+def _wanted_headers(headers: Iterable[tuple[bytes, bytes]]) -> tuple[bytes | None, int | None, str | None]:
+    """X-Request-ID and Content-Length; and what is wrong where a header that there is one of comes twice.
+
+    Else who stands before us might go by the first and we by the last (RFC 9110 5.3).
+    """
+    given = length = fault = None
+    authorized = hosted = 0
     for name, value in headers:
         if name == b"x-request-id":
             given = value
         elif name == b"content-length" and value.isdigit():
             length = int(value)
-    return given, length
+        elif name == b"authorization":
+            authorized += 1
+        elif name == b"host":
+            hosted += 1
+    if authorized > 1 or hosted > 1:
+        fault = f"There is more than one header {'Authorization' if authorized > 1 else 'Host'}."
+    return given, length, fault
 
 
 def _request_id(given: bytes | None) -> str:

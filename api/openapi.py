@@ -206,6 +206,7 @@ _DESCRIPTIONS: Final = {
     401: "No token, or one that does not hold.",
     403: "Not allowed, or another state's record.",
     404: "Not there.",
+    408: "The body did not come in time.",
     409: "Somebody else was faster; decide anew.",
     413: "Body over 10 MB.",
     415: "Not sent as JSON.",

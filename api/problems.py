@@ -76,6 +76,13 @@ class BodyTooLarge(Unsent):
     close = False
 
 
+class TooSlow(Unsent):
+    """The connection ends, since what is left of the request may never come."""
+
+    code = "request-too-slow"
+    close = True
+
+
 class UnsupportedMedia(Unsent):
     code = "unsupported-media-type"
 
@@ -135,6 +142,7 @@ STATUSES: Final[Mapping[type[errors.LedgerError], Status]] = {
     Invalid: Status(422, "Not in the shape that was asked for"),
     RowRefused: Status(422, "Refused by a rule"),
     BodyTooLarge: Status(413, "Body too large"),
+    TooSlow: Status(408, "Too slow"),
     UnsupportedMedia: Status(415, "Unsupported media type"),
     NotSignedIn: Status(401, "Not signed in"),
     CsrfRefused: Status(403, "Not allowed"),
@@ -187,7 +195,7 @@ def problem(error: errors.LedgerError, request_id: str | None, headers: Mapping[
         sent.setdefault("Retry-After", str(RETRY_AFTER_S))
     if isinstance(error, TooOften):
         sent["Retry-After"] = str(error.after_s)  # RFC 6585 4, in seconds as RFC 9110 10.2.3 has it
-    if isinstance(error, BodyTooLarge) and error.close:
+    if isinstance(error, BodyTooLarge | TooSlow) and error.close:
         sent["Connection"] = "close"
     if status == 401:
         sent.setdefault("WWW-Authenticate", 'Bearer realm="sojourn"')

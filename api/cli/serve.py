@@ -378,6 +378,8 @@ def _run(app: FastAPI, host: str, port: int, trusted_proxies: str = "") -> None:
 
 def _server(host: str, port: int, trusted_proxies: str = "") -> dict[str, Any]:
     """What uvicorn is told. trusted_proxies: whose word on address and scheme of a request counts; else nobody's."""
+    from api.connection import Connection
+
     return {
         "host": host,
         "port": port,
@@ -388,6 +390,8 @@ def _server(host: str, port: int, trusted_proxies: str = "") -> dict[str, Any]:
         "backlog": 2048,
         "timeout_keep_alive": 30,
         "timeout_graceful_shutdown": 10,
+        "http": Connection,
+        "ws": "none",
         # Said both ways: left out, uvicorn asks the environment, and trusts whoever is on this machine.
         "proxy_headers": bool(trusted_proxies),
         "forwarded_allow_ips": trusted_proxies,

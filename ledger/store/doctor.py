@@ -135,8 +135,6 @@ _SETTINGS = (
     ("synchronous_commit", "on", False, "what was answered as recorded may be lost in a crash"),
     ("wal_recycle", "off", None, "old WAL segments keep bytes of what was destroyed until they are written over"),
     ("log_error_verbosity", "terse", None, "details of errors quote rows, so PostgreSQL's log may hold a child's data"),
-    ("log_parameter_max_length", "0", None, "a statement that is logged brings its values into PostgreSQL's log"),
-    ("log_parameter_max_length_on_error", "0", None, "a statement that fails brings its values into PostgreSQL's log"),
 )
 
 
