@@ -6,15 +6,20 @@ import base64
 import binascii
 import os
 from ipaddress import ip_address, ip_network
+import stat
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+import structlog
 from pydantic import Field, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ledger.errors import Misconfigured
+
+log = structlog.get_logger()
 
 
 class Settings(BaseSettings):
@@ -33,6 +38,8 @@ class Settings(BaseSettings):
     )
 
     database_url: str | None = Field(None, description="Any PostgreSQL 15 or newer. Absent: the embedded server.")
+    database_url_file: Path | None = Field(None, description="File that holds the database's URL.")
+    read_url_file: Path | None = Field(None, description="File that holds the replica's URL.")
     read_url: str | None = Field(None, description="A replica for reads. Absent: reads go to the primary.")
     data: Path | None = Field(None, description="Folder of the embedded server and its keys.")
     xdg_data_home: str = Field(
@@ -110,7 +117,7 @@ class Settings(BaseSettings):
     def load(cls, **given: object) -> Settings:
         """Read the environment; what is given wins. Raises Misconfigured naming the key, never a secret."""
         try:
-            return cls(**given)  # pyright: ignore[reportArgumentType] - pydantic checks them
+            settings = cls(**given)  # pyright: ignore[reportArgumentType] - pydantic checks them
         except ValidationError as e:
             first = e.errors(include_url=False, include_context=False)[0]
             key = "SOJOURN_" + "_".join(str(part) for part in first["loc"]).upper()
@@ -118,6 +125,13 @@ class Settings(BaseSettings):
             raise Misconfigured(
                 f"{key}: {first['msg'].removesuffix('.')}{value}.", remedy=f"Set {key} right, or unset it."
             ) from None
+        urls = {
+            name: read_secret(file, f"SOJOURN_{name.upper()}_FILE")
+            for name in ("database_url", "read_url")
+            if name not in given and getattr(settings, name) is None
+            if (file := getattr(settings, f"{name}_file")) is not None
+        }
+        return settings.model_copy(update=urls) if urls else settings
 
     def master_secrets(self) -> list[bytes]:
         """The master keys given, the wrapping one first; empty when none is set. Raises Misconfigured."""
@@ -157,8 +171,10 @@ def set_shared_counts(folder: Path | None) -> None:
 
 
 def read_secret(path: Path, name: str) -> str:
-    """The text of a secret's file. Raises Misconfigured."""
+    """The text of a secret's file; one that others may read is warned of. Raises Misconfigured."""
     try:
+        if path.stat().st_mode & stat.S_IROTH:
+            log.warning("others may read a secret", setting=name, remedy="Take it from them: chmod o-r.")
         return path.read_text().strip()
     except (OSError, UnicodeDecodeError) as e:
         why = e.strerror if isinstance(e, OSError) else "it is not text"

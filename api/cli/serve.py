@@ -45,42 +45,49 @@ def serve(
     host: Host = "127.0.0.1",
     port: Port = 8000,
     workers: Annotated[int, typer.Option("--workers", metavar="N", min=1, help="Processes that answer.")] = 1,
+    tls_certificate: Annotated[
+        Path | None, typer.Option("--tls-certificate", metavar="FILE", help="Serve https: certificate and chain, PEM.")
+    ] = None,
+    tls_key: Annotated[
+        Path | None, typer.Option("--tls-key", metavar="FILE", help="Its private key, PEM, where that is apart.")
+    ] = None,
 ) -> None:
     """Serve API and pages, and keep the read models up."""
     from ledger.shared_counts import shared
 
     # Before anything is imported that makes a metric: there it is decided into what it counts.
     with shared():
-        _serve(host, port, workers)
+        _serve(host, port, workers, tls_certificate, tls_key)
 
 
-def _serve(host: str, port: int, workers: int) -> None:
+def _serve(host: str, port: int, workers: int, certificate: Path | None, key: Path | None) -> None:
     import uvicorn
 
     from api.app import create_app
     from api.bootstrap import open_store, services
+    from api.cli.tls import tls
     from ledger.settings import Settings
     from ledger.store.postgres_keeper import kept_running
 
     settings = Settings.load()
     service_logs(settings)
     _end_in_order()
+    how = {**_server(host, port, settings.trusted_proxies), **tls(certificate, key)}
+    address = f"{'http' if certificate is None else 'https'}://{host}:{port}/"
     _must_be_free(host, port)
     with open_store(settings) as store, kept_running(store.server):
         if workers == 1:
             with store.ledger() as ledger:
                 app = create_app(services(store, ledger))
                 with _follower():
-                    say(f"http://{host}:{port}/")
-                    _run(app, host, port, settings.trusted_proxies)
+                    say(address)
+                    _run(app, how)
             return
         with store.ledger() as ledger:
             ledger.row_key()  # a wrong master key ends us here; a worker that ends is only started again
         with _follower():
-            say(f"http://{host}:{port}/")
-            uvicorn.run(
-                "api.cli.serve:worker", factory=True, workers=workers, **_server(host, port, settings.trusted_proxies)
-            )
+            say(address)
+            uvicorn.run("api.cli.serve:worker", factory=True, workers=workers, **how)
 
 
 def worker() -> Any:
@@ -209,7 +216,7 @@ def _demo(port: int, children: int, *, serve_it: bool) -> None:
             _end_in_order()
             app = create_app(services(store, ledger))
             with _loading(store, second, port):
-                _run(app, "127.0.0.1", port)
+                _run(app, _server("127.0.0.1", port))
 
 
 def _practice_only(store: Store, ledger: Ledger) -> None:
@@ -365,11 +372,11 @@ def _follower(*options: str) -> Iterator[None]:
         watcher.join(5)
 
 
-def _run(app: FastAPI, host: str, port: int, trusted_proxies: str = "") -> None:
-    """Answer until told to stop."""
+def _run(app: FastAPI, how: dict[str, Any]) -> None:
+    """Answer until told to stop. how: what uvicorn is told."""
     import uvicorn
 
-    server = uvicorn.Server(uvicorn.Config(app, **_server(host, port, trusted_proxies)))
+    server = uvicorn.Server(uvicorn.Config(app, **how))
     with suppress(KeyboardInterrupt):
         server.run()
     if not server.started:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
+from structlog.testing import capture_logs
 
 from ledger.errors import Misconfigured
 from ledger.settings import Settings, decode_secret, decode_secrets
@@ -104,3 +105,31 @@ def test_a_wrong_secret_is_refused_without_being_told(tmp_path: Path) -> None:
 
 def test_no_secret_is_no_secret() -> None:
     assert decode_secrets(" \n,", "x") == []
+
+
+def test_the_urls_come_from_files_too_where_nothing_else_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "url"
+    file.write_text("postgresql://sojourn:s3cret@db.example.org/sojourn\n")
+    for name in ("DATABASE_URL", "READ_URL"):
+        monkeypatch.setenv(f"SOJOURN_{name}_FILE", str(file))
+    found = Settings.load()
+    assert found.database_url == found.read_url == "postgresql://sojourn:s3cret@db.example.org/sojourn"
+    assert Settings.load(database_url=None).database_url is None, "what is given wins: the embedded server"
+    monkeypatch.setenv("SOJOURN_DATABASE_URL", "postgresql://db/x")
+    assert Settings.load().database_url == "postgresql://db/x"
+    file.unlink()
+    with pytest.raises(Misconfigured, match="SOJOURN_READ_URL_FILE"):
+        Settings.load()
+
+
+@pytest.mark.parametrize(("mode", "warned"), [(0o600, False), (0o640, False), (0o604, True), (0o644, True)])
+def test_a_secret_that_everybody_may_read_is_warned_of(tmp_path: Path, mode: int, warned: bool) -> None:
+    file = tmp_path / "key"
+    file.write_text(KEY.hex())
+    file.chmod(mode)
+    with capture_logs() as lines:
+        assert Settings.load(master_key_file=file).master_secrets() == [KEY]
+    assert [line["setting"] for line in lines] == (["SOJOURN_MASTER_KEY_FILE"] if warned else [])
+    assert KEY.hex() not in str(lines)
