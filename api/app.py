@@ -29,6 +29,7 @@ from api.routes import (
     accounts,
     acts,
     applications,
+    attachments,
     cases,
     contacts,
     disclosures,
@@ -100,6 +101,7 @@ _TAGS: Final = [
     {"name": "worklist", "description": "What a person must settle: answer it, assign it, be at it."},
     {"name": "state office", "description": "How a state wants its records kept, and whom to ask there."},
     {"name": "access", "description": "Applications, accounts and trainings: who may sign in, and as what."},
+    {"name": "papers", "description": "Signed forms and certificates of applications for access, sealed."},
     {"name": "feed", "description": "Every event, once and in order: ids, types and links."},
     {"name": "operations", "description": "Health and metrics."},
 ]
@@ -153,6 +155,7 @@ def create_app(services: Services) -> FastAPI:
         records.router,
         search.router,
         submissions.router,
+        attachments.router,
         events.router,
         jurisdictions.router,
         contacts.router,

@@ -209,7 +209,7 @@ _DESCRIPTIONS: Final = {
     408: "The body did not come in time.",
     409: "Somebody else was faster; decide anew.",
     413: "Body over 10 MB.",
-    415: "Not sent as JSON.",
+    415: "Not sent as a media type that is taken here.",
     422: "Refused by a rule; `errors` says where and why.",
     429: "Too many requests in a short time; `Retry-After` says when to go on.",
     500: "Our fault. Nothing about it is told but the request's id.",

@@ -177,6 +177,7 @@ class Admissions:
             known = self.application(application)
             if authority is not None:
                 applications.must_be_within(authority, known.applied)
+            paper = {"attachment": command.attachment} if isinstance(command, applications.AddAttachment) else {}
             return _Turn(
                 account=known.applied.account,
                 before=self._account(known.applied.account),
@@ -184,6 +185,8 @@ class Admissions:
                 application_version=known.version,
                 application_events=applications.decide(command, known),
                 ids={"application": application, "account": known.applied.account},
+                ids={"application": application, "account": known.applied.account, **paper},
+                email=known.applied.email,
             )
 
         return self._write(take, meta, request)

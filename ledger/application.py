@@ -45,6 +45,7 @@ from ledger.reversals import Reversals
 from ledger.routing import is_office, offices_of
 from ledger.row_hash import Packed, pack, pack_after
 from ledger.store.append import Answer, Append, Opening, Part, Receipt, SealedAppend
+from ledger.store.attachments import Attachments
 from ledger.store.database import Database
 from ledger.store.log import Log
 from ledger.store.vault import LEDGER, Vault
@@ -130,6 +131,7 @@ class Ledger:
         self.matcher = Matcher(self.log, self.links, self.proposals, self.policies)
         self.admissions = Admissions(self.log, self.profile, clock, ids.next)
         self.family_access = FamilyAccess(self.log, self.admissions)
+        self.attachments = Attachments(self.log, clock, ids.next)
         self.audits = Audits(self.log, self.links, self.proposals, self.policies, audit)
         self._running: set[tuple[str, str]] = set()
         self._row_key: bytes | None = None

@@ -9,6 +9,9 @@ unknown records), and so do the first answers to idempotency keys after 90 days;
 gone, and can come to nothing any more, is told to have failed; a case that nobody answers goes up from level to level,
 each at the end of its days; of every month that is over a sample of what was linked by itself is put before people
 blind; and an account is told that its renewal is due, that it is overdue, and that a family's access is over.
+gone, and can come to nothing any more, is told to have failed; a paper that was sent and that no application names is
+swept; a case that nobody answers goes up from level to level, each at the end of its days; and of every month that is
+over a sample of what was linked by itself is put before people blind.
 """
 
 from __future__ import annotations
@@ -34,6 +37,7 @@ from ledger.events.submission import SubmissionCompleted, SubmissionRefused
 from ledger.intake.submission import stream_of
 from ledger.intake.uploads import settle_left
 from ledger.jurisdiction import Profile
+from ledger.store import attachments
 from ledger.store.append import Append, Destroyed, Part
 from ledger.store.database import Database, Role, translated
 from ledger.store.following import try_lock
@@ -119,6 +123,8 @@ class Timekeeper:
         except LedgerError as error:
             _log.warning("account waits", account=account, error=error.code)
             return False
+            attachments.sweep(self._log, self._clock())
+            return gone + [case for case in self._casework.due() if self._escalate(case)] + checks
 
     def _audit(self, stop: threading.Event | None) -> list[str]:
         """Cases that it opened. What keeps it keeps nothing else."""

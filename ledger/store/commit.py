@@ -383,7 +383,8 @@ class _Transaction:
             written.append(("rows", (uuids(list(rows)), byteas(list(rows.values())))))
         destroyed = [a.destroys for a in self.written if a.destroys is not None]
         if destroyed:
-            written.append(("destroyed", (uuids([key_id for d in destroyed for key_id, _ in d.keys]),)))
+            key_ids = uuids([key_id for d in destroyed for key_id, _ in d.keys])
+            written += [("destroyed", (key_ids,)), ("attachments", (key_ids,)), ("parts", (key_ids,))]
             submissions = texts([d.submission for d in destroyed if d.submission is not None])
             written += [("answered", (submissions,)), ("uploaded", (submissions,))]
         blocks = [a.block for a in self.written if a.block is not None]
@@ -448,6 +449,9 @@ _WRITES = {
     f" select k, s, c, w, b, {_US} from unnest(%s::uuid[], %s::text[], %s::text[], %s::bytea[], %s::bytea[])"
     " as n(k, s, c, w, b)",
     "destroyed": "delete from vault.keys where key_id = any(%s::uuid[])",
+    "attachments": "delete from ledger.attachments where key_id = any(%s::uuid[])",
+    "parts": "delete from ledger.attachment_parts p using ledger.attachments a"
+    " where p.attachment = a.attachment and a.key_id = any(%s::uuid[])",
     "answered": "delete from ledger.responses where submission = any(%s::text[])",
     # One that still waits is told that it waited too long, by whoever has the file.
     "uploaded": "delete from ledger.uploads where submission = any(%s::text[]) and status <> 'waiting'",

@@ -20,10 +20,12 @@ from ledger.intake.uploads import Receiving, Spools, enqueue, presence, serving
 from ledger.jurisdiction import SetProfile
 from ledger.reactors.timekeeper import ACTOR, Timekeeper
 from ledger.store.append import Append, Part
+from ledger.store.attachments import UNNAMED_KEPT
 from ledger.store.database import Database, Role
 from ledger.store.following import lock_key, try_lock
 from ledger.store.vault import LEDGER
 from support.files import student, write
+from support.papers import applied, kept, paper
 
 SUBMISSION = "OR-20250902020000000"
 BEGUN = datetime(2025, 9, 2, 12, tzinfo=UTC)
@@ -240,3 +242,18 @@ def test_what_fails_is_due_again(ours: Ledger, hands: Hands, monkeypatch: pytest
         with pytest.raises(LedgerError):
             timekeeper(ours, hands).look()
     assert timekeeper(ours, hands).look() == [SUBMISSION]
+
+
+def test_a_paper_that_no_application_names_is_swept_and_one_that_is_named_stays(ours: Ledger, hands: Hands) -> None:
+    application = applied(ours)
+    named = kept(ours, application, paper(9))
+    account = ours.admissions.application(application).applied.account
+    writer = ours.attachments.begin(account, application, named.media_type)
+    writer.write(paper(9))
+    left = writer.close().attachment  # and here its process ends
+    timekeeper(ours, hands).look()
+    assert ours.attachments.application_of(left) == application, "an append may still be under way that names it"
+    hands.now += UNNAMED_KEPT + timedelta(seconds=1)
+    timekeeper(ours, hands).look()
+    assert ours.attachments.application_of(left) is None
+    assert b"".join(ours.attachments.read(named)) == paper(9)
