@@ -184,9 +184,7 @@ class Admissions:
                 application=_uuid(application),
                 application_version=known.version,
                 application_events=applications.decide(command, known),
-                ids={"application": application, "account": known.applied.account},
                 ids={"application": application, "account": known.applied.account, **paper},
-                email=known.applied.email,
             )
 
         return self._write(take, meta, request)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 import os
-from ipaddress import ip_address, ip_network
 import stat
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit

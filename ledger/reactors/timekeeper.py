@@ -107,6 +107,7 @@ class Timekeeper:
             # Their keys are durably gone: whoever has a file that was sealed under one can only tell so.
             settle_left(conn, self._is_completed)
             moved = [case for case in self._casework.due() if self._escalate(case)]
+            attachments.sweep(self._log, self._clock())
             told = [account for account in self._admissions.due(self._latest_day()) if self._tell(account)]
             return gone + moved + checks + told
 
@@ -123,8 +124,6 @@ class Timekeeper:
         except LedgerError as error:
             _log.warning("account waits", account=account, error=error.code)
             return False
-            attachments.sweep(self._log, self._clock())
-            return gone + [case for case in self._casework.due() if self._escalate(case)] + checks
 
     def _audit(self, stop: threading.Event | None) -> list[str]:
         """Cases that it opened. What keeps it keeps nothing else."""

@@ -85,8 +85,6 @@ _GRANTS: dict[str, dict[str, Sequence[Role]]] = {
     "ledger.uploads": {"SELECT": _WRITE, "INSERT": _WRITE, "UPDATE": _WRITE, "DELETE": _WRITE},
     "ledger.accounts": {"SELECT": _FOLD, "INSERT": _WRITE, "UPDATE": _WRITE},
     "ledger.identities": {"SELECT": _FOLD, "INSERT": _WRITE, "UPDATE": _WRITE},
-    "ledger.accounts": dict.fromkeys(("SELECT", "INSERT", "UPDATE"), _WRITE),
-    "ledger.identities": dict.fromkeys(("SELECT", "INSERT", "UPDATE"), _WRITE),
     "ledger.attachments": dict.fromkeys(("SELECT", "INSERT", "UPDATE", "DELETE"), _WRITE),
     "ledger.attachment_parts": dict.fromkeys(("SELECT", "INSERT", "DELETE"), _WRITE),
     "ledger.tokens": {"SELECT": _WRITE, "INSERT": _WRITE, "UPDATE": _WRITE},

@@ -7,7 +7,7 @@ from alembic import op
 from migrations import sql
 
 revision = "0012_attachments"
-down_revision = "0010_accounts"
+down_revision = "0011_signing_in"
 
 
 def upgrade() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -225,6 +226,6 @@ def disclose(ledger: Ledger, record: str, shown: bool, not_modified: bool) -> No
 
 
 def test_every_read_model_is_held_here() -> None:
-    """``search``, ``submissions``, ``records``, ``worklist``, ``accounts`` and ``readers`` in files of their own, beside this one."""
+    """``search``, ``submissions``, ``records``, ``worklist``, ``accounts``, ``readers``: in files of their own."""
     held = ["students", "search", "submissions", "records", "worklist", "disclosures", "accounts", "readers"]
     assert [projection.name for projection in PROJECTIONS] == held
