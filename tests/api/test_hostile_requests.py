@@ -69,6 +69,11 @@ def known(client: TestClient, make_token: Callable[..., str], ledger: Ledger, tm
         ("cases", "id"): [asked.json()["case"]],
         ("acts", "id"): [act.id],
         ("not-same", "id"): [declared.id],
+        ("merges", "left"): children[:1],
+        ("merges", "right"): children[3:],
+        ("merges", "master"): children[:1],
+        ("not-same", "left"): children[1:2],
+        ("not-same", "right"): children[2:3],
         ("policies", "version"): [one["version"] for one in listed.json()["policies"]] or ["sojourn-1"],
         ("submissions", "id"): [submission],
     }
@@ -89,7 +94,7 @@ def test_nothing_that_is_sent_by_any_of_six_breaks_it(
     assert not hostile.wrong, hostile.told()
     assert sum(hostile.asked.values()) >= CASES
     assert max(hostile.asked.values()) <= 2 * min(hostile.asked.values()), "every operation as every role alike"
-    assert {200, 201, 403, 404, 422} <= hostile.statuses.keys(), "what is asked for is found as well as not"
+    assert {200, 201, 403, 404, 422} <= hostile.statuses.keys(), "done as well as refused, found as well as not"
 
 
 @pytest.mark.torture

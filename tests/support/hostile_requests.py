@@ -44,7 +44,7 @@ ANSWERED_WITHOUT: Final = 503
 
 
 Known = Mapping[tuple[str, str], Sequence[str]]
-"""Ids that are there, by the family of the path and the name of the parameter."""
+"""Ids that are there, by the family of the path and the name in the path or the body."""
 
 
 class Wrong(NamedTuple):
@@ -59,8 +59,8 @@ class Wrong(NamedTuple):
 class Hostile:
     """Sends what is made up, as each of these roles by turns. secrets: role to its token; nobody has none.
 
-    known: stands in every other request, and in every fourth the schema's own example of a body as well, so that what
-    is asked for is found as well as not, and done as well as refused. seed: the same one makes up the same requests.
+    Each asks first what the schema itself shows, of what is known to be there, so that things are done as well as
+    refused. known: stands in every other request after that. seed: the same one makes up the same requests.
     """
 
     def __init__(
@@ -77,15 +77,17 @@ class Hostile:
         self._client = client
         self._secrets = list(secrets.items())
         self._known = known
-        self._examples: dict[str, Any] = {}
         self._seed = seed
         self._turn = 0
 
     def ask(self, cases: int) -> None:
         """Ask every operation equally often, with data that fits and with data that does not, this often at least."""
-        operations = list(_operations(self._client))
+        # What takes away comes last, so that the others find something there.
+        operations = sorted(_operations(self._client), key=lambda one: one.method.lower() == "delete")
         each = -(-cases // len(operations))
-        self._examples = {operation.label: _example(operation) for operation in operations}
+        for operation in operations:
+            for _ in self._secrets:
+                self._send(_as_shown(operation), as_shown=True)
         for operation in operations:
             self._ask_one(operation, -(-each // 2), GenerationMode.POSITIVE)
             self._ask_one(operation, -(-each // 2), _other_mode(operation))
@@ -111,14 +113,13 @@ class Hostile:
 
         send()
 
-    def _send(self, case: Any) -> None:
+    def _send(self, case: Any, *, as_shown: bool = False) -> None:
         self._turn += 1
         role, secret = self._secrets[self._turn % len(self._secrets)]
-        round_ = self._turn // len(self._secrets)
-        if round_ % 2:
-            self._name_what_is_there(case)
-        if round_ % 4 == 3 and self._examples.get(case.operation.label):
-            case.body = self._examples[case.operation.label]
+        if as_shown:
+            self._name_what_is_there(case, 0)
+        elif self._turn // len(self._secrets) % 2:
+            self._name_what_is_there(case, self._turn)
         operation = case.operation
         headers = {} if secret is None else {"Authorization": f"Bearer {secret}"}
         prepared: Any = requests.Request(**case.as_transport_kwargs(BASE)).prepare()
@@ -137,12 +138,13 @@ class Hostile:
         if told:
             self.wrong.append(Wrong(operation.label, role, answer.status_code, told))
 
-    def _name_what_is_there(self, case: Any) -> None:
+    def _name_what_is_there(self, case: Any, number: int) -> None:
         family = f"{case.path}//".split("/")[2]
-        for name in case.path_parameters or ():
-            there = self._known.get((family, name))
-            if there:
-                case.path_parameters[name] = there[self._turn % len(there)]
+        for values in (case.path_parameters, case.body):
+            for name in list(values) if isinstance(values, dict) else ():
+                there = self._known.get((family, name))
+                if there:
+                    values[name] = there[number % len(there)]
 
     def _judged(self, case: Any, answer: Any, headers: dict[str, str]) -> str:
         """What is wrong with an answer; nothing where it is as it should be."""
@@ -178,14 +180,19 @@ def _operations(client: TestClient) -> Iterator[Any]:
         yield found.ok()
 
 
-def _example(operation: Any) -> Any:
-    """The body that the schema itself gives for an operation; None where it gives none."""
-    content = operation.definition.raw.get("requestBody", {}).get("content", {}).get("application/json", {})
-    if "example" in content:
-        return content["example"]
+def _as_shown(operation: Any) -> Any:
+    """The request that the schema itself shows: its examples, of the path and of the body."""
+    declared = operation.definition.raw
+    content = declared.get("requestBody", {}).get("content", {}).get("application/json", {})
     name = content.get("schema", {}).get("$ref", "").rpartition("/")[2]
     model = operation.schema.raw_schema["components"]["schemas"].get(name, {})
-    return next(iter(model.get("examples", ())), None)
+    body = content.get("example") or next(iter(model.get("examples", ())), None)
+    return operation.Case(
+        path_parameters={
+            one["name"]: one.get("example", "none") for one in declared["parameters"] if one["in"] == "path"
+        },
+        **({} if body is None else {"body": copy.deepcopy(body), "media_type": "application/json"}),
+    )
 
 
 def _other_mode(operation: Any) -> GenerationMode:
