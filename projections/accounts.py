@@ -94,7 +94,8 @@ class Role(NamedTuple):
 
 class Family(NamedTuple):
     """Records that a parent, guardian or eligible student may read, or might. until: last day. ended_at: None while
-    nothing ended it; whether until is over is for who reads to compare with his day."""
+    nothing ended it; whether until is over is for who reads to compare with his day. taken_at: None while the code was
+    not shown, and it does not hold yet."""
 
     grant: int
     student_id: str
@@ -106,6 +107,7 @@ class Family(NamedTuple):
     granted_at: datetime
     granted_by: str
     organisation: str
+    taken_at: datetime | None
     ended_at: datetime | None
     ended_by: str | None
     why: str | None
@@ -214,8 +216,9 @@ ONE_ACCOUNT = as_of.query(
     "accounts",
     "accounts",
     f"{_ACCOUNTS}, (select coalesce(jsonb_agg(jsonb_build_array(f.number, f.student_id, f.records, f.relation,"
-    " f.identification, f.until, f.ends_by, f.granted_at, f.granted_by, f.organisation, f.ended_at, f.ended_by, f.why,"
-    " f.reason) order by f.number), '[]')::text from accounts.families f where f.account = a.account) as families,"
+    " f.identification, f.until, f.ends_by, f.granted_at, f.granted_by, f.organisation, f.taken_at, f.ended_at,"
+    " f.ended_by, f.why, f.reason) order by f.number), '[]')::text from accounts.families f"
+    " where f.account = a.account) as families,"
     " (select coalesce(jsonb_agg(jsonb_build_array(t.course, t.completed_on, t.hours, t.certificate, t.recorded_by,"
     " t.recorded_at) order by t.position), '[]')::text from accounts.trainings t where t.account = a.account)"
     " as trainings, array(select p.application from accounts.applications p where p.account = a.account"

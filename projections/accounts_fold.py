@@ -19,8 +19,10 @@ from ledger.events.account import (
     AccountDisabled,
     AccountEnabled,
     AccountOpened,
+    AccountProposed,
     FamilyAccessEnded,
     FamilyAccessGranted,
+    FamilyAccessTaken,
     IdentityLinked,
     RenewalDue,
     RenewalOverdue,
@@ -153,6 +155,7 @@ create table {schema}.families (
     granted_at     timestamptz not null,
     granted_by     text not null,
     organisation   text not null,
+    taken_at       timestamptz,
     ended_at       timestamptz,
     ended_by       text,
     why            text collate "C",
@@ -162,6 +165,7 @@ create table {schema}.families (
 comment on table {schema}.families is 'Which records a parent, guardian or student may read; those without ended_at.';
 comment on column {schema}.families.student_id is 'The id that was asked for.';
 comment on column {schema}.families.until is 'Last day.';
+comment on column {schema}.families.taken_at is 'Null until the code was shown: it does not hold yet.';
 
 create table {schema}.trainings (
     account      text collate "C" not null,
@@ -312,6 +316,7 @@ _WRITES: Final[Mapping[type[Event], Sequence[LiteralString]]] = {
             " where account = %(of)s and number = %(grant)s"
         ),
     ),
+    AccountProposed: (),  # ``AccessApplied``, of the same append, says all of it
     IdentityLinked: (),
     RenewalDue: ("update {schema}.accounts set told_due = %(due_on)s where account = %(of)s",),
     RenewalOverdue: ("update {schema}.accounts set told_overdue = %(due_on)s where account = %(of)s",),
@@ -324,6 +329,9 @@ _WRITES: Final[Mapping[type[Event], Sequence[LiteralString]]] = {
             " ends_by, granted_at, granted_by, organisation) values (%(of)s, %(grant)s, %(student_id)s, %(records)s,"
             " %(relation)s, %(identification)s, %(until)s, %(ends_by)s, %(at)s, %(by)s, %(organisation)s)"
         ),
+    ),
+    FamilyAccessTaken: (
+        "update {schema}.families set taken_at = %(at)s where account = %(of)s and number = %(grant)s",
     ),
     FamilyAccessEnded: (
         (

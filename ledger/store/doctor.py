@@ -16,9 +16,7 @@ import psycopg
 from psycopg.rows import tuple_row
 
 from ledger.errors import LedgerError
-from ledger.events import Erased, Recorded
-from ledger.record import fold, packed_rows
-from ledger.store import doctor_accounts, doctor_cases, doctor_linkage
+from ledger.store import doctor_accounts, doctor_cases, doctor_linkage, doctor_records
 from ledger.store.canonical import entry, leaf
 from ledger.store.commit import microseconds
 from ledger.store.database import Database, Role, translate
@@ -329,7 +327,7 @@ def _guards(case: _Case, _: str) -> Iterator[Examined]:
     key = case.row_key()
     seen, wrong = 0, 0
     for page in _paged(case, "ledger.records", "record_id", "state, state_student_id, minted, rows", PAGE_RECORDS):
-        for record_id, fault in _wrong_guards(case, [row[0] for row in page], key):
+        for record_id, fault in doctor_records.faults(case.conn, case.logs["ledger"], [row[0] for row in page], key):
             wrong += 1
             if wrong <= 5:
                 yield Examined("", False, f"The guard row of record {record_id} {fault}.", MEND_GUARD)
@@ -345,33 +343,6 @@ def _guards(case: _Case, _: str) -> Iterator[Examined]:
         yield Examined("", False, f"{stream} has no guard row.", MEND_GUARD)
     if not wrong and not lost:
         yield Examined("", True, f"The guard rows of {seen} records follow from their events.")
-
-
-def _wrong_guards(case: _Case, records: list[uuid.UUID], key: bytes) -> Iterator[tuple[uuid.UUID, str]]:
-    """Of a page of records, those whose row is not the fold of the stream, and how. One snapshot for both."""
-    log = case.logs["ledger"]
-    with case.conn.transaction():
-        case.conn.execute("set transaction isolation level repeatable read, read only")
-        rows = case.rows(
-            "select record_id, state, state_student_id, minted, rows from ledger.records where record_id = any(%s)",
-            (records,),
-        )
-        sealed = log.reader.events_of(case.conn, [f"record/{record}" for record in records])
-        opened = log.open(case.conn, sealed)
-    streams: dict[str, list[Recorded]] = {}
-    for recorded in opened:
-        streams.setdefault(recorded.stream, []).append(recorded)
-    for record_id, state, state_student_id, minted, packed in rows:
-        events = [recorded.event for recorded in streams.get(f"record/{record_id}", ())]
-        if any(isinstance(event, Erased) for event in events):
-            continue  # its key was destroyed: what it was is gone, and the row goes with the key
-        folded = fold(events)
-        if folded is None:
-            yield record_id, "has no events"
-        elif (folded.state, folded.state_student_id, folded.student_id) != (state, state_student_id, minted):
-            yield record_id, "names another child than its events"
-        elif packed_rows(folded, key) != bytes(packed):
-            yield record_id, "holds other rows than its events say"
 
 
 def _guarded(faults: Callable[..., Iterator[str]], sound: str) -> Callable[[_Case, str], Iterator[Examined]]:

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from ledger.account_acts import Deactivate, Disable, Enable, EndFamily, EndRole, KeepTime, LinkIdentity
+from ledger.account_acts import Deactivate, Disable, Enable, EndFamily, EndRole, KeepTime, LinkIdentity, TakeFamily
 from ledger.accounts import a_year_after
 from ledger.application import Ledger
 from ledger.applications import Refuse, Withdraw
@@ -99,6 +99,7 @@ def many(ledger: Ledger) -> dict[str, str]:
     grants = [family(today, today + timedelta(days=9)) for _ in range(3)]
     opened = admissions.open("eve@home.example.org", "Eve Núñez", grants, Meta(actor=LUIS, reason="Seen at school."))
     eve = str(opened.ids["account"])
+    admissions.act(eve, TakeFamily(by="eve@home.example.org", grant=2), BY_HAND)
     admissions.act(eve, EndFamily(by=LUIS, grant=1, why="court-order", reason="Order of a court."), BY_HAND)
     admissions.act(eve, KeepTime(by="timekeeper", today=today + timedelta(days=10)), BY_HAND)
     fay = admitted(admissions, applying("fay@school.example.org", region="7"))
@@ -183,6 +184,7 @@ def test_a_familys_grants_are_told_with_their_records_and_how_each_ended(ledger:
     assert {(one.student_id, one.relation, one.until, one.ends_by) for one in families} == {
         ("100", "parent", today + timedelta(days=9), "date")
     }
+    assert [one.taken_at is not None for one in families] == [False, True, False]
     assert families[0].records == ["r1", "r2"]
     assert families[0].reason == "Order of a court."
     assert (trainings, names) == ([], [])
