@@ -74,8 +74,9 @@ def acting(standing: Standing, wanted: str, today_of: Callable[[str | None], dat
     grant, role = _chosen(sorted(standing.roles.items()), wanted)
     if role is not None:
         return Acting(standing, grant, role, frozenset(), wanting(standing, today_of(role.state)))
-    today = today_of(None)
-    granted = frozenset(record for one in standing.families.values() if today <= one.until for record in one.records)
+    granted = frozenset(
+        record for one in standing.families.values() if today_of(one.state) <= one.until for record in one.records
+    )
     if granted and wanted in ("", PARENT):
         return Acting(standing, None, AskedRole(role=PARENT, organisation="family"), granted, None)
     if wanted:

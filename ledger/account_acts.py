@@ -6,6 +6,7 @@ anything else: which day it is comes with the command.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, timedelta
 from functools import singledispatch
 from typing import Final
@@ -105,6 +106,7 @@ class GrantFamily(Command, frozen=True, kw_only=True):
     identification: str
     until: date
     organisation: str
+    state: str
     today: date
     born: list[date]
     court_order: bool = False
@@ -121,9 +123,10 @@ class EndFamily(Command, frozen=True, kw_only=True):
 
 
 class KeepTime(Command, frozen=True, kw_only=True):
-    """today: where the account's office lies."""
+    """today: where the account's office lies. days: where each school lies that granted it something, by its state."""
 
     today: date
+    days: Mapping[str, date] = {}
 
 
 # -- decide
@@ -204,7 +207,9 @@ def _(command: AcceptRules, account: Account) -> list[Event]:
         raise _bad(
             "edition", "This is not the edition that holds.", "Read the rules at /rules, and name their edition."
         )
-    if account.rules_on == command.on and account.edition == command.edition:
+    if not same_person(command.by, account.email):
+        raise OwnApplication("Everybody accepts the rules for himself.", remedy="The holder of the account does.")
+    if account.rules_on is not None and account.rules_on >= command.on and account.edition == command.edition:
         return []
     return [RulesAccepted(edition=command.edition, on=command.on.isoformat())]
 
@@ -288,6 +293,7 @@ def _(command: GrantFamily, account: Account) -> list[Event]:
             ends_by=ends_by,
             by=command.by,
             organisation=command.organisation,
+            state=command.state,
         )
     ]
 
@@ -317,7 +323,7 @@ def _(command: KeepTime, account: Account) -> list[Event]:
     told: list[Event] = [
         FamilyAccessEnded(grant=grant, by=command.by, why=one.ends_by)
         for grant, one in sorted(account.families.items())
-        if one.until < command.today
+        if one.until < command.days.get(one.state, command.today)
     ]
     due = renew_on(account)
     if due is not None and account.roles:

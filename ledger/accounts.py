@@ -55,6 +55,7 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
     until: date
     ends_by: str
     organisation: str
+    state: str
     taken: bool = False
 
 
@@ -201,6 +202,7 @@ def _(event: FamilyAccessGranted, account: Account) -> Account:
         until=date.fromisoformat(event.until),
         ends_by=event.ends_by,
         organisation=event.organisation,
+        state=event.state,
     )
     return replace(account, families={**account.families, event.grant: family}, last_grant=event.grant)
 

@@ -303,7 +303,11 @@ class Admissions:
         """Tell what time has brought to an account; whether anything was. Raises StoreUnavailable."""
         return self.act(
             account,
-            lambda known: account_acts.KeepTime(by=meta.actor, today=self.today(state_of(known))),
+            lambda known: account_acts.KeepTime(
+                by=meta.actor,
+                today=self.today(state_of(known)),
+                days={one.state: self.today(one.state) for one in known.families.values()},
+            ),
             meta,
         ).moved
 
@@ -376,7 +380,10 @@ def must_be_in_charge(authority: Authority, known: Account) -> None:
     """Pass where each role of an account lies in an authority's area. Raises Forbidden."""
     if authority.state is None:
         return
-    for role in known.roles.values() or ([known.proposed] if known.proposed else []):
+    roles = list(known.roles.values()) or ([known.proposed] if known.proposed else [])
+    if not roles:  # a family's: each school ends what it granted
+        raise Forbidden("The account has no role in your area.", remedy="The school that granted it access ends that.")
+    for role in roles:
         inside = role.state == authority.state and authority.region in {None, role.region}
         if not inside or (role.role == "user_administrator" and authority.region == role.region):
             raise Forbidden("The account reaches beyond your area.", remedy="The next higher authority does this.")

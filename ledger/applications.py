@@ -46,6 +46,8 @@ KINDS: Final[Mapping[str, frozenset[str]]] = {
 }
 """Kind of application to the roles that may be asked for by it. A parent's access is granted by the school, and an
 operator is who may log in to the host."""
+_NATIONAL: Final = frozenset({"government_user", "privacy_officer", "auditor", "help_desk"})
+"""Who oversees states, or serves all of them: no state makes its own."""
 _ABOVE_REGIONS: Final = KINDS["regional-administrator"] | {"state_data_administrator", "state_batch_submitter"}
 """Roles that administer a region or reach beyond one, by whichever kind of application they are asked for."""
 
@@ -272,14 +274,15 @@ def address(text: str, element: str = "email") -> str:
 
 def must_be_within(authority: Authority, applied: AccessApplied) -> None:
     """Pass where an application is the authority's to decide. A nation's may decide each; a state's what is narrowed to
-    the state; a region's what is narrowed to the region, save who would administer it. Raises Forbidden."""
+    the state, save its own authority and who oversees it; a region's what is narrowed to the region, save who would
+    administer it. Raises Forbidden."""
     asked = applied.asked
     if authority.state is None:
         return
     if asked.state != authority.state:
         raise Forbidden("The application is not for your state.", remedy="Its own state's authority decides it.")
-    if asked.role == "user_administrator" and asked.region is None:
-        raise Forbidden("A state's user administrator is made by the nation.", remedy="Ask the national authority.")
+    if asked.role in _NATIONAL or (asked.role == "user_administrator" and asked.region is None):
+        raise Forbidden("Who has this role is made by the nation.", remedy="Ask the national authority.")
     if authority.region is None:
         return
     if asked.region != authority.region or asked.role in _ABOVE_REGIONS or applied.kind == "regional-administrator":
@@ -334,6 +337,8 @@ def _check_place(kind: str, asked: AskedRole) -> None:
     for level in LEVELS.get(asked.role, ()):
         if getattr(asked, level) is None:
             raise _bad(level, f"This role is narrowed to a {level}.", f"Name the {level} that it is for.")
+    if "" in (asked.state, asked.region, asked.district):
+        raise _bad("state", "A place cannot be empty.", "Leave it out, or name it.")
     if asked.state is None and (kind != "exchange" or asked.region or asked.district):
         raise _bad("state", "This is asked for within a state.", "Name the state, such as OR.")
     if asked.state is not None and asked.state not in STATES:

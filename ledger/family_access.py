@@ -11,7 +11,6 @@ from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 
 import msgspec
-from psycopg.rows import tuple_row
 
 from ledger.account_acts import FAMILY_DAYS_MAX, EndFamily, GrantFamily
 from ledger.admissions import Admissions, Admitted
@@ -21,6 +20,7 @@ from ledger.facts import RecordState, held_rows
 from ledger.identities import states_of
 from ledger.replay import RequestKey
 from ledger.routing import district_of
+from ledger.store import relinking
 from ledger.store.log import Log
 
 
@@ -71,6 +71,7 @@ class FamilyAccess:
             identification=asked.identification,
             until=asked.until or today + timedelta(days=FAMILY_DAYS_MAX),
             organisation=official.organisation,
+            state=official.state or "",
             today=today,
             born=sorted(born_on(known.values())),
             court_order=asked.court_order,
@@ -98,10 +99,10 @@ class FamilyAccess:
 
     def _states(self, student_id: str) -> dict[str, RecordState]:
         with self._log.connection() as conn:
-            rows = conn.cursor(row_factory=tuple_row).execute(_RECORDS, (student_id,)).fetchall()
-        if not rows:
+            records = relinking.records_of(conn, student_id)
+        if not records:
             raise NotFound("No student has this id.", remedy="Compare it with where it was read, or search.")
-        return states_of(self._log, [str(row[0]) for row in rows])
+        return states_of(self._log, records)
 
     def _must_be_theirs(self, official: Official, known: dict[str, RecordState]) -> None:
         ours = [state for state in known.values() if state.state == official.state]
@@ -124,10 +125,3 @@ def born_on(records: Iterable[RecordState]) -> set[date]:
     """Every birth date that records tell."""
     rows = (row.elements for record in records for row in held_rows(record, letter="D").get("D", ()))
     return {date.fromisoformat(row["birth_date"]) for row in rows if row.get("birth_date")}
-
-
-_RECORDS = (
-    "select record_id from ledger.records where student_id ="
-    " (select student_id from ledger.records where minted = %s) order by record_id"
-)
-"""Of a student, by any id ever shown."""

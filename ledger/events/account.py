@@ -142,7 +142,8 @@ class FamilyAccessGranted(AccountEvent, frozen=True, kw_only=True):
     """A parent, guardian or eligible student may read named records (34 CFR 99.10, 99.5), once it is taken. grant:
     number within the account. student_id: that was asked for. records: uuids. relation: ``parent``, ``guardian`` or
     ``student``. identification: which document was seen, never its number. until: last day, ISO 8601. ends_by: what
-    sets that day, ``date``, ``court-order`` or ``eighteenth-birthday``. by: the official, of an organisation."""
+    sets that day, ``date``, ``court-order`` or ``eighteenth-birthday``. by: the official, of an organisation in
+    a state, in whose zone the day is told."""
 
     topic: ClassVar[str] = "family-access-granted.v1"
 
@@ -155,6 +156,7 @@ class FamilyAccessGranted(AccountEvent, frozen=True, kw_only=True):
     ends_by: str
     by: str
     organisation: str
+    state: str
 
 
 class FamilyAccessTaken(AccountEvent, frozen=True, kw_only=True):

@@ -30,6 +30,12 @@ class Relinking(NamedTuple):
     withdrawn: int
 
 
+def records_of(conn: psycopg.Connection[Any], student_id: str) -> list[str]:
+    """The records of a student now, by uuid. student_id: any id that he was ever shown by; none where there is none."""
+    rows = conn.cursor(row_factory=tuple_row).execute(_RECORDS, (student_id,)).fetchall()
+    return [str(row[0]) for row in rows]
+
+
 class LinkageGuards:
     """As they stand while the log's lock is held, for the appends of one group."""
 
@@ -96,6 +102,10 @@ def write(conn: psycopg.Connection[Any], written: Iterable[Relinking]) -> None:
             cursor.execute(_HOLD, (uuids(list(moved)), uuids(cases)), prepare=True)
 
 
+_RECORDS = (
+    "select record_id from ledger.records where student_id ="
+    " (select student_id from ledger.records where minted = %s) order by record_id"
+)
 _PAIRS = (
     "select left_record, right_record, declaration from ledger.not_same"
     " where withdrawn is null and left_record = any(%s::uuid[]) and right_record = any(%s::uuid[])"

@@ -24,10 +24,11 @@ from ledger.store.vault import LEDGER, Vault
 
 
 class Allowed(msgspec.Struct, frozen=True, kw_only=True):
-    """Records that a family may read, by uuid. until: last day."""
+    """Records that a family may read, by uuid. until: last day, where the state lies whose school granted it."""
 
     records: list[str]
     until: date
+    state: str
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,7 +69,9 @@ def stands(account: str, known: Account, hashed: Callable[..., bytes]) -> Accoun
             proposed=known.proposed,
             roles=dict(known.roles),
             families={
-                n: Allowed(records=one.records, until=one.until) for n, one in known.families.items() if one.taken
+                n: Allowed(records=one.records, until=one.until, state=one.state)
+                for n, one in known.families.items()
+                if one.taken
             },
             trained_on=known.trained_on,
             rules_on=known.rules_on,

@@ -26,11 +26,11 @@ from ledger.account_acts import (
 )
 from ledger.accounts import RULES_EDITION, Account, looked_at_on, renew_on
 from ledger.applications import Application, Approve, Authority, Refuse, Withdraw
-from ledger.cases import person
 from ledger.errors import LedgerError
 from ledger.events import Event
 from ledger.events.account import AccountDeactivated, RoleEnded, RoleGranted
 from ledger.events.application import ApplicationVerified, AskedRole
+from ledger.persons import person
 from support.admitting import applying, family, paper, trained, verifying
 
 Sized = Callable[..., settings]

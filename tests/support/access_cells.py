@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from ledger.access import ROLES, Scope
+from ledger.access import EVERYBODY, ROLES, Scope
 
 SCOPES: Final[Mapping[str, Scope | None]] = {
     ".": None,
@@ -14,43 +14,61 @@ SCOPES: Final[Mapping[str, Scope | None]] = {
     "w": "whole-state",
     "o": "office",
     "g": "grant",
+    "e": "own",
     "h": "host",
 }
 """Sign in the table to scope of the rule; a dot where there is none."""
 
-_COLUMNS: Final = "SU PU DA RA SA RG UA BS RC EL GU PO AU HD OP PA"
-"""The roles, in the order of ``ledger.access.ROLES``."""
+_COLUMNS: Final = "SU PU DA RA SA RG UA BS RC EL GU PO AU HD OP PA EV"
+"""The roles, in the order of ``ledger.access.ROLES``, and everybody."""
 _TABLE: Final = """
-student.search        *  *  *  *  *  .  .  .  s  s  .  .  *  .  h  .
-student.read          *  *  *  *  *  .  .  .  s  s  .  .  *  .  h  g
-student.records       *  *  *  *  *  .  .  .  s  s  .  *  *  .  h  g
-student.history       *  *  *  *  *  .  .  .  .  .  .  .  *  .  h  g
-student.disclosures   *  *  *  *  *  .  .  .  .  .  .  *  *  .  h  g
-student.list          .  .  .  .  .  .  .  .  .  .  .  .  .  .  h  .
-act.read              *  *  *  *  *  .  .  .  .  .  .  .  *  .  .  .
-linkage.propose       .  *  *  *  *  .  .  .  .  .  .  .  .  .  .  .
-linkage.settle        .  .  o  o  o  .  .  .  .  .  .  .  .  .  .  .
-linkage.preview       .  .  o  o  o  .  .  .  .  .  .  .  o  .  h  .
-case.read             .  .  o  o  o  .  .  .  .  .  .  .  o  .  h  .
-case.settle           .  .  o  o  o  .  .  .  .  .  .  .  .  .  .  .
-record.send           .  .  s  s  s  .  .  s  .  .  .  .  .  .  .  .
-submission.send       .  .  s  s  s  .  .  s  .  .  .  .  .  .  .  .
-submission.read       .  .  s  s  s  .  .  s  .  .  .  .  *  .  .  .
-policy.read           .  .  *  *  *  *  .  .  .  .  *  .  *  .  *  .
-jurisdiction.read     *  *  *  *  *  *  *  *  *  *  *  *  *  *  *  *
-jurisdiction.set      .  .  .  .  w  .  .  .  .  .  .  .  .  .  *  .
-region.set            .  .  .  .  w  w  .  .  .  .  .  .  .  .  *  .
-contact.read          *  *  *  *  *  *  *  *  *  *  *  *  *  *  *  *
-feed.read             *  *  *  *  *  .  .  *  .  .  .  .  *  .  *  .
+student.search        *  *  *  *  *  .  .  .  s  s  .  .  *  .  h  .  .
+student.read          *  *  *  *  *  .  .  .  s  s  .  .  *  .  h  g  .
+student.records       *  *  *  *  *  .  .  .  s  s  .  *  *  .  h  g  .
+student.history       *  *  *  *  *  .  .  .  .  .  .  .  *  .  h  g  .
+student.disclosures   *  *  *  *  *  .  .  .  .  .  .  *  *  .  h  g  .
+student.list          .  .  .  .  .  .  .  .  .  .  .  .  .  .  h  .  .
+disclosure.note       .  s  s  s  s  .  .  .  .  .  .  o  .  .  .  .  .
+disclosure.search     .  .  .  .  .  .  s  .  .  .  .  o  o  .  .  .  .
+access.unusual        .  .  .  .  .  .  s  .  .  .  .  o  o  .  h  .  .
+act.read              *  *  *  *  *  .  .  .  .  .  .  .  *  .  .  .  .
+linkage.propose       .  *  *  *  *  .  .  .  .  .  .  .  .  .  .  .  .
+linkage.settle        .  .  o  o  o  .  .  .  .  .  .  .  .  .  .  .  .
+linkage.preview       .  .  o  o  o  .  .  .  .  .  .  .  o  .  h  .  .
+case.read             .  .  o  o  o  .  .  .  .  .  .  .  o  .  h  .  .
+case.settle           .  .  o  o  o  .  .  .  .  .  .  .  .  .  .  .  .
+record.send           .  .  s  s  s  .  .  s  .  .  .  .  .  .  .  .  .
+submission.send       .  .  s  s  s  .  .  s  .  .  .  .  .  .  .  .  .
+submission.read       .  .  s  s  s  .  .  s  .  .  .  .  *  .  h  .  .
+policy.read           .  .  *  *  *  *  .  .  .  .  *  .  *  .  *  .  .
+jurisdiction.read     *  *  *  *  *  *  *  *  *  *  *  *  *  *  *  *  .
+jurisdiction.set      .  .  .  .  w  .  .  .  .  .  .  .  .  .  *  .  .
+region.set            .  .  .  .  w  w  .  .  .  .  .  .  .  .  *  .  .
+contact.read          *  *  *  *  *  *  *  *  *  *  *  *  *  *  *  *  .
+feed.read             *  *  *  *  *  .  .  *  .  .  .  .  *  .  *  .  .
+application.send      .  .  .  .  .  .  o  .  .  .  .  .  .  *  .  .  e
+application.read      .  .  .  .  .  .  o  .  .  .  .  *  *  .  .  .  e
+application.verify    .  .  .  .  .  .  o  .  .  .  .  .  .  .  .  .  e
+application.decide    .  .  .  .  .  .  o  .  .  .  .  .  .  .  .  .  .
+attachment.send       .  .  .  .  .  .  o  .  .  .  .  .  .  *  .  .  e
+attachment.read       .  .  .  .  .  .  o  .  .  .  .  *  *  .  .  .  e
+training.record       .  .  .  .  .  .  o  .  .  .  .  .  .  .  .  .  e
+account.read          .  .  .  .  .  .  o  .  .  .  .  *  *  .  .  .  .
+account.manage        .  .  .  .  .  .  o  .  .  .  .  .  .  .  .  .  .
+account.open          .  .  .  .  .  .  .  .  .  .  .  .  .  .  h  .  .
+family.grant          o  o  .  .  .  .  .  .  .  .  .  .  .  .  .  .  .
+me.read               .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  *
+me.set                .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  *
 """
 
 
 def _read() -> dict[tuple[str, str], Scope | None]:
-    assert len(_COLUMNS.split()) == len(ROLES)
+    columns = (*ROLES, EVERYBODY)
+    assert len(_COLUMNS.split()) == len(columns)
     cells: dict[tuple[str, str], Scope | None] = {}
     for line in _TABLE.strip().splitlines():
         action, *signs = line.split()
-        cells |= {(role, action): SCOPES[sign] for role, sign in zip(ROLES, signs, strict=True)}
+        cells |= {(role, action): SCOPES[sign] for role, sign in zip(columns, signs, strict=True)}
     return cells
 
 
