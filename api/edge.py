@@ -35,9 +35,10 @@ REQUEST_ID: Final = "sojourn.request_id"
 
 _UUID_LIKE: Final = re.compile(rb"[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}\Z")
 CONTENT_SECURITY_POLICY: Final = (
-    "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self';"
+    " frame-ancestors 'none'; base-uri 'none'"
 )
-"""Pages have no script, styles from here alone, and forms that are sent here alone."""
+"""Styles and scripts from here alone, none within a page, and forms that are sent here alone."""
 PERMISSIONS_POLICY: Final = ", ".join(
     f"{feature}=()"
     for feature in (

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from api.cookies import cookie_name, session_cookie
+from api.cookies import cookie_name, session_cookie, session_of
 from api.csrf import FIELD, csrf_token
 from api.forms import hidden
 from api.html import Markup
@@ -24,7 +24,7 @@ from api.principals import principal_of
 from api.problems import NotSignedIn
 from api.services import Services, services_of
 from api.standing import NO_ROLE
-from ledger.errors import AccountDisabled, NotFound
+from ledger.errors import AccountDisabled, Forbidden, NotFound
 from ledger.store import sessions
 from ledger.store.sessions import Made, Method, Session
 from ledger.store.standings import Standing
@@ -57,6 +57,16 @@ async def mine(request: Request) -> Mine:
     if session is None:
         raise NotFound("A token has no session.", remedy="This is for people who sign in at /sign-in.")
     return Mine(services_of(request), session, principal.name, request.scope["sojourn.form"])
+
+
+async def whoever(request: Request) -> Mine | None:
+    """As ``mine``, for a page that anybody reads: None for who has not signed in, or no more."""
+    if session_of(request, practice=services_of(request).practice) is None:
+        return None
+    try:
+        return await mine(request)
+    except (NotSignedIn, Forbidden, NotFound):
+        return None
 
 
 async def let_in(request: Request, standing: Standing, method: Method, return_to: str) -> Response:

@@ -1,7 +1,7 @@
 """A few lines that make a page: everything put into one is escaped, whatever it is.
 
 Invariant: text becomes markup only through ``Markup``, which this module alone makes. Pages load nothing from another
-host and hold no script.
+host; the one script that they may name is ``session.js``.
 """
 
 from __future__ import annotations
@@ -70,19 +70,30 @@ def table_around(caption: str, heads: Sequence[str], *, numbers: bool = False) -
     return Markup(before + opening), Markup(after)
 
 
-def page(title: str, *content: object, practice: bool, heading: str | None = None, status: int = 200) -> Response:
-    """A whole page. heading: its first words, where they may not be its title, which a browser keeps."""
-    before, after = page_around(title, practice=practice, heading=heading)
+def page(
+    title: str,
+    *content: object,
+    practice: bool,
+    heading: str | None = None,
+    status: int = 200,
+    watched: bool = False,
+) -> Response:
+    """A whole page. heading: its first words, where they may not be its title, which a browser keeps. watched: whoever
+    reads it has signed in, and is told before that ends."""
+    before, after = page_around(title, practice=practice, heading=heading, watched=watched)
     text = f"{before}{joined(content)}{after}"
     return Response(text, status, {"Cache-Control": "private, no-cache"}, "text/html; charset=utf-8")
 
 
-def page_around(title: str, *, practice: bool, heading: str | None = None, language: str = "en") -> tuple[str, str]:
+def page_around(
+    title: str, *, practice: bool, heading: str | None = None, language: str = "en", watched: bool = False
+) -> tuple[str, str]:
     """What stands before and behind the content of a page, which may be sent as it comes. language: en or es."""
+    script = '<script src="/session.js" defer></script>' if watched else ""
     before = (
         f'<!doctype html><html lang="{language}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<title>{escaped(title)} · Sojourn</title><link rel="stylesheet" href="/style.css"></head><body>'
+        f'<title>{escaped(title)} · Sojourn</title><link rel="stylesheet" href="/style.css">{script}</head><body>'
         f'<a class="skip" href="#main">{_SKIP[language]}</a>'
         f"{element('p', _PRACTICE[language], class_='practice', role='note') if practice else ''}"
         f'<main id="main"><h1>{escaped(heading or title)}</h1>'

@@ -9,6 +9,7 @@ import typer
 
 from api.cli import (
     access,
+    account,
     case,
     ending,
     history,
@@ -52,6 +53,7 @@ app.command()(bench)
 app.add_typer(project.app, name="project")
 app.add_typer(matching.app, name="matching")
 app.add_typer(access.app, name="access")
+app.add_typer(account.app, name="account")
 app.add_typer(token.app, name="token")
 app.add_typer(keys.app, name="keys")
 

@@ -22,11 +22,14 @@ def _access() -> None:
 
 @app.command()
 def explain(
-    user: Annotated[str, typer.Argument(help="Name of a token.")],
+    user: Annotated[str, typer.Argument(help="Name of a token, or the e-mail address of an account.")],
     action: Annotated[str, typer.Argument(help="What is to be done, such as student.read.")],
     subject: Annotated[
         str, typer.Argument(help="Whom it is about: a student id, STATE:ID of a record, or a state's USPS code.")
     ],
+    role: Annotated[
+        str, typer.Option("--role", metavar="ROLE", help="Under which of an account's roles; else its first.")
+    ] = "",
     as_json: Json = False,
 ) -> None:
     """Tell which rule decides, with its scope and sections; of a refusal, what would be needed. Shows nothing of a
@@ -34,7 +37,6 @@ def explain(
     from datetime import UTC, datetime
 
     from ledger.access import ACTIONS, Who, decide
-    from ledger.errors import NotFound
     from ledger.store.database import Role
     from ledger.store.tokens import named
 
@@ -42,18 +44,19 @@ def explain(
         raise typer.BadParameter(f"there is no action {action}; there are: {', '.join(ACTIONS)}", param_hint="ACTION")
     with opened() as store, store.ledger() as ledger, store.database.connect(Role.WRITER) as conn:
         token = named(conn, user)
+        about = _subject_of(ledger, subject)
+        asked = {"user": user, "action": action, "subject": subject}
         if token is None:
-            raise NotFound(f"There is no token of the name {user}.", remedy="Tokens are named when they are made.")
-        decision = decide(
-            Who(token.role, token.state, token.region, token.district), action, _subject_of(ledger, subject)
-        )
-        told = _told(decision) | {"user": user, "role": token.role, "action": action, "subject": subject}
-        if not token.holds(datetime.now(UTC)):
-            told |= {
-                "allowed": False,
-                "why": "The token has expired or was revoked.",
-                "needed": "Another token: `sojourn token create`.",
-            }
+            told = _of_account(ledger, user, role, action, about) | asked
+        else:
+            who = Who(token.role, token.state, token.region, token.district, name=token.name)
+            told = _told(decide(who, action, about)) | asked | {"role": token.role}
+            if not token.holds(datetime.now(UTC)):
+                told |= {
+                    "allowed": False,
+                    "why": "The token has expired or was revoked.",
+                    "needed": "Another token: `sojourn token create`.",
+                }
     if as_json:
         print_json(told)
         return
@@ -101,6 +104,31 @@ def unusual_(
             elsewhere = f"; opened {reader.elsewhere} of no record of {reader.own_state}" if reader.elsewhere else ""
             children = "1 child" if reader.children == 1 else f"{reader.children} children"
             print(f"{who}: {children}, {usual}{elsewhere}")
+
+
+def _of_account(ledger: Ledger, email: str, role: str, action: str, about: Subject) -> dict[str, Any]:
+    """As a request of the account would be decided now. Raises NotFound."""
+    from api.policy import who
+    from api.principals import principal_from
+    from api.standing import acting
+    from ledger.access import decide
+    from ledger.errors import Forbidden, NotFound
+
+    standing = ledger.admissions.of_email(email)
+    if standing is None:
+        raise NotFound(
+            f"There is no token and no account of the name {email}.",
+            remedy="See `sojourn token list`; an account is named by its e-mail address.",
+        )
+    try:
+        acts = acting(standing, role, ledger.admissions.today)
+        principal = principal_from(acts, "")
+        told = _told(decide(who(principal), action, about)) | {"role": principal.role}
+        acts.must_be_renewed_for(action)
+    except Forbidden as refused:
+        gone = {"rule": "none", "scope": "any", "sections": [], "purpose": "", "basis": "", "role": role}
+        return gone | {"allowed": False, "why": refused.what, "needed": refused.remedy}
+    return told
 
 
 def _told(decision: Decision) -> dict[str, Any]:

@@ -68,6 +68,7 @@ async def second_factor_page(request: Request) -> Response:
         element("p", "Key: ", element("code", offer.secret)),
         element("p", link(offer.uri, "Open it in an app on this device")),
         form("/second-factor", who.token, code, button="Add the second factor"),
+        watched=True,
     )
 
 
@@ -111,7 +112,7 @@ async def acceptance_page(request: Request) -> Response:
     accept = form(
         "/rules/acceptance", who.token, hidden("edition", RULES_EDITION), button="I have read and accept them"
     )
-    return _page(who.services, "Rules of behaviour", rules, accept)
+    return _page(who.services, "Rules of behaviour", rules, accept, watched=True)
 
 
 @router.post("/rules/acceptance", openapi_extra=does("me.set"))
@@ -189,7 +190,7 @@ def _first(request: Request, wrong: str = "", email: str = "", status: int = 200
     return _page(services_of(request), "The first time", joined(parts), words, whole, status=status)
 
 
-def _page(services: Services, title: str, *content: object, status: int = 200) -> Response:
-    answer = page(title, *content, practice=services.practice, status=status)
+def _page(services: Services, title: str, *content: object, status: int = 200, watched: bool = False) -> Response:
+    answer = page(title, *content, practice=services.practice, status=status, watched=watched)
     answer.headers["Cache-Control"] = "no-store"
     return answer

@@ -17,6 +17,8 @@ import orjson
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from api.entering import whoever
+from api.forms import form
 from api.html import Markup, element, joined, link, page, table
 from api.openapi import Direct, does, operation_id
 from api.principals import visitor_of
@@ -32,6 +34,7 @@ from projections import students
 router = APIRouter(include_in_schema=False, route_class=Direct, generate_unique_id_function=operation_id)
 
 SAMPLES: Final = 40
+_SCRIPT: Final = resources.files("api").joinpath("session.js").read_bytes()
 _STYLE: Final = resources.files("api").joinpath("style.css").read_bytes()
 
 
@@ -47,7 +50,12 @@ async def home(request: Request) -> Response:
     )
     content = await _loaded(services) if services.practice else Markup("")
     intro = element("p", "A record ledger for children who move.")
-    return page("Sojourn", intro, content, element("h2", "For machines"), links, practice=services.practice)
+    who = await whoever(request)
+    door = element("p", link("/sign-in", "Sign in"))
+    if who is not None:
+        door = joined((element("p", f"Signed in as {who.name}."), form("/sign-out", who.token, button="Sign out")))
+    machines = element("h2", "For machines")
+    return page("Sojourn", intro, door, content, machines, links, practice=services.practice, watched=who is not None)
 
 
 async def _loaded(services: Services) -> Markup:
@@ -83,7 +91,10 @@ async def student_page(request: Request) -> Response:
     principal = await visitor_of(request)
     request.scope["sojourn.principal"] = principal.name
     services = services_of(request)
-    shown = await show_student(request, principal, lambda reader: _StudentPage(reader, practice=services.practice))
+    watched = "sojourn.session" in request.scope
+    shown = await show_student(
+        request, principal, lambda reader: _StudentPage(reader, practice=services.practice, watched=watched)
+    )
     headers = {"ETag": shown.etag, "Cache-Control": "private, no-cache"}
     if shown.body is None:
         return Response(status_code=304, headers=headers)
@@ -95,9 +106,10 @@ class _StudentPage(StudentView):
 
     name = "student-page"
 
-    def __init__(self, reader: Reader, *, practice: bool) -> None:
+    def __init__(self, reader: Reader, *, practice: bool, watched: bool) -> None:
         super().__init__(reader)
         self._practice = practice
+        self._watched = watched
 
     def render(self, sections: Sequence[str], day: date) -> bytes:
         shown: dict[str, Any] = orjson.loads(super().render(sections, day))
@@ -127,7 +139,8 @@ class _StudentPage(StudentView):
         parts.append(element("p", link(f"/students/{shown['student_id']}/disclosures", "Who was shown these records")))
         # Titles stay: in the browser's history, its tabs and its list of what was closed. So they name no child.
         heading = name or shown["student_id"]
-        return bytes(page("Student record", *parts, heading=heading, practice=self._practice).body)
+        whole = page("Student record", *parts, heading=heading, practice=self._practice, watched=self._watched)
+        return bytes(whole.body)
 
 
 _NAME: Final = ("first_name", "middle_name", "last_name_1", "last_name_2", "suffix")
@@ -168,6 +181,11 @@ async def problem_page(request: Request) -> Response:
     said = inspect.getdoc(kind) if kind.__doc__ else None
     facts = [("Type", f"/problems/{kind.code}"), ("Status", status.status), ("Meaning", said or status.title)]
     return page(status.title, table("This problem", ("What", "Value"), facts), practice=services_of(request).practice)
+
+
+@router.get("/session.js", openapi_extra=does(PUBLIC))
+async def session_script(_: Request) -> Response:
+    return Response(_SCRIPT, headers={"Cache-Control": "public, max-age=3600"}, media_type="text/javascript")
 
 
 @router.get("/style.css", openapi_extra=does(PUBLIC))

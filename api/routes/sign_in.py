@@ -10,6 +10,7 @@ import asyncio
 import uuid
 from typing import Final
 
+import orjson
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
@@ -99,6 +100,17 @@ async def callback(request: Request) -> Response:
         answer = await let_in(request, standing, "oidc", signed_in.return_to)
     answer.headers.append("Set-Cookie", no_cookie(name))
     return answer
+
+
+@router.get("/session", openapi_extra=does("me.read"))
+async def session_left(request: Request) -> Response:
+    """How long the session still lasts. Asking that is no use of it."""
+    who = await mine(request)
+    now, session = who.services.clock(), who.session
+    left = (min(session.ends_at, session.idle_ends_at) - now).total_seconds()
+    told = {"ends_at": session.ends_at, "idle_ends_at": session.idle_ends_at, "seconds_left": max(0, int(left))}
+    text = orjson.dumps(told, option=orjson.OPT_UTC_Z)
+    return Response(text, headers={"Cache-Control": "no-store"}, media_type="application/json")
 
 
 @router.post("/sign-out", openapi_extra=does("me.set"))

@@ -25,6 +25,7 @@ OPEN: Final = {
     "/openapi.json",
     "/",
     "/style.css",
+    "/session.js",
     "/sign-in",
     "/sign-in/provider",
     "/sign-in/callback",

@@ -1,0 +1,47 @@
+// Tells somebody who has signed in, in the last five minutes before the session ends, and keeps it when asked to.
+// Asking how long it lasts (/session) does not make it last longer; anything else does.
+"use strict";
+
+(() => {
+  const WARNED_S = 300;
+  const es = document.documentElement.lang.startsWith("es");
+  const words = es
+    ? { left: (m) => `La sesión termina en ${m} min. `, stay: "Seguir", over: "La sesión ha terminado." }
+    : { left: (m) => `The session ends in ${m} min. `, stay: "Stay signed in", over: "The session has ended." };
+  const line = document.createElement("p");
+  line.id = "session";
+  line.setAttribute("role", "status");
+  document.body.prepend(line);
+
+  const stay = document.createElement("button");
+  stay.type = "button";
+  stay.textContent = words.stay;
+  stay.addEventListener("click", async () => {
+    await fetch("/v1/me", { cache: "no-store" });
+    await look();
+  });
+
+  let timer = 0;
+  async function look() {
+    clearTimeout(timer);
+    const answer = await fetch("/session", { cache: "no-store" });
+    if (answer.status === 401) {
+      document.querySelector("main").replaceChildren(words.over);
+      line.replaceChildren();
+      location.replace("/sign-in");
+      return;
+    }
+    if (!answer.ok) {
+      timer = setTimeout(look, 30000);
+      return;
+    }
+    const left = (await answer.json()).seconds_left;
+    if (left <= WARNED_S) {
+      line.replaceChildren(words.left(Math.max(1, Math.ceil(left / 60))), stay);
+    } else {
+      line.replaceChildren();
+    }
+    timer = setTimeout(look, Math.max(5, Math.min(left - WARNED_S, 60)) * 1000);
+  }
+  look();
+})();
