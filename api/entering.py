@@ -51,7 +51,7 @@ class Mine(NamedTuple):
 async def mine(request: Request) -> Mine:
     """The session of a page. Raises as ``principal_of``; NotFound for a token's holder, who has none."""
     principal = await principal_of(request, by_form=True)
-    request.scope["sojourn.principal"] = principal.name
+    request.scope["sojourn.principal"] = principal.logged
     decided(principal, "me.set")
     session = request.scope.get("sojourn.session")
     if session is None:

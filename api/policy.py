@@ -61,7 +61,7 @@ async def signed_in(request: Request) -> Principal:
     Raises NotSignedIn, StoreUnavailable.
     """
     principal = await principal_of(request)
-    request.scope["sojourn.principal"] = principal.name
+    request.scope["sojourn.principal"] = principal.logged
     return principal
 
 

@@ -49,6 +49,11 @@ class Principal(msgspec.Struct, frozen=True):
     local: bool = False
     account: str | None = None
 
+    @property
+    def logged(self) -> str:
+        """Who it was, as a log may say: of a person no address."""
+        return self.account or self.name
+
 
 async def principal_of(request: Request, *, by_form: bool = False) -> Principal:
     """Who asks. by_form: what a page sends is a form, which brings its token in a field; whoever has signed in has it

@@ -61,7 +61,7 @@ class AccountingView(DisclosuresView):
 async def disclosures_page(request: Request) -> Response:
     """Every entry, in English or by Accept-Language in Spanish."""
     principal = await visitor_of(request)
-    request.scope["sojourn.principal"] = principal.name
+    request.scope["sojourn.principal"] = principal.logged
     services = services_of(request)
     views: list[AccountingView] = []
 

@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 from api.admission import uuid_named
 from api.edge import request_id_of
+from api.entries import allowed
 from api.openapi import AT_LEAST, CURSOR, LIMIT, PURPOSE, UUID, Direct, operation, operation_id
 from api.overseeing import readers_for
 from api.policy import permitted, signed_in, who
@@ -29,7 +30,7 @@ from api.schemas.admission import AccountPage, ApplicationPage
 from api.schemas.disclosures import DisclosureSearchAnswer, DisclosureSearchBody
 from api.services import services_of
 from api.show import show_many
-from ledger.access import decide
+from ledger.access import NOBODY, decide
 from projections import accounts
 from projections.accounts import Account, Application, Area
 from projections.as_of import AsOf
@@ -102,6 +103,10 @@ async def get_account_disclosures(request: Request) -> Response:
     principal = await signed_in(request)
     services = services_of(request)
     purpose, page = purpose_of(request), page_of_disclosures(request)
+    access, request_id = services.ledger.access, request_id_of(request)
+    # Before it is looked for: who may not ask learns nothing of whether there is such an account.
+    view = DisclosuresSearch.name
+    await allowed(principal, purpose, DisclosuresSearch.action, NOBODY, view, access=access, request_id=request_id)
     account = uuid_named(request.path_params["id"], "account")
     standing = await asyncio.to_thread(services.ledger.admissions.standing, account)
     subject = about(standing)
@@ -111,8 +116,8 @@ async def get_account_disclosures(request: Request) -> Response:
         purpose,
         DisclosuresSearch(services, DisclosureSearchBody(actor=standing.email), readers, page),
         subject,
-        access=services.ledger.access,
-        request_id=request_id_of(request),
+        access=access,
+        request_id=request_id,
     )
     return Response(shown.body, headers={"Cache-Control": "private, no-store"}, media_type="application/json")
 

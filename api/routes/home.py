@@ -89,7 +89,7 @@ async def _loaded(services: Services) -> Markup:
 async def student_page(request: Request) -> Response:
     """The consolidated record to read; a disclosure like any other."""
     principal = await visitor_of(request)
-    request.scope["sojourn.principal"] = principal.name
+    request.scope["sojourn.principal"] = principal.logged
     services = services_of(request)
     watched = "sojourn.session" in request.scope
     shown = await show_student(

@@ -16,11 +16,21 @@ from ledger.ids import student_id
 from projections.projectors import Projectors
 
 NEVER = student_id(999_999)
-NAMED = {"state": "OR", "ssid": "OR1", "version": "none", "region": "R2", "district": "4113770", "level": "state"}
+NAMED = {
+    "state": "OR",
+    "ssid": "OR1",
+    "version": "none",
+    "region": "R2",
+    "district": "4113770",
+    "level": "state",
+    "grant": "1",
+}
 NAMED |= {"place": "R2", "code": "forbidden", "id": NEVER}
 POLICY = {
     "default-src": "'none'",
     "style-src": "'self'",
+    "script-src": "'self'",
+    "connect-src": "'self'",
     "form-action": "'self'",
     "frame-ancestors": "'none'",
     "base-uri": "'none'",
@@ -42,7 +52,7 @@ def assert_guarded(answer: Response, *, https: bool) -> None:
     assert {"camera=()", "geolocation=()", "microphone=()"} <= set(found["Permissions-Policy"].split(", "))
     assert found.get("Strict-Transport-Security") == ("max-age=31536000" if https else None)
     kept = set(found["Cache-Control"].split(", "))
-    assert kept & {"no-store", "no-cache"} or "css" in found["Content-Type"], kept
+    assert kept & {"no-store", "no-cache"} or found["Content-Type"].startswith(("text/css", "text/javascript")), kept
     assert "Server" not in found
     assert "Set-Cookie" not in found
     assert len(names) == len(set(names)), "none is said twice"
