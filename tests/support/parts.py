@@ -88,7 +88,7 @@ PARTS: dict[str, Part] = {
         Part("npm", "npm", _program("npm"), apt=("npm",)),
         Part("message-db", "message-db's SQL, a peer in the benchmarks", _message_db, npm=True),
         Part("oidc-provider", "an OpenID provider", _oidc_provider, npm=True),
-        Part("chromium", "Chromium, which photographs pages", _program("chromium"), apt=("chromium",), for_tests=False),
+        Part("chromium", "Chromium, which reads pages as people do", _program("chromium"), apt=("chromium",)),
         Part("python-venv", "Python's venv", _python_venv, apt=("python3-venv",), for_tests=False),
     )
 }

@@ -1,0 +1,39 @@
+"""A real browser before the service: Debian's Chromium, driven by Playwright."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from support.parts import need
+from support.services import clock, projectors, services
+
+__all__ = ["clock", "projectors", "services"]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Started once; each test has a profile of its own."""
+    chromium = need("chromium")
+    with sync_playwright() as playwright:
+        # As root, as in a container, Chromium starts without its sandbox only; it opens nothing but our own pages.
+        found = playwright.chromium.launch(executable_path=str(chromium), args=["--no-sandbox"])
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    with browser.new_context() as context:
+        context.set_default_timeout(15_000)
+        yield context
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Page:
+    """A tab. What its console calls an error fails the test."""
+    page = context.new_page()
+    page.on("pageerror", lambda error: pytest.fail(f"a script of a page failed: {error}"))
+    return page
