@@ -14,7 +14,8 @@ from typing import Final
 from starlette.requests import Request
 from starlette.types import Scope
 
-COOKIE: Final = "__Host-sojourn"
+_PREFIX: Final = "__Host-"
+COOKIE: Final = f"{_PREFIX}sojourn"
 PRACTICE_COOKIE: Final = "sojourn"
 """Over plain http on a loopback address, in practice space."""
 _NAMES: Final = (COOKIE.encode(), PRACTICE_COOKIE.encode())
@@ -30,7 +31,9 @@ def session_cookie(secret: str, name: str, *, max_age_s: int | None = None) -> s
     and backslash, as ``secrets.token_urlsafe`` makes it. max_age_s: absent, it goes when the browser is closed."""
     assert secret.isascii() and secret.isprintable() and not set(secret) & set(' ",;\\'), "no value of a cookie"  # noqa: PT018
     age = "" if max_age_s is None else f"; Max-Age={max_age_s}"
-    return f"{name}={secret}; Path=/{age}; HttpOnly; SameSite=Lax{'; Secure' if name == COOKIE else ''}"
+    # By the prefix: of a cookie beside the session's, such as that of a sign-in under way, a browser asks it too.
+    secure = "; Secure" if name.startswith(_PREFIX) else ""
+    return f"{name}={secret}; Path=/{age}; HttpOnly; SameSite=Lax{secure}"
 
 
 def no_cookie(name: str) -> str:

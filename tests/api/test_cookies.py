@@ -8,6 +8,7 @@ import pytest
 from starlette.requests import Request
 
 from api.cookies import COOKIE, PRACTICE_COOKIE, cookie_name, no_cookie, session_cookie, session_of, session_value
+from api.routes.sign_in import BEGUN
 
 
 def asked(*cookies: str, scheme: str = "https", client: str = "192.0.2.7", server: str = "192.0.2.1") -> Request:
@@ -29,6 +30,13 @@ def test_a_cookie_has_every_attribute_that_its_prefix_asks_for() -> None:
     assert made.value == "s3cret"
     assert (made["path"], made["domain"], made["max-age"]) == ("/", "", "3600")
     assert (made["secure"], made["httponly"], made["samesite"]) == (True, True, "Lax")
+
+
+@pytest.mark.parametrize("made", [session_cookie("s3cret", f"{COOKIE}{BEGUN}"), no_cookie(f"{COOKIE}{BEGUN}")])
+def test_that_of_a_sign_in_under_way_has_them_too_or_no_browser_would_keep_it(made: str) -> None:
+    (cookie,) = SimpleCookie(made).values()
+    assert cookie.key == "__Host-sojourn-begun"
+    assert (cookie["secure"], cookie["path"], cookie["domain"]) == (True, "/", "")
 
 
 def test_without_an_age_it_goes_with_the_browser() -> None:
