@@ -377,16 +377,18 @@ def state_of(known: Account) -> str | None:
 
 
 def must_be_in_charge(authority: Authority, known: Account) -> None:
-    """Pass where each role of an account lies in an authority's area. Raises Forbidden."""
+    """Pass where each role of an account is the authority's, as it would be to give. Of one that has none the role
+    counts that was applied for, unless it is a family's: else whoever types an application for a parent's address would
+    come to reset the parent's account. Raises Forbidden."""
     if authority.state is None:
         return
-    roles = list(known.roles.values()) or ([known.proposed] if known.proposed else [])
+    roles = list(known.roles.values())
+    if not roles and known.proposed is not None and not known.families:
+        roles = [known.proposed]
     if not roles:  # a family's: each school ends what it granted
         raise Forbidden("The account has no role in your area.", remedy="The school that granted it access ends that.")
-    for role in roles:
-        inside = role.state == authority.state and authority.region in {None, role.region}
-        if not inside or (role.role == "user_administrator" and authority.region == role.region):
-            raise Forbidden("The account reaches beyond your area.", remedy="The next higher authority does this.")
+    if any(applications.above(authority, role) is not None for role in roles):
+        raise Forbidden("The account reaches beyond your area.", remedy="The next higher authority does this.")
 
 
 def _parts(turn: _Turn) -> list[Part]:

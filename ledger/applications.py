@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import date
 from functools import singledispatch
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 from msgspec.structs import replace
@@ -272,21 +272,35 @@ def address(text: str, element: str = "email") -> str:
     return found.lower()
 
 
-def must_be_within(authority: Authority, applied: AccessApplied) -> None:
-    """Pass where an application is the authority's to decide. A nation's may decide each; a state's what is narrowed to
-    the state, save its own authority and who oversees it; a region's what is narrowed to the region, save who would
-    administer it. Raises Forbidden."""
-    asked = applied.asked
+Above = Literal["state", "nation", "region"]
+
+
+def above(authority: Authority, role: AskedRole) -> Above | None:
+    """Why a role is not an authority's, to give, to end or to reset: it is another state's, the nation's or reaches
+    beyond the region. None where it is. A nation's has each; a state's what is narrowed to the state, save its own
+    authority and who oversees it; a region's what is narrowed to the region, save who would administer it."""
     if authority.state is None:
-        return
-    if asked.state != authority.state:
-        raise Forbidden("The application is not for your state.", remedy="Its own state's authority decides it.")
-    if asked.role in _NATIONAL or (asked.role == "user_administrator" and asked.region is None):
-        raise Forbidden("Who has this role is made by the nation.", remedy="Ask the national authority.")
-    if authority.region is None:
-        return
-    if asked.region != authority.region or asked.role in _ABOVE_REGIONS or applied.kind == "regional-administrator":
-        raise Forbidden("The application reaches beyond your region.", remedy="The state's authority decides it.")
+        return None
+    if role.state != authority.state:
+        return "state"
+    if role.role in _NATIONAL or (role.role == "user_administrator" and role.region is None):
+        return "nation"
+    if authority.region is not None and (role.region != authority.region or role.role in _ABOVE_REGIONS):
+        return "region"
+    return None
+
+
+def must_be_within(authority: Authority, applied: AccessApplied) -> None:
+    """Pass where an application is for a role that is the authority's. Raises Forbidden."""
+    match above(authority, applied.asked):
+        case "state":
+            raise Forbidden("The application is not for your state.", remedy="Its own state's authority decides it.")
+        case "nation":
+            raise Forbidden("Who has this role is made by the nation.", remedy="Ask the national authority.")
+        case "region":
+            raise Forbidden("The application reaches beyond your region.", remedy="The state's authority decides it.")
+        case None:
+            pass
 
 
 # -- evolve
