@@ -27,3 +27,8 @@ def not_reserved(name: str) -> str:
     if is_reserved(name):
         raise Refused("This is the name of a part of Sojourn that acts by itself.", remedy="Act under another name.")
     return name
+
+
+def is_a_persons(name: str) -> bool:
+    """Whether a name may be somebody's e-mail address, by which he alone signs in, however it is typed."""
+    return "@" in person(name)

@@ -23,7 +23,7 @@ from psycopg.rows import class_row
 from psycopg_pool import AsyncConnectionPool
 
 from ledger import telemetry
-from ledger.actors import is_reserved, not_reserved
+from ledger.actors import is_a_persons, is_reserved, not_reserved
 from ledger.errors import Conflict, NotFound, Refused
 from ledger.store.database import translated
 
@@ -103,13 +103,16 @@ def create(
     connection: as the writer. expires: UTC; absent: ``LIFETIME`` from now. by: who makes it. now: UTC; absent: the
     clock's.
 
-    Errors: Refused for a name that is blank, or a reactor's, and for an end later than ``LIFETIME_MAX`` from now;
-    Conflict where a token of that name holds; StoreUnavailable.
+    Errors: Refused for a name that is blank, a reactor's or an e-mail address, and for an end later than
+    ``LIFETIME_MAX`` from now; Conflict where a token of that name holds; StoreUnavailable.
     """
     if not name.strip():
         # Every act and every disclosure of the holder would be told of nobody.
         raise Refused("A token's name must not be blank.", remedy="Say who will act with it.")
     not_reserved(name)
+    if is_a_persons(name):
+        # Its holder would read that person's applications, and verify what waits for that person.
+        raise Refused("A token's name must not be an e-mail address.", remedy="Name the machine; people sign in.")
     now = now or datetime.now(UTC)
     ends = _end_of(expires or now + LIFETIME, now)
     secret = _new_secret()
@@ -267,8 +270,8 @@ class Tokens:
                 (digest(secret),),
             )
             token = await cursor.fetchone()
-        # One that was made before the name was kept for a reactor opens nothing.
-        return None if token is None or is_reserved(token.name) else token
+        # One that was made before the name was kept for a reactor, or for a person, opens nothing.
+        return None if token is None or is_reserved(token.name) or is_a_persons(token.name) else token
 
 
 _ALONE: Final = "select pg_advisory_xact_lock(hashtextextended('token ' || %s, 0))"

@@ -60,6 +60,20 @@ def test_two_tokens_have_two_names(database: Database) -> None:
         make(database)
 
 
+@pytest.mark.parametrize("name", ["rosa@school.example.org", " Rosa@School.example.org ", "rosa＠school.example.org"])
+def test_a_token_bears_nobodys_address_since_it_would_act_as_that_person(database: Database, name: str) -> None:
+    with database.connect(Role.WRITER) as connection, pytest.raises(Refused, match="e-mail address"):
+        create(connection, name=name, role="secondary_user")
+
+
+def test_a_token_that_was_named_by_an_address_before_opens_nothing(database: Database) -> None:
+    secret = make(database)
+    assert opens(database, secret)
+    with database.connect() as connection:
+        connection.execute("update ledger.tokens set name = 'rosa@school.example.org'")
+    assert not opens(database, secret)
+
+
 @pytest.mark.parametrize("name", ["matcher", " Matcher ", "TIMEKEEPER", "ｍａｔｃｈｅｒ", "mat\u200bcher", "sender"])
 def test_nobody_acts_under_the_name_of_what_acts_by_itself(database: Database, name: str) -> None:
     with pytest.raises(Refused), database.connect(Role.WRITER) as connection:
