@@ -43,9 +43,9 @@ from ledger.store.following import held, lock_key
 from ledger.store.vault import LEDGER
 
 CHUNK_ROWS = 4_000
-ANSWERS_AT_ONCE = 2_000
-"""Of one piece of the answers, and of what is recorded of it."""
 """Rows in one transaction: large enough for COPY to pay, small enough to redo."""
+ANSWERS_AT_ONCE = 2_000
+"""Rows in one piece of the answers, and in the entry that is recorded of it."""
 
 Progress = Callable[[int, int], None]
 """Called with (rows done, rows in all)."""

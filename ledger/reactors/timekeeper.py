@@ -6,12 +6,10 @@ what is due stays due.
 
 Its duties so far: what is kept of a submission for ``response_days`` goes (its spool's key, answers, refused values of
 unknown records), and so do the first answers to idempotency keys after 90 days; a file that waits on a host that is
-gone, and can come to nothing any more, is told to have failed; a case that nobody answers goes up from level to level,
-each at the end of its days; of every month that is over a sample of what was linked by itself is put before people
-blind; and an account is told that its renewal is due, that it is overdue, and that a family's access is over.
 gone, and can come to nothing any more, is told to have failed; a paper that was sent and that no application names is
-swept; a case that nobody answers goes up from level to level, each at the end of its days; and of every month that is
-over a sample of what was linked by itself is put before people blind.
+swept; a case that nobody answers goes up from level to level, each at the end of its days; of every month that is over
+a sample of what was linked by itself is put before people blind; and an account is told that its renewal is due, that
+it is overdue, and that a family's access is over.
 """
 
 from __future__ import annotations
