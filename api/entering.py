@@ -87,15 +87,18 @@ async def let_in(request: Request, standing: Standing, method: Method, return_to
     return answer
 
 
-def begin(
-    services: Services, account: uuid.UUID, method: Method, grant: str | None, instead_of: uuid.UUID | None = None
-) -> Made:
-    """A session; the one in whose place it stands ends with it. Blocks. Raises StoreUnavailable."""
+def begin(services: Services, account: uuid.UUID, method: Method, grant: str | None) -> Made:
+    """A session. Blocks. Raises StoreUnavailable."""
+    with services.ledger.log.connection() as conn:
+        return sessions.make(conn, account=account, grant=grant, method=method, now=services.clock())
+
+
+def begin_anew(services: Services, account: uuid.UUID, method: Method) -> Made:
+    """The one session of an account, with its roles: all others end with it. Blocks. Raises StoreUnavailable."""
     now = services.clock()
     with services.ledger.log.connection() as conn, conn.transaction():
-        if instead_of is not None:
-            sessions.end(conn, instead_of, now=now)
-        return sessions.make(conn, account=account, grant=grant, method=method, now=now)
+        sessions.end_all(conn, account, now=now)
+        return sessions.make(conn, account=account, grant=None, method=method, now=now)
 
 
 def give(request: Request, answer: Response, made: Made) -> None:

@@ -10,17 +10,19 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from api.csrf import refuse_other_sites
 from api.edge import request_id_of
-from api.entering import begin, give, let_in, mine
+from api.entering import begin_anew, give, let_in, mine
 from api.family_codes import take_family
 from api.forms import field, form, form_of, hidden
 from api.html import element, joined, link, page
 from api.openapi import Direct, does, operation_id
+from api.rate_limit import failed
 from api.rules_of_behaviour import RULES
 from api.services import Services, services_of
 from ledger.access import PUBLIC
@@ -50,6 +52,8 @@ async def post_first(request: Request) -> Response:
     try:
         standing = await services.credentials.aside(lambda: _begun(services, said, request_id_of(request)))
     except (CodeRefused, PasswordRefused) as refused:
+        if isinstance(refused, CodeRefused):
+            failed(request)
         return _first(request, f"{refused.what} {refused.remedy}", said.get("email", ""), status=422)
     return await let_in(request, standing, "local", "/rules" if standing.roles else "/")
 
@@ -74,7 +78,8 @@ async def second_factor_page(request: Request) -> Response:
 
 @router.post("/second-factor", openapi_extra=does("me.set"))
 async def post_second_factor(request: Request) -> Response:
-    """Its first code takes it into use; the recovery codes are shown once. The session begins anew, with the roles."""
+    """Its first code takes it into use; the recovery codes are shown once. A session begins with the roles, and all
+    others end."""
     who = await mine(request)
     services = who.services
     recovery = await services.credentials.aside(
@@ -83,7 +88,8 @@ async def post_second_factor(request: Request) -> Response:
     if recovery is None:
         words = element("p", "That code is not one of this key. ", link("/second-factor", "Begin anew"), role="alert")
         return _page(services, "A second factor", words, status=422)
-    made = await asyncio.to_thread(begin, services, who.account, who.session.method, None, who.session.id)
+    # Whoever signed in by the password alone, before, has shown less than is asked for now: every session ends.
+    made = await asyncio.to_thread(begin_anew, services, who.account, who.session.method)
     answer = _page(
         services,
         "Recovery codes",
@@ -139,42 +145,48 @@ async def post_acceptance(request: Request) -> Response:
 
 
 def _begun(services: Services, said: Mapping[str, str], request_id: str) -> Standing:
-    """An account that has its first password, or another one in the place of what was lost."""
+    """An account that has its first password, or another one in the place of what was lost. Of the account nothing is
+    told before a code of its own was shown: not that there is one, nor what its holder's name is."""
     admissions, credentials, code = services.ledger.admissions, services.credentials, said.get("code", "")
     found = admissions.of_email(said.get("email", ""))
     standing = found if found is not None and found.status == "active" else None
-    password = said.get("password", "")
-    own = () if standing is None else (standing.email, standing.name)
+    purpose, subject = _meant(services, code)
+    if standing is None or not _is_of(services, standing, purpose, subject):
+        raise CodeRefused(
+            "This code does not open this account.",
+            remedy="Type the address for which it was given, and the whole code.",
+        )
+    account, password, own = uuid.UUID(standing.account), said.get("password", ""), (standing.email, standing.name)
+    if purpose is Purpose.FAMILY_ACCESS and (
+        standing.roles or credentials.standing(account) is not None or admissions.account(standing.account).identities
+    ):
+        raise CodeRefused(
+            "This code is shown by whoever has signed in.",
+            remedy="Sign in as you are used to, and send the code to /v1/me/family-grants.",
+        )
     passwords.chosen(password, own)  # before the code is used up
-    wrong = CodeRefused(
-        "This code does not open this account.", remedy="Type the address for which it was given, and the whole code."
-    )
-    with services.ledger.log.connection() as conn:
-        try:
-            subject = codes.check(conn, purpose=Purpose.FIRST_SIGN_IN, code=code, now=services.clock())
-        except CodeRefused:
-            subject = None
-        if subject is not None:
-            if standing is None or subject != uuid.UUID(standing.account):
-                raise wrong
-            codes.redeem(conn, purpose=Purpose.FIRST_SIGN_IN, code=code, now=services.clock())
-    if standing is None:
-        raise wrong
-    account = uuid.UUID(standing.account)
-    if subject is None:
-        if (
-            standing.roles
-            or credentials.standing(account) is not None
-            or admissions.account(standing.account).identities
-        ):
-            raise CodeRefused(
-                "This code is shown by whoever has signed in.",
-                remedy="Sign in as you are used to, and send the code to /v1/me/family-grants.",
-            )
-        if not take_family(services, standing, code, Meta(actor=standing.email, request=request_id)):
-            raise wrong
+    if purpose is Purpose.FIRST_SIGN_IN:
+        with services.ledger.log.connection() as conn:
+            codes.redeem(conn, purpose=purpose, code=code, now=services.clock())
+    else:
+        take_family(services, standing, code, Meta(actor=standing.email, request=request_id))
     credentials.set_password(account, password, own=own)
     return admissions.standing(standing.account)
+
+
+def _meant(services: Services, code: str) -> tuple[Purpose, uuid.UUID]:
+    """What a code is for, and of what. Raises CodeRefused, in the same words whoever's address came with it."""
+    now = services.clock()
+    with services.ledger.log.connection() as conn:
+        with suppress(CodeRefused):
+            return Purpose.FIRST_SIGN_IN, codes.check(conn, purpose=Purpose.FIRST_SIGN_IN, code=code, now=now)
+        return Purpose.FAMILY_ACCESS, codes.check(conn, purpose=Purpose.FAMILY_ACCESS, code=code, now=now)
+
+
+def _is_of(services: Services, standing: Standing, purpose: Purpose, subject: uuid.UUID) -> bool:
+    if purpose is Purpose.FIRST_SIGN_IN:
+        return subject == uuid.UUID(standing.account)
+    return subject in services.ledger.admissions.families_waiting(standing.account)
 
 
 def _first(request: Request, wrong: str = "", email: str = "", status: int = 200) -> Response:
