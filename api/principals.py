@@ -51,8 +51,10 @@ class Principal(msgspec.Struct, frozen=True):
 
     @property
     def logged(self) -> str:
-        """Who it was, as a log may say: of a person no address."""
-        return self.account or self.name
+        """Who asked, as a log may say it: a machine by its name, a person by nothing but the account's id."""
+        if self.account is not None:
+            return f"account {self.account}"
+        return APPLICANT if self.role == APPLICANT else self.name
 
 
 async def principal_of(request: Request, *, by_form: bool = False) -> Principal:

@@ -22,6 +22,7 @@ from api.policy import permitted, within
 from api.problems import Fault, Invalid, RowRefused
 from api.requests import Body, idempotency_key
 from api.services import Services, services_of
+from ledger.actors import is_a_persons
 from ledger.application import Done, Ledger, RequestKey
 from ledger.errors import BadValue, UnknownState
 from ledger.events import Meta
@@ -99,9 +100,15 @@ def request_key(request: Request, services: Services, principal: str, body: Body
         return None
     hashed = (body or Body(b"")).hash(services.body_key, request.method, request.scope["path"])
     # The key is the client's to choose and may be made of a child's ids, so it is kept as a hash like the body.
-    kept = hashlib.blake2b(key.encode(), key=services.body_key, digest_size=24).hexdigest()
-    # A scope of their own: a token may be called like a reactor, whose keys anybody can guess.
-    return RequestKey(scope=f"token {principal}", key=kept, body_hash=hashed)
+    kept = _hashed(key, services)
+    # A scope of their own: a token may be called like a reactor, whose keys anybody can guess. A person's address is
+    # kept as a hash too; what is kept of answers is of nobody.
+    scope = f"person {_hashed(principal, services)}" if is_a_persons(principal) else f"token {principal}"
+    return RequestKey(scope=scope, key=kept, body_hash=hashed)
+
+
+def _hashed(text: str, services: Services) -> str:
+    return hashlib.blake2b(text.encode(), key=services.body_key, digest_size=24).hexdigest()
 
 
 async def execute(request: Request, sender: Sender, command: Command, body: Body | None) -> Done:
