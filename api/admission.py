@@ -6,14 +6,16 @@ Invariant: who decides for an area is told from the role under which he asks, an
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from api.principals import Principal
+from ledger.access import Decision
 from ledger.accounts import Account, renew_on
 from ledger.applications import Application, Authority
 from ledger.errors import Forbidden, NotFound
-from ledger.events.application import AskedRole
+from ledger.events.application import AccessApplied, AskedRole
+from ledger.persons import same_person
 
 
 def uuid_named(given: str, kind: str) -> str:
@@ -32,6 +34,22 @@ def authority_of(principal: Principal) -> Authority:
     if principal.district is not None:
         raise Forbidden("A district has no authority over access.", remedy="The region's or the state's has.")
     return Authority(name=principal.name, state=principal.state, region=principal.region)
+
+
+def must_oversee(
+    principal: Principal, decision: Decision, regions: Collection[str | None], owners: Collection[str]
+) -> None:
+    """Pass where what the policy has allowed lies in the principal's region, if he is narrowed to one, or is his own.
+    regions: of the roles that it is about. Raises Forbidden."""
+    if decision.scope != "office" or principal.region is None or principal.region in regions:
+        return
+    if not any(same_person(principal.name, owner) for owner in owners):
+        raise Forbidden("It reaches beyond your region.", remedy="The state's authority has it.")
+
+
+def owners_of(applied: AccessApplied) -> list[str]:
+    """Whose an application is: the applicant's, the supervisor's who is to verify it, and who entered it."""
+    return [applied.email, applied.supervisor_email, applied.entered_by or applied.email]
 
 
 def role_told(role: AskedRole, grant: int | None) -> dict[str, Any]:

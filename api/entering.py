@@ -77,10 +77,12 @@ async def let_in(request: Request, standing: Standing, method: Method, return_to
     if standing.status != "active":
         raise NotSignedIn("There is no such account any more.", remedy="Apply under another e-mail address.")
     account, grant, next_page = uuid.UUID(standing.account), None, return_to
-    if method == "local" and standing.roles:
+    if method == "local":
         held = await services.credentials.aside(lambda: services.credentials.standing(account))
         if held is None or not held.second_factor:
-            grant, next_page = NO_ROLE, "/second-factor"
+            # Also of who has no role yet: one may be given to him while the session is open.
+            grant = NO_ROLE
+            next_page = "/second-factor" if standing.roles else return_to
     made = await asyncio.to_thread(begin, services, account, method, grant)
     answer = RedirectResponse(next_page, 303, {"Cache-Control": "no-store"})
     give(request, answer, made)

@@ -150,20 +150,22 @@ def _linked(admissions: Admissions, identity: Identity) -> Standing | None:
     return admissions.standing(found.account)
 
 
-async def account_principal(request: Request, standing: Standing, wanted: str = "") -> Principal:
-    """Who an account is in a request. wanted: the role chosen at sign-in; the request's header goes before it.
+async def account_principal(request: Request, standing: Standing, session: str = "") -> Principal:
+    """Who an account is in a request. session: the grant of its session, if it came by one; the request's header says
+    under which role.
 
     Raises Forbidden, AccountDisabled, RenewalNeeded.
     """
     services = services_of(request)
-    asked = "" if wanted == NO_ROLE else request.headers.get(ROLE_HEADER, "").strip()
-    acts = await acting_of(services, standing, asked or wanted)
+    alone = session == NO_ROLE
+    wanted = request.headers.get(ROLE_HEADER, "").strip() or ("" if alone else session)
+    acts = await acting_of(services, standing, wanted, by_password_alone=alone)
     route = request.scope.get("route")
     acts.must_be_renewed_for((getattr(route, "openapi_extra", None) or {}).get(ACTION, ""))
     return principal_from(acts, services.organisation)
 
 
-async def acting_of(services: Services, standing: Standing, wanted: str) -> Acting:
+async def acting_of(services: Services, standing: Standing, wanted: str, *, by_password_alone: bool = False) -> Acting:
     """An account under one of its roles, by the day that it is there. Raises as ``api.standing.acting``."""
     ledger = services.ledger
 
@@ -171,7 +173,7 @@ async def acting_of(services: Services, standing: Standing, wanted: str) -> Acti
         return ledger.admissions.today(state)
 
     # A state's time zone is kept for seconds; where it is not at hand, reading it takes the database.
-    return await asyncio.to_thread(acting, standing, wanted, today)
+    return await asyncio.to_thread(acting, standing, wanted, today, by_password_alone=by_password_alone)
 
 
 def principal_from(acts: Acting, organisation: str) -> Principal:

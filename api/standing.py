@@ -1,7 +1,8 @@
 """From an account, as it stands, to who asks: the role under which he acts, and whether he may act at all.
 
 Invariant: whoever is disabled, has ended, or has let training or rules grow older than a year is let to nothing but
-what renews him. That is decided on each request, by the day that it is where his office lies: no timer has to run.
+what renews him; and no session that a password alone has begun acts as an official, whatever the account is given
+while it is open. That is decided on each request, by the day that it is where his office lies: no timer has to run.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ from ledger.store.standings import Standing
 
 PARENT: Final = "parent"
 NO_ROLE: Final = "none"
-"""As the role that is wanted: of an official who has signed in by a password alone, and has yet to add the second
-factor: he is let to his own account and nothing else."""
+"""As the grant of a session: of whoever has signed in by a password alone. A family is let in by it; an official has
+yet to add the second factor, and is let to his own account and nothing else."""
 
-Wanting = Literal["training", "rules"]
+Wanting = Literal["training", "rules", "second-factor"]
 
 
 class Acting:
@@ -43,7 +44,11 @@ class Acting:
         self.wanting = wanting
 
     def must_be_renewed_for(self, action: str) -> None:
-        """Pass where nothing is to be renewed, or the action is what renews. Raises RenewalNeeded."""
+        """Pass where nothing is to be renewed, or the action is what renews. Raises RenewalNeeded, Forbidden."""
+        if self.wanting == "second-factor":
+            if action not in OWN:
+                raise Forbidden("Officials sign in with a second factor.", remedy="Add one at /second-factor.")
+            return
         if self.wanting is None or action in RENEWING:
             return
         raise RenewalNeeded(
@@ -56,11 +61,15 @@ class Acting:
         )
 
 
+OWN: Final = frozenset({"me.read", "me.set"})
+"""What an official may do before there is a second factor."""
 RENEWING: Final = frozenset({"me.read", "me.set", "attachment.send", "training.record"})
 """What whoever has to renew may still do; a certificate is sent, and named as his own training."""
 
 
-def acting(standing: Standing, wanted: str, today_of: Callable[[str | None], date]) -> Acting:
+def acting(
+    standing: Standing, wanted: str, today_of: Callable[[str | None], date], *, by_password_alone: bool = False
+) -> Acting:
     """An account under one of its roles. wanted: number or name of it; empty: its first, a family's last.
 
     Raises Forbidden, AccountDisabled.
@@ -69,8 +78,8 @@ def acting(standing: Standing, wanted: str, today_of: Callable[[str | None], dat
         raise AccountDisabled("The account is disabled.", remedy="Ask your user administrator to enable it.")
     if standing.status == "deactivated":
         raise Forbidden("The account was deactivated, for good.", remedy="Apply under another e-mail address.")
-    if wanted == NO_ROLE:
-        return Acting(standing, None, None, frozenset(), None)
+    if by_password_alone and standing.roles:
+        return Acting(standing, None, None, frozenset(), "second-factor")
     grant, role = _chosen(sorted(standing.roles.items()), wanted)
     if role is not None:
         return Acting(standing, grant, role, frozenset(), wanting(standing, today_of(role.state)))

@@ -376,14 +376,14 @@ def state_of(known: Account) -> str | None:
     return None if first is None else first.state
 
 
-def must_be_in_charge(authority: Authority, known: Account) -> None:
-    """Pass where each role of an account is the authority's, as it would be to give. Of one that has none the role
-    counts that was applied for, unless it is a family's: else whoever types an application for a parent's address would
-    come to reset the parent's account. Raises Forbidden."""
+def must_be_in_charge(authority: Authority, known: Account, *, to_admit: bool = False) -> None:
+    """Pass where each role of an account lies in an authority's area. to_admit: what is done only helps what was
+    applied for on. Raises Forbidden."""
     if authority.state is None:
         return
     roles = list(known.roles.values())
-    if not roles and known.proposed is not None and not known.families:
+    # What is applied for in somebody's name makes nobody the master of what a family was granted.
+    if not roles and known.proposed and (to_admit or not known.families):
         roles = [known.proposed]
     if not roles:  # a family's: each school ends what it granted
         raise Forbidden("The account has no role in your area.", remedy="The school that granted it access ends that.")

@@ -186,7 +186,9 @@ def _(command: Apply, application: Application | None) -> list[Event]:
 
 @decide.register
 def _(command: AddAttachment, application: Application | None) -> list[Event]:
-    known = _open(application)
+    # A certificate is renewed yearly, and lies with the application by which the role was given.
+    known = application if command.what == "certificate" and _is_approved(application) else _open(application)
+    assert known is not None
     if command.what not in PAPERS:
         raise _bad("what", "There is no such kind of paper.", f"Say {', '.join(PAPERS)}.")
     if len(known.attachments) >= ATTACHMENTS_MAX:
@@ -345,6 +347,10 @@ def _open(application: Application | None) -> Application:
             f"The application was {application.status}.", remedy="Make another one if access is needed."
         )
     return application
+
+
+def _is_approved(application: Application | None) -> bool:
+    return application is not None and application.status == "approved"
 
 
 def _check_place(kind: str, asked: AskedRole) -> None:

@@ -19,7 +19,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from api.acting import KEYED, Asked, Did, act, acted
-from api.admission import account_told, authority_of, uuid_named
+from api.admission import account_told, authority_of, must_oversee, uuid_named
 from api.openapi import GRANT, UUID, Direct, operation, operation_id
 from api.policy import action_of, decided, permitted
 from api.schemas.admission import NAMES, AccountAnswer, AccountReasonBody, AdmittedAnswer, CodeAnswer, TrainingBody
@@ -27,7 +27,8 @@ from api.services import services_of
 from ledger.access import Subject
 from ledger.account_acts import Command, Deactivate, Disable, Enable, EndRole, RecordTraining
 from ledger.admissions import Admitted, must_be_in_charge, state_of
-from ledger.errors import AccountIsClosed, NotFound, OwnApplication
+from ledger.application import Ledger
+from ledger.errors import AccountIsClosed, BadValue, NotFound, OwnApplication
 from ledger.persons import same_person
 from ledger.store import codes, sessions
 from ledger.store.codes import Code
@@ -51,7 +52,9 @@ async def get_account(request: Request) -> Response:
     account = uuid_named(request.path_params["id"], "account")
     admissions = services_of(request).ledger.admissions
     standing = await asyncio.to_thread(admissions.standing, account)
-    decided(principal, action_of(request), about(standing))
+    decision = decided(principal, action_of(request), about(standing))
+    places = list(standing.roles.values()) or ([standing.proposed] if standing.proposed else [])
+    must_oversee(principal, decision, {role.region for role in places}, ())
     known = await asyncio.to_thread(admissions.account, account)
     told = orjson.dumps(account_told(account, known))
     return Response(told, headers={"Cache-Control": "private, no-store"}, media_type="application/json")
@@ -157,7 +160,9 @@ async def post_training(request: Request) -> Response:
         standing = admissions.standing(said.account)
         decision = decided(asked.principal, "training.record", about(standing))
         if decision.scope != "own":
-            must_be_in_charge(authority_of(asked.principal), admissions.account(said.account))
+            must_be_in_charge(authority_of(asked.principal), admissions.account(said.account), to_admit=True)
+        if said.certificate is not None:
+            _must_be_certificate(asked.ledger, said.certificate, said.account)
         done = admissions.act(
             said.account,
             lambda known: RecordTraining(
@@ -181,6 +186,21 @@ def about(standing: Standing) -> Subject:
     none, and whose it is."""
     roles = standing.roles.values() or ([standing.proposed] if standing.proposed else [])
     return Subject(states={role.state for role in roles if role.state}, owners=(standing.email,))
+
+
+def _must_be_certificate(ledger: Ledger, attachment: str, account: str) -> None:
+    """Pass where a paper is a certificate that lies with an application of the account. Raises BadValue."""
+    application = ledger.attachments.application_of(attachment)
+    known = None if application is None else ledger.admissions.application(application)
+    paper = None if known is None else known.attachments.get(attachment)
+    if known is None or paper is None or paper.what != "certificate" or known.applied.account != account:
+        raise BadValue(
+            "No such certificate lies with an application of this account.",
+            rule="certificate",
+            element="certificate",
+            place="/certificate",
+            remedy="Send it to /v1/attachments as certificate, with the application by which the role was given.",
+        )
 
 
 async def _manage(request: Request, make: Callable[[str, str], Command]) -> Response:

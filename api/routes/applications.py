@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from api.acting import KEYED, Asked, Did, act, acted
-from api.admission import application_told, authority_of, uuid_named
+from api.admission import application_told, authority_of, must_oversee, owners_of, uuid_named
 from api.openapi import UUID, Direct, operation, operation_id
 from api.policy import action_of, decided, permitted
 from api.schemas.admission import (
@@ -35,6 +35,7 @@ from ledger.access import Subject
 from ledger.admissions import Admitted
 from ledger.applications import Application, Apply, Command, Refuse, Verify, Withdraw
 from ledger.events.application import AccessApplied, AskedRole
+from ledger.persons import same_person
 
 router = APIRouter(
     prefix="/v1/applications", tags=["access"], route_class=Direct, generate_unique_id_function=operation_id
@@ -93,7 +94,8 @@ async def get_application(request: Request) -> Response:
     principal = await permitted(request)
     application = uuid_named(request.path_params["id"], "application")
     known = await asyncio.to_thread(services_of(request).ledger.admissions.application, application)
-    decided(principal, action_of(request), about(known.applied))
+    decision = decided(principal, action_of(request), about(known.applied))
+    must_oversee(principal, decision, {known.applied.asked.region}, owners_of(known.applied))
     told = orjson.dumps(application_told(application, known))
     return Response(told, headers={"Cache-Control": "private, no-store"}, media_type="application/json")
 
@@ -158,10 +160,7 @@ async def post_application_approval(request: Request) -> Response:
 
 def about(applied: AccessApplied) -> Subject:
     """What an application is about, for the policy: its state, and whose it is."""
-    owners = [applied.email, applied.supervisor_email]
-    if applied.entered_by is not None:
-        owners.append(applied.entered_by)
-    return Subject(states=(applied.asked.state,) if applied.asked.state else (), owners=owners)
+    return Subject(states=(applied.asked.state,) if applied.asked.state else (), owners=owners_of(applied))
 
 
 async def _handle(request: Request, model: type[Any], make: Callable[[Asked[Any], Application], Command]) -> Response:
@@ -171,8 +170,11 @@ async def _handle(request: Request, model: type[Any], make: Callable[[Asked[Any]
         known = admissions.application(application)
         action = action_of(request)
         decision = decided(asked.principal, action, about(known.applied))
-        # Who acts by his office acts within its area; who acts for himself, wherever he is.
-        authority = None if decision.scope in {"own", "any"} else authority_of(asked.principal)
+        # Who acts by his office acts within its area; who acts for himself, wherever that is, his office or not.
+        own = [known.applied.supervisor_email] if action == "application.verify" else []
+        own += owners_of(known.applied) if action == "application.send" else []
+        mine = decision.scope in {"own", "any"} or any(same_person(asked.principal.name, owner) for owner in own)
+        authority = None if mine else authority_of(asked.principal)
         return _did(admissions.handle(application, make(asked, known), asked.meta, asked.key, authority))
 
     return await act(request, model, do, NAMES)

@@ -20,6 +20,7 @@ from fastapi import APIRouter, Request
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
 
+from api.admission import must_oversee, owners_of
 from api.edge import request_id_of
 from api.openapi import IDEMPOTENCY_KEY, Direct, operation, operation_id
 from api.policy import action_of, decided, permitted
@@ -37,7 +38,6 @@ from ledger.applications import PAPERS, AddAttachment
 from ledger.errors import Conflict, Forbidden, LedgerError, NotFound, Refused
 from ledger.events import Meta
 from ledger.events.application import AccessApplied, AttachmentAdded
-from ledger.persons import same_person
 from ledger.store.attachments import BEGINNINGS, Paper, PaperWriter
 
 router = APIRouter(
@@ -198,15 +198,10 @@ def _must_be_allowed(request: Request, principal: Principal, applied: AccessAppl
     Whose it is: the applicant's, who entered it, and the supervisor's who is to verify it.
     """
     asked = applied.asked
-    owners = [applied.email, applied.supervisor_email, applied.entered_by or applied.email]
+    owners = owners_of(applied)
     states = () if asked.state is None else (asked.state,)
     decision = decided(principal, action_of(request), Subject(states=states, owners=owners))
-    if (
-        decision.scope == "office"
-        and principal.region not in {None, asked.region}
-        and not any(same_person(principal.name, owner) for owner in owners)
-    ):
-        raise Forbidden("The application reaches beyond your region.", remedy="The state's authority has its papers.")
+    must_oversee(principal, decision, {asked.region}, owners)
 
 
 def _add(

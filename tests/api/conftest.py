@@ -14,7 +14,8 @@ from api.services import Services
 from ledger.store.database import Database, Role
 from ledger.store.tokens import create
 from projections.projectors import Projectors
-from support.services import clock, projectors, services
+from support.services import Clock, clock, projectors, services
+from support.signing_in import People
 
 __all__ = ["clock", "projectors", "services"]
 
@@ -36,6 +37,13 @@ def make_token(database: Database) -> MakeToken:
             return create(connection, name=more.pop("name", f"{role} {uuid.uuid4()}"), role=role, state=state, **more)
 
     return make
+
+
+@pytest.fixture
+def people(client: TestClient, services: Services, clock: Clock, make_token: MakeToken) -> People:
+    """Who signs in here. The test's own ``ledger`` goes by ``clock``, or no day of theirs is the service's."""
+    assert services.ledger.clock() == clock()
+    return People(client, services, clock, make_token)
 
 
 @pytest.fixture
