@@ -61,6 +61,7 @@ def family(today: date, until: date, by: str = LUIS, relation: str = "parent", *
         "records": ["r2", "r1"],
         "identification": "passport",
         "organisation": "Hood River School",
+        "state": "OR",
         "born": [],
     }
     return GrantFamily(by=by, relation=relation, until=until, today=today, **{**said, **more})  # type: ignore[arg-type]
