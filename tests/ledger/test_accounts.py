@@ -51,6 +51,7 @@ def family(until: date, *records: str) -> Family:
         until=until,
         ends_by="date",
         organisation="Hood River School",
+        state="OR",
         taken=True,
     )
 

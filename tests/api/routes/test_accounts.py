@@ -134,8 +134,8 @@ def test_an_account_that_reaches_beyond_an_area_is_the_next_higher_authoritys(pe
 
 
 def test_nobody_enables_or_gives_a_code_to_himself_and_anybody_may_end_his_own(people: People) -> None:
-    account = admitted(people.ledger.admissions, applying(role="user_administrator"), NATION)
-    own = people.bearer("user_administrator", "OR", name=ROSA.upper())
+    account = admitted(people.ledger.admissions, applying(role="user_administrator", state=None), NATION)
+    own = people.bearer("user_administrator", name=ROSA.upper())
     path = f"/v1/accounts/{account}"
     assert refused(people.ask(own, "POST", f"{path}/sign-in-codes")) == (422, "own-application")
     assert people.ask(own, "POST", f"{path}/disablement", WHY).status_code == 200
