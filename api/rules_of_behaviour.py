@@ -7,6 +7,13 @@ from __future__ import annotations
 
 from typing import Final
 
+DISCLAIMER: Final = (
+    "A read-only user of a state sees what schools have sent, as they sent it, and changes none of it. It is used for"
+    " the child's placement and services alone, is passed on to nobody, and is no transcript: whoever needs one asks"
+    " the school."
+)
+"""What a read-only user of a state accepts when he applies (``ledger.applications.DISCLAIMER_EDITION``)."""
+
 RULES: Final = (
     "Open a child's record only where your work for that child, or for the program, needs it.",
     "Tell nobody what is in a record who has no right to it, on paper, by voice or on a screen that others see.",

@@ -13,6 +13,7 @@ from datetime import date, timedelta
 import msgspec
 
 from ledger.account_acts import FAMILY_DAYS_MAX, EndFamily, GrantFamily
+from ledger.accounts import Family
 from ledger.admissions import Admissions, Admitted
 from ledger.errors import Forbidden, NotFound
 from ledger.events import Meta
@@ -88,12 +89,17 @@ class FamilyAccess:
         request: RequestKey | None = None,
     ) -> Admitted:
         """End a grant, for a court order or because it is no longer wanted. Raises as ``grant``."""
+        self.of(account, grant, official)
+        command = EndFamily(by=official.name, grant=grant, why=why, reason=meta.reason or "")
+        return self._admissions.act(account, command, meta, request)
+
+    def of(self, account: str, grant: int, official: Official) -> Family:
+        """What was granted, for an official of the child's district. Raises NotFound, Forbidden."""
         family = self._admissions.account(account).families.get(grant)
         if family is None:
             raise NotFound("The account has no grant of this number.", remedy="Read the account.")
         self._must_be_theirs(official, self._states(family.student_id))
-        command = EndFamily(by=official.name, grant=grant, why=why, reason=meta.reason or "")
-        return self._admissions.act(account, command, meta, request)
+        return family
 
     # -- inside
 

@@ -48,7 +48,7 @@ def open_account(
     from datetime import date
 
     from api.bootstrap import actor as acting
-    from api.routes.accounts import CODE_HOLDS
+    from api.given_codes import FIRST_HOLDS
     from ledger.access import LEVELS, ROLES
     from ledger.account_acts import GrantRole, RecordTraining
     from ledger.events import Meta
@@ -80,7 +80,7 @@ def open_account(
         now = ledger.clock()
         with ledger.log.connection() as conn:
             code = codes.make(
-                conn, purpose=codes.Purpose.FIRST_SIGN_IN, subject=account, now=now, ends_at=now + CODE_HOLDS
+                conn, purpose=codes.Purpose.FIRST_SIGN_IN, subject=account, now=now, ends_at=now + FIRST_HOLDS
             )
     if as_json:
         print_json({"account": str(account), "code": code.text, "ends_at": code.ends_at.isoformat()})

@@ -9,10 +9,7 @@ end it.
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import Callable
-from datetime import timedelta
-from typing import Final
 
 import orjson
 from fastapi import APIRouter, Request
@@ -20,6 +17,7 @@ from starlette.responses import Response
 
 from api.acting import KEYED, Asked, Did, act, acted
 from api.admission import account_told, authority_of, must_oversee, uuid_named
+from api.given_codes import first_code
 from api.openapi import GRANT, UUID, Direct, operation, operation_id
 from api.policy import action_of, decided, permitted
 from api.schemas.admission import NAMES, AccountAnswer, AccountReasonBody, AdmittedAnswer, CodeAnswer, TrainingBody
@@ -30,14 +28,10 @@ from ledger.admissions import Admitted, must_be_in_charge, state_of
 from ledger.application import Ledger
 from ledger.errors import AccountIsClosed, BadValue, NotFound, OwnApplication
 from ledger.persons import same_person
-from ledger.store import codes, sessions
 from ledger.store.codes import Code
 from ledger.store.standings import Standing
 
 router = APIRouter(prefix="/v1", tags=["access"], route_class=Direct, generate_unique_id_function=operation_id)
-
-CODE_HOLDS: Final = timedelta(days=7)
-"""How long somebody has to sign in for the first time."""
 
 
 @router.get(
@@ -131,13 +125,7 @@ async def post_sign_in_code(request: Request) -> Response:
             raise OwnApplication("Nobody gives himself a code.", remedy="Ask another user administrator.")
         if standing.status != "active":
             raise AccountIsClosed("The account is not active.", remedy="Approve its application, or enable it.")
-        now, named = services.clock(), uuid.UUID(account)
-        services.credentials.remove(named)
-        with services.ledger.log.connection() as conn:
-            sessions.end_all(conn, named, now=now)
-            return codes.make(
-                conn, purpose=codes.Purpose.FIRST_SIGN_IN, subject=named, now=now, ends_at=now + CODE_HOLDS
-            )
+        return first_code(services, account)
 
     code = await asyncio.to_thread(make)
     told = {"account": account, "code": code.text, "ends_at": code.ends_at}

@@ -6,19 +6,25 @@ Invariant: the official saw who it is and hands the code over; no mail and no lo
 
 from __future__ import annotations
 
+import asyncio
+
+import orjson
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from api.acting import KEYED, Asked, Did, act, acted
 from api.admission import uuid_named
-from api.family_codes import family_code
+from api.given_codes import family_code, first_code
 from api.openapi import GRANT, UUID, Direct, operation, operation_id
+from api.policy import permitted
 from api.principals import Principal
-from api.schemas.admission import NAMES, AdmittedAnswer, FamilyEndBody, FamilyGrantAnswer, FamilyGrantBody
+from api.schemas.admission import NAMES, AdmittedAnswer, CodeAnswer, FamilyEndBody, FamilyGrantAnswer, FamilyGrantBody
 from api.services import services_of
-from ledger.errors import NotFound
+from ledger.errors import AccountIsClosed, NotFound, OwnApplication
 from ledger.events import Meta
 from ledger.family_access import FamilyAsked, Official
+from ledger.persons import same_person
+from ledger.store.codes import Code
 
 router = APIRouter(prefix="/v1", tags=["access"], route_class=Direct, generate_unique_id_function=operation_id)
 
@@ -47,7 +53,7 @@ async def post_family_grant(request: Request) -> Response:
             records=[(one.state, one.state_student_id) for one in said.records],
         )
         done = asked.ledger.family_access.grant(wanted, _official(asked.principal), asked.meta, asked.key)
-        # Durable: the grant. After a crash here the official asks for another code under the same grant.
+        # Durable: the grant. After a crash here the official asks for another code of it.
         code = None
         if not done.replayed:
             code = family_code(services, str(done.ids["account"]), int(str(done.ids["grant"])))
@@ -81,6 +87,43 @@ async def post_family_ending(request: Request) -> Response:
         return Did(done.ids | {"moved": done.moved}, done.position, done.replayed)
 
     return await act(request, FamilyEndBody, do, NAMES)
+
+
+@router.post(
+    "/accounts/{id}/family-grants/{grant}/codes",
+    summary="Give a family another code",
+    status_code=201,
+    responses={201: {"model": CodeAnswer, "description": "To be handed over; it is not told again."}},
+    openapi_extra=operation("family.grant", (UUID, GRANT)),
+)
+async def post_family_grant_code(request: Request) -> Response:
+    """Where the first one was lost, or has ended; or, once the grant was taken, to sign in again where the password was
+    lost. Whoever gives it has seen identification again."""
+    principal = await permitted(request)
+    services = services_of(request)
+    account, given = uuid_named(request.path_params["id"], "account"), request.path_params["grant"]
+    if not (given.isascii() and given.isdigit() and len(given) < 10):
+        raise NotFound("The account has no grant of this number.", remedy="Read the account.")
+
+    def make() -> Code:
+        family = services.ledger.family_access.of(account, int(given), _official(principal))
+        known = services.ledger.admissions.account(account)
+        if same_person(principal.name, known.email):
+            raise OwnApplication("Nobody gives himself a code.", remedy="Ask another official of the school.")
+        if not family.taken:
+            return family_code(services, account, int(given))
+        if known.roles:
+            raise AccountIsClosed(
+                "Who has the account is an official too.", remedy="The user administrator of that role gives the code."
+            )
+        # Whoever signs in by it reads all that the family was granted: it must all be this district's.
+        for grant in known.families:
+            services.ledger.family_access.of(account, grant, _official(principal))
+        return first_code(services, account)
+
+    code = await asyncio.to_thread(make)
+    told = orjson.dumps({"account": account, "code": code.text, "ends_at": code.ends_at}, option=orjson.OPT_UTC_Z)
+    return Response(told, 201, {"Cache-Control": "no-store"}, "application/json")
 
 
 def _official(principal: Principal) -> Official:

@@ -18,17 +18,18 @@ from starlette.responses import RedirectResponse, Response
 from api.csrf import refuse_other_sites
 from api.edge import request_id_of
 from api.entering import begin_anew, give, let_in, mine
-from api.family_codes import take_family
 from api.forms import field, form, form_of, hidden
+from api.given_codes import take_family
 from api.html import element, joined, link, page
 from api.openapi import Direct, does, operation_id
 from api.rate_limit import failed
-from api.rules_of_behaviour import RULES
+from api.rules_of_behaviour import DISCLAIMER, RULES
 from api.services import Services, services_of
 from ledger.access import PUBLIC
 from ledger.account_acts import AcceptRules
 from ledger.accounts import RULES_EDITION
 from ledger.admissions import state_of
+from ledger.applications import DISCLAIMER_EDITION
 from ledger.errors import CodeRefused, PasswordRefused
 from ledger.events import Meta
 from ledger.store import codes, passwords
@@ -107,6 +108,11 @@ async def rules_page(request: Request) -> Response:
     parts = [element("ol", *(element("li", rule) for rule in RULES))]
     button = element("p", link("/rules/acceptance", "Accept them, signed in"))
     heading = element("p", f"Edition {RULES_EDITION}. They are accepted before the first access, and yearly after it.")
+    parts += [
+        element("h2", "For read-only users of a state"),
+        element("p", DISCLAIMER),
+        element("p", f"Edition {DISCLAIMER_EDITION}, accepted with the application."),
+    ]
     return page("Rules of behaviour", heading, *parts, button, practice=services_of(request).practice)
 
 

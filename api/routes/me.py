@@ -15,7 +15,7 @@ from starlette.responses import Response
 from api.acting import KEYED, Asked, Did, act, acted
 from api.admission import account_told, roles_told
 from api.csrf import csrf_token
-from api.family_codes import take_family
+from api.given_codes import take_family
 from api.openapi import Direct, operation, operation_id
 from api.policy import permitted
 from api.principals import Principal

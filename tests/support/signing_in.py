@@ -10,7 +10,7 @@ from http.cookies import SimpleCookie
 from typing import Any, Final, Protocol
 
 import httpx2
-from pyotp import TOTP
+from pyotp.totp import TOTP
 from starlette.testclient import TestClient
 
 from ledger.accounts import RULES_EDITION
@@ -98,7 +98,7 @@ class Official(Visitor):
         assert found is not None, page.text
         self.secret = found[1]
         self.token = re.findall(r'name="csrf" value="([^"]+)"', page.text)[0]
-        answer = self.posts("/second-factor", code=self.code(), csrf=self.token)
+        answer = self.posts("/second-factor", code=self.code(), csrf=self.token or "")
         self.recovery = re.findall(r"<code>([^<]+)</code>", answer.text)
         return answer
 
@@ -129,7 +129,7 @@ class People:
     def ask(self, headers: dict[str, str], method: str, path: str, json: Any = None, **more: Any) -> httpx2.Response:
         """As whoever these headers are of. more: further headers."""
         self.client.cookies.clear()
-        body = {} if method == "GET" else {"json": {} if json is None else json}
+        body: dict[str, Any] = {} if method == "GET" else {"json": {} if json is None else json}
         return self.client.request(method, path, headers={**headers, **more}, **body)
 
     def admitted(self, apply: Apply | None = None) -> Official:

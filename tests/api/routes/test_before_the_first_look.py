@@ -7,11 +7,11 @@ import uuid
 from datetime import timedelta
 
 import pytest
-from pyotp import TOTP
+from pyotp.totp import TOTP
 from starlette.testclient import TestClient
 
 from api.csrf import csrf_token
-from api.family_codes import family_code
+from api.given_codes import family_code
 from api.services import Services
 from api.standing import NO_ROLE
 from ledger.account_acts import GrantRole

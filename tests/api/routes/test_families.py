@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from api.family_codes import HOLDS
+from api.given_codes import HOLDS
 from ledger.application import Ledger
 from ledger.events.disclosure import Disclosed, DisclosureRefused
 from ledger.ids import student_id

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from api.routes.accounts import CODE_HOLDS
+from api.given_codes import FIRST_HOLDS
 from ledger.account_acts import AcceptRules, Disable
 from ledger.accounts import RULES_EDITION, a_year_after
 from ledger.application import Ledger
@@ -100,10 +100,10 @@ def test_a_code_ends_after_its_days_and_with_the_next_one(people: People) -> Non
     who = people.admitted()
     first, second = people.code_for(who.account), people.code_for(who.account)
     alert(who.begins(first))
-    people.clock.now += CODE_HOLDS
+    people.clock.now += FIRST_HOLDS
     alert(who.begins(second))
     third = people.code_for(who.account)
-    people.clock.now += CODE_HOLDS - timedelta(seconds=1)
+    people.clock.now += FIRST_HOLDS - timedelta(seconds=1)
     assert who.begins(third).status_code == 303
 
 

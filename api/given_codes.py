@@ -1,11 +1,12 @@
-"""The codes by which a family takes what its child's school has granted: given by hand, shown once.
+"""The codes that officials give by hand: for the first sign-in, and for what a child's school has granted to a family.
 
-Invariant: a code is of one grant of one account. Whoever finds it cannot use it with another account, and an account of
-another person, whose address was mistyped, is shown nothing without it.
+Invariant: a code is of one account, or of one grant of it. Whoever finds a family's code cannot use it with another
+account, and an account of another person, whose address was mistyped, is shown nothing without it.
 """
 
 from __future__ import annotations
 
+import uuid
 from datetime import timedelta
 from typing import Final
 
@@ -13,12 +14,27 @@ from api.services import Services
 from ledger.account_acts import TakeFamily
 from ledger.admissions import family_subject
 from ledger.events import Meta
-from ledger.store import codes
+from ledger.store import codes, sessions
 from ledger.store.codes import Code, Purpose
 from ledger.store.standings import Standing
 
 HOLDS: Final = timedelta(days=30)
 """How long a family has to use its code."""
+
+
+FIRST_HOLDS: Final = timedelta(days=7)
+"""How long somebody has to sign in for the first time."""
+
+
+def first_code(services: Services, account: str) -> Code:
+    """A code for the first sign-in, or for another one where password and second factor were lost: what there was of
+    them ends, and every session with it. Blocks. Raises StoreUnavailable."""
+    now, named = services.clock(), uuid.UUID(account)
+    services.credentials.remove(named)
+    with services.ledger.log.connection() as conn:
+        sessions.end_all(conn, named, now=now)
+        # Durable: nobody is signed in, and nobody can sign in. After a crash here another code is asked for.
+        return codes.make(conn, purpose=Purpose.FIRST_SIGN_IN, subject=named, now=now, ends_at=now + FIRST_HOLDS)
 
 
 def family_code(services: Services, account: str, grant: int) -> Code:
