@@ -35,9 +35,6 @@ class Purpose(StrEnum):
     """What a code is for. One for another purpose is none."""
 
     FIRST_SIGN_IN = "first-sign-in"
-    PASSWORD_RESET = "password-reset"  # noqa: S105 - a purpose, and no password
-    SECOND_FACTOR = "second-factor"
-    APPLICATION_VERIFICATION = "application-verification"
     FAMILY_ACCESS = "family-access"
 
 
