@@ -6,10 +6,11 @@ what is due stays due.
 
 Its duties so far: what is kept of a submission for ``response_days`` goes (its spool's key, answers, refused values of
 unknown records), and so do the first answers to idempotency keys after 90 days; a file that waits on a host that is
-gone, and can come to nothing any more, is told to have failed; a paper that was sent and that no application names is
-swept; a case that nobody answers goes up from level to level, each at the end of its days; of every month that is over
-a sample of what was linked by itself is put before people blind; and an account is told that its renewal is due, that
-it is overdue, and that a family's access is over.
+gone, and can come to nothing any more, is told to have failed; a case that nobody answers goes up from level to level,
+each at the end of its days; of every month that is over a sample of what was linked by itself is put before people
+blind; a paper that was sent and that no application names is swept; sessions and one-time codes that ended more than
+thirty days ago are deleted; and an account is told that its renewal is due, that it is overdue, and that a family's
+access is over.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from ledger.events.submission import SubmissionCompleted, SubmissionRefused
 from ledger.intake.submission import stream_of
 from ledger.intake.uploads import settle_left
 from ledger.jurisdiction import Profile
-from ledger.store import attachments
+from ledger.store import attachments, codes, sessions
 from ledger.store.append import Append, Destroyed, Part
 from ledger.store.database import Database, Role, translated
 from ledger.store.following import try_lock
@@ -45,6 +46,8 @@ from ledger.store.vault import LEDGER
 ACTOR = TIMEKEEPER
 LOOK_EVERY_S = 600.0
 ANSWERS_KEPT = timedelta(days=90)
+ENDED_KEPT: Final = timedelta(days=30)
+"""How long sessions and one-time codes are kept after they ended."""
 FARTHEST_EAST: Final = timedelta(hours=14)
 """How far ahead of UTC a day begins anywhere on earth."""
 _log = structlog.get_logger(__name__)
@@ -106,6 +109,9 @@ class Timekeeper:
             settle_left(conn, self._is_completed)
             moved = [case for case in self._casework.due() if self._escalate(case)]
             attachments.sweep(self._log, self._clock())
+            # What has ended opens nothing: that it is kept at all is for whoever asks how somebody got in.
+            sessions.forget(conn, self._clock() - ENDED_KEPT)
+            codes.forget(conn, self._clock() - ENDED_KEPT)
             told = [account for account in self._admissions.due(self._latest_day()) if self._tell(account)]
             return gone + moved + checks + told
 

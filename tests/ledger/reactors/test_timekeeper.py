@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from ledger.application import Ledger
@@ -18,7 +20,8 @@ from ledger.intake.response import RowAnswer
 from ledger.intake.submission import submit
 from ledger.intake.uploads import Receiving, Spools, enqueue, presence, serving
 from ledger.jurisdiction import SetProfile
-from ledger.reactors.timekeeper import ACTOR, Timekeeper
+from ledger.reactors.timekeeper import ACTOR, ENDED_KEPT, Timekeeper
+from ledger.store import codes, sessions
 from ledger.store.append import Append, Part
 from ledger.store.attachments import UNNAMED_KEPT
 from ledger.store.database import Database, Role
@@ -257,3 +260,52 @@ def test_a_paper_that_no_application_names_is_swept_and_one_that_is_named_stays(
     timekeeper(ours, hands).look()
     assert ours.attachments.application_of(left) is None
     assert b"".join(ours.attachments.read(named)) == paper(9)
+
+
+def test_sessions_and_codes_are_deleted_once_they_have_been_over_for_thirty_days(
+    database: Database, ours: Ledger, hands: Hands
+) -> None:
+    anna, ben = uuid.UUID(int=1), uuid.UUID(int=2)
+    with database.connect(Role.WRITER) as conn:
+        old = signed_in(conn, anna, BEGUN)
+        late = signed_in(conn, ben, BEGUN + timedelta(days=1))
+        signed_out = signed_in(conn, ben, BEGUN + timedelta(days=1))
+        assert sessions.end(conn, signed_out, now=BEGUN + timedelta(days=1))
+        ends_at = BEGUN + sessions.ABSOLUTE
+        first = given(conn, codes.Purpose.FIRST_SIGN_IN, anna, ends_at)
+        familys = given(conn, codes.Purpose.FAMILY_ACCESS, anna, ends_at + timedelta(days=1))
+        spent = given(conn, codes.Purpose.FAMILY_ACCESS, ben, ends_at + timedelta(days=1))
+        codes.redeem(conn, purpose=codes.Purpose.FAMILY_ACCESS, code=spent.text, now=BEGUN)
+
+    def looked_at(now: datetime) -> tuple[set[uuid.UUID], set[str]]:
+        hands.now = now
+        timekeeper(ours, hands).look()
+        with database.connect(Role.WRITER) as conn:
+            kept = conn.execute("select session_id from ledger.sessions").fetchall()
+            codes_kept = conn.execute("select id from ledger.one_time_codes").fetchall()
+        return {row[0] for row in kept}, {row[0] for row in codes_kept}
+
+    whole = {old, late, signed_out}, {first.id, familys.id, spent.id}
+    assert looked_at(ends_at + ENDED_KEPT) == whole
+    assert looked_at(ends_at + ENDED_KEPT + timedelta(seconds=1)) == ({late, signed_out}, {familys.id, spent.id})
+    assert looked_at(ends_at + ENDED_KEPT + timedelta(days=2)) == (set(), set())
+
+
+def test_a_session_and_a_code_that_hold_outlive_every_look(database: Database, ours: Ledger, hands: Hands) -> None:
+    hands.now = BEGUN + timedelta(days=400)
+    with database.connect(Role.WRITER) as conn:
+        open_one = signed_in(conn, uuid.UUID(int=1), hands.now)
+        code = given(conn, codes.Purpose.FAMILY_ACCESS, uuid.UUID(int=2), hands.now + timedelta(days=30))
+    timekeeper(ours, hands).look()
+    with database.connect(Role.WRITER) as conn:
+        assert [one.id for one in sessions.open_of(conn, uuid.UUID(int=1), now=hands.now)] == [open_one]
+        purpose = codes.Purpose.FAMILY_ACCESS
+        assert codes.redeem(conn, purpose=purpose, code=code.text, now=hands.now) == uuid.UUID(int=2)
+
+
+def signed_in(conn: psycopg.Connection, account: uuid.UUID, now: datetime) -> uuid.UUID:
+    return sessions.make(conn, account=account, grant=None, method="local", now=now).session.id
+
+
+def given(conn: psycopg.Connection, purpose: codes.Purpose, subject: uuid.UUID, ends_at: datetime) -> codes.Code:
+    return codes.make(conn, purpose=purpose, subject=subject, now=BEGUN, ends_at=ends_at)
