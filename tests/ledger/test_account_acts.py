@@ -22,6 +22,7 @@ from ledger.account_acts import (
     LinkIdentity,
     OpenAccount,
     RecordTraining,
+    TakeFamily,
     decide,
 )
 from ledger.accounts import NEW, fold
@@ -32,8 +33,10 @@ from ledger.events.account import (
     AccountDisabled,
     AccountEnabled,
     AccountOpened,
+    AccountProposed,
     FamilyAccessEnded,
     FamilyAccessGranted,
+    FamilyAccessTaken,
     IdentityLinked,
     RenewalDue,
     RenewalOverdue,
@@ -189,6 +192,22 @@ def test_the_rules_that_hold_are_accepted_once_a_day() -> None:
     refused(OPENED, AcceptRules(by=ROSA, edition="1999-1", on=TODAY), BadValue)
 
 
+@pytest.mark.parametrize("name", SAME)
+def test_everybody_accepts_the_rules_for_himself_also_before_his_account_is_open(name: str) -> None:
+    proposed: list[Event] = [AccountProposed(application="a", email=ROSA, name="Rosa Núñez", asked=ROLE)]
+    for given in (proposed, OPENED, DISABLED):
+        assert len(when(given, accepted(TODAY, name))) == 1
+        for other in (BY, DESK, "", "rosa"):
+            refused(given, accepted(TODAY, other), OwnApplication)
+
+
+def test_an_acceptance_never_goes_back() -> None:
+    given = [*OPENED, *when(OPENED, accepted(TODAY))]
+    assert when(given, accepted(TODAY - timedelta(days=1))) == []
+    older: list[Event] = [*OPENED, RulesAccepted(edition="1999-1", on="2026-05-01")]
+    assert len(when(older, accepted(TODAY))) == 1, "the rules are other ones now"
+
+
 def test_an_identity_is_linked_once() -> None:
     command = LinkIdentity(by=ROSA, issuer="https://id.example.org", subject="17")
     linked = IdentityLinked(issuer="https://id.example.org", subject="17")
@@ -242,6 +261,7 @@ def test_whoever_is_deactivated_loses_every_role_and_grant_first() -> None:
         Disable(by=BY, reason=WHY),
         Enable(by=BY, reason=WHY),
         family(TODAY, TODAY),
+        TakeFamily(by=ROSA, grant=1),
     ],
     ids=lambda command: type(command).__name__,
 )
@@ -267,6 +287,17 @@ def test_a_family_is_given_each_record_once_by_the_official_who_saw_its_papers()
     event = granted(records=["r2", "r1", "r2"])
     assert (event.grant, event.records, event.by, event.identification) == (1, ["r1", "r2"], LUIS, "passport")
     assert (event.until, event.ends_by, event.student_id) == ("2026-05-31", "date", "100")
+    assert (event.organisation, event.state) == ("Hood River School", "OR")
+
+
+def test_a_grant_is_taken_once_and_not_after_it_has_ended() -> None:
+    given = [*OPENED, *GIVEN_TO_FAMILY]
+    taken = FamilyAccessTaken(grant=1)
+    assert when(given, TakeFamily(by=ROSA, grant=1)) == [taken]
+    assert when([*given, taken], TakeFamily(by=ROSA, grant=1)) == []
+    refused(given, TakeFamily(by=ROSA, grant=2), NotFound)
+    refused([*given, FamilyAccessEnded(grant=1, by=LUIS, why="date")], TakeFamily(by=ROSA, grant=1), NotFound)
+    refused([], TakeFamily(by=ROSA, grant=1), AccountIsClosed)
 
 
 def test_a_court_order_sets_the_last_day_as_that() -> None:
@@ -388,6 +419,22 @@ def test_time_ends_each_grant_on_its_own_ground() -> None:
         FamilyAccessEnded(grant=1, by="timekeeper", why="court-order"),
         FamilyAccessEnded(grant=2, by="timekeeper", why="eighteenth-birthday"),
     ]
+
+
+def test_a_familys_day_is_over_where_its_school_lies() -> None:
+    given: list[Event] = [*OPENED]
+    for state in ("GU", "OR", "HI"):
+        given += when(given, family(TODAY, TODAY, state=state))
+    tomorrow = TODAY + timedelta(days=1)
+
+    def over(today: date, **days: date) -> list[int]:
+        events = when(given, KeepTime(by="timekeeper", today=today, days=days))
+        return [event.grant for event in events if isinstance(event, FamilyAccessEnded)]
+
+    assert over(TODAY, GU=tomorrow, OR=TODAY, HI=TODAY) == [1]
+    assert over(tomorrow, GU=tomorrow, OR=tomorrow, HI=TODAY) == [1, 2]
+    assert over(TODAY) == []
+    assert over(tomorrow) == [1, 2, 3], "the account's own day, where a school's is not told"
 
 
 def test_what_is_no_command_is_not_decided() -> None:

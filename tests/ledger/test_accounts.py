@@ -24,7 +24,10 @@ from ledger.events.account import (
     EVENTS,
     AccountDeactivated,
     AccountOpened,
+    AccountProposed,
     FamilyAccessEnded,
+    FamilyAccessGranted,
+    FamilyAccessTaken,
     RenewalDue,
     RenewalOverdue,
     RoleEnded,
@@ -102,6 +105,42 @@ def test_access_holds_a_year_from_the_older_of_training_and_rules(events: list[E
 def test_an_older_training_that_is_recorded_later_takes_nothing_away() -> None:
     known = fold([training("2026-03-01"), training("2026-01-10")])
     assert (known.trained_on, known.version) == (date(2026, 3, 1), 2)
+
+
+def test_an_account_begins_with_what_is_applied_for_and_later_applications_rename_nobody() -> None:
+    first = AccountProposed(application="a", email=ROSA, name="Rosa Núñez", asked=ROLE)
+    known = fold([first])
+    assert (known.status, known.email, known.name, known.proposed) == ("applied", ROSA, "Rosa Núñez", ROLE)
+    assert (known.roles, known.version) == ({}, 1)
+    other = AskedRole(role="primary_user", organisation="Salem School", state="OR")
+    again = AccountProposed(application="b", email="rosa@other.example.org", name="R. N.", asked=other)
+    assert (fold([first, again]).email, fold([first, again]).proposed) == ("rosa@other.example.org", other)
+    opened = fold([first, OPENED, again])
+    assert (opened.status, opened.email, opened.name, opened.proposed) == ("active", ROSA, "Rosa Núñez", other)
+
+
+def test_a_familys_records_count_from_when_the_code_is_shown_until_it_has_ended() -> None:
+    day = date(2026, 5, 1)
+    granted = FamilyAccessGranted(
+        grant=1,
+        student_id="100",
+        records=["a", "b"],
+        relation="parent",
+        identification="passport",
+        until=day.isoformat(),
+        ends_by="date",
+        by="luis",
+        organisation="Agana School",
+        state="GU",
+    )
+    known = fold([OPENED, granted])
+    one = known.families[1]
+    assert (one.organisation, one.state, one.taken) == ("Agana School", "GU", False)
+    assert records_on(known, day) == frozenset()
+    assert looked_at_on(known) == day + timedelta(days=1), "it ends by itself also where nobody showed the code"
+    taken = fold([FamilyAccessTaken(grant=1)], known)
+    assert records_on(taken, day) == {"a", "b"}
+    assert records_on(fold([FamilyAccessEnded(grant=1, by="luis", why="withdrawn")], taken), day) == frozenset()
 
 
 def test_a_familys_records_are_those_of_the_grants_whose_last_day_is_not_over() -> None:

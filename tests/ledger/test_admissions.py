@@ -12,6 +12,7 @@ from ledger.application import Ledger
 from ledger.applications import AddAttachment, Apply, Authority, Verify
 from ledger.errors import AccountIsClosed, EmailRetired, Forbidden, NotReady, OwnApplication
 from ledger.events import Meta
+from ledger.events.account import AccountProposed
 from ledger.events.application import AskedRole
 
 OREGON = Authority(name="ana@ode.example.org", state="OR")
@@ -58,6 +59,41 @@ def test_an_application_that_was_verified_and_trained_for_becomes_an_account_wit
     standing = ledger.admissions.standing(account)
     assert (standing.status, standing.email) == ("active", "rosa@school.example.org")
     assert [role.role for role in standing.roles.values()] == ["secondary_user"]
+
+
+def test_the_stream_of_an_account_begins_with_what_was_applied_for(ledger: Ledger) -> None:
+    made = ledger.admissions.apply(applying(), BY_HAND).ids
+    account, application = str(made["account"]), str(made["application"])
+    asked = applying().asked
+    [first] = [one.event for one in ledger.log.read_stream(f"account/{account}")]
+    assert first == AccountProposed(
+        application=application, email="rosa@school.example.org", name="Rosa Núñez", asked=asked
+    )
+    standing = ledger.admissions.standing(account)
+    assert (standing.status, standing.proposed, standing.roles) == ("applied", asked, {})
+    again = ledger.admissions.apply(applying(role="primary_user"), BY_HAND).ids
+    assert again["account"] == account
+    proposed = ledger.admissions.account(account).proposed
+    assert proposed is not None
+    assert (proposed.role, ledger.admissions.account(account).version) == ("primary_user", 2)
+
+
+def test_whoever_has_no_role_any_more_is_in_the_charge_of_who_would_decide_his_application(ledger: Ledger) -> None:
+    account = admitted(ledger.admissions)
+    ledger.admissions.act(account, account_acts.EndRole(by=OREGON.name, grant=1, reason="left"), BY_HAND, None, OREGON)
+    disable = account_acts.Disable(by=OREGON.name, reason="left")
+    with pytest.raises(Forbidden):
+        ledger.admissions.act(account, disable, BY_HAND, None, Authority(name=OREGON.name, state="CA"))
+    assert ledger.admissions.act(account, disable, BY_HAND, None, OREGON).moved
+
+
+def test_an_account_that_nobody_applied_for_is_in_no_states_charge(ledger: Ledger) -> None:
+    opened = ledger.admissions.open("eve@home.example.org", "Eve", [], Meta(actor="operator", reason="By hand."))
+    disable = account_acts.Disable(by=OREGON.name, reason="left")
+    with pytest.raises(Forbidden):
+        ledger.admissions.act(str(opened.ids["account"]), disable, BY_HAND, None, OREGON)
+    nation = Authority(name="nora@nation.example.org")
+    assert ledger.admissions.act(str(opened.ids["account"]), disable, BY_HAND, None, nation).moved
 
 
 def test_nobody_is_approved_before_the_training(ledger: Ledger) -> None:
@@ -120,7 +156,9 @@ def test_an_application_for_an_address_that_has_an_account_is_for_that_account(l
 def test_time_tells_once_that_a_renewal_is_due_and_once_that_it_is_over(ledger: Ledger) -> None:
     account = admitted(ledger.admissions)
     day = ledger.admissions.today("OR")
-    ledger.admissions.act(account, account_acts.AcceptRules(by="rosa", edition="2026-1", on=day), BY_HAND)
+    ledger.admissions.act(
+        account, account_acts.AcceptRules(by="rosa@school.example.org", edition="2026-1", on=day), BY_HAND
+    )
     later = datetime.combine(day + timedelta(days=350), datetime.min.time(), UTC) + timedelta(hours=20)
     told = []
     for days in (0, 1, 40, 41):

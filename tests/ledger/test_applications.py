@@ -41,6 +41,8 @@ from ledger.events.application import (
 from support.admitting import DESK, LUIS, NATION, OREGON, ROSA, applying, paper, verifying
 
 TODAY = date(2026, 5, 1)
+OVERSEERS = ("government_user", "privacy_officer", "auditor", "help_desk")
+"""Whom no state makes: they oversee it, or serve all states."""
 EAST = Authority(name="ed@east.example.org", state="OR", region="7")
 
 
@@ -156,6 +158,11 @@ def test_a_read_only_user_of_a_state_accepts_the_disclaimer_that_holds() -> None
         (replace(applying(), asked=AskedRole(role="secondary_user", organisation=" ", state="OR")), "organisation"),
         (applying(state="ZZ"), "state"),
         (applying(state="or"), "state"),
+        (applying(state=""), "state"),
+        (applying(region=""), "state"),
+        (applying(region="7", district=""), "state"),
+        (applying(role="district_data_administrator", district=""), "state"),
+        (applying(role="regional_data_administrator", kind="regional-administrator", region=""), "state"),
         (applying(state=None, region="7"), "state"),
         (applying(state=None, district="4113770"), "state"),
         (applying(state=None, kind="state-read-only"), "state"),
@@ -300,6 +307,10 @@ def test_an_approval_rests_on_a_training_of_the_last_year(trained_on: date | Non
         (OREGON, {"state": None}, False),
         (OREGON, {"role": "user_administrator"}, False),
         (OREGON, {"role": "user_administrator", "state": None}, False),
+        *((NATION, {"role": role}, True) for role in OVERSEERS),
+        *((OREGON, {"role": role}, False) for role in OVERSEERS),
+        *((OREGON, {"role": role, "region": "7"}, False) for role in OVERSEERS),
+        *((EAST, {"role": role, "region": "7"}, False) for role in OVERSEERS),
         (EAST, {"region": "7"}, True),
         (EAST, {"region": "7", "role": "primary_user"}, True),
         (EAST, {"region": "7", "role": "district_data_administrator", "district": "4113770"}, True),

@@ -23,6 +23,7 @@ from ledger.account_acts import (
     GrantRole,
     KeepTime,
     LinkIdentity,
+    TakeFamily,
 )
 from ledger.accounts import RULES_EDITION, Account, looked_at_on, renew_on
 from ledger.applications import Application, Approve, Authority, Refuse, Withdraw
@@ -57,7 +58,7 @@ STEPS = st.lists(
         st.tuples(st.just("verify"), names(), st.integers(0, 3), st.booleans()),
         st.tuples(st.just("approve"), names(), st.integers(0, 3), AREAS, DAYS),
         st.tuples(st.just("end"), names(), st.integers(0, 3), st.booleans()),
-        st.tuples(st.just("act"), names(), EMAILS, st.integers(0, 10), DAYS),
+        st.tuples(st.just("act"), names(), EMAILS, st.integers(0, 11), DAYS),
     ),
     max_size=30,
 )
@@ -131,6 +132,7 @@ def _act(which: int, by: str, day: date) -> account_acts.Command:
         KeepTime(by="timekeeper", today=day),
         GrantRole(by=by, role=role),
         Deactivate(by=by, reason=WHY),
+        TakeFamily(by=by, grant=1),
     ][which]
 
 

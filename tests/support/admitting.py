@@ -51,8 +51,8 @@ def trained(on: date, today: date | None = None, by: str = DESK) -> RecordTraini
     return RecordTraining(by=by, course="Security awareness", completed_on=on, today=today or on)
 
 
-def accepted(on: date) -> AcceptRules:
-    return AcceptRules(by=ROSA, edition=RULES_EDITION, on=on)
+def accepted(on: date, by: str = ROSA) -> AcceptRules:
+    return AcceptRules(by=by, edition=RULES_EDITION, on=on)
 
 
 def family(today: date, until: date, by: str = LUIS, relation: str = "parent", **more: object) -> GrantFamily:

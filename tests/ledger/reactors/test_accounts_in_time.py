@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from ledger.account_acts import Deactivate, EndRole
+from ledger.account_acts import Deactivate, EndRole, TakeFamily
 from ledger.application import Ledger
 from ledger.events import Event, Meta
 from ledger.events.account import FamilyAccessEnded, RenewalDue, RenewalOverdue
@@ -58,14 +58,17 @@ def renewed(ledger: Ledger, **place: str) -> str:
     """An account whose training and acceptance are of today."""
     email = f"{'-'.join(place.values()) or 'rosa'}@school.example.org"
     account = admitted(ledger.admissions, applying(email, **place), NATION)
-    ledger.admissions.act(account, accepted(ledger.admissions.today(place.get("state", "OR"))), BY_HAND)
+    ledger.admissions.act(account, accepted(ledger.admissions.today(place.get("state", "OR")), email), BY_HAND)
     return account
 
 
 def of_a_family(ledger: Ledger, *last_days: date) -> str:
     grants = [family(DAY, day) for day in last_days]
     opened = ledger.admissions.open("eve@home.example.org", "Eve Núñez", grants, Meta(actor=LUIS, reason="Seen."))
-    return str(opened.ids["account"])
+    account = str(opened.ids["account"])
+    for grant in range(1, len(grants) + 1):
+        ledger.admissions.act(account, TakeFamily(by="eve@home.example.org", grant=grant), BY_HAND)
+    return account
 
 
 def told(ledger: Ledger, account: str) -> list[Event]:
@@ -130,6 +133,7 @@ def test_a_familys_access_is_over_on_the_day_after_its_last_and_each_grant_by_it
 ) -> None:
     account = of_a_family(ours, DAY, DAY + timedelta(days=1))
     assert look(ours) == []
+    assert sorted(ours.admissions.standing(account).families) == [1, 2]
     clock.now += timedelta(days=1)
     assert (look(ours), look(ours)) == ([account], [])
     assert told(ours, account) == [FamilyAccessEnded(grant=1, by=ACTOR, why="date")]
@@ -138,6 +142,22 @@ def test_a_familys_access_is_over_on_the_day_after_its_last_and_each_grant_by_it
     assert ours.admissions.standing(account).families == {}
     clock.now += timedelta(days=400)
     assert look(ours) == []
+
+
+def test_a_familys_day_is_over_where_its_school_lies_and_a_grant_that_nobody_took_ends_as_well(
+    ours: Ledger, clock: Hands
+) -> None:
+    grants = [family(DAY, DAY, state=state) for state in ("OR", "GU", "HI")]
+    opened = ours.admissions.open("eve@home.example.org", "Eve", grants, Meta(actor=LUIS, reason="Seen."))
+    account = str(opened.ids["account"])
+    looks = []
+    # It is the next day on Guam already; in Oregon from seven o'clock UTC on, in Hawaii from ten.
+    for now in (NOON, datetime(2025, 10, 3, 9, tzinfo=UTC), datetime(2025, 10, 3, 12, tzinfo=UTC)):
+        clock.now = now
+        looks.append((look(ours), look(ours)))
+    assert looks == [([account], [])] * 3
+    ended = [FamilyAccessEnded(grant=grant, by=ACTOR, why="date") for grant in (2, 1, 3)]
+    assert told(ours, account) == ended
 
 
 def test_an_eighteenth_birthday_ends_it_on_the_day_itself_and_says_so(ours: Ledger, clock: Hands) -> None:
