@@ -6,7 +6,8 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -28,6 +29,10 @@ def kill(server: EmbeddedServer) -> int:
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
     return pid
+
+
+def said(told: Sequence[MutableMapping[str, Any]], event: str) -> int:
+    return sum(line["event"] == event for line in told)
 
 
 def until(true: Callable[[], object], seconds: float = 30) -> None:
@@ -55,9 +60,11 @@ def test_a_server_that_was_killed_is_started_again_with_every_row() -> None:
 
 
 def test_two_services_that_keep_it_start_one(server: EmbeddedServer) -> None:
-    with EmbeddedServer(server.data) as other, kept_running(server), kept_running(other):
+    with EmbeddedServer(server.data) as other, kept_running(server), kept_running(other), capture_logs() as told:
         gone = kill(server)
-        until(lambda: server.pid() not in {None, gone})
+        # It has a process before it takes anybody in: whoever starts it says so once it does.
+        until(lambda: said(told, "PostgreSQL runs again") == said(told, "PostgreSQL has ended, starting it again") > 0)
+        assert server.pid() not in {None, gone}
         time.sleep(1.2)
         assert server.pid() == other.pid()
         keep_rows(other, 1)
