@@ -172,20 +172,23 @@ def test_nobody_has_a_role_that_he_or_who_verified_for_him_approved(sized: Sized
     seen = Counter[int]()
 
     @sized(600)
-    @given(STEPS, EMAILS, EMAILS)
-    def law(steps: list[tuple[Any, ...]], email: str, supervisor: str) -> None:
+    @given(STEPS, EMAILS, EMAILS, st.tuples(names(), st.booleans()), st.tuples(names(), AREAS, DAYS))
+    def law(
+        steps: list[tuple[Any, ...]], email: str, supervisor: str, verified: tuple[Any, ...], approved: tuple[Any, ...]
+    ) -> None:
         # Those that may come to something first, so that many do.
         begun = [
             ("apply", "help desk", email, supervisor, "secondary_user", None),
             ("paper", "help desk", 0),
             ("act", "help desk", email, 0, DAY),
+            ("verify", verified[0], 0, verified[1]),
         ]
-        admission = lived(begun + steps)
+        admission = lived([*begun, *steps, ("approve", approved[0], 0, *approved[1:])])
         seen[len(admission.granted)] += 1
         for applicant, _, application, by in admission.granted:
-            verified = application.verified
-            assert isinstance(verified, ApplicationVerified)
-            assert person(by) not in {person(name) for name in (applicant, verified.by, verified.recorded_by or "")}
+            seen_by = application.verified
+            assert isinstance(seen_by, ApplicationVerified)
+            assert person(by) not in {person(name) for name in (applicant, seen_by.by, seen_by.recorded_by or "")}
         for whose, events in admission.said.items():
             for event in events:
                 assert not isinstance(event, RoleGranted) or person(event.by) != person(whose)
