@@ -18,13 +18,19 @@ from psycopg.rows import tuple_row
 from starlette.testclient import TestClient
 
 from api.app import create_app
+from api.csrf import csrf_token
 from api.services import Services
+from ledger.account_acts import AcceptRules, Command, GrantRole
+from ledger.accounts import RULES_EDITION
 from ledger.application import Ledger
 from ledger.applications import Verify, Withdraw
 from ledger.errors import OutcomeUnknown
 from ledger.events import Meta
+from ledger.events.application import AskedRole
+from ledger.store import sessions
 from ledger.store.attachments import BEGINNINGS, BYTES_MAX, PART_BYTES, UNNAMED_KEPT, sweep
 from ledger.store.database import Database
+from support.admitting import trained
 from support.papers import APPLICANT, HELP_DESK, SUPERVISOR, applied, kept, paper
 from support.serving import served
 
@@ -48,6 +54,24 @@ def desk(client: TestClient, make_token: MakeToken) -> TestClient:
 
 def bearer(secret: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {secret}"}
+
+
+SIGNED_IN: Final = ("Authorization", "Cookie", "Sec-Fetch-Site", "Sojourn-CSRF")
+
+
+def signed_in(services: Services, email: str, role: str, **place: str | None) -> dict[str, str]:
+    """Headers of somebody with an account of that address, who acts under a role."""
+    admissions = services.ledger.admissions
+    asked = AskedRole(role=role, organisation="Office", **place)
+    today = admissions.today(asked.state)
+    known = AcceptRules(by=email, edition=RULES_EDITION, on=today)
+    acts: list[Command] = [GrantRole(by=HELP_DESK, role=asked), trained(today), known]
+    account = str(admissions.open(email, "Somebody", acts, Meta(actor=HELP_DESK)).ids["account"])
+    number = next(n for n, held in admissions.standing(account).roles.items() if held == asked)
+    with services.ledger.log.connection() as conn:
+        made = sessions.make(conn, account=uuid.UUID(account), grant=str(number), method="oidc", now=services.clock())
+    token = csrf_token(str(made.session.id), services.csrf_key)
+    return dict(zip(SIGNED_IN[1:], (f"__Host-sojourn={made.secret}", "same-origin", token), strict=True))
 
 
 def send(client: TestClient, application: str, content: bytes, media_type: str = PDF, **more: Any) -> httpx2.Response:
@@ -146,12 +170,16 @@ WHO: Final[tuple[tuple[str, dict[str, str | None], str | None, int, int], ...]] 
 Oregon's region R2."""
 
 
-def test_who_may_send_and_read(desk: TestClient, ledger: Ledger, make_token: MakeToken) -> None:
+def test_who_may_send_and_read(desk: TestClient, services: Services, ledger: Ledger, make_token: MakeToken) -> None:
     application = applied(ledger, role="regional_data_administrator", region="R2")
     there = send(desk, application, paper(99)).headers["Location"]
     for role, place, name, sends, reads in WHO:
-        named = {} if name is None else {"name": name}
-        desk.headers.update(bearer(make_token(role, **place, **named)))
+        for header in SIGNED_IN:
+            desk.headers.pop(header, None)
+        if name is not None and "@" in name:
+            desk.headers.update(signed_in(services, name, role, **place))
+        else:
+            desk.headers.update(bearer(make_token(role, **place, **({} if name is None else {"name": name}))))
         assert send(desk, application, paper(99)).status_code == sends, (role, place, name)
         assert desk.get(there).status_code == reads, (role, place, name)
 
