@@ -25,6 +25,7 @@ from api.standing import NO_ROLE, Acting, acting
 from ledger.access import APPLICANT
 from ledger.account_acts import LinkIdentity
 from ledger.admissions import Admissions
+from ledger.errors import Forbidden
 from ledger.events import Meta
 from ledger.store.standings import Standing
 from ledger.store.tokens import PREFIX as TOKEN_PREFIX
@@ -139,14 +140,11 @@ def _linked(admissions: Admissions, identity: Identity) -> Standing | None:
     found = admissions.of_email(identity.email)
     if found is None or found.status != "active":
         return found if found is not None and found.status != "applied" else None
-    known = admissions.account(found.account)
-    if any(issuer == identity.issuer for issuer, _ in known.identities):
-        raise NotSignedIn(
-            "The account of this address signs in as somebody else at the provider.",
-            remedy="Ask your user administrator: an account is never handed on.",
-        )
     command = LinkIdentity(by=found.email, issuer=identity.issuer, subject=identity.subject)
-    admissions.act(found.account, command, Meta(actor=found.email))
+    try:
+        admissions.act(found.account, command, Meta(actor=found.email))
+    except Forbidden as refused:
+        raise NotSignedIn(refused.what, remedy=refused.remedy) from None
     return admissions.standing(found.account)
 
 

@@ -15,7 +15,7 @@ import msgspec
 
 from ledger import addresses
 from ledger.accounts import RULES_EDITION, WARNED_DAYS, Account, a_year_after, grown_up_on, renew_on
-from ledger.errors import AccountIsClosed, BadValue, NotFound, OwnApplication
+from ledger.errors import AccountIsClosed, BadValue, Forbidden, NotFound, OwnApplication
 from ledger.events.account import (
     AccountDeactivated,
     AccountDisabled,
@@ -135,7 +135,7 @@ class KeepTime(Command, frozen=True, kw_only=True):
 @singledispatch
 def decide(command: Command, _account: Account) -> list[Event]:
     """The events that a command comes to; none where it says what holds. Raises BadValue, NotFound, AccountIsClosed,
-    OwnApplication."""
+    OwnApplication, Forbidden."""
     raise TypeError(type(command).__name__)
 
 
@@ -219,6 +219,11 @@ def _(command: LinkIdentity, account: Account) -> list[Event]:
     _not_closed(account)
     if (command.issuer, command.subject) in account.identities:
         return []
+    if any(issuer == command.issuer for issuer, _ in account.identities):
+        raise Forbidden(
+            "The account of this address signs in as somebody else at the provider.",
+            remedy="Ask your user administrator: an account is never handed on.",
+        )
     return [IdentityLinked(issuer=command.issuer, subject=command.subject)]
 
 

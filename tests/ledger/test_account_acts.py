@@ -26,7 +26,7 @@ from ledger.account_acts import (
     decide,
 )
 from ledger.accounts import NEW, fold
-from ledger.errors import AccountIsClosed, BadValue, LedgerError, NotFound, OwnApplication
+from ledger.errors import AccountIsClosed, BadValue, Forbidden, LedgerError, NotFound, OwnApplication
 from ledger.events import Event
 from ledger.events.account import (
     AccountDeactivated,
@@ -213,7 +213,12 @@ def test_an_identity_is_linked_once() -> None:
     linked = IdentityLinked(issuer="https://id.example.org", subject="17")
     assert when(OPENED, command) == [linked]
     assert when([*OPENED, linked], command) == []
-    assert len(when([*OPENED, linked], LinkIdentity(by=ROSA, issuer="https://id.example.org", subject="18"))) == 1
+    assert len(when([*OPENED, linked], LinkIdentity(by=ROSA, issuer="https://other.example.org", subject="17"))) == 1
+
+
+def test_a_provider_that_gives_the_address_to_somebody_else_hands_on_no_account() -> None:
+    linked = IdentityLinked(issuer="https://id.example.org", subject="17")
+    refused([*OPENED, linked], LinkIdentity(by=ROSA, issuer="https://id.example.org", subject="18"), Forbidden)
 
 
 # -- disabled, deactivated
