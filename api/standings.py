@@ -40,13 +40,15 @@ class Standings:
         kept = self._cached.get(key)
         if kept is not None and kept[0] > time.monotonic():
             return kept[1]
+        # The second begins before the query: what it read may have changed right after.
+        until = time.monotonic() + self._ttl_s
         async with self._pool.connection() as conn, conn.cursor(row_factory=tuple_row) as cursor:
             await cursor.execute(query, (param,))
             row = await cursor.fetchone()
         found = None if row is None else decode(row[0])
         if len(self._cached) >= CACHED_MAX:
             self._cached.clear()
-        self._cached[key] = (time.monotonic() + self._ttl_s, found)
+        self._cached[key] = (until, found)
         return found
 
 
