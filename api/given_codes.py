@@ -54,9 +54,11 @@ def take_family(services: Services, standing: Standing, code: str, meta: Meta) -
     now = services.clock()
     with services.ledger.log.connection() as conn:
         subject = codes.check(conn, purpose=Purpose.FAMILY_ACCESS, code=code, now=now)
-        waiting = services.ledger.admissions.families_waiting(standing.account)
-        if subject not in waiting:
-            return False
+    # Between two connections, not within one: as many at once as the pool has would each wait for a second.
+    waiting = services.ledger.admissions.families_waiting(standing.account)
+    if subject not in waiting:
+        return False
+    with services.ledger.log.connection() as conn:
         codes.redeem(conn, purpose=Purpose.FAMILY_ACCESS, code=code, now=now)
     # Used up, and not taken yet: after a crash here the school gives another.
     command = TakeFamily(by=standing.email, grant=waiting[subject])
