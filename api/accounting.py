@@ -64,7 +64,10 @@ def line(entries: list[Disclosure], language: str) -> Markup:
     """One answer, one refusal, or one party to whom the records were passed on. entries: one for each record."""
     one = entries[0]
     outcome = word(f"outcome.{one.outcome}", language).format(
-        rule=one.rule, recipient=one.recipient, organisation=one.recipient_organisation, day=one.disclosed_on
+        rule=_told("rule", one.rule or "", language),
+        recipient=one.recipient,
+        organisation=one.recipient_organisation,
+        day=one.disclosed_on,
     )
     count = len({entry.record for entry in entries})
     records = word("records.one" if count == 1 else "records.many", language).format(n=count)
@@ -75,7 +78,7 @@ def line(entries: list[Disclosure], language: str) -> Markup:
             _instant(one.recorded_at),
             one.actor,
             _told("role", one.role, language),
-            one.organisation,
+            _told("organisation", one.organisation, language),
             outcome,
             "; ".join(what),
             _told("purpose", one.purpose, language),

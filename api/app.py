@@ -143,6 +143,7 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.services = services
     app.state.students = students.looks_over(services)
+    services.ledger.admissions.watch(services.standings.forget)
     app.state.profiles = Profiles(services.ledger)
     for kind in (LedgerError, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, problems.answer)

@@ -37,6 +37,17 @@ def first_code(services: Services, account: str) -> Code:
         return codes.make(conn, purpose=Purpose.FIRST_SIGN_IN, subject=named, now=now, ends_at=now + FIRST_HOLDS)
 
 
+def close_doors(services: Services, account: str, *, for_good: bool) -> None:
+    """End what lets somebody in: sessions and codes; for_good: password and second factor too. Blocks. Raises
+    StoreUnavailable."""
+    now, named = services.clock(), uuid.UUID(account)
+    if for_good:
+        services.credentials.remove(named)
+    with services.ledger.log.connection() as conn:
+        sessions.end_all(conn, named, now=now)
+        codes.void(conn, purpose=Purpose.FIRST_SIGN_IN, subject=named, now=now)
+
+
 def family_code(services: Services, account: str, grant: int) -> Code:
     """A code for a grant; one that was given before for it ends. Blocks. Raises StoreUnavailable."""
     now = services.clock()

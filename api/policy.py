@@ -6,6 +6,7 @@ that says none answers nobody. What is refused names its rule, so that ``sojourn
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
 from starlette.requests import Request
@@ -55,12 +56,20 @@ def within(request: Request, principal: Principal, state: str) -> None:
     decided(principal, action_of(request), Subject(states=(state,)))
 
 
-async def signed_in(request: Request) -> Principal:
+async def signed_in(request: Request, found: Callable[[Request], Awaitable[Principal]] = principal_of) -> Principal:
     """Who asks, for a route that shows a child: what he may see is decided by ``show``, which records a refusal too.
+    Whoever is turned away here already, since his account is disabled or not renewed, has asked all the same: that has
+    its entry. found: as a page finds him.
 
-    Raises NotSignedIn, StoreUnavailable.
+    Raises NotSignedIn, Forbidden, StoreUnavailable.
     """
-    principal = await principal_of(request)
+    try:
+        principal = await found(request)
+    except Forbidden as refusal:
+        from api.entries import turned_away  # which decides by what is here
+
+        await turned_away(request, action_of(request), refusal.code)
+        raise
     request.scope["sojourn.principal"] = principal.logged
     return principal
 

@@ -157,9 +157,16 @@ async def account_principal(request: Request, standing: Standing, session: str =
     services = services_of(request)
     alone = session == NO_ROLE
     wanted = request.headers.get(ROLE_HEADER, "").strip() or ("" if alone else session)
-    acts = await acting_of(services, standing, wanted, by_password_alone=alone)
-    route = request.scope.get("route")
-    acts.must_be_renewed_for((getattr(route, "openapi_extra", None) or {}).get(ACTION, ""))
+    try:
+        acts = await acting_of(services, standing, wanted, by_password_alone=alone)
+        route = request.scope.get("route")
+        acts.must_be_renewed_for((getattr(route, "openapi_extra", None) or {}).get(ACTION, ""))
+    except Forbidden:
+        # Whoever records what was asked for in vain has to know who it was.
+        first = next((role for _, role in sorted(standing.roles.items())), None)
+        about = Acting(standing, None, first, frozenset(), None)
+        request.scope["sojourn.turned-away"] = principal_from(about, services.organisation)
+        raise
     return principal_from(acts, services.organisation)
 
 

@@ -1,6 +1,7 @@
 """Accounts, as they stand, looked up for requests: the guards, kept for a second.
 
-Invariant: whoever has been disabled or has ended is let in for the cache's second at most, in every process.
+Invariant: whoever has been disabled or has ended is let in for the cache's second at most, and not at all in the
+process that wrote it.
 """
 
 from __future__ import annotations
@@ -26,6 +27,13 @@ class Standings:
         self._pool = pool
         self._ttl_s = ttl_s
         self._cached: dict[bytes, tuple[float, Standing | None]] = {}
+        self._written = 0
+
+    def forget(self, _account: str) -> None:
+        """Have the next request look anew: something was written of an account in this process. From any thread. An
+        identity is not told from an account here, so all is forgotten: it happens seldom."""
+        self._written += 1
+        self._cached.clear()
 
     async def of_account(self, account: str) -> Standing | None:
         """An account as it stands. Errors: psycopg's, where the database is away."""
@@ -41,14 +49,15 @@ class Standings:
         if kept is not None and kept[0] > time.monotonic():
             return kept[1]
         # The second begins before the query: what it read may have changed right after.
-        until = time.monotonic() + self._ttl_s
+        until, written = time.monotonic() + self._ttl_s, self._written
         async with self._pool.connection() as conn, conn.cursor(row_factory=tuple_row) as cursor:
             await cursor.execute(query, (param,))
             row = await cursor.fetchone()
         found = None if row is None else decode(row[0])
         if len(self._cached) >= CACHED_MAX:
             self._cached.clear()
-        self._cached[key] = (until, found)
+        if written == self._written:  # else what was read may be of before it
+            self._cached[key] = (until, found)
         return found
 
 

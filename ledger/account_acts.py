@@ -30,6 +30,7 @@ from ledger.events.account import (
     RoleEnded,
     RoleGranted,
     RulesAccepted,
+    SignInCodeGiven,
     TrainingRecorded,
 )
 from ledger.events.application import AskedRole
@@ -83,6 +84,10 @@ class AcceptRules(Command, frozen=True, kw_only=True):
 class LinkIdentity(Command, frozen=True, kw_only=True):
     issuer: str
     subject: str
+
+
+class GiveSignInCode(Command, frozen=True, kw_only=True):
+    reason: str
 
 
 class Disable(Command, frozen=True, kw_only=True):
@@ -225,6 +230,16 @@ def _(command: LinkIdentity, account: Account) -> list[Event]:
             remedy="Ask your user administrator: an account is never handed on.",
         )
     return [IdentityLinked(issuer=command.issuer, subject=command.subject)]
+
+
+@decide.register
+def _(command: GiveSignInCode, account: Account) -> list[Event]:
+    _must_be_opened(account)
+    if account.status != "active":
+        raise AccountIsClosed("The account is disabled.", remedy="Enable it first.")
+    if same_person(command.by, account.email):
+        raise OwnApplication("Nobody gives himself a code.", remedy="Ask another official.")
+    return [SignInCodeGiven(by=command.by, reason=_reason(command.reason))]
 
 
 @decide.register

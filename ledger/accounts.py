@@ -30,6 +30,7 @@ from ledger.events.account import (
     RoleEnded,
     RoleGranted,
     RulesAccepted,
+    SignInCodeGiven,
     TrainingRecorded,
 )
 from ledger.events.application import AskedRole
@@ -166,6 +167,11 @@ def _(event: RoleEnded, account: Account) -> Account:
 @evolve.register
 def _(event: IdentityLinked, account: Account) -> Account:
     return replace(account, identities=(*account.identities, (event.issuer, event.subject)))
+
+
+@evolve.register
+def _(_event: SignInCodeGiven, account: Account) -> Account:
+    return account
 
 
 @evolve.register

@@ -58,7 +58,8 @@ class _Turn(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Admissions:
-    """Applications and accounts at work. Safe for threads. profile: of a state. clock: now, UTC. new_id: 16 bytes."""
+    """Applications and accounts at work. Safe for threads. profile: of a state. clock: now, UTC. new_id: 16 bytes.
+    region_of: a state's district to the region that it lies in."""
 
     def __init__(
         self,
@@ -66,12 +67,19 @@ class Admissions:
         profile: Callable[[str], Profile],
         clock: Callable[[], datetime],
         new_id: Callable[[], bytes],
+        region_of: Callable[[str, str], str | None] = lambda _state, _district: None,
     ) -> None:
         self._log = log
         self._profile = profile
         self._clock = clock
         self._new_id = new_id
+        self._region_of = region_of
+        self._watchers: list[Callable[[str], None]] = []
         self._hash_key: bytes | None = None
+
+    def watch(self, told: Callable[[str], None]) -> None:
+        """Be told, from any thread, of each account of which something was written here, once it is durable."""
+        self._watchers.append(told)
 
     # -- reading
 
@@ -217,6 +225,9 @@ class Admissions:
                 trained_on=account.trained_on,
                 today=self.today(applied.asked.state),
                 grant=number,
+                district_lies_in=self._region_of(applied.asked.state, applied.asked.district)
+                if applied.asked.state and applied.asked.district
+                else None,
             )
             return _Turn(
                 account=applied.account,
@@ -344,6 +355,8 @@ class Admissions:
             except StaleDecision:
                 continue
             # Durable: the application, what it made of the account, and the guard that lets it in.
+            for told in self._watchers:
+                told(turn.account)
             if receipt.replayed and receipt.answer is not None:
                 return _again(receipt.answer, receipt.position)
             return Admitted(ids=turn.ids, position=receipt.position, moved=moved)

@@ -129,7 +129,13 @@ class Ledger:
         self.casework = Casework(self.log, self.links, case_store)
         self.policies = Policies(self.log)
         self.matcher = Matcher(self.log, self.links, self.proposals, self.policies)
-        self.admissions = Admissions(self.log, self.profile, clock, ids.next)
+        self.admissions = Admissions(
+            self.log,
+            self.profile,
+            clock,
+            ids.next,
+            region_of=lambda state, district: self.jurisdiction(state).offices.districts.get(district),
+        )
         self.family_access = FamilyAccess(self.log, self.admissions)
         self.attachments = Attachments(self.log, clock, ids.next)
         self.audits = Audits(self.log, self.links, self.proposals, self.policies, audit)

@@ -125,9 +125,11 @@ class Withdraw(Command, frozen=True, kw_only=True):
 
 class Approve(Command, frozen=True, kw_only=True):
     """authority: who approves. trained_on: day of the newest training that is recorded; None: none. today: where the
-    office lies. grant: number that the role will have."""
+    office lies. grant: number that the role will have. district_lies_in: the region of the role's district, as its
+    state has it."""
 
     authority: Authority
+    district_lies_in: str | None = None
     trained_on: date | None
     today: date
     grant: int
@@ -259,6 +261,11 @@ def _(command: Approve, application: Application | None) -> list[Event]:
         raise NotReady("The supervisor has not verified it.", remedy="Send the verification first.")
     if any(same_person(authority.name, name) for name in (verified.by, verified.recorded_by or "")):
         raise OwnApplication("Whoever verified it does not approve it.", remedy="Another authority of the area does.")
+    if applied.entered_by is not None and same_person(authority.name, applied.entered_by):
+        raise OwnApplication("Whoever entered it does not approve it.", remedy="Another authority of the area does.")
+    asked = applied.asked
+    if authority.region is not None and asked.district and command.district_lies_in != authority.region:
+        raise Forbidden("The district lies in no region of yours.", remedy="The state's authority decides it.")
     if command.trained_on is None or a_year_after(command.trained_on) < command.today:
         raise NotReady(
             "No training of the last year is recorded.", remedy="Send it to /v1/trainings; access begins after it."
@@ -363,6 +370,8 @@ def _check_place(kind: str, asked: AskedRole) -> None:
         raise _bad("state", "This is asked for within a state.", "Name the state, such as OR.")
     if asked.state is not None and asked.state not in STATES:
         raise _bad("state", "This is no USPS state code.", "Use two capital letters, such as OR.")
+    if asked.role == "user_administrator" and asked.district is not None:
+        raise _bad("district", "A district has no authority over access.", "Leave the district out.")
     if kind == "regional-administrator" and asked.region is None:
         raise _bad("region", "A regional administrator is narrowed to a region.", "Name its code.")
 

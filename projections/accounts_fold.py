@@ -29,6 +29,7 @@ from ledger.events.account import (
     RoleEnded,
     RoleGranted,
     RulesAccepted,
+    SignInCodeGiven,
     TrainingRecorded,
 )
 from ledger.events.application import (
@@ -318,6 +319,7 @@ _WRITES: Final[Mapping[type[Event], Sequence[LiteralString]]] = {
     ),
     AccountProposed: (),  # ``AccessApplied``, of the same append, says all of it
     IdentityLinked: (),
+    SignInCodeGiven: (),
     RenewalDue: ("update {schema}.accounts set told_due = %(due_on)s where account = %(of)s",),
     RenewalOverdue: ("update {schema}.accounts set told_overdue = %(due_on)s where account = %(of)s",),
     AccountDisabled: (f"{_STATUS} %(reason)s, status = 'disabled' where account = %(of)s",),

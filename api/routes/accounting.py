@@ -17,6 +17,7 @@ from starlette.responses import Response, StreamingResponse
 from api.accounting import answer_of, around, grouped, line, nobody
 from api.language import language_of
 from api.openapi import Direct, does, operation_id
+from api.policy import signed_in
 from api.principals import visitor_of
 from api.reading import ask
 from api.routes.students import DisclosuresView, Page, Reader, show_student
@@ -60,8 +61,7 @@ class AccountingView(DisclosuresView):
 @router.get("/students/{id}/disclosures", openapi_extra=does("student.disclosures"))
 async def disclosures_page(request: Request) -> Response:
     """Every entry, in English or by Accept-Language in Spanish."""
-    principal = await visitor_of(request)
-    request.scope["sojourn.principal"] = principal.logged
+    principal = await signed_in(request, visitor_of)
     services = services_of(request)
     views: list[AccountingView] = []
 

@@ -17,16 +17,19 @@ from starlette.responses import Response
 
 from api.acting import KEYED, Asked, Did, act, acted
 from api.admission import account_told, authority_of, must_oversee, uuid_named
-from api.given_codes import first_code
+from api.edge import request_id_of
+from api.given_codes import close_doors, first_code
 from api.openapi import GRANT, UUID, Direct, operation, operation_id
 from api.policy import action_of, decided, permitted
+from api.requests import body_of
 from api.schemas.admission import NAMES, AccountAnswer, AccountReasonBody, AdmittedAnswer, CodeAnswer, TrainingBody
 from api.services import services_of
 from ledger.access import Subject
-from ledger.account_acts import Command, Deactivate, Disable, Enable, EndRole, RecordTraining
+from ledger.account_acts import Command, Deactivate, Disable, Enable, EndRole, GiveSignInCode, RecordTraining
 from ledger.admissions import Admitted, must_be_in_charge, state_of
 from ledger.application import Ledger
-from ledger.errors import AccountIsClosed, BadValue, NotFound, OwnApplication
+from ledger.errors import BadValue, Forbidden, NotFound
+from ledger.events import Meta
 from ledger.persons import same_person
 from ledger.store.codes import Code
 from ledger.store.standings import Standing
@@ -95,10 +98,14 @@ async def post_deactivation(request: Request) -> Response:
 )
 async def post_role_ending(request: Request) -> Response:
     """One role of an account."""
-    given = request.path_params["grant"]
-    if not (given.isascii() and given.isdigit() and len(given) < 10):
-        raise NotFound("The account has no role of this number.", remedy="Read the account.")
-    return await _manage(request, lambda by, reason: EndRole(by=by, grant=int(given), reason=reason))
+
+    def make(by: str, reason: str) -> Command:
+        given = request.path_params["grant"]
+        if not (given.isascii() and given.isdigit() and len(given) < 10):
+            raise NotFound("The account has no role of this number.", remedy="Read the account.")
+        return EndRole(by=by, grant=int(given), reason=reason)
+
+    return await _manage(request, make)
 
 
 @router.post(
@@ -106,25 +113,28 @@ async def post_role_ending(request: Request) -> Response:
     summary="Give somebody a code to sign in with",
     status_code=201,
     responses={201: {"model": CodeAnswer, "description": "To be handed over; it is not told again."}},
-    openapi_extra=operation("account.manage", (UUID,)),
+    openapi_extra=operation("account.manage", (UUID,), AccountReasonBody),
 )
 async def post_sign_in_code(request: Request) -> Response:
     """For the first time, and when password and second factor are lost: what there was ends, and so do the sessions.
-    Whoever gives it has seen who it is."""
+    Whoever gives it has seen who it is, and says so; that he gave it stays with the account."""
     principal = await permitted(request)
     account = uuid_named(request.path_params["id"], "account")
     services = services_of(request)
+    said = (await body_of(request)).as_model(AccountReasonBody, NAMES)
+    meta = Meta(actor=principal.name, request=request_id_of(request))
 
     def make() -> Code:
         admissions = services.ledger.admissions
-        standing = admissions.standing(account)
-        decided(principal, action_of(request), about(standing))
-        known = admissions.account(account)
-        must_be_in_charge(authority_of(principal), known)
-        if same_person(principal.name, standing.email):
-            raise OwnApplication("Nobody gives himself a code.", remedy="Ask another user administrator.")
-        if standing.status != "active":
-            raise AccountIsClosed("The account is not active.", remedy="Approve its application, or enable it.")
+        decided(principal, action_of(request), about(admissions.standing(account)))
+        authority = authority_of(principal)
+        if admissions.account(account).families and authority.state is not None:
+            raise Forbidden(
+                "A family's records are read by this account too.", remedy="Only the nation's authority resets it."
+            )
+        command = GiveSignInCode(by=principal.name, reason=said.reason)
+        admissions.act(account, command, meta, authority=authority)
+        # Durable: who gave it and why. A crash from here on leaves a code that nobody was told.
         return first_code(services, account)
 
     code = await asyncio.to_thread(make)
@@ -199,7 +209,11 @@ async def _manage(request: Request, make: Callable[[str, str], Command]) -> Resp
         decided(asked.principal, action_of(request), about(admissions.standing(account)))
         authority = authority_of(asked.principal)
         command = make(asked.principal.name, asked.said.reason)
-        return _did(admissions.act(account, command, asked.meta, asked.key, authority))
+        done = admissions.act(account, command, asked.meta, asked.key, authority)
+        if isinstance(command, Disable | Deactivate):
+            # Nobody is let in from the event on; what is left of secrets goes too, also where this is asked again.
+            close_doors(services_of(request), account, for_good=isinstance(command, Deactivate))
+        return _did(done)
 
     return await act(request, AccountReasonBody, do, NAMES)
 

@@ -31,9 +31,10 @@ from api.schemas.admission import (
     VerificationBody,
 )
 from api.services import services_of
-from ledger.access import Subject
+from ledger.access import APPLICANT, Subject
 from ledger.admissions import Admitted
 from ledger.applications import Application, Apply, Command, Refuse, Verify, Withdraw
+from ledger.errors import Forbidden
 from ledger.events.application import AccessApplied, AskedRole
 from ledger.persons import same_person
 
@@ -111,6 +112,11 @@ async def post_application_verification(request: Request) -> Response:
 
     def make(asked: Asked[VerificationBody], _: Application) -> Command:
         said = asked.said
+        if asked.principal.account is None and asked.principal.role == APPLICANT:
+            raise Forbidden(
+                "A supervisor who signs in has an account here.",
+                remedy="Sign the form, and have a user administrator record it.",
+            )
         return Verify(by=asked.principal.name, identity=said.identity, need=said.need, form=said.form)
 
     return await _handle(request, VerificationBody, make)

@@ -14,12 +14,23 @@ from starlette.responses import Response
 
 from api.acting import KEYED, Asked, Did, act, acted
 from api.admission import uuid_named
+from api.edge import request_id_of
 from api.given_codes import family_code, first_code
 from api.openapi import GRANT, UUID, Direct, operation, operation_id
 from api.policy import permitted
 from api.principals import Principal
-from api.schemas.admission import NAMES, AdmittedAnswer, CodeAnswer, FamilyEndBody, FamilyGrantAnswer, FamilyGrantBody
+from api.requests import body_of
+from api.schemas.admission import (
+    NAMES,
+    AccountReasonBody,
+    AdmittedAnswer,
+    CodeAnswer,
+    FamilyEndBody,
+    FamilyGrantAnswer,
+    FamilyGrantBody,
+)
 from api.services import services_of
+from ledger.account_acts import GiveSignInCode
 from ledger.errors import AccountIsClosed, NotFound, OwnApplication
 from ledger.events import Meta
 from ledger.family_access import FamilyAsked, Official
@@ -57,8 +68,14 @@ async def post_family_grant(request: Request) -> Response:
         code = None
         if not done.replayed:
             code = family_code(services, str(done.ids["account"]), int(str(done.ids["grant"])))
+        known = asked.ledger.admissions.account(str(done.ids["account"]))
+        family = known.families.get(int(str(done.ids["grant"])))
+        if family is None:
+            raise NotFound("The grant has ended since.", remedy="Grant it again, where that is meant.")
         body = done.ids | {
             "moved": done.moved,
+            "until": family.until.isoformat(),
+            "ends_by": family.ends_by,
             "code": code and code.text,
             "code_ends_at": code and code.ends_at.isoformat(timespec="seconds").replace("+00:00", "Z"),
         }
@@ -94,16 +111,19 @@ async def post_family_ending(request: Request) -> Response:
     summary="Give a family another code",
     status_code=201,
     responses={201: {"model": CodeAnswer, "description": "To be handed over; it is not told again."}},
-    openapi_extra=operation("family.grant", (UUID, GRANT)),
+    openapi_extra=operation("family.grant", (UUID, GRANT), AccountReasonBody),
 )
 async def post_family_grant_code(request: Request) -> Response:
     """Where the first one was lost, or has ended; or, once the grant was taken, to sign in again where the password was
-    lost. Whoever gives it has seen identification again."""
+    lost. Whoever gives it has seen identification again, and says so."""
     principal = await permitted(request)
     services = services_of(request)
     account, given = uuid_named(request.path_params["id"], "account"), request.path_params["grant"]
     if not (given.isascii() and given.isdigit() and len(given) < 10):
         raise NotFound("The account has no grant of this number.", remedy="Read the account.")
+
+    said = (await body_of(request)).as_model(AccountReasonBody, NAMES)
+    meta = Meta(actor=principal.name, request=request_id_of(request))
 
     def make() -> Code:
         family = services.ledger.family_access.of(account, int(given), _official(principal))
@@ -119,6 +139,9 @@ async def post_family_grant_code(request: Request) -> Response:
         # Whoever signs in by it reads all that the family was granted: it must all be this district's.
         for grant in known.families:
             services.ledger.family_access.of(account, grant, _official(principal))
+        command = GiveSignInCode(by=principal.name, reason=said.reason)
+        services.ledger.admissions.act(account, command, meta)
+        # Durable: who gave it and why. A crash from here on leaves a code that nobody was told.
         return first_code(services, account)
 
     code = await asyncio.to_thread(make)

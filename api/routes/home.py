@@ -21,6 +21,7 @@ from api.entering import whoever
 from api.forms import form
 from api.html import Markup, element, joined, link, page, table
 from api.openapi import Direct, does, operation_id
+from api.policy import signed_in
 from api.principals import visitor_of
 from api.problems import NoSuchPath, families
 from api.reading import ask
@@ -88,8 +89,7 @@ async def _loaded(services: Services) -> Markup:
 @router.get("/students/{id}", openapi_extra=does("student.read"))
 async def student_page(request: Request) -> Response:
     """The consolidated record to read; a disclosure like any other."""
-    principal = await visitor_of(request)
-    request.scope["sojourn.principal"] = principal.logged
+    principal = await signed_in(request, visitor_of)
     services = services_of(request)
     watched = "sojourn.session" in request.scope
     shown = await show_student(

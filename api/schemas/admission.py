@@ -230,11 +230,14 @@ class FamilyGrantBody(BaseModel):
 
 
 class FamilyGrantAnswer(BaseModel):
-    """What was granted. code: told once, to be given by hand; null where this is the first answer again."""
+    """What was granted, and until which last day: a year at most, and not beyond the eighteenth birthday. code: told
+    once, to be given by hand; null where this is the first answer again."""
 
     account: Uuid
     grant: int
     moved: bool
+    until: date
+    ends_by: Literal["date", "court-order", "eighteenth-birthday"]
     code: str | None
     code_ends_at: datetime | None
 

@@ -95,6 +95,16 @@ class IdentityLinked(AccountEvent, frozen=True, kw_only=True):
     subject: str
 
 
+class SignInCodeGiven(AccountEvent, frozen=True, kw_only=True):
+    """An official gave a code to sign in with, by hand, and the password, second factor and sessions that there were
+    ended. reason: why, and how he knew who it was. The code itself is no event."""
+
+    topic: ClassVar[str] = "sign-in-code-given.v1"
+
+    by: str
+    reason: str
+
+
 class RenewalDue(AccountEvent, frozen=True, kw_only=True):
     """Access ends unless training and rules are renewed by a day. due_on: the last day that it holds, ISO 8601."""
 
@@ -186,6 +196,7 @@ EVENTS: tuple[type[Event], ...] = (
     RoleGranted,
     RoleEnded,
     IdentityLinked,
+    SignInCodeGiven,
     RenewalDue,
     RenewalOverdue,
     AccountDisabled,

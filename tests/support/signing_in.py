@@ -28,6 +28,9 @@ class Clock(Protocol):
     now: Any
 
 
+SEEN = {"reason": "Seen at the office."}
+
+
 class Visitor:
     """A browser: keeps the cookies that it is given, and sends forms from the pages of this site.
 
@@ -140,7 +143,12 @@ class People:
 
     def code_for(self, account: str) -> str:
         """For the first sign-in, from the nation's user administrator."""
-        given = self.ask(self.bearer("user_administrator"), "POST", f"/v1/accounts/{account}/sign-in-codes")
+        given = self.ask(
+            self.bearer("user_administrator"),
+            "POST",
+            f"/v1/accounts/{account}/sign-in-codes",
+            SEEN,
+        )
         assert given.status_code == 201, given.text
         return given.json()["code"]
 

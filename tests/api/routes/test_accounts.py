@@ -71,7 +71,7 @@ def test_a_role_is_ended_and_another_stays(people: People, nation: dict[str, str
 def test_an_account_that_is_not_there_is_404(people: People, nation: dict[str, str], given: str) -> None:
     assert refused(people.ask(nation, "GET", f"/v1/accounts/{given}")) == (404, "not-found")
     for deed in (*DEEDS, "sign-in-codes"):
-        body = {} if deed == "sign-in-codes" else WHY
+        body = WHY
         assert refused(people.ask(nation, "POST", f"/v1/accounts/{given}/{deed}", body)) == (404, "not-found"), deed
     said = {**TRAINING, "account": NEVER}
     assert refused(people.ask(nation, "POST", "/v1/trainings", said)) == (404, "not-found")
@@ -117,7 +117,7 @@ def test_who_oversees_an_account(people: People, role: str, place: dict[str, Any
     headers = people.bearer(role, **place)
     path = f"/v1/accounts/{account}"
     assert people.ask(headers, "GET", path).status_code == read
-    code = people.ask(headers, "POST", f"{path}/sign-in-codes").status_code
+    code = people.ask(headers, "POST", f"{path}/sign-in-codes", WHY).status_code
     assert code == (201 if does == 200 else does)
     for deed in DEEDS:
         assert people.ask(headers, "POST", f"{path}/{deed}", WHY).status_code == does, deed
@@ -130,14 +130,17 @@ def test_an_account_that_reaches_beyond_an_area_is_the_next_higher_authoritys(pe
         headers = people.bearer("user_administrator", **place)
         for deed in DEEDS:
             assert people.ask(headers, "POST", f"/v1/accounts/{account}/{deed}", WHY).status_code == 403
-        assert people.ask(headers, "POST", f"/v1/accounts/{account}/sign-in-codes").status_code == 403
+        assert people.ask(headers, "POST", f"/v1/accounts/{account}/sign-in-codes", WHY).status_code == 403
 
 
 def test_nobody_enables_or_gives_a_code_to_himself_and_anybody_may_end_his_own(people: People) -> None:
     account = admitted(people.ledger.admissions, applying(role="user_administrator", state=None), NATION)
     own = people.bearer("user_administrator", name=ROSA.upper())
     path = f"/v1/accounts/{account}"
-    assert refused(people.ask(own, "POST", f"{path}/sign-in-codes")) == (422, "own-application")
+    assert refused(people.ask(own, "POST", f"{path}/sign-in-codes", WHY)) == (
+        422,
+        "own-application",
+    )
     assert people.ask(own, "POST", f"{path}/disablement", WHY).status_code == 200
     assert refused(people.ask(own, "POST", f"{path}/enablement", WHY)) == (422, "own-application")
     assert people.ask(own, "POST", f"{path}/deactivation", WHY).status_code == 200
@@ -152,7 +155,7 @@ def test_an_application_in_a_parents_name_makes_nobody_master_of_what_the_family
     oregon = people.bearer("user_administrator", "OR")
     for deed in (*DEEDS[:2], "deactivation"):
         assert refused(people.ask(oregon, "POST", f"/v1/accounts/{account}/{deed}", WHY)) == (403, "forbidden"), deed
-    assert refused(people.ask(oregon, "POST", f"/v1/accounts/{account}/sign-in-codes")) == (403, "forbidden")
+    assert refused(people.ask(oregon, "POST", f"/v1/accounts/{account}/sign-in-codes", WHY)) == (403, "forbidden")
     # What only helps the application on may be recorded.
     assert people.ask(oregon, "POST", "/v1/trainings", {**TRAINING, "account": account}).status_code == 201
 
@@ -163,15 +166,15 @@ def test_an_application_in_a_parents_name_makes_nobody_master_of_what_the_family
 def test_a_code_is_told_once_and_for_an_open_account_alone(people: People, nation: dict[str, str]) -> None:
     _, account = applied(people.ledger.admissions, applying())
     path = f"/v1/accounts/{account}/sign-in-codes"
-    assert refused(people.ask(nation, "POST", path)) == (422, "account-closed")
+    assert refused(people.ask(nation, "POST", path, WHY)) == (422, "account-closed")
     account = admitted(people.ledger.admissions)
-    given = people.ask(nation, "POST", path)
+    given = people.ask(nation, "POST", path, WHY)
     told = given.json()
     assert (given.status_code, given.headers["Cache-Control"]) == (201, "no-store")
     assert (told["account"], told["ends_at"]) == (account, "2025-09-09T18:00:00Z")
     assert told["code"] not in people.ask(nation, "GET", f"/v1/accounts/{account}").text
     people.ask(nation, "POST", f"/v1/accounts/{account}/disablement", WHY)
-    assert refused(people.ask(nation, "POST", path)) == (422, "account-closed")
+    assert refused(people.ask(nation, "POST", path, WHY)) == (422, "account-closed")
 
 
 # -- keys

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from datetime import timedelta
 
-from api.family_codes import family_code, take_family
+from api.given_codes import family_code, take_family
 from api.services import Services
 from ledger.events import Meta
 from support.admitting import BY_HAND, family
