@@ -33,10 +33,10 @@ def school(people: People, state: str = "OR", district: str | None = HERE, role:
     return people.bearer(role, state, **({} if district is None else {"district": district}))
 
 
-def asked_for(student_id: str, **more: Any) -> dict[str, Any]:
+def asked_for(child: str, **more: Any) -> dict[str, Any]:
     """The body of a grant."""
     return {
-        "student_id": student_id,
+        "student_id": child,
         "email": MARIA,
         "name": "María López",
         "relation": "parent",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+import uuid
 from collections.abc import Callable
 from datetime import timedelta
 from http.cookies import SimpleCookie
@@ -13,9 +14,15 @@ import httpx2
 from pyotp.totp import TOTP
 from starlette.testclient import TestClient
 
+from api.cookies import COOKIE
+from api.csrf import csrf_token
+from api.entering import begin
+from ledger.account_acts import AcceptRules, GrantRole
 from ledger.accounts import RULES_EDITION
 from ledger.applications import Apply
-from support.admitting import DESK, LUIS, NATION, ROSA, admitted, applying
+from ledger.events import Meta
+from ledger.events.application import AskedRole
+from support.admitting import DESK, LUIS, NATION, ROSA, admitted, applying, trained
 
 PASSWORD: Final = "violet kettle orbit lantern"
 OTHER_PASSWORD: Final = "seven copper marble harbours"
@@ -121,13 +128,30 @@ class People:
         self.client = client
         self.ledger = services.ledger
         self.clock = clock
+        self._services = services
         self._make_token = make_token
 
     def visitor(self) -> Visitor:
         return Visitor(self.client)
 
     def bearer(self, role: str, state: str | None = None, **more: Any) -> dict[str, str]:
+        """Headers of a token's holder."""
         return {"Authorization": f"Bearer {self._make_token(role, state, **more)}"}
+
+    def person(self, email: str, role: str, state: str | None = None, **place: str) -> dict[str, str]:
+        """Headers of somebody with an account and this role, in a session that the provider's sign-in began."""
+        admissions, services = self.ledger.admissions, self._services
+        asked, today = (
+            AskedRole(role=role, organisation="Hood River School", state=state, **place),
+            admissions.today(state),
+        )
+        commands = [GrantRole(by=NATION.name, role=asked), trained(today)]
+        account = str(admissions.open(email, "Rosa Núñez", commands, Meta(actor=NATION.name)).ids["account"])
+        accept = AcceptRules(by=email, edition=RULES_EDITION, on=today)
+        admissions.act(account, accept, Meta(actor=email))
+        made = begin(services, uuid.UUID(account), "oidc", None)
+        token = csrf_token(str(made.session.id), services.csrf_key)
+        return {"Cookie": f"{COOKIE}={made.secret}", "Sec-Fetch-Site": "same-origin", "Sojourn-CSRF": token}
 
     def ask(self, headers: dict[str, str], method: str, path: str, json: Any = None, **more: Any) -> httpx2.Response:
         """As whoever these headers are of. more: further headers."""

@@ -102,7 +102,7 @@ def test_what_cannot_be_granted_is_refused(people: People, wrong: dict[str, Any]
 
 def test_nobody_grants_to_himself_and_none_to_an_address_that_has_ended(people: People) -> None:
     ana = child(people, "OR1")
-    own = people.bearer("secondary_user", "OR", district=HERE, name=MARIA.upper())
+    own = people.person(MARIA, "secondary_user", "OR", district=HERE)
     assert refused(people.ask(own, "POST", "/v1/family-grants", asked_for(ana))) == (422, "own-application")
     account = granted(people, ana)["account"]
     desk = people.bearer("user_administrator")
