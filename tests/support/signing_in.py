@@ -26,7 +26,6 @@ from support.admitting import DESK, LUIS, NATION, ROSA, admitted, applying, trai
 
 PASSWORD: Final = "violet kettle orbit lantern"
 OTHER_PASSWORD: Final = "seven copper marble harbours"
-CODE: Final = r"[0-9A-Z]{4}(?:-[0-9A-Z]{4}){4}"
 
 
 class Clock(Protocol):
@@ -41,14 +40,13 @@ SEEN = {"reason": "Seen at the office."}
 class Visitor:
     """A browser: keeps the cookies that it is given, and sends forms from the pages of this site.
 
-    site: what it says of where its requests come from; None: nothing, as a program. token: of the forms that it sends.
+    site: what it says of where its requests come from; None: nothing, as a program.
     """
 
     def __init__(self, client: TestClient) -> None:
         self._client = client
         self.cookies: dict[str, str] = {}
         self.site: str | None = "same-origin"
-        self.token: str | None = None
 
     def ask(self, method: str, path: str, **more: Any) -> httpx2.Response:
         headers = dict(more.pop("headers", {}))
@@ -72,7 +70,6 @@ class Visitor:
         """Load the page of a form, and send it with the hidden fields that it holds."""
         page = self.get(path)
         hidden = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page.text))
-        self.token = html.unescape(hidden.get("csrf", "")) or self.token
         return self.posts(path, **{name: html.unescape(value) for name, value in hidden.items()} | fields)
 
     def posts(self, path: str, **fields: str) -> httpx2.Response:
@@ -107,8 +104,8 @@ class Official(Visitor):
         found = re.search(r"<code>([A-Z2-7]{32})</code>", page.text)
         assert found is not None, page.text
         self.secret = found[1]
-        self.token = re.findall(r'name="csrf" value="([^"]+)"', page.text)[0]
-        answer = self.posts("/second-factor", code=self.code(), csrf=self.token or "")
+        token: str = re.findall(r'name="csrf" value="([^"]+)"', page.text)[0]
+        answer = self.posts("/second-factor", code=self.code(), csrf=token)
         self.recovery = re.findall(r"<code>([^<]+)</code>", answer.text)
         return answer
 
@@ -221,4 +218,4 @@ def body_of(email: str = ROSA, **more: Any) -> dict[str, Any]:
     } | more
 
 
-__all__ = ["CODE", "DESK", "OTHER_PASSWORD", "PASSWORD", "Official", "People", "Visitor", "body_of", "refused"]
+__all__ = ["DESK", "OTHER_PASSWORD", "PASSWORD", "Official", "People", "Visitor", "body_of", "refused"]
