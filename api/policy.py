@@ -56,15 +56,15 @@ def within(request: Request, principal: Principal, state: str) -> None:
     decided(principal, action_of(request), Subject(states=(state,)))
 
 
-async def signed_in(request: Request, found: Callable[[Request], Awaitable[Principal]] = principal_of) -> Principal:
+async def signed_in(request: Request, found: Callable[[Request], Awaitable[Principal]] | None = None) -> Principal:
     """Who asks, for a route that shows a child: what he may see is decided by ``show``, which records a refusal too.
     Whoever is turned away here already, since his account is disabled or not renewed, has asked all the same: that has
-    its entry. found: as a page finds him.
+    its entry. found: as a page finds him; None: as everything else does.
 
     Raises NotSignedIn, Forbidden, StoreUnavailable.
     """
     try:
-        principal = await found(request)
+        principal = await (found or principal_of)(request)
     except Forbidden as refusal:
         from api.entries import turned_away  # which decides by what is here
 

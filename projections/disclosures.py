@@ -49,17 +49,19 @@ create table {schema}.disclosures (
     recipient       text,
     recipient_organisation text,
     disclosed_on    text,
+    fields          text[] not null,
     primary key (record, position)
 );
 create index disclosures_by_time on {schema}.disclosures (recorded_at, position);
 create index disclosures_by_actor on {schema}.disclosures (actor, recorded_at, position);
 comment on column {schema}.disclosures.position is 'Of the access log.';
-comment on column {schema}.disclosures.record is 'Empty where something was refused and no record is known.';
+comment on column {schema}.disclosures.record is 'Empty where no record is known, or nobody was found.';
 comment on column {schema}.disclosures.outcome is 'shown, not-modified, refused or passed-on.';
 comment on column {schema}.disclosures.student_id is 'The id that was asked for.';
 comment on column {schema}.disclosures.ledger_position is 'Position of the ledger that the answer reflected.';
 comment on column {schema}.disclosures.own_state is 'State that the role is narrowed to.';
 comment on column {schema}.disclosures.recipient is 'To whom the actor says that the record was passed on.';
+comment on column {schema}.disclosures.fields is 'Names of what was asked by, in a search or a list.';
 comment on column {schema}.disclosures.disclosed_on is 'The day on which it was passed on.';
 alter table {schema}.disclosures alter column student_id set statistics 0;
 alter table {schema}.disclosures alter column actor set statistics 0;
@@ -91,6 +93,7 @@ class Disclosure(NamedTuple):
     recipient: str | None
     recipient_organisation: str | None
     disclosed_on: str | None
+    fields: list[str]
 
     @property
     def cursor(self) -> Cursor:
@@ -152,12 +155,15 @@ def rows_of(recorded: Recorded) -> list[Disclosure]:
         recipient=noted.recipient if noted else None,
         recipient_organisation=noted.organisation if noted else None,
         disclosed_on=noted.disclosed_on if noted else None,
+        fields=[],
     )
     if isinstance(event, RedisclosureNoted):
         return [row._replace(outcome="passed-on", student_id=event.student_id, sections=event.sections)]
     if isinstance(event, BulkDisclosed | SearchDisclosed):
-        records = dict.fromkeys(event.records)
-        return [row._replace(record=record, ledger_position=event.position) for record in records]
+        # That nobody was found was an answer too, and somebody had asked.
+        records = dict.fromkeys(event.records or [""])
+        fields = event.fields if isinstance(event, SearchDisclosed) else event.filters
+        return [row._replace(record=record, ledger_position=event.position, fields=fields) for record in records]
     if isinstance(event, DisclosureRefused):
         return [row._replace(outcome="refused", student_id=event.student_id or None, rule=event.rule)]
     outcome = "not-modified" if event.not_modified else "shown"
@@ -180,16 +186,16 @@ def fold(cursor: psycopg.Cursor[Any], schema: str, batch: Sequence[Recorded]) ->
 _COPY = (
     "copy {schema}.disclosures (position, record, recorded_at, outcome, student_id, actor, role, organisation,"
     " purpose, basis, view, sections, rule, request, ledger_position, own_state, recipient, recipient_organisation,"
-    " disclosed_on) from stdin (format binary)"
+    " disclosed_on, fields) from stdin (format binary)"
 )
-_TYPES = ("int8", "text", "timestamptz", *["text"] * 8, "text[]", "text", "text", "int8", *["text"] * 4)
+_TYPES = ("int8", "text", "timestamptz", *["text"] * 8, "text[]", "text", "text", "int8", *["text"] * 4, "text[]")
 
 
 # -- queries
 
 _ROWS = (
     "select position, record, recorded_at, outcome, student_id, actor, role, organisation, purpose, basis, view,"
-    " sections, rule, request, ledger_position, own_state, recipient, recipient_organisation, disclosed_on"
+    " sections, rule, request, ledger_position, own_state, recipient, recipient_organisation, disclosed_on, fields"
     " from disclosures.disclosures"
 )
 OF_RECORDS = as_of.query(

@@ -166,6 +166,7 @@ class DisclosureAnswer(BaseModel):
     recipient: str | None = Field(description="To whom it was passed on.")
     recipient_organisation: str | None
     disclosed_on: str | None = Field(description="The day on which it was passed on, YYYY-MM-DD.")
+    fields: list[str] = Field(description="Of a search or a list: names of what was asked by, never what they held.")
 
 
 class DisclosuresAnswer(BaseModel):

@@ -11,7 +11,17 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from ledger.account_acts import Deactivate, Disable, Enable, EndFamily, EndRole, KeepTime, LinkIdentity, TakeFamily
+from ledger.account_acts import (
+    Deactivate,
+    Disable,
+    Enable,
+    EndFamily,
+    EndRole,
+    GiveSignInCode,
+    KeepTime,
+    LinkIdentity,
+    TakeFamily,
+)
 from ledger.accounts import a_year_after
 from ledger.application import Ledger
 from ledger.applications import Refuse, Withdraw
@@ -86,6 +96,7 @@ def many(ledger: Ledger) -> dict[str, str]:
     today = admissions.today("OR")
     rosa = admitted(admissions)
     admissions.act(rosa, accepted(today), BY_HAND)
+    admissions.act(rosa, GiveSignInCode(by=NATION.name, reason="Seen at the office."), BY_HAND)
     admissions.act(rosa, LinkIdentity(by=ROSA, issuer="https://id.example.org", subject="17"), BY_HAND)
     for days in (340, 400):
         admissions.act(rosa, KeepTime(by="timekeeper", today=today + timedelta(days=days)), BY_HAND)

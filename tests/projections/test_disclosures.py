@@ -87,9 +87,10 @@ def test_a_search_is_spread_over_the_records_that_it_showed_and_keeps_nothing_of
     assert rows[0].sections == []
 
 
-def test_a_search_that_found_nobody_is_of_no_record() -> None:
+def test_a_search_that_found_nobody_is_of_no_record_and_says_by_what_was_asked() -> None:
     event = SearchDisclosed(view="search", records=[], fields=["name"], position=9, **GROUND)
-    assert rows_of(Teller().tell("request/1", event)[0]) == []
+    (row,) = rows_of(Teller().tell("request/1", event)[0])
+    assert (row.record, row.outcome, row.fields) == ("", "shown", ["name"])
 
 
 def test_a_refusal_says_which_rule_refused() -> None:

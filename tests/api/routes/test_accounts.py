@@ -132,21 +132,21 @@ def test_an_account_that_reaches_beyond_an_area_is_the_next_higher_authoritys(pe
         assert people.ask(headers, "POST", f"/v1/accounts/{account}/sign-in-codes", WHY).status_code == 403
 
 
-def test_nobody_enables_or_gives_a_code_to_himself_and_anybody_may_end_his_own(
-    people: People, nation: dict[str, str]
-) -> None:
+def test_nobody_gives_a_code_to_himself_and_anybody_may_disable_his_own_account(people: People) -> None:
     account = admitted(people.ledger.admissions, applying(role="user_administrator", state=None), NATION)
     own = people.person(ROSA, "user_administrator")
     path = f"/v1/accounts/{account}"
-    assert refused(people.ask(own, "POST", f"{path}/sign-in-codes", WHY)) == (
-        422,
-        "own-application",
-    )
+    assert refused(people.ask(own, "POST", f"{path}/sign-in-codes", WHY)) == (422, "own-application")
     assert people.ask(own, "POST", f"{path}/disablement", WHY).status_code == 200
-    assert refused(people.ask(own, "POST", f"{path}/enablement", WHY)) == (403, "account-disabled")
-    assert people.ask(nation, "POST", f"{path}/enablement", WHY).status_code == 200
-    assert people.ask(own, "POST", f"{path}/deactivation", WHY).status_code == 200
-    assert refused(people.ask(own, "GET", "/v1/me")) == (403, "forbidden")
+    # His session ended with it, so he cannot enable himself; nor does he see anything any more.
+    assert refused(people.ask(own, "POST", f"{path}/enablement", WHY)) == (401, "not-signed-in")
+
+
+def test_anybody_may_end_his_own_account(people: People) -> None:
+    account = admitted(people.ledger.admissions, applying(role="user_administrator", state=None), NATION)
+    own = people.person(ROSA, "user_administrator")
+    assert people.ask(own, "POST", f"/v1/accounts/{account}/deactivation", WHY).status_code == 200
+    assert refused(people.ask(own, "GET", "/v1/me")) == (401, "not-signed-in")
 
 
 def test_an_application_in_a_parents_name_makes_nobody_master_of_what_the_family_reads(people: People) -> None:

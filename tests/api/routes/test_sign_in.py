@@ -316,7 +316,7 @@ def test_a_session_of_whom_is_deactivated_ends_for_good(people: People) -> None:
         people.bearer("user_administrator"), "POST", f"/v1/accounts/{who.account}/deactivation", {"reason": "left"}
     )
     assert gone.status_code == 200
-    assert refused(who.get("/v1/me")) == (403, "forbidden")
+    assert refused(who.get("/v1/me")) == (401, "not-signed-in")
     assert who.signs_in().status_code == 401
 
 
