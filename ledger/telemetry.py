@@ -321,6 +321,11 @@ for _result in ("passed", "refused", "locked"):
         SIGN_IN_TRIES.labels(_asked, _result)
 for _result in ("taken", "refused"):
     ONE_TIME_CODES.labels(_result)
+for _kind in ("caller", "address", "tries"):
+    HTTP_RATE_REFUSALS.labels(_kind)
+for _document in ("discovery", "keys", "token"):
+    for _result in ("ok", "refused", "failed"):
+        PROVIDER_FETCHES.labels(_document, _result)
 
 
 class Declared(NamedTuple):

@@ -86,3 +86,7 @@ REASONS: Final[Mapping[str, Words]] = {
     "nonce": Words("The provider's token belongs to another sign-in (nonce).", _AGAIN),
     "access-token": Words("The provider's two tokens do not belong together (at_hash).", _AGAIN),
 }
+
+# Told as 0 from the start, as the other rare ones are (``ledger.telemetry``).
+for _reason in REASONS:
+    telemetry.SIGN_IN_REFUSALS.labels(_reason)

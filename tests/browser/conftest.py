@@ -13,9 +13,10 @@ from support.services import clock, projectors, services
 __all__ = ["clock", "projectors", "services"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Started once; each test has a profile of its own."""
+    """Started once a file; each test has a profile of its own. While it runs this thread has an event loop, so that no
+    other file may be run beside it."""
     chromium = need("chromium")
     with sync_playwright() as playwright:
         # As root, as in a container, Chromium starts without its sandbox only; it opens nothing but our own pages.

@@ -125,7 +125,8 @@ def test_nobody_names_himself_as_his_supervisor(supervisor: str) -> None:
 @pytest.mark.parametrize("kind", sorted(KINDS))
 @pytest.mark.parametrize("role", ROLES)
 def test_each_kind_is_for_its_own_roles_and_a_parent_or_operator_never_applies(kind: str, role: str) -> None:
-    command = replace(applying(role=role, kind=kind, region="7", district="4113770"), disclaimer=DISCLAIMER_EDITION)
+    place = {"region": "7"} if role == "user_administrator" else {"region": "7", "district": "4113770"}
+    command = replace(applying(role=role, kind=kind, **place), disclaimer=DISCLAIMER_EDITION)
     if role in KINDS[kind]:
         assert role not in {"parent", "operator"}
         assert len(decide(command, None)) == 1
@@ -245,7 +246,7 @@ def test_a_verification_says_what_was_seen_and_why_access_is_needed(element: str
         (VERIFIED, LUIS, OwnApplication),
         (BY_FORM, LUIS, OwnApplication),
         (BY_FORM, DESK, OwnApplication),
-        (VERIFIED, DESK, None),
+        (VERIFIED, DESK, OwnApplication),
         (VERIFIED, "ana@ode.example.org", None),
         (BY_FORM, "ana@ode.example.org", None),
     ],
@@ -313,7 +314,6 @@ def test_an_approval_rests_on_a_training_of_the_last_year(trained_on: date | Non
         *((EAST, {"role": role, "region": "7"}, False) for role in OVERSEERS),
         (EAST, {"region": "7"}, True),
         (EAST, {"region": "7", "role": "primary_user"}, True),
-        (EAST, {"region": "7", "role": "district_data_administrator", "district": "4113770"}, True),
         (EAST, {}, False),
         (EAST, {"region": "8"}, False),
         (EAST, {"region": "7", "state": "CA"}, False),
@@ -335,6 +335,17 @@ def test_an_authority_decides_what_lies_in_its_area(authority: Authority, asked:
         refused(verified, approving(authority), Forbidden)
         with pytest.raises(Forbidden):
             must_be_within(authority, applied)
+
+
+@pytest.mark.parametrize(("lies_in", "fits"), [("7", True), ("8", False), (None, False)])
+def test_a_region_approves_for_a_district_that_its_state_has_placed_in_it(lies_in: str | None, fits: bool) -> None:
+    applied = made(role="district_data_administrator", region="7", district="4113770")
+    verified = [applied, *decide(verifying(), fold([applied]))]
+    command = replace(approving(EAST), district_lies_in=lies_in)
+    if fits:
+        assert len(when(verified, command)) == 1
+    else:
+        refused(verified, command, Forbidden)
 
 
 # -- ending

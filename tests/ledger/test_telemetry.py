@@ -28,6 +28,7 @@ UNITS = (
     "_findings",
     "_info",
     "_writers",
+    "_readers",
 )
 SECRET = "Marisol"
 
@@ -45,7 +46,20 @@ def test_every_metric_has_a_sentence_and_a_unit() -> None:
 
 def test_no_label_could_hold_more_than_a_code_a_state_or_a_name_of_ours() -> None:
     known = {"route", "method", "status", "problem", "result", "view", "role", "log", "projection", "reactor", "found"}
-    known |= {"asked", "pool", "state", "rule", "outcome", "level", "version", "python"}
+    known |= {
+        "asked",
+        "document",
+        "kind",
+        "reason",
+        "why",
+        "pool",
+        "state",
+        "rule",
+        "outcome",
+        "level",
+        "version",
+        "python",
+    }
     assert {label for metric in telemetry.declared() for label in metric.labels} <= known
 
 

@@ -20,7 +20,7 @@ def loaded(sojourn: CommandLine) -> CommandLine:
 def test_status_says_where_each_read_model_stands(loaded: CommandLine) -> None:
     told = loaded.json("project", "status")
     names = ["students", "search", "submissions", "records", "worklist", "disclosures", "accounts"]
-    names = ["students", "search", "submissions", "records", "worklist", "disclosures", "readers"]
+    names.append("readers")
     assert [model["name"] for model in told] == names
     students = told[0]
     assert (students["name"], students["state"], students["lag_events"]) == ("students", "idle", 0)
@@ -78,7 +78,10 @@ def test_what_a_token_may_is_explained_with_the_rule_that_decides(loaded: Comman
     none = loaded.run("access", "explain", "help_desk OR", "student.read", student).stdout
     assert none.startswith("refused\n  rule: none\n")
     assert "It takes one of these roles: auditor" in none
-    assert "no token of the name" in loaded.run("access", "explain", "nobody", "student.read", "OR", code=1).stderr
+    assert (
+        "no token and no account of the name"
+        in loaded.run("access", "explain", "nobody", "student.read", "OR", code=1).stderr
+    )
     assert "no action" in loaded.run("access", "explain", "recruiter OR", "student.sell", "OR", code=2).stderr
     assert "SUBJECT" in loaded.run("access", "explain", "recruiter OR", "student.read", "Oregon", code=2).stderr
 
