@@ -118,7 +118,7 @@ def _databases(server: EmbeddedServer) -> Iterator[Callable[[], Database]]:
         name = f"sojourn_{os.getpid()}_{next(_numbers)}"
         with psycopg.connect(server.conninfo("postgres"), autocommit=True) as admin:
             admin.execute(
-                sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(_TEMPLATE))
+                sql.SQL("create database {} template {} strategy file_copy").format(sql.Identifier(name), sql.Identifier(_TEMPLATE))
             )
         made.append(name)
         with psycopg.connect(server.conninfo(name), autocommit=True) as admin:
