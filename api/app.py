@@ -21,6 +21,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api import problems
+from api.console import routers as console
 from api.edge import Edge
 from api.openapi import Direct, document, does
 from api.rate_limit import RateLimit
@@ -39,7 +40,6 @@ from api.routes import (
     first_sign_in,
     health,
     history,
-    home,
     jurisdictions,
     me,
     policies,
@@ -173,7 +173,7 @@ def create_app(services: Services) -> FastAPI:
         reports.router,
         accounting.router,
         health.router,
-        home.router,
+        *console.ROUTERS,
     ):
         app.router.routes.extend(router.routes)
     schema = _Schema(app)

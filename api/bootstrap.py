@@ -312,6 +312,7 @@ def services(store: Store, ledger: Ledger) -> Services:
         standings=Standings(writer),
         credentials=Credentials(ledger.log.connection, store.vault, clock=now),
         csrf_key=key.body_key(b"tokens in forms"),
+        support=settings.support,
         openid=open_id(settings, key.body_key(b"sign-ins that were begun")),
         practice=store.practice,
         checks=(Check("schema", fits), Check("writer", writes)),

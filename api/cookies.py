@@ -36,6 +36,12 @@ def session_cookie(secret: str, name: str, *, max_age_s: int | None = None) -> s
     return f"{name}={secret}; Path=/{age}; HttpOnly; SameSite=Lax{secure}"
 
 
+def plain_cookie(name: str, value: str, scope: Scope, *, max_age_s: int) -> str:
+    """``Set-Cookie`` of a choice that is nobody's secret, such as a language. value: one of a list of ours."""
+    secure = "; Secure" if scope.get("scheme") == "https" else ""
+    return f"{name}={value}; Path=/; Max-Age={max_age_s}; HttpOnly; SameSite=Lax{secure}"
+
+
 def no_cookie(name: str) -> str:
     """``Set-Cookie`` that takes it away again: the same attributes, or a browser keeps it."""
     return session_cookie("", name, max_age_s=0)

@@ -35,10 +35,10 @@ REQUEST_ID: Final = "sojourn.request_id"
 
 _UUID_LIKE: Final = re.compile(rb"[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}\Z")
 CONTENT_SECURITY_POLICY: Final = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self';"
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self';"
     " frame-ancestors 'none'; base-uri 'none'"
 )
-"""Styles and scripts from here alone, none within a page, and forms that are sent here alone."""
+"""Styles, scripts and pictures from here alone, none within a page, and forms that are sent here alone."""
 PERMISSIONS_POLICY: Final = ", ".join(
     f"{feature}=()"
     for feature in (

@@ -16,13 +16,14 @@ from api.html import Markup, element, joined
 from api.problems import Invalid, Unsent, UnsupportedMedia
 
 FORM_BYTES_MAX: Final = 16_384
-_KIND: Final = "application/x-www-form-urlencoded"
+KIND: Final = "application/x-www-form-urlencoded"
+"""As which a browser sends one."""
 
 
 async def form_of(request: Request) -> Mapping[str, str]:
     """The fields of a form. Raises UnsupportedMedia, Invalid, Unsent, BodyTooLarge."""
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _KIND:
-        raise UnsupportedMedia("This takes a form.", remedy=f"Send `Content-Type: {_KIND}`.")
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != KIND:
+        raise UnsupportedMedia("This takes a form.", remedy=f"Send `Content-Type: {KIND}`.")
     try:
         raw = await request.body()
     except ClientDisconnect:

@@ -1,7 +1,7 @@
 """A few lines that make a page: everything put into one is escaped, whatever it is.
 
 Invariant: text becomes markup only through ``Markup``, which this module alone makes. Pages load nothing from another
-host; the one script that they may name is ``session.js``.
+host; the one script that they may name is ``session.js`` of the console.
 """
 
 from __future__ import annotations
@@ -89,11 +89,12 @@ def page_around(
     title: str, *, practice: bool, heading: str | None = None, language: str = "en", watched: bool = False
 ) -> tuple[str, str]:
     """What stands before and behind the content of a page, which may be sent as it comes. language: en or es."""
-    script = '<script src="/session.js" defer></script>' if watched else ""
+    script = '<script src="/static/session.js" defer></script>' if watched else ""
     before = (
         f'<!doctype html><html lang="{language}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<title>{escaped(title)} · Sojourn</title><link rel="stylesheet" href="/style.css">{script}</head><body>'
+        f"<title>{escaped(title)} · Sojourn</title>"
+        f'<link rel="stylesheet" href="/static/console.css">{script}</head><body>'
         f'<a class="skip" href="#main">{_SKIP[language]}</a>'
         f"{element('p', _PRACTICE[language], class_='practice', role='note') if practice else ''}"
         f'<main id="main"><h1>{escaped(heading or title)}</h1>'

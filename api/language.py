@@ -7,10 +7,16 @@ from typing import Final
 from starlette.requests import Request
 
 LANGUAGES: Final = ("en", "es")
+COOKIE: Final = "sojourn-language"
+"""What somebody has chosen on a page; it says nothing else of him."""
 
 
 def language_of(request: Request) -> str:
-    """By Accept-Language (RFC 9110, 12.5.4). English where it names neither, or both alike."""
+    """As chosen on a page, else by Accept-Language (RFC 9110, 12.5.4). English where it names neither, or both
+    alike."""
+    chosen = request.cookies.get(COOKIE)
+    if chosen in LANGUAGES:
+        return chosen
     best, weight = LANGUAGES[0], 0.0
     for part in request.headers.get("accept-language", "").split(","):
         tag, *parameters = (piece.strip().lower() for piece in part.split(";"))

@@ -186,7 +186,7 @@ def problem(error: errors.LedgerError, request_id: str | None, headers: Mapping[
     if request_id is not None:
         body["request_id"] = request_id
     body.update(getattr(error, "members", None) or {})
-    if faults := _faults_of(error):
+    if faults := faults_of(error):
         body["errors"] = [fault.as_json() for fault in faults]
     sent = dict(headers or {})
     if error.replayed:
@@ -202,7 +202,8 @@ def problem(error: errors.LedgerError, request_id: str | None, headers: Mapping[
     return Response(orjson.dumps(body), status, sent, MEDIA_TYPE)
 
 
-def _faults_of(error: errors.LedgerError) -> tuple[Fault, ...]:
+def faults_of(error: errors.LedgerError) -> tuple[Fault, ...]:
+    """What is wrong, place by place, where an error knows."""
     if isinstance(error, Unsent):
         return error.faults
     if isinstance(error, errors.SubmissionRefused):
@@ -265,6 +266,11 @@ async def answer(request: Request, error: Exception) -> Response:
         )
     elif status_of(ours).status >= 500:
         log.warning("unavailable", request=request_id, problem=ours.code, what=ours.what, remedy=ours.remedy)
+    from api.console.refusals import refusal, wants_page  # which answer with the errors of this module
+
+    if wants_page(request):
+        telemetry.HTTP_PROBLEMS.labels(ours.code).inc()
+        return await refusal(request, ours, request_id)
     return problem(ours, request_id, _allowed(request) if isinstance(ours, MethodNotAllowed) else None)
 
 

@@ -99,12 +99,17 @@ def request_key(request: Request, services: Services, principal: str, body: Body
     if key is None:
         return None
     hashed = (body or Body(b"")).hash(services.body_key, request.method, request.scope["path"])
+    return keyed(services, principal, key, hashed)
+
+
+def keyed(services: Services, principal: str, key: str, body_hash: bytes) -> RequestKey:
+    """A key that a client chose, as it is kept. principal: whose it is. body_hash: of what was sent with it."""
     # The key is the client's to choose and may be made of a child's ids, so it is kept as a hash like the body.
     kept = _hashed(key, services)
     # A scope of their own: a token may be called like a reactor, whose keys anybody can guess. A person's address is
     # kept as a hash too; what is kept of answers is of nobody.
     scope = f"person {_hashed(principal, services)}" if is_a_persons(principal) else f"token {principal}"
-    return RequestKey(scope=scope, key=kept, body_hash=hashed)
+    return RequestKey(scope=scope, key=kept, body_hash=body_hash)
 
 
 def _hashed(text: str, services: Services) -> str:

@@ -49,9 +49,9 @@ class Services:
     announcements: watcher of what is announced. body_key: 32 bytes, derived from the master key, that hash the bodies
     of requests: a plain digest of a child's data could be guessed. practice: this is practice space, with invented
     children. organisation: whose service it is, for disclosures. checks: what /readyz asks beside the database and
-    the read models. sessions, standings, credentials: of people who sign in here. openid: the identity provider, where
-    one is named. csrf_key: 32 bytes, of the tokens in forms. spools: where files that come are kept until they are
-    applied; None where none are taken.
+    the read models. sessions, standings, credentials: of people who sign in here. support: whom people ask, in words.
+    openid: the identity provider, where one is named. csrf_key: 32 bytes, of the tokens in forms. spools: where files
+    that come are kept until they are applied; None where none are taken.
     limits: how often somebody may ask; None: as often as he likes. clock: now, UTC.
     """
 
@@ -68,6 +68,7 @@ class Services:
     credentials: Credentials
     csrf_key: bytes
     openid: OpenId | None = None
+    support: str = ""
     practice: bool = False
     checks: Sequence[Check] = ()
     spools: Spools | None = None

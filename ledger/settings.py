@@ -63,6 +63,7 @@ class Settings(BaseSettings):
     oidc_client_secret_file: Path | None = Field(None, description="File that holds the client's secret.")
     public_url: str | None = Field(None, description="Address under which browsers reach this service.")
     organisation: str = Field("Sojourn", description="Name under which disclosures of this service are recorded.")
+    support: str = Field("", description="Whom people ask for help: an address or a number, on every page.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
     log_format: Literal["json", "text", "auto"] = Field("auto", description="auto: text on a terminal, json elsewhere.")
     rate_requests: int = Field(

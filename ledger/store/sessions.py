@@ -36,7 +36,7 @@ SEEN_EVERY: Final = timedelta(minutes=1)
 CACHE_TTL_S: Final = 1.0
 CACHED_MAX: Final = 10_000
 
-Method = Literal["local", "oidc"]
+Method = Literal["local", "oidc", "practice"]
 
 
 class Session(msgspec.Struct, frozen=True):

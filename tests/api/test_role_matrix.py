@@ -24,8 +24,12 @@ OPEN: Final = {
     "/metrics",
     "/openapi.json",
     "/",
-    "/style.css",
-    "/session.js",
+    "/static/{name}",
+    "/language/{language}",
+    "/help",
+    "/help/{role}",
+    "/practice",
+    "/practice/{seat}",
     "/sign-in",
     "/sign-in/provider",
     "/sign-in/callback",
@@ -47,6 +51,7 @@ class Cell(NamedTuple):
         """The status of an answer to a request that is whole but for what it is about."""
         named = {"state": "OR", "ssid": "OR1", "version": "none", "region": "R2", "district": "4113770"}
         named |= {"level": "state", "place": "R2", "code": "forbidden", "grant": "1"}
+        named |= {"name": "console.css", "language": "es", "role": "auditor", "seat": "auditor"}
         kind = self.path.split("/")[2] if self.path.count("/") > 1 else ""
         ids = {
             "cases": CASE,

@@ -123,7 +123,7 @@ def test_a_session_says_before_it_ends_and_stays_when_it_is_asked_to(
     expect(page.get_by_role("status")).to_be_empty()
     clock.now += timedelta(minutes=16, seconds=30)
     page.evaluate("document.querySelector('#session').remove()")
-    page.add_script_tag(url=f"{address}/session.js")
+    page.add_script_tag(url=f"{address}/static/session.js")
     expect(page.get_by_role("status")).to_contain_text(re.compile("The session ends in [34] min"))
     page.get_by_role("button", name="Stay signed in").click()
     expect(page.get_by_role("status")).to_be_empty()
@@ -135,7 +135,7 @@ def test_a_session_that_has_ended_leaves_nothing_to_read(
     begin(page, address, code)
     finish(page, services)
     clock.now += timedelta(minutes=21)
-    page.add_script_tag(url=f"{address}/session.js")
+    page.add_script_tag(url=f"{address}/static/session.js")
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 
 

@@ -47,7 +47,7 @@ TRICKS = [
     "/v1/students/%3{first}{rest}",
     "/v1/../v1/students/{id}",
     "/livez/../v1/students/{id}",
-    "/style.css/%2e%2e/v1/students/{id}",
+    "/static/console.css/%2e%2e/v1/students/{id}",
     "/v1/students/{id}/",
     "//v1/students/{id}",
     "/v1//students/{id}",
@@ -129,7 +129,7 @@ HEADERS = {
 
 
 def test_every_answer_has_the_headers_that_keep_a_browser_safe(front: Front) -> None:
-    pages = ["/", "/sign-in", "/sign-in/first", "/rules", "/style.css", "/problems/forbidden", "/openapi.json"]
+    pages = ["/", "/sign-in", "/sign-in/first", "/rules", "/static/console.css", "/problems/forbidden", "/openapi.json"]
     pages += ["/nowhere", "/livez", f"/students/{front.ids[ANA]}", f"/students/{front.ids[ANA]}/disclosures", "/v1/me"]
     for page in pages:
         for answer in (front.service.client.get(page), front.get("secondary", page)):

@@ -680,7 +680,7 @@ def test_openapi_is_valid_3_1_and_names_every_route_of_this_release(service: Ser
 
 
 def test_no_page_loads_anything_from_another_host(service: Service):
-    for path in ("/", "/problems/unknown-state", "/style.css"):
+    for path in ("/", "/problems/unknown-state", "/static/console.css"):
         answer = service.call("GET", path, by="")
         assert answer.status_code == 200
         assert "//" not in answer.text.replace("http://127.0.0.1", "")

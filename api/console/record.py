@@ -1,89 +1,27 @@
-# ruff: noqa: FAST003 - a direct route reads its path by itself (api.openapi)
-"""Pages for people: what is loaded, a student, and what a problem means.
+"""A student to read.
 
-Invariant: a page about a child is an answer about a child: it goes through ``show`` like any other. The first page
-holds ids and counts alone. Outside practice space a browser without a token is told nothing but that the service runs.
+Invariant: a page about a child is an answer about a child: it goes through ``show`` like any other.
 """
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
 from datetime import date
-from importlib import resources
 from typing import Any, Final
 
 import orjson
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from api.entering import whoever
-from api.forms import form
 from api.html import Markup, element, joined, link, page, table
 from api.openapi import Direct, does, operation_id
 from api.policy import signed_in
 from api.principals import visitor_of
-from api.problems import NoSuchPath, families
-from api.reading import ask
-from api.routes.health import lag
 from api.routes.students import Reader, StudentView, show_student
-from api.services import Services, services_of
-from ledger.access import PUBLIC
+from api.services import services_of
 from ledger.mde import TABLES
-from projections import students
 
 router = APIRouter(include_in_schema=False, route_class=Direct, generate_unique_id_function=operation_id)
-
-SAMPLES: Final = 40
-_SCRIPT: Final = resources.files("api").joinpath("session.js").read_bytes()
-_STYLE: Final = resources.files("api").joinpath("style.css").read_bytes()
-
-
-@router.get("/", openapi_extra=does(PUBLIC))
-async def home(request: Request) -> Response:
-    """What is loaded, with links."""
-    services = services_of(request)
-    links = element(
-        "ul",
-        element("li", link("/openapi.json", "The API, as OpenAPI 3.1")),
-        element("li", link("/readyz", "Whether everything holds")),
-        element("li", link("/metrics", "Metrics")),
-    )
-    content = await _loaded(services) if services.practice else Markup("")
-    intro = element("p", "A record ledger for children who move.")
-    who = await whoever(request)
-    door = element("p", link("/sign-in", "Sign in"))
-    if who is not None:
-        door = joined((element("p", f"Signed in as {who.name}."), form("/sign-out", who.token, button="Sign out")))
-    machines = element("h2", "For machines")
-    return page("Sojourn", intro, door, content, machines, links, practice=services.practice, watched=who is not None)
-
-
-async def _loaded(services: Services) -> Markup:
-    counts = await ask(services.reads, students.counts)
-    samples = await ask(services.reads, lambda connection: students.sample(connection, SAMPLES))
-    lags = await lag(services)
-    states = sorted({count.state for count in counts})
-    records = {(count.state, count.status): count.records for count in counts}
-    by_state = [(state, records.get((state, "open"), 0), records.get((state, "retracted"), 0)) for state in states]
-    total = ("All", sum(row[1] for row in by_state), sum(row[2] for row in by_state))
-    parts: list[object] = [
-        element("h2", "Loaded"),
-        table("Records by state", ("State", "Open", "Retracted"), [*by_state, total], numbers=True),
-    ]
-    if not isinstance(lags, str):
-        rows = [(name, number["position"], number["lag_events"]) for name, number in lags.items()]
-        parts += [
-            element("h2", "Read models"),
-            table("How far each has come", ("Read model", "Position", "Events behind"), rows, numbers=True),
-        ]
-    ids = (element("li", link(f"/students/{student_id}", student_id)) for student_id in samples)
-    parts += [
-        element("h2", "Students"),
-        element("p", "Opening one is recorded as a disclosure, as it would be for a real child."),
-        element("ul", *ids, class_="ids"),
-    ]
-    return joined(parts)
 
 
 @router.get("/students/{id}", openapi_extra=does("student.read"))
@@ -169,25 +107,3 @@ def _flat(entry: dict[str, Any]) -> dict[str, str]:
     if sources:
         line["said_by"] = ", ".join(dict.fromkeys(source["state"] for source in sources))
     return line
-
-
-@router.get("/problems/{code}", openapi_extra=does(PUBLIC))
-async def problem_page(request: Request) -> Response:
-    """What the ``type`` of a problem points to."""
-    found = families().get(request.path_params["code"])
-    if found is None:
-        raise NoSuchPath("There is no problem of this type.", remedy="See the types in /openapi.json.")
-    status, kind = found
-    said = inspect.getdoc(kind) if kind.__doc__ else None
-    facts = [("Type", f"/problems/{kind.code}"), ("Status", status.status), ("Meaning", said or status.title)]
-    return page(status.title, table("This problem", ("What", "Value"), facts), practice=services_of(request).practice)
-
-
-@router.get("/session.js", openapi_extra=does(PUBLIC))
-async def session_script(_: Request) -> Response:
-    return Response(_SCRIPT, headers={"Cache-Control": "public, max-age=3600"}, media_type="text/javascript")
-
-
-@router.get("/style.css", openapi_extra=does(PUBLIC))
-async def style(_: Request) -> Response:
-    return Response(_STYLE, headers={"Cache-Control": "public, max-age=3600"}, media_type="text/css")

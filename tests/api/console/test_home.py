@@ -71,17 +71,17 @@ def test_pages_load_nothing_from_another_host_and_run_nothing(practice: TestClie
     for path in ("/", _first_student(practice), "/problems/stale-decision"):
         page = practice.get(path).text
         assert not re.search(r'(src|href)="(https?:)?//', page)
-        assert "<script" not in page
+        assert not re.search(r"<script(?! src=)", page)
         assert ' style="' not in page
-    assert practice.get("/style.css").headers["Content-Type"].startswith("text/css")
+    assert practice.get("/static/console.css").headers["Content-Type"].startswith("text/css")
 
 
 def test_pages_have_what_a_screen_reader_needs(practice: TestClient) -> None:
     for path in ("/", _first_student(practice)):
         page = practice.get(path).text
         assert '<html lang="en">' in page
-        assert page.count("<h1>") == 1
-        assert '<main id="main">' in page
+        assert page.count("<h1") == 1
+        assert '<main id="main"' in page
         assert page.count("<caption>") == page.count("<table>")
 
 

@@ -1,0 +1,50 @@
+"""Days, instants and numbers as people read them, in the reader's language. Pure.
+
+Invariant: nothing of what a state sent is changed: a day that cannot be read as one is shown as it came.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from babel import Locale
+from babel.dates import format_date, format_datetime, format_timedelta
+from babel.numbers import format_decimal
+
+LOCALES: Final = {"en": Locale("en", "US"), "es": Locale("es", "US")}
+"""As English and Spanish are written in the United States: months by name, so that no day is taken for a month."""
+
+
+def day(value: date | str | None, language: str) -> str:
+    """``Sep 2, 2025``, ``2 sep 2025``; empty for None. value: a date, or one as ISO 8601 has it."""
+    if value is None or value == "":
+        return ""
+    if isinstance(value, str):
+        try:
+            value = date.fromisoformat(value)
+        except ValueError:
+            return str(value)
+    return format_date(value, "medium", locale=LOCALES[language])
+
+
+def instant(value: datetime | str | None, language: str, zone: str = "UTC") -> str:
+    """Day and time of day, with the name of the zone. value: with a zone, or as ISO 8601 has it."""
+    if value is None or value == "":
+        return ""
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value)
+    local = value.astimezone(ZoneInfo(zone))
+    said = format_datetime(local, "medium", tzinfo=ZoneInfo(zone), locale=LOCALES[language])
+    return f"{said} {local.tzname()}"
+
+
+def ago(value: datetime, now: datetime, language: str) -> str:
+    """How long before now, in its largest unit: ``2 days ago``."""
+    return format_timedelta(value - now, add_direction=True, locale=LOCALES[language])
+
+
+def number(value: float, language: str) -> str:
+    """With its thousands apart."""
+    return format_decimal(value, locale=LOCALES[language])

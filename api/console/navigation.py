@@ -1,0 +1,47 @@
+"""What there is for whom: the entries of the navigation and of the first page, by what the policy lets somebody do.
+
+Invariant: an entry leads to a page that answers whoever is shown it; nothing is listed here by role.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final, NamedTuple
+
+from api.console.visits import Visit
+from api.console.words import N_
+
+
+class Entry(NamedTuple):
+    """action: that makes it somebody's. path: of the page. name: in the navigation. says: in one line on the first
+    page. main: whether it stands in the navigation too. roles: whom alone it is for, of those that the policy lets;
+    None: all of them."""
+
+    action: str
+    path: str
+    name: str
+    says: str
+    main: bool = True
+    roles: frozenset[str] | None = None
+
+
+Figure = Callable[[Visit], Awaitable[int | None]]
+"""How much waits behind an entry for whoever looks; None where that is not known in time."""
+
+ENTRIES: Final = (
+    Entry(
+        "me.read",
+        "/help",
+        N_("Help"),
+        N_("What your role is for, and how its work is done."),
+        main=False,
+    ),
+)
+FIGURES: Final[dict[str, Figure]] = {}
+"""Path of an entry to its figure."""
+
+
+def items(visit: Visit) -> list[Entry]:
+    """The entries of whoever looks, in order."""
+    role = None if visit.principal is None else visit.principal.role
+    return [one for one in ENTRIES if visit.may(one.action) and (one.roles is None or role in one.roles)]

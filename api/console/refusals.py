@@ -1,0 +1,76 @@
+"""What went wrong, as a page: what, why, and what to do; and what a kind of problem means.
+
+Invariant: a browser that asked for a page is answered by one, with the status that a program would get; whoever has
+not signed in and asked for a page is led to where he can.
+"""
+
+from __future__ import annotations
+
+import inspect
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request
+from starlette.responses import RedirectResponse, Response
+
+from api.console.pages import page
+from api.console.visits import Visit, visit
+from api.language import language_of
+from api.openapi import Direct, does, operation_id
+from api.problems import NoSuchPath, NotSignedIn, families, faults_of, status_of
+from api.services import services_of
+from ledger.access import PUBLIC
+from ledger.errors import LedgerError, RenewalNeeded
+
+router = APIRouter(include_in_schema=False, route_class=Direct, generate_unique_id_function=operation_id)
+
+
+@router.get("/problems/{code}", openapi_extra=does(PUBLIC))
+async def problem_page(request: Request) -> Response:
+    """What the ``type`` of a problem points to."""
+    found = families().get(request.path_params["code"])
+    if found is None:
+        raise NoSuchPath("There is no problem of this type.", remedy="See the types in /openapi.json.")
+    status, kind = found
+    said = inspect.getdoc(kind) if kind.__doc__ else None
+    return page(
+        await visit(request),
+        "problem_kind.html",
+        title=status.title,
+        code=kind.code,
+        answered=status.status,
+        meaning=said or status.title,
+    )
+
+
+def wants_page(request: Request) -> bool:
+    """Whether a browser asks, for a page."""
+    path = request.scope["path"]
+    return not path.startswith("/v1/") and "text/html" in request.headers.get("accept", "")
+
+
+async def refusal(request: Request, error: LedgerError, request_id: str | None) -> Response:
+    """The page of an error."""
+    if isinstance(error, NotSignedIn) and request.method == "GET":
+        where = urlencode({"return_to": request.url.path})
+        return RedirectResponse(f"/sign-in?{where}", 303, {"Cache-Control": "no-store"})
+    if isinstance(error, RenewalNeeded) and request.method == "GET" and request.url.path != "/me":
+        return RedirectResponse("/me", 303, {"Cache-Control": "no-store"})
+    status = status_of(error)
+    return page(
+        await _who(request),
+        "problem.html",
+        status=status.status,
+        title=status.title,
+        what=error.what,
+        remedy=error.remedy,
+        faults=[fault for fault in faults_of(error) if fault.message != error.what],
+        rule=(error.members or {}).get("rule"),
+        request_id=request_id,
+    )
+
+
+async def _who(request: Request) -> Visit:
+    try:
+        return await visit(request)
+    except LedgerError:  # the page of one error must not end in another
+        return Visit(request=request, services=services_of(request), language=language_of(request))
