@@ -1,6 +1,8 @@
-"""Photographs the pages of a fresh demo into this folder. ``make screenshots`` runs it.
+"""Photographs every page of the console in a fresh demo, as a desk and as a telephone show it. ``make screenshots``.
 
 The demo runs on an embedded database in a temporary folder, so nothing of the machine's own data is shown or touched.
+Whoever photographs takes the seats of practice space in turn (/practice). Pictures go to ``build/screenshots``, and
+three of them, for the README, into this folder.
 """
 
 from __future__ import annotations
@@ -14,35 +16,108 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Final, NamedTuple
 
-HERE = Path(__file__).resolve().parent
-SOJOURN = Path(sys.executable).with_name("sojourn")
-PAGES = {"start-page.png": "/"}
-START_S_MAX = 120
+from playwright.sync_api import Browser, Page, sync_playwright
+
+HERE: Final = Path(__file__).resolve().parent
+OUT: Final = HERE.parents[1] / "build" / "screenshots"
+SOJOURN: Final = Path(sys.executable).with_name("sojourn")
+START_S_MAX: Final = 180
+WIDTHS: Final = {"desk": 1280, "telephone": 390}
+
+
+class Shot(NamedTuple):
+    """A page as one person sees it. seat: of practice space; None for who has not signed in. path: where to begin.
+    follow: selectors of links to follow from there, one after the other. fill: fields to fill in and send before.
+    language: en or es."""
+
+    name: str
+    seat: str | None
+    path: str
+    follow: tuple[str, ...] = ()
+    fill: tuple[tuple[str, str], ...] = ()
+    language: str = "en"
+
+
+SHOTS: Final = (
+    Shot("start-signed-out", None, "/"),
+    Shot("practice", None, "/practice"),
+    Shot("help", "registrar", "/help"),
+    Shot("help-spanish", "registrar", "/help", language="es"),
+    Shot("start-registrar", "registrar", "/"),
+    Shot("record", "registrar", "/", ("main .ids a",)),
+    Shot("record-spanish", "registrar", "/", ("main .ids a",), language="es"),
+)
+README: Final = {}
+"""Picture of the README to the shot that it is, at a desk."""
 
 
 def main() -> int:
-    """Write each page of PAGES; 1 where Chromium is missing or the demo does not start."""
-    browser = shutil.which("chromium") or shutil.which("chromium-browser")
-    if browser is None:
+    """Write each shot in both widths; 1 where Chromium is missing or the demo does not start."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
         print("Needs Chromium. On Debian, as root, run: apt-get install -y chromium", file=sys.stderr)
         return 1
+    OUT.mkdir(parents=True, exist_ok=True)
+    with _demo() as address, sync_playwright() as playwright:
+        if address is None:
+            print("The demo did not get ready.", file=sys.stderr)
+            return 1
+        # As root Chromium has no sandbox to start; it opens nothing but our own pages.
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"] * (os.geteuid() == 0))
+        for width in WIDTHS:
+            for shot in SHOTS:
+                _take(browser, address, shot, width)
+        browser.close()
+    for picture, name in README.items():
+        shutil.copy(OUT / f"{name}-desk.png", HERE / picture)
+    return 0
+
+
+def _take(browser: Browser, address: str, shot: Shot, width: str) -> None:
+    with browser.new_context(
+        viewport={"width": WIDTHS[width], "height": 900}, locale="es-US" if shot.language == "es" else "en-US"
+    ) as context:
+        page = context.new_page()
+        if shot.seat is not None:
+            page.goto(f"{address}/practice")
+            page.locator(f'form[action="/practice/{shot.seat}"] button').click()
+        _lead(page, address, shot)
+        picture = OUT / f"{shot.name}-{width}.png"
+        page.screenshot(path=picture, full_page=True)
+        print(f"{picture.name}  {page.url.removeprefix(address)}")
+
+
+def _lead(page: Page, address: str, shot: Shot) -> None:
+    page.goto(f"{address}{shot.path}")
+    for name, value in shot.fill:
+        page.locator(f'[name="{name}"]').first.fill(value)
+    if shot.fill:
+        page.locator("main form button").first.click()
+    for selector in shot.follow:
+        page.locator(selector).first.click()
+    page.wait_for_load_state("networkidle")
+
+
+@contextmanager
+def _demo() -> Iterator[str | None]:
+    """The address of a demo that is ready; None where it does not get so far."""
     port = _free_port()
     with tempfile.TemporaryDirectory(prefix="sojourn-") as folder:
         settings = {**os.environ, "SOJOURN_DATA": folder}
         settings.pop("SOJOURN_DATABASE_URL", None)
-        demo = subprocess.Popen([SOJOURN, "demo", "--port", str(port)], env=settings, stdout=subprocess.DEVNULL)
+        command = [SOJOURN, "demo", "--port", str(port), "--children", "400"]
+        demo = subprocess.Popen(command, env=settings, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            if not _ready(f"http://127.0.0.1:{port}/readyz", demo):
-                print("The demo did not get ready.", file=sys.stderr)
-                return 1
-            for picture, path in PAGES.items():
-                _photograph(browser, f"http://127.0.0.1:{port}{path}", HERE / picture)
+            ready = _ready(f"http://127.0.0.1:{port}/readyz", demo)
+            yield f"http://127.0.0.1:{port}" if ready else None
         finally:
             demo.terminate()
             demo.wait(timeout=60)
-    return 0
 
 
 def _free_port() -> int:
@@ -60,14 +135,6 @@ def _ready(url: str, demo: subprocess.Popen[bytes]) -> bool:
         except (urllib.error.URLError, OSError):
             time.sleep(0.2)
     return False
-
-
-def _photograph(browser: str, url: str, picture: Path) -> None:
-    command = [browser, "--headless", "--hide-scrollbars", "--window-size=1280,900", f"--screenshot={picture}"]
-    if os.geteuid() == 0:
-        command.append("--no-sandbox")  # as root Chromium has no sandbox to start
-    subprocess.run([*command, url], check=True, timeout=60, stderr=subprocess.DEVNULL)
-    print(f"{picture.relative_to(HERE.parent.parent)}  {url}")
 
 
 if __name__ == "__main__":
