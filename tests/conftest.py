@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
-import itertools
 import logging
 import os
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
-import psycopg
 import pytest
 import structlog
-from psycopg import sql
 
-import migrations
 from ledger import telemetry
 from ledger.application import Ledger
 from ledger.ids import Uuid7Source
 from ledger.store.database import Database
 from ledger.store.embedded import EmbeddedServer
 from ledger.store.vault import MasterKey, Vault
+from support.databases import Template, bare, copied
 from support.parts import need
 from support.servers import FAST, running_server
 
 MASTER_KEY = bytes(range(32))
-_TEMPLATE = "sojourn_template"
-_numbers = itertools.count(1)
 
 
 @pytest.fixture(autouse=True)
@@ -63,10 +59,17 @@ def server15() -> Iterator[EmbeddedServer]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def template() -> Template:
+    """What a fresh database is a copy of: a folder of tests that needs the read models' tables says so."""
+    return bare
+
+
 @pytest.fixture
-def new_database(server: EmbeddedServer) -> Iterator[Callable[[], Database]]:
+def new_database(server: EmbeddedServer, template: Template) -> Iterator[Callable[[], Database]]:
     """Makes fresh, migrated databases on the session's server; drops them."""
-    yield from _databases(server)
+    with contextlib.ExitStack() as stack:
+        yield lambda: _database(stack, server, template)
 
 
 @pytest.fixture
@@ -79,8 +82,8 @@ def database(new_database: Callable[[], Database]) -> Database:
 def any_database(request: pytest.FixtureRequest) -> Iterator[Database]:
     """A fresh, migrated database: once on the embedded server, once on PostgreSQL 15."""
     name = "server" if request.param == "embedded" else "server15"
-    for make in _databases(request.getfixturevalue(name)):
-        yield make()
+    with contextlib.ExitStack() as stack:
+        yield _database(stack, request.getfixturevalue(name), bare)
 
 
 @pytest.fixture
@@ -110,31 +113,5 @@ def ledger(database: Database, new_ledger: Callable[..., Ledger]) -> Ledger:
     return new_ledger(database)
 
 
-def _databases(server: EmbeddedServer) -> Iterator[Callable[[], Database]]:
-    made: list[str] = []
-
-    def make() -> Database:
-        _ensure_template(server)
-        name = f"sojourn_{os.getpid()}_{next(_numbers)}"
-        with psycopg.connect(server.conninfo("postgres"), autocommit=True) as admin:
-            admin.execute(
-                sql.SQL("create database {} template {} strategy file_copy").format(sql.Identifier(name), sql.Identifier(_TEMPLATE))
-            )
-        made.append(name)
-        with psycopg.connect(server.conninfo(name), autocommit=True) as admin:
-            # A copy of a database has its tables and their grants, and not the grants on the database itself.
-            admin.execute(migrations.sql("roles"))
-        return Database(server.conninfo(name), log_in=True)
-
-    yield make
-    with psycopg.connect(server.conninfo("postgres"), autocommit=True) as admin:
-        for name in made:
-            admin.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
-
-
-def _ensure_template(server: EmbeddedServer) -> None:
-    with psycopg.connect(server.conninfo("postgres"), autocommit=True) as admin:
-        if admin.execute("select 1 from pg_database where datname = %s", (_TEMPLATE,)).fetchone():
-            return
-    server.ensure_database(_TEMPLATE)
-    migrations.upgrade(Database(server.conninfo(_TEMPLATE), log_in=True))
+def _database(stack: contextlib.ExitStack, server: EmbeddedServer, template: Template) -> Database:
+    return Database(server.conninfo(stack.enter_context(copied(server, template))), log_in=True)

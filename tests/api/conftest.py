@@ -14,10 +14,10 @@ from api.services import Services
 from ledger.store.database import Database, Role
 from ledger.store.tokens import create
 from projections.projectors import Projectors
-from support.services import Clock, clock, projectors, services
+from support.services import Clock, clock, projectors, services, template
 from support.signing_in import People
 
-__all__ = ["clock", "projectors", "services"]
+__all__ = ["clock", "projectors", "services", "template"]
 
 MakeToken = Callable[..., str]
 

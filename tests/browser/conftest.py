@@ -8,9 +8,9 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from support.parts import need
-from support.services import clock, projectors, services
+from support.services import clock, projectors, services, template
 
-__all__ = ["clock", "projectors", "services"]
+__all__ = ["clock", "projectors", "services", "template"]
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""What pages say is said in English and in Spanish: every word comes from the catalogues, and no catalogue has another."""
+"""What pages say is said in English and in Spanish: all of it is in the catalogues, and nothing else is."""
 
 from __future__ import annotations
 
@@ -92,7 +92,9 @@ def test_a_template_says_nothing_outside_the_catalogues(template: Path) -> None:
 
 def test_words_outside_the_catalogues_would_be_found() -> None:
     text = _Text()
-    text.feed(_without_expressions('<p>{{ _("Fine") }} and not</p><a title="neither">{% trans %}fine{% endtrans %}</a>'))
+    text.feed(
+        _without_expressions('<p>{{ _("Fine") }} and not</p><a title="neither">{% trans %}fine{% endtrans %}</a>')
+    )
     assert text.found == ["and not", "neither"]
 
 

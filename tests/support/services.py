@@ -21,6 +21,7 @@ from ledger.store.sessions import Sessions
 from ledger.store.tokens import Tokens
 from projections import PROJECTIONS
 from projections.projectors import Projectors
+from support.databases import Template, with_read_models
 
 NOW = datetime(2025, 9, 2, 18, 0, tzinfo=UTC)
 """Noon in Oregon: late enough for every date of the examples."""
@@ -34,6 +35,12 @@ class Clock:
 
     def __call__(self) -> datetime:
         return self.now
+
+
+@pytest.fixture(scope="session")
+def template() -> Template:
+    """Databases have the tables of the read models from the first."""
+    return with_read_models
 
 
 @pytest.fixture
