@@ -21,8 +21,7 @@ from api.language import COOKIE, LANGUAGES
 from api.openapi import Direct, does, operation_id
 from api.problems import NoSuchPath
 from api.reading import ask
-from api.services import Services
-from ledger.access import PUBLIC
+from ledger.access import PUBLIC, Subject
 from ledger.errors import Unavailable
 from projections import students
 
@@ -31,6 +30,8 @@ router = APIRouter(include_in_schema=False, route_class=Direct, generate_unique_
 SAMPLES: Final = 40
 FIGURES_S: Final = 2.0
 """How long the first page waits for a figure; without it the page is shown all the same."""
+ANY_CHILD: Final = Subject((), ())
+"""Of whom no state is known: only a rule that reaches everybody lets somebody read her."""
 YEAR_S: Final = 31_536_000
 
 
@@ -42,7 +43,8 @@ class Card(NamedTuple):
 
 
 class Loaded(NamedTuple):
-    """What practice space holds. by_state: state, open and retracted records. samples: ids of students."""
+    """What practice space holds. by_state: state, open and retracted records. samples: ids of students, for who may
+    read any."""
 
     by_state: list[tuple[str, int, int]]
     samples: list[str]
@@ -55,7 +57,7 @@ async def home(request: Request) -> Response:
     entries = items(here)
     figures = await asyncio.gather(*(_figure(here, entry) for entry in entries))
     cards = [Card(entry, figure) for entry, figure in zip(entries, figures, strict=True)]
-    loaded = await _loaded(here.services) if here.practice else None
+    loaded = await _loaded(here) if here.practice else None
     return page(here, "home.html", cards=cards, loaded=loaded)
 
 
@@ -92,9 +94,12 @@ async def _figure(here: Visit, entry: Entry) -> int | None:
         return None
 
 
-async def _loaded(services: Services) -> Loaded:
-    counts: list[Any] = await ask(services.reads, students.counts)
-    samples = await ask(services.reads, lambda connection: students.sample(connection, SAMPLES))
+async def _loaded(here: Visit) -> Loaded:
+    reads = here.services.reads
+    counts: list[Any] = await ask(reads, students.counts)
+    samples = await ask(reads, lambda connection: students.sample(connection, SAMPLES))
+    if here.principal is not None and not here.may("student.read", ANY_CHILD):
+        samples = []
     records = {(count.state, count.status): count.records for count in counts}
     by_state = [
         (state, records.get((state, "open"), 0), records.get((state, "retracted"), 0))

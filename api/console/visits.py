@@ -26,7 +26,7 @@ from api.problems import NotSignedIn
 from api.requests import KEY_MAX, Body
 from api.sending import keyed
 from api.services import Services, services_of
-from ledger.access import NOBODY, PUBLIC, decide
+from ledger.access import NOBODY, PUBLIC, Subject, decide
 from ledger.application import RequestKey
 from ledger.errors import Forbidden
 from ledger.events import Meta
@@ -71,9 +71,9 @@ class Visit:
             raise NotSignedIn("This page is for people who have signed in.", remedy="Sign in at /sign-in.")
         return self.principal
 
-    def may(self, action: str) -> bool:
+    def may(self, action: str, subject: Subject = NOBODY) -> bool:
         """Whether some rule may let him do it; of a child that is decided again when it is known which."""
-        return self.principal is not None and decide(who(self.principal), action, NOBODY).allowed
+        return self.principal is not None and decide(who(self.principal), action, subject).allowed
 
     def new_key(self) -> str:
         """For a form that is made now."""
