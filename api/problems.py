@@ -23,6 +23,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.console.words import N_
 from ledger import errors, telemetry
 from ledger.store.database import translate
 
@@ -127,28 +128,28 @@ class Status(NamedTuple):
 
 
 STATUSES: Final[Mapping[type[errors.LedgerError], Status]] = {
-    errors.OtherState: Status(403, "Another state's record"),
-    errors.UnknownState: Status(422, "No such state"),
-    errors.Refused: Status(422, "Refused by a rule"),
-    errors.NotFound: Status(404, "Not found"),
-    errors.Forbidden: Status(403, "Not allowed"),
-    errors.Conflict: Status(409, "In conflict with another change"),
-    errors.VersionMoved: Status(412, "No longer what was read"),
-    errors.Unavailable: Status(503, "Not available just now"),
-    errors.IntegrityBroken: Status(500, "The ledger has stopped itself"),
-    errors.LedgerError: Status(500, "Internal error"),
-    Unsent: Status(400, "Bad request"),
-    Malformed: Status(400, "Not readable as JSON"),
-    Invalid: Status(422, "Not in the shape that was asked for"),
-    RowRefused: Status(422, "Refused by a rule"),
-    BodyTooLarge: Status(413, "Body too large"),
-    TooSlow: Status(408, "Too slow"),
-    UnsupportedMedia: Status(415, "Unsupported media type"),
-    NotSignedIn: Status(401, "Not signed in"),
-    CsrfRefused: Status(403, "Not allowed"),
-    TooOften: Status(429, "Too many requests"),
-    NoSuchPath: Status(404, "No such path"),
-    MethodNotAllowed: Status(405, "Method not allowed"),
+    errors.OtherState: Status(403, N_("Another state's record")),
+    errors.UnknownState: Status(422, N_("No such state")),
+    errors.Refused: Status(422, N_("Refused by a rule")),
+    errors.NotFound: Status(404, N_("Not found")),
+    errors.Forbidden: Status(403, N_("Not allowed")),
+    errors.Conflict: Status(409, N_("In conflict with another change")),
+    errors.VersionMoved: Status(412, N_("No longer what was read")),
+    errors.Unavailable: Status(503, N_("Not available just now")),
+    errors.IntegrityBroken: Status(500, N_("The ledger has stopped itself")),
+    errors.LedgerError: Status(500, N_("Internal error")),
+    Unsent: Status(400, N_("Bad request")),
+    Malformed: Status(400, N_("Not readable as JSON")),
+    Invalid: Status(422, N_("Not in the shape that was asked for")),
+    RowRefused: Status(422, N_("Refused by a rule")),
+    BodyTooLarge: Status(413, N_("Body too large")),
+    TooSlow: Status(408, N_("Too slow")),
+    UnsupportedMedia: Status(415, N_("Unsupported media type")),
+    NotSignedIn: Status(401, N_("Not signed in")),
+    CsrfRefused: Status(403, N_("Not allowed")),
+    TooOften: Status(429, N_("Too many requests")),
+    NoSuchPath: Status(404, N_("No such path")),
+    MethodNotAllowed: Status(405, N_("Method not allowed")),
 }
 """Family of errors to status: the nearest class above an error decides. The only place that knows."""
 

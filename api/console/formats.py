@@ -1,11 +1,15 @@
-"""Days, instants and numbers as people read them, in the reader's language. Pure.
+"""Days, instants, numbers and states as people read them, in the reader's language. Pure but for the names of states,
+which are read once, when this is imported.
 
 Invariant: nothing of what a state sent is changed: a day that cannot be read as one is shown as it came.
 """
 
 from __future__ import annotations
 
+import csv
+from collections.abc import Mapping
 from datetime import date, datetime
+from importlib import resources
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -48,3 +52,18 @@ def ago(value: datetime, now: datetime, language: str) -> str:
 def number(value: float, language: str) -> str:
     """With its thousands apart."""
     return format_decimal(value, locale=LOCALES[language])
+
+
+def state(code: str | None, language: str) -> str:
+    """Name of a state or territory by its USPS code: ``Oregon``, ``Oregón``. As it came where it names none; empty for
+    None."""
+    return "" if code is None else _STATES[language].get(code, code)
+
+
+def _states() -> dict[str, Mapping[str, str]]:
+    text = resources.files("api.console").joinpath("states.csv").read_text("utf-8")
+    lines = list(csv.DictReader(text.splitlines()))
+    return {language: {line["code"]: line[language] for line in lines} for language in LOCALES}
+
+
+_STATES: Final = _states()

@@ -89,6 +89,7 @@ def _environment(language: str) -> Environment:
         "day": in_language(formats.day),
         "instant": in_language(formats.instant),
         "number": in_language(formats.number),
+        "state": in_language(formats.state),
         "said": words.gettext,
         "role_name": lambda role: words.gettext(NAMES.get(role, role)),
     }

@@ -14,7 +14,8 @@ from jinja2 import Environment
 from api.console.words import LANGUAGES, catalogues
 from support.sources import ROOT
 
-CONSOLE = ROOT / "api" / "console"
+API = ROOT / "api"
+CONSOLE = API / "console"
 TEMPLATES = sorted((CONSOLE / "templates").rglob("*.html"))
 PLACE = re.compile(r"%\((\w+)\)s|%[sd]|\{(\w*)\}")
 LETTERS = re.compile(r"[^\W\d_]")
@@ -30,7 +31,7 @@ def said() -> set[Key]:
     found: set[Key] = set()
     keywords = {"N_": None, "_": None, "gettext": None, "ngettext": (1, 2)}
     methods = [("**.py", "python"), ("**.html", "jinja2")]
-    for _, _, message, _, _ in extract_from_dir(str(CONSOLE), methods, {"**.html": {"trimmed": "true"}}, keywords):
+    for _, _, message, _, _ in extract_from_dir(str(API), methods, {"**.html": {"trimmed": "true"}}, keywords):
         found.add(message if isinstance(message, str) else (message[0], message[1]))
     return found
 

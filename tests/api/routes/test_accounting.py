@@ -137,7 +137,7 @@ def test_it_is_told_in_spanish_to_whoever_prefers_that(oregon: TestClient, child
     assert f"A quiénes se mostraron los expedientes del estudiante {child['student_id']}" in text
     assert "Saltar al contenido" in text
     [line] = lines(text)
-    assert line[2] == "Administrador de datos del estado"
+    assert line[2] == "Administración de datos del estado"
     assert line[4] == "Mostrado"
     assert line[5].startswith("Expediente consolidado; identidad y escolaridad, contactos")
     assert line[6] == "Revisión del expediente educativo"

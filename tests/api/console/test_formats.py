@@ -1,0 +1,42 @@
+"""Days and states as people read them, in both languages."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from api.console import formats
+from ledger.mde import STATES
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_every_state_that_may_send_has_a_name(language: str) -> None:
+    names = {code: formats.state(code, language) for code in STATES}
+    assert {code for code, name in names.items() if len(name) < 4} == set()
+    assert len(set(names.values())) == len(names)
+
+
+def test_a_state_is_called_as_its_reader_calls_it() -> None:
+    assert formats.state("DC", "en") == "District of Columbia"
+    assert formats.state("DC", "es") == "Distrito de Columbia"
+    assert formats.state("NC", "es") == "Carolina del Norte"
+
+
+def test_what_names_no_state_is_shown_as_it_came() -> None:
+    assert formats.state("Jalisco", "es") == "Jalisco"
+    assert formats.state(None, "es") == ""
+
+
+def test_a_day_is_written_with_its_month_by_name_and_one_that_is_none_as_it_came() -> None:
+    assert formats.day("2024-02-29", "en") == "Feb 29, 2024"
+    assert formats.day(date(2024, 2, 29), "es") == "29 feb 2024"
+    assert formats.day("2023-02-29", "es") == "2023-02-29"
+    assert formats.day(None, "en") == ""
+
+
+def test_an_instant_says_its_zone() -> None:
+    assert formats.instant("2026-01-31T23:30:00+00:00", "en").endswith(" UTC")
+    assert formats.ago(
+        datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=2), "es"
+    ) == ("hace 2 días")
