@@ -83,6 +83,12 @@ async def static(request: Request) -> Response:
     return Response(STATIC[name], headers=headers, media_type=kind)
 
 
+@router.get("/favicon.ico", openapi_extra=does(PUBLIC))
+async def icon(_: Request) -> Response:
+    """What a browser asks for by itself, on pages that name no icon."""
+    return Response(STATIC["icon.svg"], headers={"Cache-Control": "public, max-age=86400"}, media_type=KINDS["svg"])
+
+
 async def _figure(here: Visit, entry: Entry) -> int | None:
     figure = FIGURES.get(entry.path)
     if figure is None:

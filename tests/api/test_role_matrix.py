@@ -25,6 +25,7 @@ OPEN: Final = {
     "/openapi.json",
     "/",
     "/static/{name}",
+    "/favicon.ico",
     "/language/{language}",
     "/help",
     "/help/{role}",

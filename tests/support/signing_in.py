@@ -43,7 +43,7 @@ class Visitor:
     site: what it says of where its requests come from; None: nothing, as a program.
     """
 
-    def __init__(self, client: TestClient) -> None:
+    def __init__(self, client: httpx2.Client) -> None:
         self._client = client
         self.cookies: dict[str, str] = {}
         self.site: str | None = "same-origin"
