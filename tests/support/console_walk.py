@@ -128,7 +128,7 @@ def template_of(app: FastAPI, path: str, method: str = "GET") -> str | None:
     scope: Any = {"type": "http", "path": path, "method": method, "root_path": "", "headers": []}
     for route in app.routes:
         if route.matches(scope)[0] is Match.FULL:
-            return route.path
+            return getattr(route, "path", None)
     return None
 
 
