@@ -1,5 +1,5 @@
 """Read model ``records``: the records of each state, with what is asked of them one by one: how many facts they hold,
-how long the child is eligible, where she is enrolled now.
+how long the child is eligible, where she is enrolled now, where she lives.
 
 The one invariant: one row for each record that was ever opened; a retracted one stays, and holds no fact. Dates only:
 who reads compares them with his day.
@@ -15,11 +15,12 @@ import psycopg
 
 from ledger.eligibility import Move, eligibility
 from ledger.events import Recorded
-from ledger.events.record import EVENTS, Elements
+from ledger.events.record import EVENTS
 from ledger.store.arrays import byteas, int8s, texts
 from projections import as_of, linked
 from projections.as_of import AsOf
 from projections.projection import Projection, statement
+from projections.record_places import NOWHERE, latest_enrollment, places_of
 from projections.record_states import RecordState, RecordStates, encode
 
 # -- table
@@ -54,6 +55,17 @@ create table {schema}.records (
     school_identification_code text collate "C",
     school_district_id         text collate "C",
     grade_level                text collate "C",
+    enrollment_type            text collate "C",
+    school_or_project_name     text collate "C",
+    priority_for_services      boolean,
+    moved_to_city              text collate "C",
+    moved_to_state             text collate "C",
+    attended_district          text collate "C",
+    district_of_residence      text collate "C",
+    unenrolled_district        text collate "C",
+    enrolled_on                date,
+    resident_since             date,
+    unenrolled_since           date,
     body                       bytea not null
 ) with (toast_tuple_target = 8160);
 comment on table {schema}.records is 'Every record, with counts of its live facts and its latest dates.';
@@ -63,9 +75,24 @@ comment on column {schema}.records.submission is 'The last file that changed the
 comment on column {schema}.records.qualifying_arrival_date is 'Of the latest qualifying move.';
 comment on column {schema}.records.eligible_from is 'First day of the eligibility that lasts longest.';
 comment on column {schema}.records.eligible_until is 'Last day of it.';
-comment on column {schema}.records.enrollment_date is 'Of the latest enrollment, as are the columns behind it.';
+comment on column {schema}.records.enrollment_date is 'Of the latest enrollment, as are those up to the flag.';
+comment on column {schema}.records.priority_for_services is 'Flag of the latest enrollment; null where it has none.';
+comment on column {schema}.records.moved_to_city is 'Of the latest qualifying move, as is the state.';
+comment on column {schema}.records.attended_district is 'School district, if the child has not moved out since.';
+comment on column {schema}.records.enrolled_on is 'Latest enrollment in a school; residency alone is none.';
+comment on column {schema}.records.unenrolled_since is 'When the child came here, if not enrolled since.';
 comment on column {schema}.records.body is 'The fold''s own state.';
 create index records_of_state on {schema}.records (state, position);
+create index records_of_student on {schema}.records (student_id);
+create index records_eligible on {schema}.records (state, eligible_until, record);
+create index records_attending on {schema}.records (state, attended_district, eligible_until, record);
+create index records_living on {schema}.records (state, district_of_residence, eligible_until, record)
+    where district_of_residence is distinct from attended_district;
+create index records_opened on {schema}.records (state, opened_at, record);
+create index records_priority on {schema}.records (state, eligible_until, record) where priority_for_services;
+create index records_out_of_school on {schema}.records (state, eligible_until, record) where grade_level = '00';
+create index records_unenrolled on {schema}.records (state, unenrolled_since, record, unenrolled_district)
+    where unenrolled_since is not null;
 
 alter table {schema}.records alter column state_student_id set statistics 0;
 alter table {schema}.records alter column qualifying_arrival_date set statistics 0;
@@ -76,6 +103,17 @@ alter table {schema}.records alter column withdrawal_date set statistics 0;
 alter table {schema}.records alter column school_identification_code set statistics 0;
 alter table {schema}.records alter column school_district_id set statistics 0;
 alter table {schema}.records alter column grade_level set statistics 0;
+alter table {schema}.records alter column enrollment_type set statistics 0;
+alter table {schema}.records alter column school_or_project_name set statistics 0;
+alter table {schema}.records alter column priority_for_services set statistics 0;
+alter table {schema}.records alter column moved_to_city set statistics 0;
+alter table {schema}.records alter column moved_to_state set statistics 0;
+alter table {schema}.records alter column attended_district set statistics 0;
+alter table {schema}.records alter column district_of_residence set statistics 0;
+alter table {schema}.records alter column unenrolled_district set statistics 0;
+alter table {schema}.records alter column enrolled_on set statistics 0;
+alter table {schema}.records alter column resident_since set statistics 0;
+alter table {schema}.records alter column unenrolled_since set statistics 0;
 alter table {schema}.records alter column body set statistics 0;
 """
 )
@@ -85,7 +123,7 @@ class StateRecord(NamedTuple):
     """One record. student_id: shown for it now. status: ``open`` or ``retracted``. opened_at, changed_at: UTC.
     position: of the last event of the record, or act of linkage that names a record of its student. The counts are of
     live facts. eligible_from, eligible_until: both days included; None where no move gives any. What is of the latest
-    enrollment, by its date, is None where there is none."""
+    enrollment, by its date, is None where there is none. From moved_to_city on: as ``record_places.Places``."""
 
     record: str
     state: str
@@ -113,6 +151,17 @@ class StateRecord(NamedTuple):
     school_identification_code: str | None
     school_district_id: str | None
     grade_level: str | None
+    enrollment_type: str | None
+    school_or_project_name: str | None
+    priority_for_services: bool | None
+    moved_to_city: str | None
+    moved_to_state: str | None
+    attended_district: str | None
+    district_of_residence: str | None
+    unenrolled_district: str | None
+    enrolled_on: date | None
+    resident_since: date | None
+    unenrolled_since: date | None
 
 
 # -- fold
@@ -120,16 +169,24 @@ class StateRecord(NamedTuple):
 KEPT: Final = {
     "D": ("birth_date",),
     "K": (),
-    "Q": ("qualifying_arrival_date", "eligibility_expiration_date"),
+    "Q": (
+        "qualifying_arrival_date",
+        "eligibility_expiration_date",
+        "qualifying_move_to_city",
+        "qualifying_move_to_state",
+    ),
     "E": (
         "enrollment_date",
+        "enrollment_type",
+        "school_or_project_name",
         "school_identification_code",
         "school_district_id",
         "grade_level",
+        "pfs_flag",
         "graduation_hse_date",
     ),
     "W": ("withdrawal_date",),
-    "R": (),
+    "R": ("district_of_residence", "residency_date"),
     "C": (),
     "A": (),
     "I": (),
@@ -143,7 +200,9 @@ def row_of(record: RecordState) -> StateRecord:
     for fact in record.facts.values():
         counts[fact.kind] += 1
     arrived, begins, expires = _eligible(record) if counts["Q"] else (None, None, None)
-    latest, withdrawn = _latest_enrollment(record) if counts["E"] else ({}, None)
+    enrollment = latest_enrollment(record)
+    latest, withdrawn = enrollment.elements, enrollment.withdrawn
+    places = places_of(record, enrollment) if counts["E"] or counts["Q"] else NOWHERE
     return StateRecord._make(
         (
             record.record,
@@ -164,6 +223,17 @@ def row_of(record: RecordState) -> StateRecord:
             latest.get("school_identification_code"),
             latest.get("school_district_id"),
             latest.get("grade_level"),
+            latest.get("enrollment_type"),
+            latest.get("school_or_project_name"),
+            latest["pfs_flag"] == "Yes" if "pfs_flag" in latest else None,
+            places.moved_to_city,
+            places.moved_to_state,
+            places.attended_district,
+            places.district_of_residence,
+            places.unenrolled_district,
+            places.enrolled_on,
+            places.resident_since,
+            places.unenrolled_since,
         )
     )
 
@@ -182,15 +252,6 @@ def _eligible(record: RecordState) -> tuple[date | None, date | None, date | Non
     born, graduation = _day(record.demographics().get("birth_date")), _day(min(graduated, default=None))
     found = eligibility(moves, born, graduation)
     return max((move.arrival for move in moves), default=None), found.begins, found.expires
-
-
-def _latest_enrollment(record: RecordState) -> tuple[Elements, str | None]:
-    """Its elements and its withdrawal; of several on one date, the one that was stated last."""
-    number, latest = max(
-        record.of_kind("E"), key=lambda found: (found[1].elements.get("enrollment_date", ""), found[0])
-    )
-    withdrawals = [fact.elements.get("withdrawal_date") for _, fact in record.of_kind("W") if fact.enrollment == number]
-    return latest.elements, withdrawals[-1] if withdrawals else None
 
 
 def _day(text: str | None) -> date | None:
@@ -219,10 +280,17 @@ def _columns(records: Sequence[RecordState]) -> list[Any]:
         int8s(columns[7]),
         texts([name or "" for name in columns[8]]),
         *(int8s(column) for column in columns[9:18]),
-        *(texts(["" if day is None else day.isoformat() for day in column]) for column in columns[18:23]),
-        *(texts([value or "" for value in column]) for column in columns[23:]),
+        *(texts(_days(column)) for column in columns[18:23]),
+        *(texts([value or "" for value in column]) for column in columns[23:28]),
+        texts(["" if flag is None else "t" if flag else "f" for flag in columns[28]]),
+        *(texts([value or "" for value in column]) for column in columns[29:34]),
+        *(texts(_days(column)) for column in columns[34:]),
         byteas([encode(record) for record in records]),
     ]
+
+
+def _days(column: Sequence[date | None]) -> list[str]:
+    return ["" if day is None else day.isoformat() for day in column]
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -233,13 +301,17 @@ select record, state, state_student_id, student_id, status,
     'epoch'::timestamptz + opened * interval '1 microsecond', 'epoch'::timestamptz + changed * interval '1 microsecond',
     position, nullif(submission, ''), n1, n2, n3, n4, n5, n6, n7, n8, n9,
     nullif(d1, '')::date, nullif(d2, '')::date, nullif(d3, '')::date, nullif(d4, '')::date, nullif(d5, '')::date,
-    nullif(t1, ''), nullif(t2, ''), nullif(t3, ''), body
+    nullif(t1, ''), nullif(t2, ''), nullif(t3, ''), nullif(t4, ''), nullif(t5, ''), nullif(pfs, '')::boolean,
+    nullif(t6, ''), nullif(t7, ''), nullif(t8, ''), nullif(t9, ''), nullif(t10, ''),
+    nullif(d6, '')::date, nullif(d7, '')::date, nullif(d8, '')::date, body
 from unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[],
     %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
     %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
-    %s::text[], %s::text[], %s::text[], %s::bytea[])
+    %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
+    %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bytea[])
     as n (record, state, state_student_id, student_id, status, opened, changed, position, submission,
-        n1, n2, n3, n4, n5, n6, n7, n8, n9, d1, d2, d3, d4, d5, t1, t2, t3, body)
+        n1, n2, n3, n4, n5, n6, n7, n8, n9, d1, d2, d3, d4, d5, t1, t2, t3, t4, t5, pfs,
+        t6, t7, t8, t9, t10, d6, d7, d8, body)
 on conflict (record) do update
 set student_id = excluded.student_id, status = excluded.status, changed_at = excluded.changed_at,
     position = excluded.position, submission = excluded.submission, demographics = excluded.demographics,
@@ -250,7 +322,13 @@ set student_id = excluded.student_id, status = excluded.status, changed_at = exc
     eligible_from = excluded.eligible_from, eligible_until = excluded.eligible_until,
     enrollment_date = excluded.enrollment_date, withdrawal_date = excluded.withdrawal_date,
     school_identification_code = excluded.school_identification_code,
-    school_district_id = excluded.school_district_id, grade_level = excluded.grade_level, body = excluded.body
+    school_district_id = excluded.school_district_id, grade_level = excluded.grade_level,
+    enrollment_type = excluded.enrollment_type, school_or_project_name = excluded.school_or_project_name,
+    priority_for_services = excluded.priority_for_services, moved_to_city = excluded.moved_to_city,
+    moved_to_state = excluded.moved_to_state, attended_district = excluded.attended_district,
+    district_of_residence = excluded.district_of_residence, unenrolled_district = excluded.unenrolled_district,
+    enrolled_on = excluded.enrolled_on, resident_since = excluded.resident_since,
+    unenrolled_since = excluded.unenrolled_since, body = excluded.body
 """
 
 # -- queries
@@ -259,7 +337,9 @@ _SELECT = (
     "select record, state, state_student_id, student_id, status, opened_at, changed_at, position, submission,"
     " demographics, alternate_ids, moves, enrollments, withdrawals, residencies, courses, assessments, immunizations,"
     " qualifying_arrival_date, eligible_from, eligible_until, enrollment_date, withdrawal_date,"
-    " school_identification_code, school_district_id, grade_level from records.records"
+    " school_identification_code, school_district_id, grade_level, enrollment_type, school_or_project_name,"
+    " priority_for_services, moved_to_city, moved_to_state, attended_district, district_of_residence,"
+    " unenrolled_district, enrolled_on, resident_since, unenrolled_since from records.records"
 )
 PAGE = as_of.query(
     "records",
@@ -290,7 +370,7 @@ async def page(
 
 PROJECTION = Projection(
     name="records",
-    version=2,
+    version=3,
     log="ledger",
     events=frozenset(EVENTS) | linked.ACTS,
     tables=TABLES,

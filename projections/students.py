@@ -92,6 +92,17 @@ class ListedRecord(NamedTuple):
     record: str
 
 
+class Name(msgspec.Struct, frozen=True):
+    """What a child is called, and when she was born, as it was said last; None where it was not said."""
+
+    first_name: str | None = None
+    middle_name: str | None = None
+    last_name_1: str | None = None
+    last_name_2: str | None = None
+    suffix: str | None = None
+    birth_date: str | None = None
+
+
 class Count(NamedTuple):
     """state: USPS code. status: of the records, ``open`` or ``retracted``."""
 
@@ -104,6 +115,7 @@ class Count(NamedTuple):
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Record).decode
+_name_in = msgspec.json.Decoder(Name).decode
 _REMEMBERED_STUDENTS_MAX = 2_000
 
 
@@ -267,6 +279,11 @@ STUDENTS = as_of.query(
     "select i.minted, s.student_id, s.records, s.status, s.position, s.core, s.contacts, s.health, s.provenance"
     " from students.ids i join students.students s using (student_id) where i.minted = any(%s)",
 )
+NAMES = as_of.query(
+    "students",
+    "students",
+    "select i.minted, s.core from students.ids i join students.students s using (student_id) where i.minted = any(%s)",
+)
 ALONE = as_of.query("students", "records", "select r.record, r.body from students.records r where r.record = any(%s)")
 LISTING = "select state, state_student_id, student_id, record from students.records order by state, state_student_id"
 COUNTS = "select state, status, count(*) from students.records group by state, status order by state, status"
@@ -281,6 +298,13 @@ async def students(conn: psycopg.AsyncConnection[Any], ids: Sequence[str]) -> tu
     """
     reflected, rows = await as_of.ask(conn, STUDENTS, (list(ids),))
     return reflected, {row[0]: _row(row, reflected) for row in rows}
+
+
+async def names(conn: psycopg.AsyncConnection[Any], ids: Sequence[str]) -> tuple[AsOf, dict[str, Name]]:
+    """What is reflected, and of the students that ids show now what they are called: id asked for to name. Ids never
+    minted are left out. conn: in autocommit. Raises StoreUnavailable."""
+    reflected, rows = await as_of.ask(conn, NAMES, (list(ids),))
+    return reflected, {asked: _name_in(core) for asked, core in rows}
 
 
 async def record_ids(conn: psycopg.AsyncConnection[Any], student_id: str) -> list[str]:

@@ -139,6 +139,47 @@ def assert_dates(row: dict[str, Any], live: dict[int, Told]) -> None:
         said[n]["withdrawal_date"] for n, f in sorted(live.items()) if kind_of(f) == "W" and f["enrollment"] == latest
     ]
     assert row["withdrawal_date"] == (day(left[-1]) if left else None)
+    flag = {"Yes": True, "No": False, None: None}[elements.get("pfs_flag")]
+    assert (row["enrollment_type"], row["priority_for_services"]) == (elements.get("enrollment_type"), flag)
+    assert_places(row, live, latest)
+
+
+def assert_places(row: dict[str, Any], live: dict[int, Told], latest: int) -> None:
+    """latest: the number of the latest enrollment, 0 for none. Days are compared as they are written."""
+    said = {number: fact["elements"] for number, fact in live.items()}
+    of = {kind: [n for n in sorted(live) if kind_of(live[n]) == kind] for kind in "QERW"}
+    schools = [
+        said[n]["enrollment_date"]
+        for n in of["E"]
+        if said[n].get("enrollment_type") != "06" or said[n].get("grade_level") == "00"
+    ]
+    enrolled = said[latest] if latest else {}
+    left = [said[n]["withdrawal_date"] for n in of["W"] if live[n]["enrollment"] == latest][-1:]
+    homes = []
+    for n in of["R"]:
+        enrollment = live[n]["enrollment"]
+        if any(live[other]["enrollment"] == enrollment for other in of["R"] if other > n):
+            continue
+        since = said[n].get("residency_date", said[enrollment]["enrollment_date"])
+        if enrollment == latest or since >= enrolled["enrollment_date"]:
+            homes.append((since, enrollment, said[n]["district_of_residence"]))
+    since, _, home = max(homes, default=(None, 0, None))
+    assert (row["district_of_residence"], row["resident_since"]) == (home, day(since))
+    school = enrolled.get("school_district_id")
+    gone = bool(left and since and since > left[0] and home != school)
+    assert row["attended_district"] == (None if gone else school)
+    assert row["enrolled_on"] == day(max(schools, default=None))
+    moves = [(said[n]["qualifying_arrival_date"], n) for n in of["Q"]]
+    to = said[max(moves)[1]] if moves else {}
+    assert row["moved_to_city"] == to.get("qualifying_move_to_city")
+    here = [arrived for arrived, n in moves if said[n].get("qualifying_move_to_state", row["state"]) == row["state"]]
+    came = max([*here, *([since] if since else [])], default=None)
+    where = home if since and came == since else None
+    attends = latest and (enrolled.get("enrollment_type") != "06" or enrolled.get("grade_level") == "00")
+    settled = came is None or any(date >= came for date in schools)
+    if settled or (attends and not left and where is not None and where == school):
+        came = where = None
+    assert (row["unenrolled_since"], row["unenrolled_district"]) == (day(came), where)
 
 
 def assert_search_is_the_fold(world: World, log: Sequence[Recorded], until: int) -> None:

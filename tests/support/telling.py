@@ -88,12 +88,22 @@ STATED: dict[str, tuple[type[FactStated], dict[str, tuple[str, ...]]]] = {
         },
     ),
     "K": (AlternateIdStated, {"alternate_state_student_id": ("A1", "A2")}),
-    "Q": (MoveQualified, {"qualifying_arrival_date": ("2025-04-18", "2024-02-29", "2025-06-02")}),
+    "Q": (
+        MoveQualified,
+        {
+            "qualifying_arrival_date": ("2025-04-18", "2024-02-29", "2025-06-02"),
+            "qualifying_move_to_city": ("Woodburn", "Peñitas"),
+            "qualifying_move_to_state": ("OR", "TX"),
+        },
+    ),
     "E": (
         Enrolled,
         {
             "enrollment_date": ("2025-04-21", "2025-06-23"),
-            "grade_level": ("07", "08"),
+            "enrollment_type": ("01", "06"),
+            "school_district_id": ("4113770", "4110820"),
+            "grade_level": ("07", "08", "00"),
+            "pfs_flag": ("Yes", "No"),
             "med_alert_indicator": ("Chronic", "None"),
             "graduation_hse_date": ("2026-06-12",),
         },
@@ -144,9 +154,9 @@ def _next_event(draw: st.DrawFn, number: int, said: Sequence[Event]) -> Event:
     if choice == "part" and enrollments:
         enrollment = draw(st.sampled_from(enrollments))
         if any(fact.kind == "withdrawal" and fact.enrollment == enrollment for fact in live):
-            return ResidencyChanged(
-                fact=state.next_fact, enrollment=enrollment, elements={"district_of_residence": "4113770"}
-            )
+            lives = {"district_of_residence": draw(st.sampled_from(["4113770", "4110820"]))}
+            since = draw(st.sampled_from([{}, {"residency_date": "2025-06-02"}, {"residency_date": "2025-06-23"}]))
+            return ResidencyChanged(fact=state.next_fact, enrollment=enrollment, elements=lives | since)
         return Withdrawn(fact=state.next_fact, enrollment=enrollment, elements={"withdrawal_date": "2025-06-13"})
     rows = [fact for fact in live if fact.enrollment is None]
     if choice == "correct" and rows:
