@@ -41,10 +41,12 @@ from api.routes import (
     health,
     history,
     jurisdictions,
+    lists,
     me,
     policies,
     records,
     reports,
+    saved_lists,
     search,
     sign_in,
     students,
@@ -54,6 +56,7 @@ from api.routes import (
 from api.schemas import admission, linkage
 from api.schemas import disclosures as accounted
 from api.schemas import jurisdictions as office
+from api.schemas import lists as daily
 from api.schemas.elements import (
     FACTS,
     STUDENT_ROWS,
@@ -81,6 +84,7 @@ BODIES: Final = (
     *office.BODIES,
     *linkage.BODIES,
     *admission.BODIES,
+    *daily.BODIES,
 )
 _WRITES: Final = (400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 500, 503)
 STATUSES: Final = {
@@ -95,6 +99,7 @@ log = structlog.get_logger()
 
 _TAGS: Final = [
     {"name": "students", "description": "The consolidated record. Every answer is a disclosure, recorded first."},
+    {"name": "lists", "description": "An office's children from day to day, and lists that people keep."},
     {"name": "disclosures", "description": "Who was shown what, by who asked; onward recipients; who reads unusually."},
     {"name": "records", "description": "What a state sends, by the rules of its file."},
     {"name": "submissions", "description": "A state's whole file, and the answer to each of its rows."},
@@ -156,6 +161,8 @@ def create_app(services: Services) -> FastAPI:
         worklist.router,
         records.router,
         search.router,
+        saved_lists.router,
+        lists.router,
         submissions.router,
         attachments.router,
         events.router,

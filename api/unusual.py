@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable
 from typing import Any, Final
 
+from api import sheets
 from projections.readers import Reader
 
 COLUMNS: Final[tuple[str, ...]] = (
@@ -35,8 +34,6 @@ def told(reader: Reader) -> dict[str, Any]:
 
 def sheet(readers: Iterable[Reader]) -> str:
     """As CSV with a head."""
-    text = io.StringIO()
-    lines: csv.DictWriter[str] = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    lines.writeheader()
-    lines.writerows({**told(reader), "usual": f"{reader.usual:g}", "why": " ".join(reader.why)} for reader in readers)
-    return text.getvalue()
+    return sheets.sheet(
+        COLUMNS, ({**told(one), "usual": f"{one.usual:g}", "why": " ".join(one.why)} for one in readers)
+    )

@@ -38,6 +38,8 @@ ACTIONS: Final[Mapping[str, str]] = {
     "student.history": "read the history of a student",
     "student.disclosures": "read who was shown a child's records",
     "student.list": "list the ids of every record",
+    "list.read": "read a daily list of children",
+    "list.keep": "count daily lists and keep one's own",
     "disclosure.note": "note to whom records were passed on",
     "disclosure.search": "search who was shown what",
     "access.unusual": "read who reads unusually",

@@ -86,6 +86,7 @@ _GRANTS: dict[str, dict[str, Sequence[Role]]] = {
     "ledger.accounts": {"SELECT": _FOLD, "INSERT": _WRITE, "UPDATE": _WRITE},
     "ledger.identities": {"SELECT": _FOLD, "INSERT": _WRITE, "UPDATE": _WRITE},
     "ledger.attachments": dict.fromkeys(("SELECT", "INSERT", "UPDATE", "DELETE"), _WRITE),
+    "ledger.saved_lists": dict.fromkeys(("SELECT", "INSERT", "UPDATE", "DELETE"), _WRITE),
     "ledger.attachment_parts": dict.fromkeys(("SELECT", "INSERT", "DELETE"), _WRITE),
     "ledger.tokens": {"SELECT": _WRITE, "INSERT": _WRITE, "UPDATE": _WRITE},
     "ledger.credentials": dict.fromkeys(("SELECT", "INSERT", "UPDATE", "DELETE"), _WRITE),

@@ -110,6 +110,7 @@ def town(client: TestClient, ledger: Ledger, make_token: MakeToken, tmp_path: Pa
         looks += [
             Look("student.search", "POST", "/v1/students/search", [state], body={"name": "Marisol", "state": state}),
             Look("case.read", "GET", f"/v1/cases?state={state}", [state]),
+            Look("list.read", "GET", f"/v1/lists/children?state={state}", [state]),
             Look("linkage.preview", "POST", f"/v1/acts/{acts[state]}/reversal?dry_run=true", [state], body={}),
             Look("submission.read", "GET", f"/v1/submissions/{submissions[state]}/response", [state]),
         ]

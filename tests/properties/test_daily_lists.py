@@ -31,38 +31,40 @@ PLACES = st.sampled_from([None, D1, D2, D3])
 SOME_DAY = st.sampled_from([None, *DAYS])
 
 
+def empty(**said: Any) -> StateRecord:
+    """A row in which nothing else stands."""
+    nothing: dict[str, Any] = dict.fromkeys(StateRecord._fields) | dict.fromkeys(StateRecord._fields[9:18], 0)
+    return StateRecord(**nothing | said)
+
+
 @st.composite
 def record(draw: st.DrawFn, number: int) -> StateRecord:
     """The nth row, of one of few children, so that some have several records."""
     eligible = draw(st.sampled_from([True, True, True, False]))
     enrolled = draw(SOME_DAY)
     came = draw(SOME_DAY)
-    empty = dict.fromkeys(StateRecord._fields, None) | dict.fromkeys(StateRecord._fields[9:18], 0)
     opened = datetime(2028, 2, draw(st.integers(20, 29)), 12, tzinfo=UTC)
-    return StateRecord(
-        **empty
-        | {
-            "record": f"{draw(st.integers(0, 9))}{number:035d}",
-            "state": draw(st.sampled_from(["OR", "OR", "OR", "CA"])),
-            "state_student_id": f"S{number}",
-            "student_id": f"{draw(st.integers(1, 4)):012d}",
-            "status": draw(st.sampled_from(["open", "open", "open", "open", "retracted"])),
-            "opened_at": opened,
-            "changed_at": opened,
-            "position": number,
-            "eligible_from": draw(st.sampled_from(DAYS)) if eligible else None,
-            "eligible_until": draw(st.sampled_from(DAYS)) if eligible else None,
-            "enrollment_date": enrolled,
-            "enrolled_on": draw(st.sampled_from([enrolled, enrolled, None])),
-            "withdrawal_date": draw(SOME_DAY) if enrolled else None,
-            "school_identification_code": draw(st.sampled_from([None, "410133700102"])),
-            "grade_level": draw(st.sampled_from([None, "00", "07"])),
-            "priority_for_services": draw(st.sampled_from([None, True, False])),
-            "attended_district": draw(PLACES),
-            "district_of_residence": draw(PLACES),
-            "unenrolled_since": came,
-            "unenrolled_district": draw(PLACES) if came else None,
-        }
+    return empty(
+        record=f"{draw(st.integers(0, 9))}{number:035d}",
+        state=draw(st.sampled_from(["OR", "OR", "OR", "CA"])),
+        state_student_id=f"S{number}",
+        student_id=f"{draw(st.integers(1, 4)):012d}",
+        status=draw(st.sampled_from(["open", "open", "open", "open", "retracted"])),
+        opened_at=opened,
+        changed_at=opened,
+        position=number,
+        eligible_from=draw(st.sampled_from(DAYS)) if eligible else None,
+        eligible_until=draw(st.sampled_from(DAYS)) if eligible else None,
+        enrollment_date=enrolled,
+        enrolled_on=draw(st.sampled_from([enrolled, enrolled, None])),
+        withdrawal_date=draw(SOME_DAY) if enrolled else None,
+        school_identification_code=draw(st.sampled_from([None, "410133700102"])),
+        grade_level=draw(st.sampled_from([None, "00", "07"])),
+        priority_for_services=draw(st.sampled_from([None, True, False])),
+        attended_district=draw(PLACES),
+        district_of_residence=draw(PLACES),
+        unenrolled_since=came,
+        unenrolled_district=draw(PLACES) if came else None,
     )
 
 
@@ -230,15 +232,20 @@ def test_a_list_is_what_a_plain_reading_of_its_words_finds(table: Rows, sized: S
 def test_a_page_goes_on_where_the_last_one_ended_whatever_became_of_the_others(table: Rows, database: Database) -> None:
     """While somebody walks, rows before and behind her come, go and change."""
     kind, asked = BY_NAME["children"], Asked(TODAY, "OR")
-    empty = dict.fromkeys(StateRecord._fields, None) | dict.fromkeys(StateRecord._fields[9:18], 0)
     at = datetime(2028, 2, 1, tzinfo=UTC)
 
     def row(number: int, until: date) -> StateRecord:
-        return StateRecord(
-            **empty
-            | {"record": f"{number:036d}", "state": "OR", "state_student_id": "S", "student_id": f"{number:012d}"}
-            | {"status": "open", "opened_at": at, "changed_at": at, "position": number}
-            | {"eligible_from": date(2027, 1, 1), "eligible_until": until}
+        return empty(
+            record=f"{number:036d}",
+            state="OR",
+            state_student_id="S",
+            student_id=f"{number:012d}",
+            status="open",
+            opened_at=at,
+            changed_at=at,
+            position=number,
+            eligible_from=date(2027, 1, 1),
+            eligible_until=until,
         )
 
     town = [row(number, TODAY + timedelta(days=number // 2)) for number in range(10)]

@@ -148,14 +148,14 @@ def assert_places(row: dict[str, Any], live: dict[int, Told], latest: int) -> No
     """latest: the number of the latest enrollment, 0 for none. Days are compared as they are written."""
     said = {number: fact["elements"] for number, fact in live.items()}
     of = {kind: [n for n in sorted(live) if kind_of(live[n]) == kind] for kind in "QERW"}
-    schools = [
+    schools: list[str] = [
         said[n]["enrollment_date"]
         for n in of["E"]
         if said[n].get("enrollment_type") != "06" or said[n].get("grade_level") == "00"
     ]
     enrolled = said[latest] if latest else {}
     left = [said[n]["withdrawal_date"] for n in of["W"] if live[n]["enrollment"] == latest][-1:]
-    homes = []
+    homes: list[tuple[str, int, str]] = []
     for n in of["R"]:
         enrollment = live[n]["enrollment"]
         if any(live[other]["enrollment"] == enrollment for other in of["R"] if other > n):
@@ -172,8 +172,10 @@ def assert_places(row: dict[str, Any], live: dict[int, Told], latest: int) -> No
     moves = [(said[n]["qualifying_arrival_date"], n) for n in of["Q"]]
     to = said[max(moves)[1]] if moves else {}
     assert row["moved_to_city"] == to.get("qualifying_move_to_city")
-    here = [arrived for arrived, n in moves if said[n].get("qualifying_move_to_state", row["state"]) == row["state"]]
-    came = max([*here, *([since] if since else [])], default=None)
+    here: list[str] = [
+        arrived for arrived, n in moves if said[n].get("qualifying_move_to_state", row["state"]) == row["state"]
+    ]
+    came: str | None = max([*here, *([since] if since else [])], default=None)
     where = home if since and came == since else None
     attends = latest and (enrolled.get("enrollment_type") != "06" or enrolled.get("grade_level") == "00")
     settled = came is None or any(date >= came for date in schools)

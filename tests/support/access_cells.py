@@ -28,6 +28,8 @@ student.records       *  *  *  *  *  .  .  .  s  s  .  *  *  .  h  g  .
 student.history       *  *  *  *  *  .  .  .  .  .  .  .  *  .  h  g  .
 student.disclosures   *  *  *  *  *  .  .  .  .  .  .  *  *  .  h  g  .
 student.list          .  .  .  .  .  .  .  .  .  .  .  .  .  .  h  .  .
+list.read             s  s  o  o  o  .  .  .  s  s  .  .  o  .  .  .  .
+list.keep             s  s  o  o  o  .  .  .  s  s  .  .  o  .  .  .  .
 disclosure.note       .  s  s  s  s  .  .  .  .  .  .  o  .  .  .  .  .
 disclosure.search     .  .  .  .  .  .  s  .  .  .  .  o  o  .  .  .  .
 access.unusual        .  .  .  .  .  .  s  .  .  .  .  o  o  .  h  .  .

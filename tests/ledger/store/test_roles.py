@@ -229,6 +229,7 @@ PRIVILEGES: dict[str, dict[str, set[Role]]] = {
     "ledger.responses": {"SELECT": WRITERS, "INSERT": WRITERS, "DELETE": WRITERS},
     "ledger.uploads": {"SELECT": WRITERS, "INSERT": WRITERS, "UPDATE": WRITERS, "DELETE": WRITERS},
     "ledger.attachments": dict.fromkeys(("SELECT", "INSERT", "UPDATE", "DELETE"), WRITERS),
+    "ledger.saved_lists": dict.fromkeys(("SELECT", "INSERT", "UPDATE", "DELETE"), WRITERS),
     "ledger.attachment_parts": dict.fromkeys(("SELECT", "INSERT", "DELETE"), WRITERS),
     "ledger.tokens": {"SELECT": WRITERS, "INSERT": WRITERS, "UPDATE": WRITERS},
     # What signing in rests on: it goes with the account, or when it is old.
