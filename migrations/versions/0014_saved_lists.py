@@ -6,7 +6,7 @@ from alembic import op
 
 from migrations import sql
 
-revision = "0013_saved_lists"
+revision = "0014_saved_lists"
 down_revision = "0012_attachments"
 
 
