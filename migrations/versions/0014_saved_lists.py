@@ -7,7 +7,7 @@ from alembic import op
 from migrations import sql
 
 revision = "0014_saved_lists"
-down_revision = "0012_attachments"
+down_revision = "0013_practice_sessions"
 
 
 def upgrade() -> None:
