@@ -30,6 +30,9 @@ Figure = Callable[[Visit], Awaitable[int | None]]
 
 ENTRIES: Final = (
     Entry(
+        "list.keep", "/lists", N_("Daily lists"), N_("Moved in and not enrolled, eligibility that ends, priority, new.")
+    ),
+    Entry(
         "me.read",
         "/help",
         N_("Help"),

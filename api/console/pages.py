@@ -91,6 +91,7 @@ def _environment(language: str) -> Environment:
         "number": in_language(formats.number),
         "state": in_language(formats.state),
         "said": words.gettext,
+        "pair": lambda value: (value, value),
         "role_name": lambda role: words.gettext(NAMES.get(role, role)),
     }
     return made

@@ -7,12 +7,13 @@ from typing import Final
 from fastapi import APIRouter
 
 from api.console import help as helping
-from api.console import home, practice, record, refusals
+from api.console import home, lists, practice, record, refusals
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     home.router,
     helping.router,
     practice.router,
     record.router,
+    lists.router,
     refusals.router,
 )

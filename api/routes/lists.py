@@ -19,6 +19,7 @@ from api.list_asking import PAGING, asked_of, list_named, must_suit, office_aske
 from api.list_showing import ListView, office_told
 from api.openapi import AT_LEAST, CURSOR, LIMIT, PURPOSE, Direct, operation, operation_id
 from api.policy import permitted, signed_in, within
+from api.principals import Principal
 from api.problems import Fault, Invalid
 from api.reading import ask
 from api.requests import LIMIT_MAX, at_least_of, purpose_of
@@ -45,7 +46,8 @@ _QUERY: Final = {
     }
     for name, shape in _SHAPES.items()
 }
-_OFFICE: Final = ("state", "district")
+OFFICE: Final = ("state", "district")
+"""Parameters that name one."""
 _NAME: Final = {
     "name": "name",
     "in": "path",
@@ -59,12 +61,17 @@ _NAME: Final = {
     "",
     summary="Which daily lists there are",
     responses={200: {"model": ListsAnswer, "description": "Each with what it means, and how many stand in it."}},
-    openapi_extra=operation("list.keep", [_QUERY[name] for name in _OFFICE]),
+    openapi_extra=operation("list.keep", [_QUERY[name] for name in OFFICE]),
 )
 async def get_lists(request: Request) -> Response:
     """Counted for one's own office, or a part of it; uncounted for who acts for no state and names none."""
     principal = await permitted(request)
-    said = parameters_of(request, names=_OFFICE)
+    told = await lists_told(request, principal, parameters_of(request, names=OFFICE))
+    return Response(orjson.dumps(told), headers=_PRIVATE, media_type="application/json")
+
+
+async def lists_told(request: Request, principal: Principal, said: ListParameters) -> dict[str, Any]:
+    """Every list, counted where an office is asked for. Raises Forbidden, OtherState, Invalid, StoreUnavailable."""
     told: dict[str, Any] = {"day": None, "position": None, "office": None}
     if said.state is None and principal.state is None:
         lists = [_described(kind, None, {}) for kind in LISTS]
@@ -73,7 +80,7 @@ async def get_lists(request: Request) -> Response:
             within(request, principal, said.state)
         services = services_of(request)
         office = await office_asked(services, principal, said)
-        asked = await asked_of(services, principal, said, office, _zone_of(request), None)
+        asked = await asked_of(services, principal, said, office, zone_of(request), None)
         told |= {"day": asked.day, "office": office_told(office)}
         lists = []
 
@@ -86,7 +93,7 @@ async def get_lists(request: Request) -> Response:
             ahead = {days: asked._replace(days=days) for days in DAYS_ASKED} if "days" in kind.parameters else {}
             inside = {days: await count(kind, question) for days, question in ahead.items()}
             lists.append(_described(kind, await count(kind, asked), inside))
-    return Response(orjson.dumps(told | {"lists": lists}), headers=_PRIVATE, media_type="application/json")
+    return told | {"lists": lists}
 
 
 @router.get(
@@ -111,7 +118,7 @@ async def get_list(request: Request) -> Response:
     view = ListView(
         services,
         principal,
-        _zone_of(request),
+        zone_of(request),
         kind,
         said,
         limit=_limit_of(request),
@@ -137,11 +144,13 @@ async def get_list(request: Request) -> Response:
 # -- inside
 
 
-def _zone_of(request: Request) -> ZoneOf:
-    async def zone_of(state: str) -> str:
+def zone_of(request: Request) -> ZoneOf:
+    """Each state's time zone, as its profile has it."""
+
+    async def of_state(state: str) -> str:
         return (await request.app.state.profiles.of(state)).time_zone
 
-    return zone_of
+    return of_state
 
 
 def _limit_of(request: Request) -> int:

@@ -25,7 +25,7 @@ from api.principals import Principal
 from api.problems import Fault, Invalid
 from api.requests import body_of
 from api.schemas.lists import NAMES, PARAMETERS, SavedListAnswer, SavedListBody, SavedListsAnswer
-from api.services import services_of
+from api.services import Services, services_of
 from ledger.errors import NotFound
 from ledger.mde import STATES
 from ledger.store import saved_lists
@@ -47,15 +47,19 @@ _PRIVATE: Final = {"Cache-Control": "private, no-store"}
 )
 async def get_saved_lists(request: Request) -> Response:
     """What is asked, and no answer: nothing is disclosed by it."""
-    account = _account_of(await permitted(request))
-    log = services_of(request).ledger.log
+    account = account_of(await permitted(request))
+    told = {"saved": [_saved_told(one) for one in await kept(services_of(request), account)]}
+    return Response(orjson.dumps(told), headers=_PRIVATE, media_type="application/json")
+
+
+async def kept(services: Services, account: uuid.UUID) -> list[SavedList]:
+    """An account's lists, by name. Raises StoreUnavailable."""
 
     def read() -> list[SavedList]:
-        with log.connection() as conn:
+        with services.ledger.log.connection() as conn:
             return saved_lists.of_account(conn, account)
 
-    told = {"saved": [_saved_told(one) for one in await asyncio.to_thread(read)]}
-    return Response(orjson.dumps(told), headers=_PRIVATE, media_type="application/json")
+    return await asyncio.to_thread(read)
 
 
 @router.post(
@@ -70,9 +74,14 @@ async def get_saved_lists(request: Request) -> Response:
 )
 async def post_saved_list(request: Request) -> Response:
     """Under a name of one's own; to send it again is to keep it once. At most 100."""
-    principal = await permitted(request)
-    account = _account_of(principal)
+    account = account_of(await permitted(request))
     said = (await body_of(request)).as_model(SavedListBody, NAMES)
+    saved, new = await keep(services_of(request), account, said)
+    return Response(orjson.dumps(_saved_told(saved)), 201 if new else 200, _PRIVATE, "application/json")
+
+
+async def keep(services: Services, account: uuid.UUID, said: SavedListBody) -> saved_lists.Saved:
+    """Keep a list for an account. Raises Invalid, BadValue, StoreUnavailable."""
     name = unicodedata.normalize("NFC", " ".join(said.name.split()))
     if not (name and name.isprintable()):
         fault = Fault("/name", "name", "printable", "It holds no letter, or what is not shown.")
@@ -81,7 +90,6 @@ async def post_saved_list(request: Request) -> Response:
     if said.parameters.state is not None and said.parameters.state not in STATES:
         fault = Fault("/parameters/state", "state", "form", "It is not the USPS code of a state.")
         raise Invalid("The list cannot be kept so.", remedy="See `errors`.", faults=[fault])
-    services = services_of(request)
 
     def save() -> saved_lists.Saved:
         with services.ledger.log.connection() as conn:
@@ -95,8 +103,7 @@ async def post_saved_list(request: Request) -> Response:
                 now=services.clock(),
             )
 
-    saved, new = await asyncio.to_thread(save)
-    return Response(orjson.dumps(_saved_told(saved)), 201 if new else 200, _PRIVATE, "application/json")
+    return await asyncio.to_thread(save)
 
 
 @router.delete(
@@ -108,23 +115,27 @@ async def post_saved_list(request: Request) -> Response:
 )
 async def delete_saved_list(request: Request) -> Response:
     """One's own. Of another's no more is told than of one that is not there."""
-    account = _account_of(await permitted(request))
-    saved = uuid.UUID(uuid_named(request.path_params["id"], "saved list"))
-    log = services_of(request).ledger.log
+    account = account_of(await permitted(request))
+    await forget(services_of(request), account, request.path_params["id"])
+    return Response(status_code=204)
+
+
+async def forget(services: Services, account: uuid.UUID, given: str) -> None:
+    """Delete one of an account's lists. Raises NotFound, StoreUnavailable."""
+    saved = uuid.UUID(uuid_named(given, "saved list"))
 
     def delete() -> bool:
-        with log.connection() as conn:
+        with services.ledger.log.connection() as conn:
             return saved_lists.delete(conn, account, saved)
 
     if not await asyncio.to_thread(delete):
         raise NotFound("There is no such saved list.", remedy="GET /v1/lists/saved tells which there are.")
-    return Response(status_code=204)
 
 
 # -- inside
 
 
-def _account_of(principal: Principal) -> uuid.UUID:
+def account_of(principal: Principal) -> uuid.UUID:
     """Raises NotFound."""
     if principal.account is None:
         raise NotFound(

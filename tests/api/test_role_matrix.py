@@ -52,7 +52,7 @@ class Cell(NamedTuple):
         """The status of an answer to a request that is whole but for what it is about."""
         named = {"state": "OR", "ssid": "OR1", "version": "none", "region": "R2", "district": "4113770"}
         named |= {"level": "state", "place": "R2", "code": "forbidden", "grant": "1"}
-        named |= {"name": "children" if "lists" in self.path else "console.css"}
+        named |= {"name": "children" if "/lists" in self.path else "console.css"}
         named |= {"language": "es", "role": "auditor", "seat": "auditor"}
         kind = self.path.split("/")[2] if self.path.count("/") > 1 else ""
         ids = {
