@@ -48,11 +48,11 @@ async def ask_all(services: Services, lags: Lags, logs: Mapping[str, str]) -> li
     found: Found = {telemetry.BUILD: {(version("sojourn"), platform.python_version()): 1.0}}
     _tell_disk(found, services)
     _tell_lags(found, lags, logs)
-    found[telemetry.PROJECTION_LAG_AGE] = await _ages(services, lags, logs)
+    found[telemetry.PROJECTION_LAG_AGE] = await ages(services, lags, logs)
     if lags:
         # Else the database is away, and whoever asks for the metrics has waited long enough.
-        found[telemetry.REACTOR_LAG] = await _reactors(services, lags, logs)
-        found[telemetry.UNDECIDED] = await _undecided(services)
+        found[telemetry.REACTOR_LAG] = await reactors(services, lags, logs)
+        found[telemetry.UNDECIDED] = await undecided(services)
         found[telemetry.UNUSUAL_READERS] = await _unusual_readers(services)
         states, profiles, now = await _files(services)
         _tell_files(found, states, profiles, now)
@@ -85,7 +85,9 @@ def _tell_lags(found: Found, lags: Lags, logs: Mapping[str, str]) -> None:
     found[telemetry.LEDGER_HEAD] = {(logs[name],): numbers["head"] for name, numbers in known.items()}
 
 
-async def _ages(services: Services, lags: Lags, logs: Mapping[str, str]) -> dict[tuple[str, ...], float]:
+async def ages(services: Services, lags: Lags, logs: Mapping[str, str]) -> dict[tuple[str, ...], float]:
+    """Read model to the age in seconds of the oldest event that it has not folded, 0 where there is none; not-a-number
+    where that is not known."""
     ages = {(name,): 0.0 if name in lags else math.nan for name in logs}
     now = services.clock()
     for name, numbers in lags.items():
@@ -104,7 +106,7 @@ async def _ages(services: Services, lags: Lags, logs: Mapping[str, str]) -> dict
     return ages
 
 
-async def _reactors(services: Services, lags: Lags, logs: Mapping[str, str]) -> dict[tuple[str, ...], float]:
+async def reactors(services: Services, lags: Lags, logs: Mapping[str, str]) -> dict[tuple[str, ...], float]:
     """Lags of the reactors, which all follow the ledger."""
     head = max((numbers["head"] for name, numbers in lags.items() if logs[name] == "ledger"), default=math.nan)
     positions: dict[str, float] = {}
@@ -118,7 +120,8 @@ async def _reactors(services: Services, lags: Lags, logs: Mapping[str, str]) -> 
     return {(name,): max(head - positions.get(tracked_as, 0), 0.0) for name, tracked_as in tracked.items()}
 
 
-async def _undecided(services: Services) -> dict[tuple[str, ...], float]:
+async def undecided(services: Services) -> dict[tuple[str, ...], float]:
+    """How many records the matcher has yet to decide upon; not-a-number where that is not known."""
     try:
         async with asyncio.timeout(TIMEOUT_S), services.feed.connection() as connection:
             cursor = await connection.execute(

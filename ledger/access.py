@@ -58,6 +58,7 @@ ACTIONS: Final[Mapping[str, str]] = {
     "region.set": "draw a state's regions",
     "contact.read": "read whom to ask",
     "feed.read": "read the feed of events",
+    "operations.read": "read how the service stands",
     "application.send": "apply for access",
     "application.read": "read an application for access",
     "application.verify": "verify an application for access",

@@ -85,6 +85,17 @@ class Audits:
             pass  # what is durable is found by its keys
         return opened
 
+    def standing(self, now: datetime) -> tuple[str, str] | None:
+        """The last month that is over, and how far it is: ``due``, ``drawn`` (not everybody was asked yet) or
+        ``asked``; None where no month is over yet since a policy was published. Raises StoreUnavailable."""
+        with self._log.connection() as conn:
+            since = audit_draw.first_published(conn)
+        months = list(months_over(since, now)) if since is not None else []
+        if not months:
+            return None
+        events = len(self._log.read_stream(_stream(months[-1])))
+        return months[-1], "asked" if events > 1 else "drawn" if events else "due"
+
     # -- draw
 
     def _draw(self, month: str, meta: Meta, stop: threading.Event) -> Recorded | None:

@@ -1,4 +1,4 @@
-"""What operators ask of the read model ``submissions``: how each state's files stand, in counts, codes and times.
+"""What is asked of the read model ``submissions`` about many files: how each state's stand, in counts, codes and times.
 
 Invariant: one row for each state, or for each state and rule, whatever its files were; no id of a file, and nothing of
 a child.
@@ -68,6 +68,46 @@ _REFUSED: Final[LiteralString] = (
     "select state, rule, count(*), max(refused_at) from submissions.submissions where status = 'refused'"
     " group by state, rule"
 )
+
+
+class Night(NamedTuple):
+    """One file that was received. submission_date: of its header, ISO 8601 without zone. The rest: its rows."""
+
+    state: str
+    submission: str
+    submission_date: str
+    accepted: int
+    unchanged: int
+    refused: int
+
+
+_NIGHTS: Final[LiteralString] = (
+    "select state, submission, submission_date, accepted, unchanged, refused from (select *, row_number()"
+    " over (partition by state order by begun desc) as newest from submissions.submissions"
+    " where received_at is not null and (%(state)s::text is null or state = %(state)s)) as found"
+    " where newest <= %(most)s order by state, begun"
+)
+_WITH_REFUSALS: Final[LiteralString] = (
+    "select count(*) from submissions.submissions where begun_at > %(since)s and (refused > 0 or status = 'refused')"
+    " and (%(state)s::text is null or state = %(state)s)"
+)
+
+
+async def nights(conn: psycopg.AsyncConnection[Any], state: str | None, most: int) -> list[Night]:
+    """The newest files of a state, or of each, so many at most, the oldest first. conn: in autocommit. Raises
+    psycopg.Error."""
+    async with conn.cursor(row_factory=tuple_row) as cursor:
+        await cursor.execute(_NIGHTS, {"state": state, "most": most})
+        return [Night(*row) for row in await cursor.fetchall()]
+
+
+async def with_refusals(conn: psycopg.AsyncConnection[Any], state: str | None, since: datetime) -> int:
+    """How many files of a state, or of all, that came since then had rows refused, or were refused whole. conn: in
+    autocommit. Raises psycopg.Error."""
+    async with conn.cursor(row_factory=tuple_row) as cursor:
+        await cursor.execute(_WITH_REFUSALS, {"state": state, "since": since})
+        row = await cursor.fetchone()
+    return row[0] if row else 0
 
 
 _WANTED: Final[LiteralString] = (

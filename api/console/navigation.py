@@ -33,6 +33,18 @@ ENTRIES: Final = (
         "list.keep", "/lists", N_("Daily lists"), N_("Moved in and not enrolled, eligibility that ends, priority, new.")
     ),
     Entry(
+        "submission.read",
+        "/submissions",
+        N_("Submissions"),
+        N_("Your state's files, night by night; the number is of those of the last seven days with refusals."),
+    ),
+    Entry(
+        "operations.read",
+        "/operations",
+        N_("Operations"),
+        N_("Whether everything holds, what is behind, and what waits."),
+    ),
+    Entry(
         "me.read",
         "/help",
         N_("Help"),

@@ -6,14 +6,24 @@ from typing import Final
 
 from fastapi import APIRouter
 
+from api.console import (
+    home,
+    lists,
+    operations,
+    practice,
+    record,
+    refusals,
+    submissions,
+)
 from api.console import help as helping
-from api.console import home, lists, practice, record, refusals
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     home.router,
     helping.router,
+    lists.router,
+    operations.router,
     practice.router,
     record.router,
-    lists.router,
     refusals.router,
+    submissions.router,
 )

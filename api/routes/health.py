@@ -48,18 +48,12 @@ async def livez() -> PlainTextResponse:
 async def readyz(request: Request) -> Response:
     """The same words on both statuses. A read model that lags does not make the service unready: reads say so. One
     without tables does: there is nothing to read from."""
-    services = services_of(request)
-    names = ["database", "read models", *(check.name for check in services.checks), "announcements"]
-    lags, tables, *found = await asyncio.gather(
-        lag(services), _read_models(services), *(_run(check) for check in services.checks), _announcements(services)
-    )
-    database = lags if isinstance(lags, str) else None
-    results = dict(zip(names, [database, tables, *found], strict=True))
+    results, lags = await checked(services_of(request))
     ready = all(wrong is None for wrong in results.values())
     body = {
         "status": "ready" if ready else "not ready",
         "checks": {name: wrong or "ok" for name, wrong in results.items()},
-        "projections": {} if isinstance(lags, str) else lags,
+        "projections": lags,
     }
     return Response(
         orjson.dumps(body),
@@ -77,6 +71,18 @@ async def metrics(request: Request) -> Response:
     lags = await lag(services)
     asked = await scrape.ask_all(services, {} if isinstance(lags, str) else lags, LOGS)
     return Response(telemetry.exposition(asked), media_type=CONTENT_TYPE_LATEST)
+
+
+async def checked(services: Services) -> tuple[dict[str, str | None], dict[str, dict[str, int]]]:
+    """Each check to what is wrong and its remedy, None where it holds; and the lags, as ``lag``, empty where they are
+    not known."""
+    names = ["database", "read models", *(check.name for check in services.checks), "announcements"]
+    others = asyncio.gather(
+        _read_models(services), *(_run(check) for check in services.checks), _announcements(services)
+    )
+    lags, found = await asyncio.gather(lag(services), others)
+    database = lags if isinstance(lags, str) else None
+    return dict(zip(names, [database, *found], strict=True)), {} if isinstance(lags, str) else lags
 
 
 async def lag(services: Services) -> dict[str, dict[str, int]] | str:

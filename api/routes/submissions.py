@@ -87,6 +87,13 @@ _LANGUAGE: Final = {
     "description": "Of messages and remedies.",
     "schema": {"type": "string", "enum": ["en", "es"], "default": "en"},
 }
+_OUTCOME: Final = {
+    "name": "outcome",
+    "in": "query",
+    "required": False,
+    "description": "Only rows of which this became; `refused` is what is to be corrected and sent again.",
+    "schema": {"type": "string", "enum": ["accepted", "unchanged", "refused"]},
+}
 _FILE: Final = {
     "required": True,
     "description": "A text file in the national layout, or a zip of its tables as CSV.",
@@ -261,7 +268,7 @@ async def get_submission(request: Request) -> Response:
     "/{id}/response",
     summary="The answer to every row",
     responses={200: {"description": "CSV in the order of the file.", "content": {"text/csv": {}}}},
-    openapi_extra=operation("submission.read", [_ID, _LANGUAGE, PURPOSE, AT_LEAST]),
+    openapi_extra=operation("submission.read", [_ID, _LANGUAGE, _OUTCOME, PURPOSE, AT_LEAST]),
 )
 async def get_response(request: Request) -> Response:
     """For as long as the state has its answers kept. Each piece is disclosed before it leaves."""
@@ -275,6 +282,13 @@ async def get_response(request: Request) -> Response:
             remedy="Send en or es.",
             faults=[Fault("query:language", None, "language", "It is neither en nor es.")],
         )
+    outcome = request.query_params.get("outcome")
+    if outcome not in (None, "accepted", "unchanged", "refused"):
+        raise Invalid(
+            "The outcome cannot be used.",
+            remedy="Send accepted, unchanged or refused, or leave it out.",
+            faults=[Fault("query:outcome", None, "outcome", "It is none of the three.")],
+        )
     if found.row is None or found.row.status != "completed":
         told = await asyncio.to_thread(progress.told, services_of(request).ledger, found.submission, found.row)
         raise progress.unanswered(told)
@@ -283,7 +297,7 @@ async def get_response(request: Request) -> Response:
     decision = decided(principal, action_of(request), Subject(states=(found.row.state,)))
     meta = Meta(actor=principal.name, request=request_id_of(request), submission=found.row.submission)
     entry = partial(entry_of, principal, purpose, decision, found.row.position)
-    pieces = _pieces(services_of(request).ledger, found.row, entry, meta, language)
+    pieces = _pieces(services_of(request).ledger, found.row, entry, meta, language, outcome)
     # Before the answer begins, so that one whose entry cannot be written is a problem, and no answer that breaks off.
     first = await asyncio.to_thread(next, pieces, b"")
     return StreamingResponse(_sent(first, pieces), 200, {"Cache-Control": "no-store"}, "text/csv; charset=utf-8")
@@ -296,12 +310,18 @@ async def _sent(first: bytes, others: Iterator[bytes]) -> AsyncIterator[bytes]:
 
 
 def _pieces(
-    ledger: Ledger, row: Submission, entry: Callable[[dict[str, str]], BulkDisclosed], meta: Meta, language: str
+    ledger: Ledger,
+    row: Submission,
+    entry: Callable[[dict[str, str]], BulkDisclosed],
+    meta: Meta,
+    language: str,
+    outcome: str | None,
 ) -> Iterator[bytes]:
-    """The response a piece at a time, each only once its entry is durable."""
+    """The response a piece at a time, each only once its entry is durable. outcome: None for every row."""
     text = io.StringIO()
     sheet = ResponseSheet(text)
-    rows = answers.read(ledger.log, stream_of(row.submission), row.submission, language)
+    read = answers.read(ledger.log, stream_of(row.submission), row.submission, language)
+    rows = (answer for answer in read if outcome is None or answer.outcome == outcome)
     while piece := list(islice(rows, ANSWERS_AT_ONCE)):
         disclose(ledger, entry(records_of(ledger, row.state, piece)), meta)
         # The entry survives a crash; until here nothing of these rows has left.

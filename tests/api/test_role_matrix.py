@@ -54,7 +54,7 @@ class Cell(NamedTuple):
         named |= {"level": "state", "place": "R2", "code": "forbidden", "grant": "1"}
         named |= {"name": "children" if "/lists" in self.path else "console.css"}
         named |= {"language": "es", "role": "auditor", "seat": "auditor"}
-        kind = self.path.split("/")[2] if self.path.count("/") > 1 else ""
+        kind = self.path.removeprefix("/v1").split("/")[1]
         ids = {
             "cases": CASE,
             "applications": CASE,

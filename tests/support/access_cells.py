@@ -48,6 +48,7 @@ jurisdiction.set      .  .  .  .  w  .  .  .  .  .  .  .  .  .  *  .  .
 region.set            .  .  .  .  w  w  .  .  .  .  .  .  .  .  *  .  .
 contact.read          *  *  *  *  *  *  *  *  *  *  *  *  *  *  *  *  .
 feed.read             *  *  *  *  *  .  .  *  .  .  .  .  *  .  *  .  .
+operations.read       .  .  .  .  .  .  .  .  .  .  .  .  *  *  *  .  .
 application.send      .  .  .  .  .  .  o  .  .  .  .  .  .  *  .  .  e
 application.read      .  .  .  .  .  .  o  .  .  .  .  *  *  .  .  .  e
 application.verify    .  .  .  .  .  .  o  .  .  .  .  .  .  .  .  .  e

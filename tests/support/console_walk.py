@@ -80,7 +80,10 @@ def practice_app(services: Services, projectors: object, database: Database, tmp
 @pytest.fixture
 def practice(practice_app: FastAPI) -> Iterator[httpx2.Client]:
     """A visitor of it, over a connection, once the read models have followed."""
-    with served(practice_app) as address, httpx2.Client(base_url=address.replace("127.0.0.1", "localhost"), timeout=60) as client:
+    with (
+        served(practice_app) as address,
+        httpx2.Client(base_url=address.replace("127.0.0.1", "localhost"), timeout=60) as client,
+    ):
         while any(one["lag_events"] for one in client.get("/readyz").json()["projections"].values()):
             time.sleep(0.05)
         yield client
