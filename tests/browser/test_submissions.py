@@ -128,6 +128,7 @@ def test_in_spanish_on_a_phone_a_refused_file_is_refused_in_spanish(page: Page, 
     page.get_by_label("Es un archivo anterior").check()
     page.get_by_role("button", name="Enviar el archivo").click()
     expect(page.get_by_role("heading", name="Archivo de OR")).to_be_visible()
+    expect(page.locator("#live").get_by_text("Aplicado", exact=True)).to_be_visible()
 
 
 def test_without_scripts_files_are_read_and_the_command_is_named(browser: Browser, address: str) -> None:

@@ -24,18 +24,24 @@
   let timer = 0;
   async function look() {
     clearTimeout(timer);
-    const answer = await fetch("/session", { cache: "no-store" });
-    if (answer.status === 401) {
+    let answer = null;
+    let left = 0;
+    try {
+      answer = await fetch("/session", { cache: "no-store" });
+      if (answer.ok) left = (await answer.json()).seconds_left;
+    } catch {
+      answer = null; // the network is away, or the page is being left
+    }
+    if (answer && answer.status === 401) {
       document.querySelector("main").replaceChildren(words.over);
       line.replaceChildren();
       location.replace("/sign-in");
       return;
     }
-    if (!answer.ok) {
+    if (!answer || !answer.ok) {
       timer = setTimeout(look, 30000);
       return;
     }
-    const left = (await answer.json()).seconds_left;
     if (left <= WARNED_S) {
       line.replaceChildren(words.left(Math.max(1, Math.ceil(left / 60))), stay);
     } else {

@@ -57,11 +57,12 @@ def row_of(page: str, name: str) -> str:
 
 def folded(client: TestClient) -> str:
     """The page once the read models are at the head."""
+    page = page_of(client)
     for _ in range(100):
-        page = page_of(client)
         if all("At the head" in row_of(page, projection.name) for projection in PROJECTIONS):
             return page
         time.sleep(0.1)
+        page = page_of(client)
     raise AssertionError(page)
 
 

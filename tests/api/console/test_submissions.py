@@ -116,8 +116,7 @@ def test_a_state_that_never_sent_is_silent_too(practice: TestClient) -> None:
 
 
 def test_older_files_are_behind_a_link(practice: TestClient, ledger: Ledger, tmp_path: Path) -> None:
-    for night in NIGHTS[:2]:
-        position = sent(ledger, tmp_path, night)
+    position = [sent(ledger, tmp_path, night) for night in NIGHTS[:2]][-1]
     submitter = seat(practice, "batch-submitter")
     first = submitter.get(f"/submissions?limit=1&at_least={position}").text
     found = re.search(r'href="(/submissions\?cursor=[0-9]+)"', first)
@@ -187,6 +186,7 @@ def test_a_file_refused_as_a_whole_says_why_in_the_reader_s_language(
     assert "Refused as a whole" in page
     assert "Nothing of the file was applied." in page
     assert "Rule V24" in page
+    assert '<td class="number some">all</td>' in submitter.get("/submissions").text
     assert "No se aplicó nada del archivo." in submitter.get(address, headers={"Accept-Language": "es"}).text
 
 
