@@ -103,8 +103,8 @@ def test_read_models_that_nobody_keeps_up_are_red_or_not_known_and_never_green(
     page = page_of(unfolded, token=make_token("operator", None))
     for projection in PROJECTIONS:
         assert "badge good" not in row_of(page, projection.name)
-        assert "Not known" in row_of(page, projection.name)
-    assert "Does not hold" in row_of(page, "Read models")
+        # With tables of which nobody holds the lock, or without tables, as before the first start.
+        assert re.search("Nobody folds it|Not known", row_of(page, projection.name)), projection.name
     assert "Does not run" in row_of(page, "Matcher")
 
 
