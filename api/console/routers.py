@@ -6,6 +6,7 @@ from typing import Final
 
 from fastapi import APIRouter
 
+from api.console import help as helping
 from api.console import (
     home,
     lists,
@@ -15,7 +16,6 @@ from api.console import (
     refusals,
     submissions,
 )
-from api.console import help as helping
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     home.router,
