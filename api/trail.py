@@ -21,6 +21,7 @@ from ledger.history import Happened, History, history_of
 
 class HistoryView:
     """Every event that touches the student, in order. after: position of the last one that was shown. limit: how many.
+    language: of the sentences.
 
     The whole of it is read, since which records are the student's is not known before.
     """
@@ -29,10 +30,11 @@ class HistoryView:
     name = "history"
     sections: Sequence[str] = ("history",)
 
-    def __init__(self, ledger: Ledger, after: int = 0, limit: int | None = None) -> None:
+    def __init__(self, ledger: Ledger, after: int = 0, limit: int | None = None, language: str = "en") -> None:
         self._ledger = ledger
         self._after = after
         self._limit = limit
+        self._language = language
         self.history: History | None = None
 
     async def read(self, student_id: str) -> Found | None:
@@ -53,7 +55,7 @@ class HistoryView:
         names = _names(self.history)
         left = [one for one in self.history.happened if one.position > self._after]
         shown = left if self._limit is None else left[: self._limit]
-        entries = [_entry(one, names) for one in shown]
+        entries = [_entry(one, names, self._language) for one in shown]
         return entries, shown[-1].position if len(shown) < len(left) else None
 
     def render(self, sections: Sequence[str], day: date) -> bytes:  # noqa: ARG002 - the shape of every view
@@ -80,7 +82,7 @@ def _named(event: Event) -> str | None:
     return getattr(event, "act", None) if isinstance(event, LinkageEvent) else None
 
 
-def _entry(one: Happened, names: dict[str, str]) -> dict[str, Any]:
+def _entry(one: Happened, names: dict[str, str], language: str) -> dict[str, Any]:
     name = None if one.record is None else names.get(one.record)
     state, _, ssid = (name or "").partition(" ")
     return {
@@ -94,7 +96,7 @@ def _entry(one: Happened, names: dict[str, str]) -> dict[str, Any]:
         "actor": one.actor or None,
         "submission": one.submission,
         "reason": one.reason,
-        "words": told(one.event, name),
+        "words": told(one.event, name, language),
     }
 
 
