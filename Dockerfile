@@ -16,8 +16,13 @@ RUN /build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /wheels . \
     && /opt/sojourn/bin/pip install --no-deps --no-index /wheels/*.whl \
     && /opt/sojourn/bin/python -m compileall -q /opt/sojourn/lib
 
-# Second stage: Python, /opt/sojourn and a user of its own; no compiler, no pip cache, no sources.
+# Second stage: Python, Pango, /opt/sojourn and a user of its own; no compiler, no pip cache, no sources.
 FROM python:3.11-slim-bookworm
+# Pango draws the text of PDF files, with DejaVu's letters.
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends \
+        fonts-dejavu-core libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 \
+    && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10001 --create-home --home-dir /var/lib/sojourn --shell /usr/sbin/nologin sojourn
 COPY --from=build /opt/sojourn /opt/sojourn
 ENV PATH=/opt/sojourn/bin:$PATH PYTHONUNBUFFERED=1 SOJOURN_DATA=/var/lib/sojourn/data

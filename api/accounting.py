@@ -1,4 +1,4 @@
-"""The accounting of disclosures of a child, to be read and printed, in English or Spanish.
+"""The accounting of disclosures of a child, entry by entry, in English or Spanish.
 
 Invariant: it says who, in which role and for whom, when, what, for what purpose and on which ground; of the child it
 holds nothing but the id. An answer that showed several records of the child is one line. Pure but for its words, which
@@ -12,32 +12,22 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from importlib import resources
 from itertools import groupby
-from typing import Final
+from typing import Final, NamedTuple
 
-from api.html import Markup, element, joined, link, page_around, row, table_around
 from projections.disclosures import Disclosure
 
-HEADS: Final = ("when", "who", "role", "organisation", "outcome", "what", "purpose", "basis")
 
+class Line(NamedTuple):
+    """One answer, one refusal, or one party to whom the records were passed on, in words. when: UTC."""
 
-def around(student_id: str, at: datetime, language: str, *, practice: bool) -> tuple[str, str]:
-    """What stands before and behind the lines. at: until when it is complete, UTC. practice: as on every page."""
-    title, heading = word("title", language), word("heading", language).format(id=student_id)
-    before, after = page_around(title, practice=practice, heading=heading, language=language)
-    said = [
-        word("intro", language),
-        word("as_of", language).format(at=_instant(at)),
-        word("all", language),
-        word("itself", language),
-    ]
-    opening, closing = table_around(word("caption", language), [word(name, language) for name in HEADS])
-    back = element("p", link(f"/students/{student_id}", student_id))
-    return f"{before}{joined(element('p', text) for text in said)}{opening}", f"{closing}{back}{after}"
-
-
-def nobody(language: str) -> Markup:
-    """The line that stands alone where there is none."""
-    return row([word("none", language), *[""] * (len(HEADS) - 1)])
+    when: str
+    who: str
+    role: str
+    organisation: str
+    outcome: str
+    what: str
+    purpose: str
+    basis: str
 
 
 def grouped(entries: Iterable[Disclosure]) -> Iterator[list[Disclosure]]:
@@ -60,8 +50,8 @@ def answer_of(entry: Disclosure) -> tuple[object, ...]:
     )
 
 
-def line(entries: list[Disclosure], language: str) -> Markup:
-    """One answer, one refusal, or one party to whom the records were passed on. entries: one for each record."""
+def line(entries: list[Disclosure], language: str) -> Line:
+    """entries: of one answer, one for each record."""
     one = entries[0]
     outcome = word(f"outcome.{one.outcome}", language).format(
         rule=_told("rule", one.rule or "", language),
@@ -73,17 +63,15 @@ def line(entries: list[Disclosure], language: str) -> Markup:
     records = word("records.one" if count == 1 else "records.many", language).format(n=count)
     sections = ", ".join(_told("section", section, language) for section in one.sections)
     what = [_told("view", one.view, language), *([sections] if sections else []), records]
-    return row(
-        (
-            _instant(one.recorded_at),
-            one.actor,
-            _told("role", one.role, language),
-            _told("organisation", one.organisation, language),
-            outcome,
-            "; ".join(what),
-            _told("purpose", one.purpose, language),
-            one.basis,
-        )
+    return Line(
+        when=instant(one.recorded_at),
+        who=one.actor,
+        role=_told("role", one.role, language),
+        organisation=_told("organisation", one.organisation, language),
+        outcome=outcome,
+        what="; ".join(what),
+        purpose=_told("purpose", one.purpose, language),
+        basis=one.basis,
     )
 
 
@@ -92,14 +80,15 @@ def word(key: str, language: str) -> str:
     return _WORDS[key][language]
 
 
+def instant(at: datetime) -> str:
+    """As a line has it: to the minute, in UTC."""
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
+
+
 def _told(kind: str, name: str, language: str) -> str:
     """A code in words; as it is where it is somebody's own words."""
     words = _WORDS.get(f"{kind}.{name}")
     return name if words is None else words[language]
-
-
-def _instant(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
 
 
 def _read() -> dict[str, Mapping[str, str]]:

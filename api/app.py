@@ -26,7 +26,6 @@ from api.edge import Edge
 from api.openapi import Direct, document, does
 from api.rate_limit import RateLimit
 from api.routes import (
-    accounting,
     accounts,
     acts,
     admitted,
@@ -178,7 +177,6 @@ def create_app(services: Services) -> FastAPI:
         policies.router,
         disclosures.router,
         reports.router,
-        accounting.router,
         health.router,
         *console.ROUTERS,
     ):

@@ -7,7 +7,7 @@ host; the one script that they may name is ``session.js`` of the console.
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Final
 
 from starlette.responses import Response
@@ -44,30 +44,6 @@ def joined(parts: Iterable[object]) -> Markup:
 
 def link(address: str, text: object) -> Markup:
     return element("a", text, href=address)
-
-
-def table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: bool = False) -> Markup:
-    """A table whose first column names its row. numbers: all other columns are numbers."""
-    body = joined(row(cells, numbers=numbers) for cells in rows)
-    before, after = table_around(caption, heads, numbers=numbers)
-    return Markup(before + body + after)
-
-
-def row(cells: Sequence[object], *, numbers: bool = False) -> Markup:
-    """A row of a table, named by its first cell."""
-    kind = {"class_": "number"} if numbers else {}
-    return element("tr", element("th", cells[0], scope="row"), *(element("td", cell, **kind) for cell in cells[1:]))
-
-
-def table_around(caption: str, heads: Sequence[str], *, numbers: bool = False) -> tuple[Markup, Markup]:
-    """What stands before and behind the rows of a table, which may be sent as they come."""
-    kind = {"class_": "number"} if numbers else {}
-    head = joined(element("th", text, scope="col", **(kind if index else {})) for index, text in enumerate(heads))
-    whole = element("table", element("caption", caption), element("thead", element("tr", head)), element("tbody"))
-    # Wide tables scroll by themselves; with the keyboard too, hence the tabindex.
-    around = element("div", whole, class_="table", tabindex="0", role="region", aria_label=caption)
-    before, opening, after = around.rpartition("<tbody>")
-    return Markup(before + opening), Markup(after)
 
 
 def page(

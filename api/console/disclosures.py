@@ -1,4 +1,3 @@
-# ruff: noqa: FAST003 - a direct route reads its path by itself (api.openapi)
 """The page that accounts for the disclosures of a child, to be printed whole.
 
 Invariant: the reading is itself disclosed, before the first byte leaves; and what is sent is complete up to then. It is
@@ -12,16 +11,16 @@ from datetime import date
 from typing import Final
 
 from fastapi import APIRouter, Request
+from markupsafe import Markup
 from starlette.responses import Response, StreamingResponse
 
-from api.accounting import answer_of, around, grouped, line, nobody
-from api.language import language_of
+from api.accounting import Line, answer_of, grouped, instant, line
+from api.console.pages import rendered
+from api.console.visits import Visit, visitor
 from api.openapi import Direct, does, operation_id
-from api.policy import signed_in
-from api.principals import visitor_of
 from api.reading import ask
 from api.routes.students import DisclosuresView, Page, Reader, show_student
-from api.services import Services, services_of
+from api.services import Services
 from projections import disclosures
 from projections.disclosures import Disclosure
 
@@ -60,9 +59,9 @@ class AccountingView(DisclosuresView):
 
 @router.get("/students/{id}/disclosures", openapi_extra=does("student.disclosures"))
 async def disclosures_page(request: Request) -> Response:
-    """Every entry, in English or by Accept-Language in Spanish."""
-    principal = await signed_in(request, visitor_of)
-    services = services_of(request)
+    """Every entry, in the reader's language."""
+    here = await visitor(request)
+    services = here.services
     views: list[AccountingView] = []
 
     def view(reader: Reader) -> AccountingView:
@@ -70,35 +69,38 @@ async def disclosures_page(request: Request) -> Response:
         return views[0]
 
     at = services.clock()
-    shown = await show_student(request, principal, view)
-    headers = {"Cache-Control": "private, no-store", "Vary": "Accept-Language"}
+    shown = await show_student(request, here.signed_in, view)
+    headers = {"Cache-Control": "private, no-store", "Vary": "Cookie, Accept-Language"}
     if shown.body is None:
         return Response(status_code=304, headers=headers)
-    student_id: str = request.path_params["id"]
-    language = language_of(request)
-    before, after = around(student_id, at, language, practice=services.practice)
-    told = _told(before, views[0], after, language)
-    return StreamingResponse(told, 200, headers, "text/html; charset=utf-8")
+    around = rendered(here, "disclosures.html", student_id=request.path_params["id"], at=instant(at), lines=LINES)
+    before, _, after = around.partition(LINES.encode())
+    return StreamingResponse(_told(before, views[0], after, here), 200, headers, "text/html; charset=utf-8")
 
 
-async def _told(before: str, view: AccountingView, after: str, language: str) -> AsyncIterator[str]:
+LINES: Final = Markup("<!-- lines -->")
+"""Where the lines go. Whatever is put into a page is escaped, so that it stands there once."""
+
+
+async def _told(before: bytes, view: AccountingView, after: bytes, here: Visit) -> AsyncIterator[bytes]:
     """The page in pieces. An answer whose entries lie in two of them is still one line."""
     yield before
     held: list[Disclosure] = []
     begun = False
     async for entries in view.pieces():
-        lines: list[str] = []
+        lines: list[Line] = []
         for together in grouped(entries):
             if held and answer_of(held[0]) == answer_of(together[0]):
                 held += together
                 continue
             if held:
-                lines.append(line(held, language))
+                lines.append(line(held, here.language))
             held = together
         begun = True
-        yield "".join(lines)
-    if held:
-        yield line(held, language)
-    if not begun:
-        yield nobody(language)
+        yield _lines(here, lines)
+    yield _lines(here, [line(held, here.language)] if held else [], nobody=not begun)
     yield after
+
+
+def _lines(here: Visit, lines: list[Line], *, nobody: bool = False) -> bytes:
+    return rendered(here, "disclosures_lines.html", entries=lines, nobody=nobody)

@@ -14,7 +14,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from babel import Locale
-from babel.dates import format_date, format_datetime, format_timedelta
+from babel.dates import format_date, format_datetime, format_skeleton, format_timedelta
 from babel.numbers import format_decimal
 
 LOCALES: Final = {"en": Locale("en", "US"), "es": Locale("es", "US")}
@@ -31,6 +31,15 @@ def day(value: date | str | None, language: str) -> str:
         except ValueError:
             return str(value)
     return format_date(value, "medium", locale=LOCALES[language])
+
+
+def month(value: str, language: str) -> str:
+    """``Apr 2025``, ``abr 2025``. value: as ISO 8601 has it, ``2025-04``; what is no month is shown as it came."""
+    try:
+        first = date.fromisoformat(f"{value}-01")
+    except ValueError:
+        return value
+    return format_skeleton("yMMM", first, locale=LOCALES[language])
 
 
 def instant(value: datetime | str | None, language: str, zone: str = "UTC") -> str:

@@ -30,6 +30,12 @@ Figure = Callable[[Visit], Awaitable[int | None]]
 
 ENTRIES: Final = (
     Entry(
+        "student.search",
+        "/find",
+        N_("Find"),
+        N_("Find a child by name, birth date or id, and read her record."),
+    ),
+    Entry(
         "list.keep", "/lists", N_("Daily lists"), N_("Moved in and not enrolled, eligibility that ends, priority, new.")
     ),
     Entry(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from importlib import resources
+from pathlib import Path
 from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
@@ -29,6 +30,14 @@ STATIC: Final[Mapping[str, bytes]] = {
 }
 """What a page loads beside itself, by name."""
 _STAMPS: Final = {name: hashlib.sha256(content).hexdigest()[:12] for name, content in STATIC.items()}
+RELEASE: Final = hashlib.sha256(
+    b"".join(
+        file.read_bytes()
+        for file in sorted(Path(str(resources.files("api"))).rglob("*"))
+        if file.suffix in (".html", ".po", ".py", ".csv", ".css", ".js")
+    )
+).hexdigest()[:12]
+"""Another one as soon as a page may look otherwise for the same facts."""
 
 
 def address_of(name: str) -> str:
@@ -88,6 +97,7 @@ def _environment(language: str) -> Environment:
     made.filters |= {
         "day": in_language(formats.day),
         "instant": in_language(formats.instant),
+        "month": in_language(formats.month),
         "number": in_language(formats.number),
         "state": in_language(formats.state),
         "said": words.gettext,

@@ -1,109 +1,143 @@
-"""A student to read.
+"""A student to read, on a screen, on paper, and as a PDF.
 
-Invariant: a page about a child is an answer about a child: it goes through ``show`` like any other.
+Invariant: each is an answer about a child and goes through ``show`` like any other; a title, an address and a file's
+name hold the id and nothing else of her. What a browser kept is told to be current only where the whole page would be
+the same: for this reader, in this language, by this release.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import date
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime
+from functools import partial
 from typing import Any, Final
 
 import orjson
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from api.html import Markup, element, joined, link, page, table
+from api.console import codes, paper
+from api.console.pages import RELEASE, rendered
+from api.console.record_pictures import place_from, place_to
+from api.console.record_told import told_of
+from api.console.states import NAMES
+from api.console.visits import Visit, visitor
+from api.language import LANGUAGES
 from api.openapi import Direct, does, operation_id
-from api.policy import signed_in
-from api.principals import visitor_of
+from api.problems import Fault, Invalid
 from api.routes.students import Reader, StudentView, show_student
-from api.services import services_of
-from ledger.mde import TABLES
+from api.show import Found
+from api.words import element_name
 
 router = APIRouter(include_in_schema=False, route_class=Direct, generate_unique_id_function=operation_id)
+
+_NOT_KEPT: Final = {"Cache-Control": "private, no-store", "Vary": "Cookie, Accept-Language"}
 
 
 @router.get("/students/{id}", openapi_extra=does("student.read"))
 async def student_page(request: Request) -> Response:
     """The consolidated record to read; a disclosure like any other."""
-    principal = await signed_in(request, visitor_of)
-    services = services_of(request)
-    watched = "sojourn.session" in request.scope
-    shown = await show_student(
-        request, principal, lambda reader: _StudentPage(reader, practice=services.practice, watched=watched)
-    )
-    headers = {"ETag": shown.etag, "Cache-Control": "private, no-cache"}
+    here = await visitor(request)
+    shown = await show_student(request, here.signed_in, lambda reader: StudentPage(reader, here))
+    headers = {"ETag": shown.etag, "Cache-Control": "private, no-cache", "Vary": "Cookie, Accept-Language"}
     if shown.body is None:
         return Response(status_code=304, headers=headers)
     return Response(shown.body, 200, headers, "text/html; charset=utf-8")
 
 
-class _StudentPage(StudentView):
-    """The sections as tables."""
+@router.get("/students/{id}/print", openapi_extra=does("student.read"))
+async def student_print(request: Request) -> Response:
+    """All of it, for paper. ``language``: en or es, whatever the reader reads otherwise."""
+    here = _in_language(await visitor(request))
+    at = here.services.clock()
+    shown = await show_student(request, here.signed_in, lambda reader: StudentPrint(reader, here, at))
+    return Response(shown.body, 304 if shown.body is None else 200, _NOT_KEPT, "text/html; charset=utf-8")
+
+
+@router.get("/students/{id}/record.pdf", openapi_extra=does("student.read"))
+async def student_pdf(request: Request) -> Response:
+    """The same as a file. Raises Misconfigured where this host cannot make one, before anything is disclosed."""
+    here = _in_language(await visitor(request))
+    at = here.services.clock()
+    await paper.must_be_there()
+    shown = await show_student(request, here.signed_in, lambda reader: StudentPdf(reader, here, at))
+    if shown.body is None:
+        return Response(status_code=304, headers=_NOT_KEPT)
+    name = f'attachment; filename="{request.path_params["id"]}.pdf"'
+    made = await paper.pdf_of(shown.body)
+    return Response(made, 200, {**_NOT_KEPT, "Content-Disposition": name}, "application/pdf")
+
+
+class StudentPage(StudentView):
+    """The sections as a page."""
 
     name = "student-page"
+    template = "record/page.html"
 
-    def __init__(self, reader: Reader, *, practice: bool, watched: bool) -> None:
+    def __init__(self, reader: Reader, here: Visit) -> None:
         super().__init__(reader)
-        self._practice = practice
-        self._watched = watched
+        self._here = here
+
+    async def read(self, student_id: str) -> Found | None:
+        found = await super().read(student_id)
+        return None if found is None else found._replace(tag=f"{found.tag}.{_reader_tag(self._here)}")
 
     def render(self, sections: Sequence[str], day: date) -> bytes:
         shown: dict[str, Any] = orjson.loads(super().render(sections, day))
-        core: dict[str, Any] = shown.get("core") or {}
-        name = " ".join(core[key] for key in _NAME if key in core)
-        eligibility = core.get("eligibility") or {}
-        until = f" until {eligibility['expires']}" if shown["eligible_now"] and eligibility.get("expires") else ""
-        facts: list[tuple[str, object]] = [
-            ("Student id", shown["student_id"]),
-            ("Born", core.get("birth_date", "not stated")),
-            ("Eligible today", f"{'yes' if shown['eligible_now'] else 'no'}{until}"),
-        ]
-        parts: list[object] = [
-            table("The child", ("What", "Value"), facts),
-            _rows("Records", core.get("records", ())),
-        ]
-        lists = {**core, **(shown.get("health") or {})}
-        for letter in "QECAIKD":
-            known = TABLES[letter]
-            parts.append(_rows(known.name.replace("_", " "), lists.get(known.key, ())))
-        parts.append(_rows("Parents and guardians", (shown.get("contacts") or {}).get("parents", ())))
-        parts.append(
-            element(
-                "p", f"As of position {shown['position']} of the ledger, for {shown['day']}. ", link("/", "Start page")
-            )
+        told = told_of(shown, day)
+        return rendered(self._here, self.template, told=told, **self.words(), **self.more())
+
+    def words(self) -> Mapping[str, object]:
+        """By which a template says what codes and elements are."""
+        return {
+            "names": partial(element_name, language=self._here.language),
+            "word": codes.word,
+            "vaccine": codes.vaccine,
+            "states": NAMES,
+            "place_from": place_from,
+            "place_to": place_to,
+        }
+
+    def more(self) -> Mapping[str, object]:
+        return {"paper": False}
+
+
+class StudentPrint(StudentPage):
+    """at: when it was asked for; it says so."""
+
+    name = "student-print"
+    template = "record/paper.html"
+
+    def __init__(self, reader: Reader, here: Visit, at: datetime) -> None:
+        super().__init__(reader, here)
+        self._at = at
+
+    def more(self) -> Mapping[str, object]:
+        return {"paper": True, "at": self._at}
+
+
+class StudentPdf(StudentPrint):
+    """The print, before it is made a PDF."""
+
+    name = "student-pdf"
+
+
+def _in_language(here: Visit) -> Visit:
+    """As the address asks. Raises Invalid."""
+    language = here.request.query_params.get("language", here.language)
+    if language not in LANGUAGES:
+        raise Invalid(
+            "There is no print in this language.",
+            remedy="Ask for language=en or language=es.",
+            faults=[Fault("query:language", None, "language", "It is neither en nor es.")],
         )
-        parts.append(element("p", link(f"/students/{shown['student_id']}/disclosures", "Who was shown these records")))
-        # Titles stay: in the browser's history, its tabs and its list of what was closed. So they name no child.
-        heading = name or shown["student_id"]
-        whole = page("Student record", *parts, heading=heading, practice=self._practice, watched=self._watched)
-        return bytes(whole.body)
+    return replace(here, language=language)
 
 
-_NAME: Final = ("first_name", "middle_name", "last_name_1", "last_name_2", "suffix")
-_LABELS: Final = {element.key: element.name for known in TABLES.values() for element in known.elements}
-
-
-def _rows(title: str, entries: Sequence[dict[str, Any]]) -> Markup:
-    """A list of facts as a table: a column for each element that any of them has."""
-    if not entries:
-        return Markup("")
-    flat = [_flat(entry) for entry in entries]
-    columns = list(dict.fromkeys(key for entry in flat for key in entry))
-    heads = [_LABELS.get(key, key.replace("_", " ").capitalize()) for key in columns]
-    return joined(
-        (element("h2", title), table(title, heads, ([entry.get(key, "") for key in columns] for entry in flat)))
-    )
-
-
-def _flat(entry: dict[str, Any]) -> dict[str, str]:
-    """One line of a table: plain values, the states that say so, and the days of an eligibility."""
-    line = {key: str(value) for key, value in entry.items() if isinstance(value, str | int)}
-    interval = entry.get("eligibility")
-    if interval:
-        line["eligible"] = f"{interval['begins']} to {interval['expires']}" if interval["begins"] else interval["by"]
-    sources = entry.get("sources")
-    if sources:
-        line["said_by"] = ", ".join(dict.fromkeys(source["state"] for source in sources))
-    return line
+def _reader_tag(here: Visit) -> str:
+    """What a page holds beside the child: the reader's own navigation and forms, the language, the release."""
+    principal = here.signed_in
+    held = "\0".join((RELEASE, here.language, principal.name, principal.role, principal.state or "", here.csrf))
+    return hashlib.blake2b(held.encode(), digest_size=6).hexdigest()

@@ -6,8 +6,10 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from api.console import help as helping
 from api.console import (
+    disclosures,
+    find,
+    history,
     home,
     lists,
     operations,
@@ -16,10 +18,14 @@ from api.console import (
     refusals,
     submissions,
 )
+from api.console import help as helping
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     home.router,
+    disclosures.router,
+    find.router,
     helping.router,
+    history.router,
     lists.router,
     operations.router,
     practice.router,

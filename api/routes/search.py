@@ -23,7 +23,7 @@ from api.reading import ask, at_least
 from api.requests import at_least_of, body_of, purpose_of
 from api.schemas.search import SearchAnswer, SearchBody
 from api.services import Services, services_of
-from api.show import FoundMany, show_many
+from api.show import FoundMany, ShownMany, show_many
 from ledger.access import NOBODY, Subject, decide
 from ledger.errors import UnknownState
 from ledger.mde import STATES
@@ -38,15 +38,20 @@ _FIELDS: Final = tuple(SearchBody.model_fields)
 
 
 class SearchView:
-    """Whom a search finds. fields: that were asked for. state: of which children alone are found, whatever was."""
+    """Whom a search finds. wanted: what is looked for; of several, the first that finds somebody. fields: that were
+    asked for. state: of which children alone are found, whatever was."""
 
     action = "student.search"
     name = "search"
 
-    def __init__(self, services: Services, wanted: Wanted, state: str | None, limit: int, position: int) -> None:
-        self.fields: Sequence[str] = [field for field, value in wanted._asdict().items() if value is not None]
+    def __init__(
+        self, services: Services, wanted: Sequence[Wanted], state: str | None, limit: int, position: int
+    ) -> None:
+        self.fields: Sequence[str] = list(
+            dict.fromkeys(field for one in wanted for field, value in one._asdict().items() if value is not None)
+        )
         self._services = services
-        self._wanted = wanted if state is None else wanted._replace(state=state)
+        self._wanted = [one if state is None else one._replace(state=state) for one in wanted]
         self._limit = limit
         self._position = position
         self._found: tuple[AsOf, Hits] | None = None
@@ -55,15 +60,27 @@ class SearchView:
         """Raises Behind, StoreUnavailable, and EmptyField before anything is read."""
 
         async def look() -> tuple[AsOf, Hits]:
-            return await ask(self._services.reads, lambda conn: search.search(conn, self._wanted, self._limit))
+            *others, last = self._wanted
+            for wanted in others:
+                found = await self._look(wanted)
+                if found[1].students:
+                    return found
+            return await self._look(last)
 
         as_of, hits = self._found = await at_least(self._services, search.PROJECTION.name, self._position, look)
         shown = [(record, hit.student_id) for hit in hits.students for record in hit.records]
         return FoundMany([record for record, _ in shown], as_of.position, children=[child for _, child in shown])
 
+    async def _look(self, wanted: Wanted) -> tuple[AsOf, Hits]:
+        return await ask(self._services.reads, lambda conn: search.search(conn, wanted, self._limit))
+
+    @property
+    def found(self) -> tuple[AsOf, Hits]:
+        assert self._found is not None, "told before it was read"
+        return self._found
+
     def render(self) -> bytes:
-        assert self._found is not None, "rendered before it was read"
-        as_of, hits = self._found
+        as_of, hits = self.found
         students: list[dict[str, Any]] = [
             {
                 "student_id": hit.student_id,
@@ -86,26 +103,26 @@ class SearchView:
 async def search_students(request: Request) -> Response:
     """Names in either order, without accents, by nickname or by sound; all that is given must fit, best first."""
     principal = await signed_in(request)
-    services = services_of(request)
-    purpose = purpose_of(request)
-    position = at_least_of(request)
+    purpose, position = purpose_of(request), at_least_of(request)
     body = _read((await body_of(request)).raw)
     wanted = Wanted(**body.model_dump(exclude={"limit"}))
-    if wanted.state is not None and wanted.state not in STATES:
-        raise UnknownState("No state or territory has this code.", remedy="Use the USPS code, such as OR.")
-    about = NOBODY if wanted.state is None else Subject(states=(wanted.state,))
+    view = SearchView(services_of(request), [wanted], state_of(principal), body.limit, position)
     try:
-        shown = await show_many(
-            principal,
-            purpose,
-            SearchView(services, wanted, state_of(principal), body.limit, position),
-            about,
-            access=services.ledger.access,
-            request_id=request_id_of(request),
-        )
+        shown = await show_found(request, principal, purpose, view, wanted.state)
     except EmptyField as empty:
         raise _nothing_to_look_for(empty.field) from None
     return Response(shown.body, headers={"Cache-Control": "private, no-store"}, media_type="application/json")
+
+
+async def show_found(
+    request: Request, principal: Principal, purpose: str | None, view: SearchView, state: str | None
+) -> ShownMany:
+    """Show whom a search finds. state: that was asked for. Raises UnknownState, EmptyField, and as ``show_many``."""
+    if state is not None and state not in STATES:
+        raise UnknownState("No state or territory has this code.", remedy="Use the USPS code, such as OR.")
+    about = NOBODY if state is None else Subject(states=(state,))
+    access = services_of(request).ledger.access
+    return await show_many(principal, purpose, view, about, access=access, request_id=request_id_of(request))
 
 
 def state_of(principal: Principal) -> str | None:

@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
+from ctypes.util import find_library
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,6 +77,12 @@ def _python_venv() -> Path | None:
     return Path(sys.executable) if importlib.util.find_spec("ensurepip") else None
 
 
+def _pango() -> Path | None:
+    """The font; the libraries have to be found too."""
+    font = Path("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf")
+    return font if font.exists() and all(map(find_library, ("pango-1.0", "pangoft2-1.0", "harfbuzz-subset"))) else None
+
+
 PARTS: dict[str, Part] = {
     part.name: part
     for part in (
@@ -89,6 +96,13 @@ PARTS: dict[str, Part] = {
         Part("message-db", "message-db's SQL, a peer in the benchmarks", _message_db, npm=True),
         Part("oidc-provider", "an OpenID provider", _oidc_provider, npm=True),
         Part("chromium", "Chromium, which reads pages as people do", _program("chromium"), apt=("chromium",)),
+        Part("pdftotext", "pdftotext, which reads PDF files", _program("pdftotext"), apt=("poppler-utils",)),
+        Part(
+            "pango",
+            "Pango with DejaVu's letters, for PDF files",
+            _pango,
+            apt=("fonts-dejavu-core", "libpango-1.0-0", "libpangoft2-1.0-0", "libharfbuzz-subset0"),
+        ),
         Part("python-venv", "Python's venv", _python_venv, apt=("python3-venv",), for_tests=False),
     )
 }
