@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping
 from datetime import date, datetime
+from functools import lru_cache
 from importlib import resources
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -21,6 +22,7 @@ LOCALES: Final = {"en": Locale("en", "US"), "es": Locale("es", "US")}
 """As English and Spanish are written in the United States: months by name, so that no day is taken for a month."""
 
 
+@lru_cache(maxsize=20_000)
 def day(value: date | str | None, language: str) -> str:
     """``Sep 2, 2025``, ``2 sep 2025``; empty for None. value: a date, or one as ISO 8601 has it."""
     if value is None or value == "":
