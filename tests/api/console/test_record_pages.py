@@ -103,6 +103,23 @@ def test_who_may_propose_is_led_to_merge_and_split_and_nobody_else(
     assert "/split" not in page
 
 
+def test_each_state_s_way_of_knowing_of_a_vaccine_is_told_and_is_no_alarm(
+    oregon: TestClient, make_token, ledger: Ledger
+) -> None:
+    made: list[str] = []
+    for state, source in (("OR", "03"), ("CA", "07")):
+        token = {"Authorization": f"Bearer {make_token(state=state)}"}
+        given = {"cvx_code": "21", "administration_date": "2014-05-09", "information_source": source}
+        answer = oregon.put(f"/v1/records/{state}/X1", json=student(immunizations=[given]), headers=token)
+        made.append(answer.json()["student_id"])
+    merge(ledger, *made)
+    page = read(oregon, {"student_id": made[0], "position": ledger.log.head()}).text
+    assert "earlier, from a school record (CA)" in page
+    assert "earlier, from the parent&#39;s written record (OR)" in page
+    assert "said differently" not in page
+    assert "Differences between states" not in page
+
+
 def test_a_student_whose_records_were_taken_back_shows_that_alone(oregon: TestClient, child: dict[str, Any]) -> None:
     gone = oregon.delete("/v1/records/OR/OR7")
     assert gone.status_code == 200, gone.text
