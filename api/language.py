@@ -11,18 +11,18 @@ COOKIE: Final = "sojourn-language"
 """What somebody has chosen on a page; it says nothing else of him."""
 
 
-def language_of(request: Request) -> str:
-    """As chosen on a page, else by Accept-Language (RFC 9110, 12.5.4). English where it names neither, or both
+def language_of(request: Request, otherwise: str = "en") -> str:
+    """As chosen on a page, else by Accept-Language (RFC 9110, 12.5.4). otherwise: where it names neither, or both
     alike."""
     chosen = request.cookies.get(COOKIE)
     if chosen in LANGUAGES:
         return chosen
-    best, weight = LANGUAGES[0], 0.0
+    best, weight = otherwise, 0.0
     for part in request.headers.get("accept-language", "").split(","):
         tag, *parameters = (piece.strip().lower() for piece in part.split(";"))
         wanted = _weight(parameters)
-        named = "en" if tag == "*" else tag.partition("-")[0]
-        if named in LANGUAGES and (wanted > weight or (wanted == weight > 0 and named == LANGUAGES[0])):
+        named = otherwise if tag == "*" else tag.partition("-")[0]
+        if named in LANGUAGES and (wanted > weight or (wanted == weight > 0 and named == otherwise)):
             best, weight = named, wanted
     return best
 

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
+from api.console.family import read_once
 from api.console.navigation import FIGURES, Entry, items
 from api.console.pages import KINDS, STATIC, page
 from api.console.visits import Visit, visit
@@ -58,7 +59,7 @@ async def home(request: Request) -> Response:
     figures = await asyncio.gather(*(_figure(here, entry) for entry in entries))
     cards = [Card(entry, figure) for entry, figure in zip(entries, figures, strict=True)]
     loaded = await _loaded(here) if here.practice else None
-    return page(here, "home.html", cards=cards, loaded=loaded)
+    return page(here, "home.html", cards=cards, loaded=loaded, family=await read_once(here))
 
 
 @router.get("/language/{language}", openapi_extra=does(PUBLIC))

@@ -1,6 +1,6 @@
 """What there is for whom: the entries of the navigation and of the first page, by what the policy lets somebody do.
 
-Invariant: an entry leads to a page that answers whoever is shown it; nothing is listed here by role.
+Invariant: an entry leads to a page that answers whoever is shown it; where a page is for one role, its entry says so.
 """
 
 from __future__ import annotations
@@ -49,6 +49,13 @@ ENTRIES: Final = (
         "/operations",
         N_("Operations"),
         N_("Whether everything holds, what is behind, and what waits."),
+    ),
+    Entry(
+        "me.read",
+        "/my-children",
+        N_("My children"),
+        N_("Your child's record in plain words, and who has seen it."),
+        roles=frozenset({"parent"}),
     ),
     Entry(
         "me.read",

@@ -96,6 +96,7 @@ def _environment(language: str) -> Environment:
 
     made.filters |= {
         "day": in_language(formats.day),
+        "month": in_language(formats.month),
         "instant": in_language(formats.instant),
         "month": in_language(formats.month),
         "number": in_language(formats.number),

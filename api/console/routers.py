@@ -7,12 +7,14 @@ from typing import Final
 from fastapi import APIRouter
 
 from api.console import (
+    children,
     disclosures,
     find,
     history,
     home,
     lists,
     operations,
+    parents,
     practice,
     record,
     refusals,
@@ -22,12 +24,14 @@ from api.console import help as helping
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     home.router,
+    children.router,
     disclosures.router,
     find.router,
     helping.router,
     history.router,
     lists.router,
     operations.router,
+    parents.router,
     practice.router,
     record.router,
     refusals.router,

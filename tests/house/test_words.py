@@ -20,8 +20,17 @@ TEMPLATES = sorted((CONSOLE / "templates").rglob("*.html"))
 PLACE = re.compile(r"%\((\w+)\)s|%[sd]|\{(\w*)\}")
 LETTERS = re.compile(r"[^\W\d_]")
 SAID_TO_PEOPLE = ("alt", "aria-label", "placeholder", "title")
-NAMES = {"Sojourn", "· Sojourn", "Español", "English"}
-"""Of the system, and of each language in itself: the same in both."""
+NAMES = {
+    "Sojourn",
+    "· Sojourn",
+    "Español",
+    "English",
+    "Para familias",
+    "Read this page in English",
+    "Leer esta página en español",
+}
+"""Of the system, and what is said in one language on the pages of the other, for whoever reads that one: the same in
+both."""
 
 Key = str | tuple[str, str]
 

@@ -31,6 +31,8 @@ VIEWS: Final = {
     "records": "/v1/students/{}/records",
     "disclosures": "/v1/students/{}/disclosures?limit=1000",
     "student-page": "/students/{}",
+    "parent-page": "/my-children/{}",
+    "parent-seen": "/my-children/{}/seen",
 }
 """Every way to a child: name of the view, as recorded, to its address."""
 

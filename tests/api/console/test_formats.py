@@ -40,3 +40,9 @@ def test_an_instant_says_its_zone() -> None:
     assert formats.ago(
         datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=2), "es"
     ) == ("hace 2 días")
+
+
+def test_a_month_is_written_by_name_and_what_is_none_as_it_came() -> None:
+    assert formats.month("2025-04", "en") == "Apr 2025"
+    assert formats.month("2025-04", "es") == "abr 2025"
+    assert formats.month("2025-13", "es") == "2025-13"
