@@ -61,11 +61,14 @@ class ChildView(StudentView):
     async def read(self, student_id: str) -> Found | None:
         """Raises StoreUnavailable."""
         found = await super().read(student_id)
-        if found is not None and self._visit.may("contact.read"):
+        if found is None:
+            return None
+        if self._visit.may("contact.read"):
             jurisdictions = self._visit.services.ledger.jurisdictions
             for state in dict.fromkeys(found.states):
                 self._states[state] = await asyncio.to_thread(jurisdictions.read, state)
-        return found
+        versions = [str(held.jurisdiction.version) for held in self._states.values()]
+        return found._replace(tag=".".join((found.tag, self._visit.language, *versions)))
 
     def render(self, sections: Sequence[str], day: date) -> bytes:
         shown: dict[str, Any] = orjson.loads(super().render(sections, day))
@@ -104,10 +107,12 @@ class SeenView(DisclosuresView):
     async def read(self, student_id: str) -> Found | None:
         """Raises Behind, StoreUnavailable."""
         found = await super().read(student_id)
-        if found is not None and found.states:
+        if found is None:
+            return None
+        if found.states:
             profiles = self._visit.request.app.state.profiles
             self._zone = (await profiles.of(self._visit.signed_in.state or found.states[0])).time_zone
-        return found
+        return found._replace(tag=f"{found.tag}.{self._visit.language}.{self._zone.replace('/', '-')}")
 
     def render(self, sections: Sequence[str], day: date) -> bytes:  # noqa: ARG002 - the shape of every view
         assert self.row is not None, "rendered before it was read"

@@ -122,6 +122,7 @@ async def _shown(here: Visit, view: Callable[[Reader], View]) -> Response:
             if grant.student_id == asked:
                 return page(here, "child_ended.html", status=403, grant=grant)
         raise
+    headers = {**HEADERS, "ETag": shown.etag}
     if shown.body is None:
-        return Response(status_code=304, headers=HEADERS)
-    return Response(shown.body, 200, HEADERS, "text/html; charset=utf-8")
+        return Response(status_code=304, headers=headers)
+    return Response(shown.body, 200, headers, "text/html; charset=utf-8")
