@@ -120,17 +120,24 @@ class CaseView:
         as_of, listed = await self._read()
         if listed is None:
             raise NotFound("There is no such case.", remedy="See the worklist.")
-        self.name = "case-facts" if listed.blind else "case"
+        tells = self._tells_facts(listed)
+        self.name = "case-facts" if tells else "case"
         try:
             self._may_see(listed)
         except (Forbidden, NotAsked) as refused:
             return _found([listed], as_of.position)._replace(refused=refused)
         position, facts = as_of.position, {}
-        if listed.blind:
+        if tells:
             told_as_of, facts = await self._facts(list(listed.names))
             position = min(position, told_as_of.position)
         self._found = listed, await self._lease() if listed.case.closed is None else None, facts
         return _found([listed], position)
+
+    @property
+    def listed(self) -> Listed:
+        """The case as it was read; of what may be told of it ``told`` knows."""
+        assert self._found is not None, "told before it was read"
+        return self._found[0]
 
     def told(self) -> dict[str, Any]:
         """The case, once the entry is durable."""
@@ -139,6 +146,16 @@ class CaseView:
 
     def render(self) -> bytes:
         return orjson.dumps(self.told())
+
+    def _tells_facts(self, listed: Listed) -> bool:
+        return listed.blind
+
+
+class CaseFactsView(CaseView):
+    """One case whole, of every kind with what each record's own state says of the child: as people compare them."""
+
+    def _tells_facts(self, listed: Listed) -> bool:  # noqa: ARG002 - the shape of every view of a case
+        return True
 
 
 def listed_told(listed: Listed) -> dict[str, Any]:
@@ -179,7 +196,7 @@ def case_told(listed: Listed, lease: Lease | None, facts: Facts) -> dict[str, An
         "reason": case.opened.reason,
         "proposal": {} if listed.blind else _proposal_told(case.opened.proposal),
         "records": [
-            {**_named_told(named), **({"facts": facts.get(named.record)} if listed.blind else {})}
+            {**_named_told(named), **({"facts": facts.get(named.record)} if listed.blind or facts else {})}
             for named in listed.names.values()
         ],
         "candidates": [

@@ -201,6 +201,11 @@ class Casework:
         with self._log.connection() as conn:
             return pending.lease_of(conn, case, self._store.clock())
 
+    def leases_of(self, cases: Sequence[str]) -> dict[str, Lease]:
+        """Who is at which of these cases now. Raises StoreUnavailable."""
+        with self._log.connection() as conn:
+            return pending.leases_of(conn, cases, self._store.clock())
+
     # -- inside
 
     def _take_turn(

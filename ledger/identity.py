@@ -46,12 +46,13 @@ def traits_of(state: RecordState) -> Traits | None:
         birth_date=_day(said, "birth_date"),
         multiple_birth=said.get("multiple_birth_flag", ""),
         other_ids=tuple(row.elements["alternate_state_student_id"] for row in rows.get("K", ())),
-        attendances=tuple(_attendance(state.state, row.elements) for row in rows.get("E", ())),
+        attendances=tuple(attendance(state.state, row.elements) for row in rows.get("E", ())),
         **{name: said.get(name, "") for name in NAMES},
     )
 
 
-def _attendance(state: str, row: Elements) -> Attendance:
+def attendance(state: str, row: Elements) -> Attendance:
+    """An enrollment of a record. state: of the school, where the row says none."""
     begins = _day(row, "enrollment_date")
     assert begins is not None, "the layout requires it"
     return Attendance(

@@ -14,6 +14,7 @@ from typing import Any, Final, LiteralString, NamedTuple
 
 import msgspec
 import psycopg
+from psycopg.rows import tuple_row
 
 from ledger.cases import BLIND_CHECK, VALIDATE_NEAR_MATCH, VALIDATES, Case, evolve, judged_blind
 from ledger.events import Recorded
@@ -338,6 +339,20 @@ CLOSED = as_of.query(
     " order by found.position desc",
 )
 ONE = as_of.query("worklist", "cases", f"{_SELECT} where c.case_id = %s")
+# Of several states asked, what is urgent for an office is its own part: a case that its state has answered stands last.
+_DUE: LiteralString = (
+    "(select min(p.due_on) from worklist.parts p where p.case_id = c.case_id and not p.answered"
+    " and (%(state)s::text is null or p.state = %(state)s))"
+)
+URGENT = as_of.query(
+    "worklist",
+    "cases",
+    f"select u.*, row_number() over (order by u.kind = '{BLIND_CHECK}', u.due nulls last, u.turn) as place from ("
+    f"{_SELECT.replace(' from worklist.cases c', f', c.kind, {_DUE} as due from worklist.cases c', 1)}"
+    f" where c.outcome is null and {_WANTED}) as u order by place offset %(after)s limit %(limit)s",
+    " order by found.place",
+)
+_COUNT: LiteralString = f"select count(*) from worklist.cases c where c.outcome is null and {_WANTED}"
 
 
 async def page(
@@ -350,6 +365,28 @@ async def page(
     """
     reflected, rows = await as_of.ask(conn, *_asked(wanted, after, limit))
     return reflected, [_listed(row) for row in rows]
+
+
+async def urgent(
+    conn: psycopg.AsyncConnection[Any], wanted: Wanted, *, after: int = 0, limit: int = 100
+) -> tuple[AsOf, list[Listed]]:
+    """What is reflected, and open cases, what the office's own part of is due first first; what its state has answered
+    and others have yet to stands behind that, and blind checks behind all.
+
+    after: how many stand before the page. conn: in autocommit. Raises StoreUnavailable.
+    """
+    statement_, parameters = _asked(wanted, after, limit)
+    assert statement_ is OPEN, "what is settled is not urgent"
+    reflected, rows = await as_of.ask(conn, URGENT, parameters)
+    return reflected, [_listed(row) for row in rows]
+
+
+async def waiting(conn: psycopg.AsyncConnection[Any], wanted: Wanted) -> int:
+    """How many open cases there are. conn: in autocommit. Raises psycopg.Error."""
+    _, parameters = _asked(wanted, None, 0)
+    row = await (await conn.cursor(row_factory=tuple_row).execute(_COUNT, parameters)).fetchone()
+    assert row is not None, "a count is a row"
+    return row[0]
 
 
 def page_now(
@@ -393,7 +430,7 @@ def _asked(wanted: Wanted, after: int | None, limit: int) -> tuple[LiteralString
 
 
 def _listed(row: Sequence[Any]) -> Listed:
-    case_id, _, opened, opened_at, closed_at, position, body, records, ids, students, is_validated = row
+    case_id, _, opened, opened_at, closed_at, position, body, records, ids, students, is_validated = row[:11]
     case = _decode(body)
     # Also where another person validates the answer, else he would read here what is kept from him there.
     blind = judged_blind(case.opened) and (case.closed is None or is_validated)

@@ -15,7 +15,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from babel import Locale
-from babel.dates import format_date, format_datetime, format_skeleton, format_timedelta
+from babel.dates import format_date, format_datetime, format_skeleton, format_time, format_timedelta
 from babel.numbers import format_decimal
 
 LOCALES: Final = {"en": Locale("en", "US"), "es": Locale("es", "US")}
@@ -53,6 +53,12 @@ def instant(value: datetime | str | None, language: str, zone: str = "UTC") -> s
     local = value.astimezone(ZoneInfo(zone))
     said = format_datetime(local, "medium", tzinfo=ZoneInfo(zone), locale=LOCALES[language])
     return f"{said} {local.tzname()}"
+
+
+def clock(value: datetime | str, language: str, zone: str = "UTC") -> str:
+    """The time of day alone, for what is over soon, with the name of the zone."""
+    local = (datetime.fromisoformat(value) if isinstance(value, str) else value).astimezone(ZoneInfo(zone))
+    return f"{format_time(local, 'short', tzinfo=ZoneInfo(zone), locale=LOCALES[language])} {local.tzname()}"
 
 
 def ago(value: datetime, now: datetime, language: str) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, NamedTuple
 
 from api.console.visits import Visit
+from api.console.waiting import waiting_cases
 from api.console.words import N_
 
 
@@ -34,6 +35,12 @@ ENTRIES: Final = (
         "/find",
         N_("Find"),
         N_("Find a child by name, birth date or id, and read her record."),
+    ),
+    Entry(
+        "case.read",
+        "/worklist",
+        N_("Worklist"),
+        N_("What people must decide about records, urgent first."),
     ),
     Entry(
         "list.keep", "/lists", N_("Daily lists"), N_("Moved in and not enrolled, eligibility that ends, priority, new.")
@@ -65,7 +72,7 @@ ENTRIES: Final = (
         main=False,
     ),
 )
-FIGURES: Final[dict[str, Figure]] = {}
+FIGURES: Final[dict[str, Figure]] = {"/worklist": waiting_cases}
 """Path of an entry to its figure."""
 
 

@@ -98,7 +98,7 @@ def _environment(language: str) -> Environment:
         "day": in_language(formats.day),
         "month": in_language(formats.month),
         "instant": in_language(formats.instant),
-        "month": in_language(formats.month),
+        "clock": in_language(formats.clock),
         "number": in_language(formats.number),
         "state": in_language(formats.state),
         "said": words.gettext,

@@ -7,11 +7,14 @@ from typing import Final
 from fastapi import APIRouter
 
 from api.console import (
+    acts,
+    cases,
     children,
     disclosures,
     find,
     history,
     home,
+    linking,
     lists,
     operations,
     parents,
@@ -19,16 +22,20 @@ from api.console import (
     record,
     refusals,
     submissions,
+    worklist,
 )
 from api.console import help as helping
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     home.router,
+    acts.router,
+    cases.router,
     children.router,
     disclosures.router,
     find.router,
     helping.router,
     history.router,
+    linking.router,
     lists.router,
     operations.router,
     parents.router,
@@ -36,4 +43,5 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     record.router,
     refusals.router,
     submissions.router,
+    worklist.router,
 )

@@ -193,8 +193,8 @@ async def post_reversal(request: Request) -> Response:
     body, services = orjson.loads(bytes(answer.body)), services_of(request)
     # Durable: whatever becomes of the list, the answer is that it is done.
     try:
-        sides = await asyncio.to_thread(_sides, services.ledger, body["act"])
-        body["recall"] = recall_told(await _recall(services, sides))
+        sides = await asyncio.to_thread(sides_by, services.ledger, body["act"])
+        body["recall"] = recall_told(await recall_of(services, sides))
     except (ProjectionBehind, StoreUnavailable, psycopg.Error):
         body["recall"] = None
     headers = {name: value for name, value in answer.headers.items() if name not in ("content-length", "content-type")}
@@ -251,7 +251,7 @@ async def _preview(request: Request) -> Response:
         principal,
         purpose_of(request),
         PreviewView(
-            services.ledger, act_named(request.path_params["id"]), place, lambda sides: _recall(services, sides)
+            services.ledger, act_named(request.path_params["id"]), place, lambda sides: recall_of(services, sides)
         ),
         access=services.ledger.access,
         request_id=request_id_of(request),
@@ -259,8 +259,8 @@ async def _preview(request: Request) -> Response:
     return Response(shown.body, headers={"Cache-Control": "private, no-store"}, media_type="application/json")
 
 
-async def _recall(services: Services, sides: Sides | None) -> Sequence[Told]:
-    """Complete up to now: waits for the entries that are durable already."""
+async def recall_of(services: Services, sides: Sides | None) -> Sequence[Told]:
+    """To whom the joined record was shown. Complete up to now: waits for the entries that are durable already."""
     if sides is None:
         return ()
     async with services.feed.connection() as connection:
@@ -276,7 +276,8 @@ async def _recall(services: Services, sides: Sides | None) -> Sequence[Told]:
     return found
 
 
-def _sides(ledger: Ledger, act_id: str) -> Sides | None:
+def sides_by(ledger: Ledger, act_id: str) -> Sides | None:
+    """The two sides that an act joined, or that it parted again. Raises StoreUnavailable."""
     return sides_of(ledger.links.reach(Seeds(acts=[act_id])).linkage, act_id)
 
 

@@ -8,15 +8,14 @@ is durable (``show_many``).
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import re
-from collections.abc import Sequence
 from typing import Final
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from api.cases import case_view, worklist_view
 from api.edge import request_id_of
 from api.named import case_named
 from api.offices import office_of
@@ -24,21 +23,16 @@ from api.openapi import AT_LEAST, CASE_ID, CURSOR, IF_NONE_MATCH, LIMIT, PURPOSE
 from api.policy import signed_in
 from api.principals import Principal
 from api.problems import Fault, Invalid
-from api.reading import ask, at_least
 from api.requests import at_least_of, page_of, purpose_of, truth_of
 from api.schemas.worklist import CaseAnswer, WorklistAnswer
 from api.services import services_of
 from api.show import is_current, show_many
-from api.worklist import CaseView, Facts, WorklistView
-from ledger.cases import KINDS, must_lie_with
+from ledger.cases import KINDS
 from ledger.errors import Forbidden, OtherState, UnknownState
 from ledger.events.case import Place
 from ledger.mde import STATES
 from ledger.offices import REGION_CODE
-from ledger.store.pending import Lease
-from projections import students, worklist
-from projections.as_of import AsOf
-from projections.worklist import Listed, Wanted
+from projections.worklist import Wanted
 
 router = APIRouter(prefix="/v1/cases", tags=["worklist"], route_class=Direct, generate_unique_id_function=operation_id)
 
@@ -78,18 +72,18 @@ async def get_cases(request: Request) -> Response:
     except (Forbidden, OtherState) as error:
         refused = error  # told once its entry is durable, like any refusal about children
 
-    async def look() -> tuple[AsOf, list[Listed]]:
-        page = wanted
-        assert page is not None, "what is refused is not read"
-        return await ask(services.reads, lambda conn: worklist.page(conn, page, after=after, limit=limit))
-
-    async def read() -> tuple[AsOf, list[Listed]]:
-        return await at_least(services, worklist.PROJECTION.name, position, look)
-
     shown = await show_many(
         principal,
         purpose,
-        WorklistView([name for name in _NAMES if name in request.query_params], read, limit, refused),
+        worklist_view(
+            services,
+            [name for name in _NAMES if name in request.query_params],
+            wanted,
+            position,
+            after=after,
+            limit=limit,
+            refused=refused,
+        ),
         access=services.ledger.access,
         request_id=request_id_of(request),
     )
@@ -109,30 +103,11 @@ async def get_case(request: Request) -> Response:
     """With its records, who is asked, every answer with its reason, and who is at it now. Where it is judged blind,
     each record with what its own state says of the child, and nothing of the student."""
     principal = await signed_in(request)
-    office = office_of(principal)
-    case = case_named(request.path_params["id"])
     services = services_of(request)
-    position = at_least_of(request)
-
-    async def look() -> tuple[AsOf, Listed | None]:
-        return await ask(services.reads, lambda conn: worklist.one(conn, case))
-
-    async def read() -> tuple[AsOf, Listed | None]:
-        return await at_least(services, worklist.PROJECTION.name, position, look)
-
-    async def facts(records: Sequence[str]) -> tuple[AsOf, Facts]:
-        async def look_up() -> tuple[AsOf, Facts]:
-            return await ask(services.reads, lambda conn: students.told_alone(conn, records))
-
-        return await at_least(services, students.PROJECTION.name, position, look_up)
-
-    async def lease() -> Lease | None:
-        return await asyncio.to_thread(services.ledger.casework.lease_of, case)
-
     shown = await show_many(
         principal,
         purpose_of(request),
-        CaseView(read, lambda listed: must_lie_with(office, listed.case), facts, lease),
+        case_view(services, case_named(request.path_params["id"]), office_of(principal), at_least_of(request)),
         access=services.ledger.access,
         request_id=request_id_of(request),
     )

@@ -122,6 +122,13 @@ def lease_of(conn: psycopg.Connection[Any], case: str, now: datetime) -> Lease |
     return None if row is None else Lease(*row)
 
 
+def leases_of(conn: psycopg.Connection[Any], cases: Sequence[str], now: datetime) -> dict[str, Lease]:
+    """The leases that hold of these cases; a case at which nobody is is left out."""
+    query = "select case_id, holder, until from ledger.case_leases where case_id = any(%s::uuid[]) and until > %s"
+    rows = conn.cursor(row_factory=tuple_row).execute(query, (list(cases), now)).fetchall()
+    return {str(case): Lease(holder, until) for case, holder, until in rows}
+
+
 _ABOUT = "select kind, about, case_id from ledger.open_cases where about = any(%s::text[])"
 _STAND = (
     "insert into ledger.open_cases (case_id, kind, due, about) values (%s, %s, %s, %s)"
