@@ -8,22 +8,22 @@ at it (``Casework.lease``) until he answers, lets it go, or a quarter of an hour
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from api.cases import case_view
-from api.console import formats
-from api.console.comparing import Compared, Facts, Sign, Speech, compare, sign_of
+from api.console.comparing import Facts, Sign
 from api.console.days import today_of, zone_of
-from api.console.outcomes import Waits, done_told
+from api.console.outcomes import done_told
 from api.console.pages import page, seen_other
-from api.console.questions import ALIKE, LEVELS, MOOT, OUTCOMES, QUESTIONS, UNLIKE, Question
+from api.console.questions import LEVELS, MOOT, OUTCOMES, QUESTIONS
 from api.console.visits import Visit, permitted, visitor
 from api.console.waiting import wanted_by
-from api.console.words import LANGUAGES, N_
+from api.console.wording import worded
+from api.console.words import N_
 from api.edge import request_id_of
 from api.named import case_named
 from api.offices import office_for, office_of
@@ -36,53 +36,18 @@ from api.worklist import CaseFactsView
 from ledger.cases import REASON_MAX, VALIDATES
 from ledger.errors import BadValue, Conflict, Forbidden, Leased, LedgerError, Refused
 from ledger.events import Erased
-from ledger.events.case import Changed, Place, Split
-from ledger.matching.explain import Language, word
+from ledger.events.case import Changed, Place
 from ledger.offices import Offices
 from ledger.store.log import Log
 from ledger.store.pending import Lease
 from projections import consolidation, worklist
 from projections.as_of import AsOf
 from projections.record_words import fold_record
-from projections.worklist import Listed, sides_of
+from projections.worklist import Listed
 
 router = APIRouter(include_in_schema=False, route_class=Direct, generate_unique_id_function=operation_id)
 
 LEASE_MINUTES: Final = 15
-BEFORE, NOW = N_("before"), N_("now")
-
-
-class Side(NamedTuple):
-    """A record of a case. title: as its state names it. student: the id that it shows, None where that is not told."""
-
-    title: str
-    student: str | None
-    facts: Facts
-
-
-class Finding(NamedTuple):
-    """What the policy found of a field, in the reader's language."""
-
-    field: str
-    level: str
-    sign: Sign
-
-
-class Told(NamedTuple):
-    """The reader's words for a case. sides: the two, or the one, that it is about; short: what they are called in few
-    letters. others: further records. findings, guards: what the policy found, and what kept it from linking. waits: the
-    other states that are asked and have yet to answer. groups: of a split, each child's records. because: reasons for
-    yes and for no, the likeliest first."""
-
-    sides: Sequence[Side]
-    others: Sequence[Side]
-    compared: Compared | None
-    findings: Sequence[Finding]
-    guards: Sequence[str]
-    waits: Sequence[Waits]
-    groups: Sequence[Sequence[str]]
-    short: Sequence[str]
-    because: Mapping[str, Sequence[str]]
 
 
 class CasePage(CaseFactsView):
@@ -203,7 +168,7 @@ async def _shown(here: Visit, case: str, wrong: LedgerError | None = None) -> Re
         case=told,
         question=QUESTIONS[told["kind"]],
         validates=told["kind"] in VALIDATES,
-        words=_words(told, listed, view.before, language, office),
+        words=worded(told, listed, view.before, language, office),
         signs=Sign,
         may_answer=is_mine and desk.why_not is None,
         why_not=desk.why_not,
@@ -220,85 +185,6 @@ async def _shown(here: Visit, case: str, wrong: LedgerError | None = None) -> Re
         reason_max=REASON_MAX,
         zone=await zone_of(here),
     )
-
-
-def _words(
-    told: Mapping[str, Any], listed: Listed, before: Facts | None, language: Language, office: Place | None
-) -> Told:
-    records: Sequence[Mapping[str, Any]] = told["records"]
-    say = LANGUAGES[language].gettext
-    named = {record["record"]: _side(record) for record in records}
-    chosen = _pair(listed, records)
-    sides = [named[record] for record in chosen]
-    if before is not None and len(sides) == 1:
-        sides = [
-            sides[0]._replace(title=f"{sides[0].title}, {say(BEFORE)}", facts=before),
-            sides[0]._replace(title=f"{sides[0].title}, {say(NOW)}"),
-        ]
-    speech = Speech(language, say, lambda value: formats.day(value, language))
-    levels: Mapping[str, str] = told["proposal"].get("levels", {})
-    waits = [
-        Waits(part["state"], part["level"], part["due_on"])
-        for part in told["asked"]
-        if not part["answered"] and (office is None or part["state"] != office.state)
-    ]
-    proposal = listed.case.opened.proposal
-    compared = compare(sides[0].facts, sides[1].facts, speech) if len(sides) == 2 else None
-    states = [side.title.split()[0] for side in sides]
-    return Told(
-        sides=sides,
-        others=[side for record, side in named.items() if record not in chosen],
-        compared=compared,
-        findings=[
-            Finding(word(f"field.{field}", language), word(f"{field}.{level}", language), sign_of(field, level))
-            for field, level in levels.items()
-        ],
-        guards=[word(f"guard.{guard}", language) for guard in told["proposal"].get("guards", {})],
-        waits=waits,
-        groups=[[named[anchor.record].title for anchor in group if anchor.record in named] for group in proposal.groups]
-        if isinstance(proposal, Split) and not listed.blind
-        else [],
-        short=states if len(set(states)) == len(states) else [side.title for side in sides],
-        because=_because(QUESTIONS[told["kind"]], compared, say),
-    )
-
-
-def _because(question: Question, compared: Compared | None, say: Callable[[str], str]) -> dict[str, list[str]]:
-    """Reasons in the reader's language. The first names the fields that speak for it, which a sentence made beforehand
-    could only guess."""
-    agree = [] if compared is None else compared.names(Sign.SAME)
-    differ = [] if compared is None else compared.names(Sign.DIFFERS)
-    made = {
-        ALIKE[0]: (N_("Compared the two records. What agrees: {fields}."), agree),
-        UNLIKE[0]: (N_("Compared the two records. What differs: {fields}."), differ),
-    }
-    found: dict[str, list[str]] = {}
-    for value, answer in (("yes", question.yes), ("no", question.no)):
-        found[value] = []
-        for because in answer.because:
-            text, fields = made.get(because, ("", ()))
-            words = ", ".join(say(field).lower() for field in fields)
-            found[value].append(say(text).format(fields=words) if fields else say(because))
-    return found
-
-
-def _side(record: Mapping[str, Any]) -> Side:
-    title = f"{record['state']} {record['state_student_id'] or ''}".strip()
-    return Side(title, record["student_id"], record.get("facts") or {})
-
-
-def _pair(listed: Listed, records: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The two records that stand beside each other: those that the question is about, else the first two that are two
-    students' now, else the first two."""
-    known = [record["record"] for record in records]
-    asked = [anchor.record for anchor in sides_of(listed.case.opened) if anchor is not None and anchor.record in known]
-    if len(asked) == 2 or len(known) < 2:
-        return asked or known
-    first = asked[0] if asked else known[0]
-    student = next(record["student_id"] for record in records if record["record"] == first)
-    others = [record for record in records if record["record"] != first]
-    apart = next((record for record in others if record["student_id"] != student), others[0])
-    return [first, apart["record"]]
 
 
 def _before(log: Log, record: str, position: int) -> Facts | None:

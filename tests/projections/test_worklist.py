@@ -243,3 +243,27 @@ def test_nothing_is_told_of_a_case_whose_opening_cannot_be_opened() -> None:
     teller = Teller()
     said = teller.tell("case/1", CaseAnswered(states=["OR"], yes=True, by="ben", reason=WHY))
     assert worklist.hear(said, {}) == {}
+
+
+def test_what_an_office_has_to_answer_first_stands_first_and_what_it_has_answered_last(
+    database: Database, work: Work, ask: Ask
+) -> None:
+    alone, in_district, third = work.opened("OR", "1"), work.opened("OR", "2", "4113770"), work.opened("CA", "3")
+    merge = work.proposals.propose_merge(alone, third, alone, WHY, ANA).case
+    long, short = (
+        work.proposals.open_changed("different-child", work.record(minted), 1, ANA).case
+        for minted in (alone, in_district)
+    )
+    work.cases.answer(merge, WHY, BEN, OR, yes=True)
+    assert ids(ask(state="OR")) == [merge, long, short], "as they were opened"
+
+    async def run() -> tuple[list[Listed], list[Listed], int]:
+        async with await psycopg.AsyncConnection.connect(database.conninfo(Role.READER), autocommit=True) as conn:
+            oregon = Wanted(state="OR")
+            _, first = await worklist.urgent(conn, oregon, limit=2)
+            _, rest = await worklist.urgent(conn, oregon, after=2, limit=2)
+            return first, rest, await worklist.waiting(conn, oregon._replace(name="cleo"))
+
+    first, rest, waiting = asyncio.run(run())
+    assert (ids(first), ids(rest)) == ([short, long], [merge])
+    assert waiting == 2, "Oregon has answered the merge"
