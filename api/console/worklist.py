@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Final, NamedTuple
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -53,7 +54,7 @@ class Line(NamedTuple):
     waits: Sequence[str]
     lease: Lease | None
     outcome: str | None
-    closed_at: str | None
+    closed_on: date | None
 
 
 @router.get("/worklist", openapi_extra=does("case.read"))
@@ -93,13 +94,13 @@ async def _page(request: Request, *, settled: bool) -> Response:
     leases: Mapping[str, Lease] = {}
     if not settled and told:
         leases = await asyncio.to_thread(services.ledger.casework.leases_of, [case["case_id"] for case in told])
-    today = await today_of(here)
+    today, zone = await today_of(here), await zone_of(here)
     behind = view.next() if settled else (after or 0) + PAGE if len(told) == PAGE else None
     return page(
         here,
         "worklist/list.html",
         settled=settled,
-        lines=[_line(case, office, today, leases) for case in told],
+        lines=[_line(case, office, today, zone, leases) for case in told],
         today=today,
         kinds=QUESTIONS,
         kind=wanted.kind,
@@ -109,7 +110,7 @@ async def _page(request: Request, *, settled: bool) -> Response:
         levels=LEVELS,
         behind=behind,
         first=after is None,
-        zone=await zone_of(here),
+        zone=zone,
         done=await done_told(here, request.query_params.get("done")),
     )
 
@@ -124,11 +125,11 @@ def _wanted(here: Visit, office: Place | None, *, settled: bool) -> Wanted:
     return lying_with(office)._replace(kind=kind, name=here.signed_in.name if mine else None, open=not settled)
 
 
-def _line(told: Mapping[str, Any], office: Place | None, today: date, leases: Mapping[str, Lease]) -> Line:
+def _line(told: Mapping[str, Any], office: Place | None, today: date, zone: str, leases: Mapping[str, Lease]) -> Line:
     own = [part for part in told["asked"] if office is None or part["state"] == office.state]
     waiting = [part for part in own if not part["answered"]]
     days = [date.fromisoformat(part["due_on"]) for part in waiting]
-    due = min(days, default=None)
+    due, closed = min(days, default=None), told["closed_at"]
     sides = [
         f"{told[f'state_{side}']} {told[f'state_student_id_{side}'] or ''}".strip()
         for side in "ab"
@@ -144,5 +145,5 @@ def _line(told: Mapping[str, Any], office: Place | None, today: date, leases: Ma
         waits=[part["state"] for part in told["asked"] if not part["answered"]],
         lease=leases.get(told["case_id"]),
         outcome=told["outcome"],
-        closed_at=told["closed_at"],
+        closed_on=closed and datetime.fromisoformat(closed).astimezone(ZoneInfo(zone)).date(),
     )
