@@ -129,7 +129,7 @@ def test_a_merge_takes_two_people_and_three_actions_to_take_it_back(sit: Sit, wo
     assert work.shown(one, other) == [one, one]
     ana.goto("/worklist/settled")
     ana.get_by_role("link", name="Merge to validate").click()  # 1: the merge
-    ana.get_by_role("link", name="Take it back").click()  # 2: what that would come to
+    ana.get_by_role("link", name="Take the act back").click()  # 2: what that would come to
     expect(ana.get_by_role("heading", name="The children as they are, and as they would be")).to_be_visible()
     assert work.shown(one, other) == [one, one]
     ana.get_by_role("button", name="Take it back now").click()  # 3: done
@@ -147,11 +147,11 @@ def test_pages_have_no_barrier_in_spanish_on_a_telephone(sit: Sit, work: Work) -
     for path, says in {
         f"/worklist?at_least={at}": "Lista de trabajo",
         f"/worklist/settled?at_least={at}": "Casos resueltos",
-        f"/cases/{case}?at_least={at}": "¿Son estos dos registros",
+        f"/cases/{case}?at_least={at}": "¿Son estos dos expedientes",
         f"/students/{one}/merge?other={other}&at_least={at}": "¿Son estos dos estudiantes",
-        f"/students/{one}/split?at_least={at}": "¿Son estos registros de varios menores?",
+        f"/students/{one}/split?at_least={at}": "¿Son estos expedientes de varios menores?",
         f"/acts/{act}": "Dos estudiantes se fusionaron.",
-        f"/acts/{act}/reversal": "¿Deshacer esto?",
+        f"/acts/{act}/reversal": "¿Revertir esto?",
     }.items():
         page.goto(path)
         expect(page.get_by_role("heading", level=1)).to_contain_text(says)
