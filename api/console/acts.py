@@ -34,7 +34,7 @@ from api.routes.acts import PreviewView, recall_of, sides_by
 from api.show import show_many
 from ledger.application import Ledger
 from ledger.cases import REASON_MAX, Case
-from ledger.errors import Conflict, LedgerError, NotFound, ProjectionBehind, Refused, StoreUnavailable
+from ledger.errors import Conflict, LedgerError, NotAsked, NotFound, ProjectionBehind, Refused, StoreUnavailable
 from ledger.events.case import Residue, Reversal
 from ledger.events.linkage import DeclaredNotSame
 from ledger.linkage import live_declarations
@@ -101,7 +101,19 @@ async def act_page(request: Request) -> Response:
         zone=await zone_of(here),
         may_settle=here.may("linkage.settle"),
         may_read_cases=here.may("case.read"),
+        stranger=told["holds"] and here.may("linkage.settle") and await _is_stranger(here, told["act"]),
     )
+
+
+async def _is_stranger(here: Visit, act: str) -> bool:
+    """Whether the reader's office has nothing to do with an act: no state of his holds a record concerned."""
+    try:
+        await asyncio.to_thread(here.services.ledger.reversals.preview, act, office_for(here.signed_in))
+    except NotAsked:
+        return True
+    except (Refused, Conflict):
+        return False  # the next page says why it cannot be taken back
+    return False
 
 
 @router.get("/acts/{id}/reversal", openapi_extra=does("linkage.preview"))
