@@ -46,14 +46,40 @@ class Shot(NamedTuple):
 SHOTS: Final = (
     Shot("start-signed-out", None, "/"),
     Shot("practice", None, "/practice"),
+    Shot("sign-in", None, "/sign-in"),
+    Shot("sign-in-first", None, "/sign-in/first"),
+    Shot("rules", None, "/rules"),
+    Shot("parents", None, "/parents", language="es"),
     Shot("help", "registrar", "/help"),
     Shot("help-spanish", "registrar", "/help", language="es"),
     Shot("start-registrar", "registrar", "/"),
+    Shot("find", "registrar", "/find", fill=(("q", "maria lopez"),)),
     Shot("record", "registrar", "/", ("main .ids a",)),
     Shot("record-spanish", "registrar", "/", ("main .ids a",), language="es"),
+    Shot("record-history", "registrar", "/", ("main .ids a", 'main a[href$="/history"]')),
+    Shot("record-print", "registrar", "/", ("main .ids a", 'main a[href*="/print"]')),
+    Shot("record-disclosures", "registrar", "/", ("main .ids a", 'main a[href$="/disclosures"]')),
+    Shot("lists", "registrar", "/lists"),
+    Shot("list", "registrar", "/lists/children"),
+    Shot("worklist", "state-administrator", "/worklist"),
+    Shot("case", "state-administrator", "/worklist", ('main a[href^="/cases/"]',)),
+    Shot("case-spanish", "second-state-administrator", "/worklist", ('main a[href^="/cases/"]',), language="es"),
+    Shot("merge", "counselor", "/", ("main .ids a", 'main a[href$="/merge"]')),
+    Shot("submissions", "batch-submitter", "/submissions"),
+    Shot("submission", "batch-submitter", "/submissions", (".files th a",)),
+    Shot("submission-new", "batch-submitter", "/submissions/new"),
+    Shot("submissions-auditor", "auditor", "/submissions"),
+    Shot("operations", "operator", "/operations"),
+    Shot("my-children", "parent", "/my-children", language="es"),
+    Shot("my-child", "parent", "/my-children", ('main a[href^="/my-children/"]',), language="es"),
+    Shot("my-child-seen", "parent", "/my-children", ('main a[href$="/seen"]',), language="es"),
 )
-README: Final = {}
-"""Picture of the README to the shot that it is, at a desk."""
+README: Final = {
+    "record.png": ("record", "desk"),
+    "case.png": ("case", "desk"),
+    "my-child.png": ("my-child", "telephone"),
+}
+"""Picture of the README to the shot that it is, and at which width."""
 
 
 def main() -> int:
@@ -73,8 +99,8 @@ def main() -> int:
             for shot in SHOTS:
                 _take(browser, address, shot, width)
         browser.close()
-    for picture, name in README.items():
-        shutil.copy(OUT / f"{name}-desk.png", HERE / picture)
+    for picture, (name, width) in README.items():
+        shutil.copy(OUT / f"{name}-{width}.png", HERE / picture)
     return 0
 
 
@@ -108,7 +134,8 @@ def _demo() -> Iterator[str | None]:
     """The address of a demo that is ready; None where it does not get so far."""
     port = _free_port()
     with tempfile.TemporaryDirectory(prefix="sojourn-") as folder:
-        settings = {**os.environ, "SOJOURN_DATA": folder}
+        Path(folder).chmod(0o711)  # as root the embedded server runs as another user, who must come through
+        settings = {**os.environ, "SOJOURN_DATA": f"{folder}/d"}
         settings.pop("SOJOURN_DATABASE_URL", None)
         command = [SOJOURN, "demo", "--port", str(port), "--children", "400"]
         demo = subprocess.Popen(command, env=settings, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
