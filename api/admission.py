@@ -6,7 +6,8 @@ Invariant: who decides for an area is told from the role under which he asks, an
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from datetime import date
 from typing import Any
 
 from api.principals import Principal
@@ -16,6 +17,9 @@ from ledger.applications import Application, Authority
 from ledger.errors import Forbidden, NotFound
 from ledger.events.application import AccessApplied, AskedRole
 from ledger.persons import same_person
+from projections.accounts import Account as Listed
+from projections.accounts import Application as Applied
+from projections.accounts import Role
 
 
 def uuid_named(given: str, kind: str) -> str:
@@ -52,8 +56,8 @@ def owners_of(applied: AccessApplied) -> list[str]:
     return [applied.email, applied.supervisor_email, applied.entered_by or applied.email]
 
 
-def role_told(role: AskedRole, grant: int | None) -> dict[str, Any]:
-    """As the schema has it."""
+def role_told(role: AskedRole | Role | Applied, grant: int | None) -> dict[str, Any]:
+    """As the schema has it; of the ledger's or the read model's."""
     return {
         "grant": grant,
         "role": role.role,
@@ -71,7 +75,49 @@ def roles_told(roles: Mapping[int, AskedRole]) -> list[dict[str, Any]]:
 
 def application_told(application: str, known: Application) -> dict[str, Any]:
     """As ``ApplicationAnswer``."""
-    applied = known.applied
+    verified_by = None if known.verified is None else known.verified.by
+    asked = role_told(known.applied.asked, None)
+    return _application(application, known.applied, known, asked, verified_by, known.attachments)
+
+
+def application_listed(one: Applied) -> dict[str, Any]:
+    """The same, of the read model."""
+    papers = [paper.attachment for paper in one.attachments]
+    return _application(one.application, one, one, role_told(one, None), one.verified_by, papers)
+
+
+def account_told(account: str, known: Account) -> dict[str, Any]:
+    """As ``AccountAnswer``."""
+    families = [
+        {
+            "grant": grant,
+            "student_id": one.student_id,
+            "relation": one.relation,
+            "until": one.until.isoformat(),
+            "ends_by": one.ends_by,
+        }
+        for grant, one in sorted(known.families.items())
+    ]
+    return _account(account, known, roles_told(known.roles), families, renew_on(known))
+
+
+def account_listed(one: Listed) -> dict[str, Any]:
+    """The same, of the read model: the roles that it has, and nothing of what families were granted."""
+    roles = [role_told(role, role.grant) for role in one.roles if role.ended_at is None]
+    return _account(one.account, one, roles, [], one.renew_on)
+
+
+# -- inside
+
+
+def _application(
+    application: str,
+    applied: AccessApplied | Applied,
+    known: Application | Applied,
+    asked: dict[str, Any],
+    verified_by: str | None,
+    papers: Iterable[str],
+) -> dict[str, Any]:
     return {
         "id": application,
         "account": applied.account,
@@ -82,37 +128,32 @@ def application_told(application: str, known: Application) -> dict[str, Any]:
         "title": applied.title,
         "address": applied.address,
         "phone": applied.phone,
-        "asked": role_told(applied.asked, None),
+        "asked": asked,
         "supervisor": applied.supervisor,
         "supervisor_email": applied.supervisor_email,
         "entered_by": applied.entered_by,
-        "verified_by": None if known.verified is None else known.verified.by,
+        "verified_by": verified_by,
         "decided_by": known.decided_by,
         "reason": known.reason,
-        "attachments": sorted(known.attachments),
+        "attachments": sorted(papers),
     }
 
 
-def account_told(account: str, known: Account) -> dict[str, Any]:
-    """As ``AccountAnswer``."""
-    due = renew_on(known)
+def _account(
+    account: str,
+    known: Account | Listed,
+    roles: list[dict[str, Any]],
+    families: list[dict[str, Any]],
+    due: date | None,
+) -> dict[str, Any]:
     return {
         "id": account,
         "email": known.email,
         "name": known.name,
         "status": known.status,
-        "roles": roles_told(known.roles),
-        "families": [
-            {
-                "grant": grant,
-                "student_id": one.student_id,
-                "relation": one.relation,
-                "until": one.until.isoformat(),
-                "ends_by": one.ends_by,
-            }
-            for grant, one in sorted(known.families.items())
-        ],
-        "trained_on": known.trained_on and known.trained_on.isoformat(),
-        "rules_on": known.rules_on and known.rules_on.isoformat(),
-        "renew_on": due and due.isoformat(),
+        "roles": roles,
+        "families": families,
+        "trained_on": known.trained_on,
+        "rules_on": known.rules_on,
+        "renew_on": due,
     }

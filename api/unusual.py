@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date
 from typing import Any, Final
 
 from api import sheets
+from api.overseeing import Readers
+from api.reading import access_head, ask, at_least
+from api.services import Services
+from projections import readers as reading
+from projections.as_of import AsOf
 from projections.readers import Reader
 
 COLUMNS: Final[tuple[str, ...]] = (
@@ -20,6 +26,21 @@ COLUMNS: Final[tuple[str, ...]] = (
     "elsewhere",
     "why",
 )
+
+
+async def on_day(services: Services, day: date, of: Readers) -> tuple[AsOf, list[Reader]]:
+    """What is reflected, and whose day is unusual of those whom somebody is told of. Complete up to the moment of
+    asking. Raises Behind, StoreUnavailable."""
+    durable = await access_head(services)
+
+    async def look() -> tuple[AsOf, list[Reader]]:
+        return await ask(
+            services.reads,
+            lambda conn: reading.of_day(conn, day, state=of.state, organisation=of.organisation),
+        )
+
+    reflected, found = await at_least(services, reading.PROJECTION.name, durable, look)
+    return reflected, unusual(found)
 
 
 def unusual(readers: Iterable[Reader]) -> list[Reader]:

@@ -101,6 +101,18 @@ class FamilyAccess:
         self._must_be_theirs(official, self._states(family.student_id))
         return family
 
+    def subject_of(self, student_id: str) -> tuple[list[str], list[str]]:
+        """The states that keep a record of a student, and the records' uuids; none of whom none does. Raises
+        StoreUnavailable."""
+        with self._log.connection() as conn:
+            records = relinking.records_of(conn, student_id)
+        known = states_of(self._log, records) if records else {}
+        return sorted({state.state for state in known.values()}), sorted(known)
+
+    def must_be_theirs(self, student_id: str, official: Official) -> None:
+        """Pass for an official of the district that a student lives in. Raises NotFound, Forbidden."""
+        self._must_be_theirs(official, self._states(student_id))
+
     # -- inside
 
     def _states(self, student_id: str) -> dict[str, RecordState]:

@@ -114,6 +114,22 @@ class Family(NamedTuple):
     reason: str | None
 
 
+class Given(NamedTuple):
+    """What a school has granted to a family, with the account that has it. grant: its number there. until: last day.
+    taken_at: None while the code was not shown."""
+
+    account: str
+    email: str
+    name: str
+    grant: int
+    student_id: str
+    relation: str
+    until: date
+    granted_at: datetime
+    granted_by: str
+    taken_at: datetime | None
+
+
 class Training(NamedTuple):
     """A training, as it was recorded. hours: as the course counts. certificate: uuid of an attachment."""
 
@@ -199,6 +215,13 @@ APPLICATIONS = as_of.query(
     " order by a.applied desc limit %(limit)s",
     " order by found.applied desc",
 )
+APPLICATIONS_OF = as_of.query(
+    "accounts",
+    "applications",
+    f"{_APPLICATIONS} where a.email = any(%(names)s) or a.supervisor_email = any(%(names)s)"
+    " or a.entered_by = any(%(names)s) order by a.applied desc limit %(limit)s",
+    " order by found.applied desc",
+)
 ONE_APPLICATION = as_of.query("accounts", "applications", f"{_APPLICATIONS} where a.application = %s")
 ACCOUNTS = as_of.query(
     "accounts",
@@ -211,6 +234,14 @@ ACCOUNTS = as_of.query(
     " and (%(region)s::text is null or p.region = %(region)s) and p.status in ('applied', 'verified')))"
     " order by a.begun desc limit %(limit)s",
     " order by found.begun desc",
+)
+FAMILIES_OF = as_of.query(
+    "accounts",
+    "families",
+    "select a.account, a.email, a.name, f.number, f.student_id, f.relation, f.until, f.granted_at, f.granted_by,"
+    " f.taken_at from accounts.families f join accounts.accounts a using (account) where f.ended_at is null"
+    " and (f.organisation = %(organisation)s or f.granted_by = %(name)s) order by f.granted_at desc limit %(limit)s",
+    " order by found.granted_at desc",
 )
 ONE_ACCOUNT = as_of.query(
     "accounts",
@@ -243,6 +274,18 @@ async def applications(
     return reflected, [_application(row) for row in rows]
 
 
+async def applications_of(
+    conn: psycopg.AsyncConnection[Any], name: str, *, limit: int = 100
+) -> tuple[AsOf, list[Application]]:
+    """What is reflected, and the applications that somebody made, entered, or is to verify, newest first.
+
+    name: that he signs in with. conn: in autocommit. Raises StoreUnavailable.
+    """
+    names = [name, name.strip().lower()]  # an address is kept in small letters, the name of a token as it is
+    reflected, rows = await as_of.ask(conn, APPLICATIONS_OF, {"names": names, "limit": limit})
+    return reflected, [_application(row) for row in rows]
+
+
 async def one_application(conn: psycopg.AsyncConnection[Any], application: str) -> tuple[AsOf, Application | None]:
     """What is reflected, and an application by its uuid; None where there is none.
 
@@ -268,6 +311,19 @@ async def accounts(
     """
     reflected, rows = await as_of.ask(conn, ACCOUNTS, _asked(area, status, before, limit))
     return reflected, [_account(row) for row in rows]
+
+
+async def families_of(
+    conn: psycopg.AsyncConnection[Any], organisation: str, name: str, *, limit: int = 100
+) -> tuple[AsOf, list[Given]]:
+    """What is reflected, and what a school's officials, or this one, have granted to families and nothing has ended,
+    newest first. Another state's school may have the same name: whose it is, is for who asks to see to.
+
+    conn: in autocommit. Raises StoreUnavailable.
+    """
+    asked = {"organisation": organisation, "name": name, "limit": limit}
+    reflected, rows = await as_of.ask(conn, FAMILIES_OF, asked)
+    return reflected, [Given(*row) for row in rows]
 
 
 async def one_account(conn: psycopg.AsyncConnection[Any], account: str) -> tuple[AsOf, Whole | None]:

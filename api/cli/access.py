@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from api.cli.talk import As, Json, opened, operator, print_json
 
 if TYPE_CHECKING:
-    from ledger.access import Decision, Subject
+    from ledger.access import Subject
     from ledger.application import Ledger
 
 app = typer.Typer(help="Who may do what, and why.", no_args_is_help=True)
@@ -36,6 +36,7 @@ def explain(
     child, and so records nothing."""
     from datetime import UTC, datetime
 
+    from api.explaining import of_account, told_of
     from ledger.access import ACTIONS, Who, decide
     from ledger.store.database import Role
     from ledger.store.tokens import named
@@ -47,10 +48,10 @@ def explain(
         about = _subject_of(ledger, subject)
         asked = {"user": user, "action": action, "subject": subject}
         if token is None:
-            told = _of_account(ledger, user, role, action, about) | asked
+            told = of_account(ledger, user, role, action, about) | asked
         else:
             who = Who(token.role, token.state, token.region, token.district, name=token.name)
-            told = _told(decide(who, action, about)) | asked | {"role": token.role}
+            told = told_of(decide(who, action, about)) | asked | {"role": token.role}
             if not token.holds(datetime.now(UTC)):
                 told |= {
                     "allowed": False,
@@ -104,44 +105,6 @@ def unusual_(
             elsewhere = f"; opened {reader.elsewhere} of no record of {reader.own_state}" if reader.elsewhere else ""
             children = "1 child" if reader.children == 1 else f"{reader.children} children"
             print(f"{who}: {children}, {usual}{elsewhere}")
-
-
-def _of_account(ledger: Ledger, email: str, role: str, action: str, about: Subject) -> dict[str, Any]:
-    """As a request of the account would be decided now. Raises NotFound."""
-    from api.policy import who
-    from api.principals import principal_from
-    from api.standing import acting
-    from ledger.access import decide
-    from ledger.errors import Forbidden, NotFound
-
-    standing = ledger.admissions.of_email(email)
-    if standing is None:
-        raise NotFound(
-            f"There is no token and no account of the name {email}.",
-            remedy="See `sojourn token list`; an account is named by its e-mail address.",
-        )
-    try:
-        acts = acting(standing, role, ledger.admissions.today)
-        principal = principal_from(acts, "")
-        told = _told(decide(who(principal), action, about)) | {"role": principal.role}
-        acts.must_be_renewed_for(action)
-    except Forbidden as refused:
-        gone = {"rule": "none", "scope": "any", "sections": [], "purpose": "", "basis": "", "role": role}
-        return gone | {"allowed": False, "why": refused.what, "needed": refused.remedy}
-    return told
-
-
-def _told(decision: Decision) -> dict[str, Any]:
-    return {
-        "allowed": decision.allowed,
-        "rule": decision.rule,
-        "scope": decision.scope,
-        "sections": list(decision.sections),
-        "purpose": decision.purpose,
-        "basis": decision.basis,
-        "why": decision.why,
-        "needed": decision.remedy,
-    }
 
 
 def _subject_of(ledger: Ledger, subject: str) -> Subject:

@@ -8,22 +8,23 @@ an answer that is a disclosure itself.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, Final
 
 import orjson
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from api.admission import uuid_named
+from api.admission import account_listed, application_listed, uuid_named
 from api.edge import request_id_of
 from api.entries import allowed
+from api.listing import Listing, listed
+from api.managing import about
 from api.openapi import AT_LEAST, CURSOR, LIMIT, PURPOSE, UUID, Direct, operation, operation_id
 from api.overseeing import readers_for
 from api.policy import permitted, signed_in, who
 from api.problems import Fault, Invalid
-from api.reading import ask, at_least
 from api.requests import at_least_of, page_of, purpose_of
-from api.routes.accounts import about
 from api.routes.disclosures import DisclosuresSearch
 from api.routes.students import page_of_disclosures
 from api.schemas.admission import AccountPage, ApplicationPage
@@ -32,8 +33,7 @@ from api.services import services_of
 from api.show import show_many
 from ledger.access import NOBODY, decide
 from projections import accounts
-from projections.accounts import Account, Application, Area
-from projections.as_of import AsOf
+from projections.accounts import Application
 
 router = APIRouter(prefix="/v1", tags=["access"], route_class=Direct, generate_unique_id_function=operation_id)
 
@@ -53,20 +53,7 @@ def _status(values: tuple[str, ...]) -> dict[str, Any]:
 )
 async def get_applications(request: Request) -> Response:
     """Those for roles in the area of whoever asks."""
-    principal = await permitted(request)
-    services, status = services_of(request), _status_of(request, _APPLICATION)
-    limit, before = page_of(request)
-    area = Area(principal.state, principal.region)
-
-    async def look() -> tuple[AsOf, list[Application]]:
-        return await ask(
-            services.reads,
-            lambda conn: accounts.applications(conn, area, status=status, before=before, limit=limit),
-        )
-
-    reflected, found = await at_least(services, accounts.PROJECTION.name, at_least_of(request), look)
-    told = [_application(one) for one in found]
-    return _page("applications", reflected.position, told, found[-1].applied if len(found) == limit else None)
+    return await _listed(request, "applications", _APPLICATION, accounts.applications, application_listed)
 
 
 @router.get(
@@ -77,19 +64,7 @@ async def get_applications(request: Request) -> Response:
 )
 async def get_accounts(request: Request) -> Response:
     """Those that have, had or ask for a role in the area of whoever asks; families' are told by their own address."""
-    principal = await permitted(request)
-    services, status = services_of(request), _status_of(request, _ACCOUNT)
-    limit, before = page_of(request)
-    area = Area(principal.state, principal.region)
-
-    async def look() -> tuple[AsOf, list[Account]]:
-        return await ask(
-            services.reads, lambda conn: accounts.accounts(conn, area, status=status, before=before, limit=limit)
-        )
-
-    reflected, found = await at_least(services, accounts.PROJECTION.name, at_least_of(request), look)
-    told = [_account(one) for one in found]
-    return _page("accounts", reflected.position, told, found[-1].begun if len(found) == limit else None)
+    return await _listed(request, "accounts", _ACCOUNT, accounts.accounts, account_listed)
 
 
 @router.get(
@@ -125,6 +100,21 @@ async def get_account_disclosures(request: Request) -> Response:
 # -- inside
 
 
+async def _listed(
+    request: Request, name: str, statuses: tuple[str, ...], query: Listing[Any], tell: Callable[[Any], dict[str, Any]]
+) -> Response:
+    principal = await permitted(request)
+    status, (limit, before) = _status_of(request, statuses), page_of(request)
+    reflected, found = await listed(
+        services_of(request), principal, query, at_least_of(request), status=status, before=before, limit=limit
+    )
+    cursor = None
+    if len(found) == limit:
+        cursor = str(found[-1].applied if isinstance(found[-1], Application) else found[-1].begun)
+    body = {"position": reflected.position, name: [tell(one) for one in found], "cursor": cursor}
+    return Response(orjson.dumps(body), headers={"Cache-Control": "private, no-store"}, media_type="application/json")
+
+
 def _status_of(request: Request, values: tuple[str, ...]) -> str | None:
     status = request.query_params.get("status")
     if status is not None and status not in values:
@@ -134,55 +124,3 @@ def _status_of(request: Request, values: tuple[str, ...]) -> str | None:
             faults=[Fault("query:status", None, "status", "It is none of them.")],
         )
     return status
-
-
-def _page(name: str, position: int, told: list[dict[str, Any]], cursor: int | None) -> Response:
-    body = {"position": position, name: told, "cursor": None if cursor is None else str(cursor)}
-    return Response(orjson.dumps(body), headers={"Cache-Control": "private, no-store"}, media_type="application/json")
-
-
-def _role(one: Any, grant: int | None) -> dict[str, Any]:
-    return {
-        "grant": grant,
-        "role": one.role,
-        "organisation": one.organisation,
-        "state": one.state,
-        "region": one.region,
-        "district": one.district,
-    }
-
-
-def _application(one: Application) -> dict[str, Any]:
-    return {
-        "id": one.application,
-        "account": one.account,
-        "kind": one.kind,
-        "status": one.status,
-        "email": one.email,
-        "name": one.name,
-        "title": one.title,
-        "address": one.address,
-        "phone": one.phone,
-        "asked": _role(one, None),
-        "supervisor": one.supervisor,
-        "supervisor_email": one.supervisor_email,
-        "entered_by": one.entered_by,
-        "verified_by": one.verified_by,
-        "decided_by": one.decided_by,
-        "reason": one.reason,
-        "attachments": sorted(paper.attachment for paper in one.attachments),
-    }
-
-
-def _account(one: Account) -> dict[str, Any]:
-    return {
-        "id": one.account,
-        "email": one.email,
-        "name": one.name,
-        "status": one.status,
-        "roles": [_role(role, role.grant) for role in one.roles if role.ended_at is None],
-        "families": [],
-        "trained_on": one.trained_on,
-        "rules_on": one.rules_on,
-        "renew_on": one.renew_on,
-    }

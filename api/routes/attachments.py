@@ -20,18 +20,16 @@ from fastapi import APIRouter, Request
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
 
-from api.admission import must_oversee, owners_of
+from api.admitting import must_be_about
 from api.edge import request_id_of
-from api.openapi import IDEMPOTENCY_KEY, Direct, operation, operation_id
-from api.policy import action_of, decided, permitted
-from api.principals import Principal
+from api.openapi import IDEMPOTENCY_KEY, UUID, Direct, operation, operation_id
+from api.policy import action_of, permitted
 from api.problems import Fault, Invalid, Unsent, UnsupportedMedia
 from api.requests import refuse_others
 from api.schemas.attachments import AttachmentAnswer
 from api.sending import request_key
 from api.services import services_of
 from ledger import telemetry
-from ledger.access import Subject
 from ledger.admissions import Admitted
 from ledger.application import Ledger, RequestKey
 from ledger.applications import PAPERS, AddAttachment
@@ -59,13 +57,6 @@ _WHAT: Final = {
     "required": True,
     "description": "Which kind of paper.",
     "schema": {"type": "string", "enum": list(PAPERS)},
-}
-_ID: Final = {
-    "name": "id",
-    "in": "path",
-    "required": True,
-    "description": "Id of the paper.",
-    "schema": {"type": "string", "format": "uuid"},
 }
 _FILE: Final = {"required": True, "description": "The file itself, of at most 10 MiB.", "content": _BINARY}
 
@@ -97,7 +88,7 @@ async def post_attachment(request: Request) -> Response:
     services = services_of(request)
     ledger = services.ledger
     applied = (await asyncio.to_thread(ledger.admissions.application, application)).applied
-    _must_be_allowed(request, principal, applied)
+    must_be_about(principal, action_of(request), applied)
     asked = f"POST /v1/attachments application={application} what={what} type={media_type}\n"
     digest = hashlib.blake2b(asked.encode(), key=services.body_key, digest_size=32)
     key = request_key(request, services, principal.name, None)
@@ -137,14 +128,14 @@ async def post_attachment(request: Request) -> Response:
     "/{id}",
     summary="A paper of an application",
     responses={200: {"description": "As it was sent, to be kept as a file.", "content": _BINARY}},
-    openapi_extra=operation("attachment.read", [_ID]),
+    openapi_extra=operation("attachment.read", [UUID]),
 )
 async def get_attachment(request: Request) -> Response:
     """For the applicant, who entered the application, the supervisor that it names, and the office that decides it."""
     principal = await permitted(request)
     ledger = services_of(request).ledger
     applied, added = await asyncio.to_thread(_found, ledger, request.path_params["id"])
-    _must_be_allowed(request, principal, applied)
+    must_be_about(principal, action_of(request), applied)
     pieces = ledger.attachments.read(added)
     # What is wrong with the first part is an answer still; a later one breaks the answer off, short of its length.
     first = await asyncio.to_thread(next, pieces, b"")
@@ -190,18 +181,6 @@ def _named(request: Request) -> tuple[str, str, str]:
             "This kind of file is not taken.", remedy=f"Send it as one of {', '.join(BEGINNINGS)}, and nothing more."
         )
     return application, what, media_type
-
-
-def _must_be_allowed(request: Request, principal: Principal, applied: AccessApplied) -> None:
-    """Pass where the principal may do what the route does with papers of an application. Raises Forbidden, OtherState.
-
-    Whose it is: the applicant's, who entered it, and the supervisor's who is to verify it.
-    """
-    asked = applied.asked
-    owners = owners_of(applied)
-    states = () if asked.state is None else (asked.state,)
-    decision = decided(principal, action_of(request), Subject(states=states, owners=owners))
-    must_oversee(principal, decision, {asked.region}, owners)
 
 
 def _add(

@@ -18,14 +18,10 @@ from api.openapi import Direct, operation, operation_id
 from api.overseeing import readers_for
 from api.policy import action_of, decided, permitted
 from api.problems import Fault, Invalid
-from api.reading import access_head, ask, at_least
 from api.requests import refuse_others
 from api.schemas.disclosures import UnusualAnswer
 from api.services import services_of
-from api.unusual import sheet, told, unusual
-from projections import readers
-from projections.as_of import AsOf
-from projections.readers import Reader
+from api.unusual import on_day, sheet, told
 
 router = APIRouter(
     prefix="/v1/reports", tags=["disclosures"], route_class=Direct, generate_unique_id_function=operation_id
@@ -60,19 +56,11 @@ async def get_unusual_access(request: Request) -> Response:
     services = services_of(request)
     day = _day(request) or services.clock().astimezone(UTC).date()
     of = readers_for(principal, decided(principal, action_of(request)))
-    durable = await access_head(services)
-
-    async def look() -> tuple[AsOf, list[Reader]]:
-        return await ask(
-            services.reads,
-            lambda conn: readers.of_day(conn, day, state=of.state, organisation=of.organisation),
-        )
-
-    as_of, found = await at_least(services, readers.PROJECTION.name, durable, look)
+    as_of, found = await on_day(services, day, of)
     headers = {"Cache-Control": "private, no-store", "Vary": "Accept"}
     if "text/csv" in request.headers.get("accept", ""):
-        return Response(sheet(unusual(found)), 200, headers, "text/csv; charset=utf-8")
-    body = {"day": day.isoformat(), "position": as_of.position, "readers": [told(one) for one in unusual(found)]}
+        return Response(sheet(found), 200, headers, "text/csv; charset=utf-8")
+    body = {"day": day.isoformat(), "position": as_of.position, "readers": [told(one) for one in found]}
     return Response(orjson.dumps(body), 200, headers, "application/json")
 
 

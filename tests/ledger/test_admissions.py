@@ -2,56 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from ledger import account_acts
 from ledger.admissions import Admissions
 from ledger.application import Ledger
-from ledger.applications import AddAttachment, Apply, Authority, Verify
+from ledger.applications import AddAttachment, Authority, Verify
 from ledger.errors import AccountIsClosed, EmailRetired, Forbidden, NotReady, OwnApplication
 from ledger.events import Meta
 from ledger.events.account import AccountProposed
-from ledger.events.application import AskedRole
-
-OREGON = Authority(name="ana@ode.example.org", state="OR")
-BY_HAND = Meta(actor="help desk")
-
-
-def applying(email: str = "rosa@school.example.org", role: str = "secondary_user", **place: str) -> Apply:
-    place = {"state": "OR"} | place
-    return Apply(
-        by="help desk",
-        account="",
-        kind="exchange",
-        email=email,
-        name="Rosa Núñez",
-        title="Registrar",
-        address="1 School Road, Hood River, OR 97031",
-        phone="503-555-0101",
-        asked=AskedRole(role=role, organisation="Hood River School", **place),
-        supervisor="Luis Ortega",
-        supervisor_email="luis@school.example.org",
-    )
-
-
-def verifying(by: str = "luis@school.example.org") -> Verify:
-    return Verify(by=by, identity="driver's licence", need="enrols children who move")
-
-
-def trained(on: date) -> account_acts.RecordTraining:
-    return account_acts.RecordTraining(by="help desk", course="Security awareness", completed_on=on, today=on)
-
-
-def admitted(admissions: Admissions, email: str = "rosa@school.example.org") -> str:
-    """An account with its first role, and its uuid."""
-    made = admissions.apply(applying(email), BY_HAND).ids
-    application, account = str(made["application"]), str(made["account"])
-    admissions.handle(application, verifying(), Meta(actor="luis@school.example.org"))
-    admissions.act(account, trained(admissions.today("OR")), BY_HAND)
-    admissions.approve(application, OREGON, Meta(actor=OREGON.name))
-    return account
+from support.admitting import BY_HAND, OREGON, admitted, applying, trained, verifying
 
 
 def test_an_application_that_was_verified_and_trained_for_becomes_an_account_with_its_role(ledger: Ledger) -> None:

@@ -6,14 +6,15 @@ from __future__ import annotations
 import random
 
 from ledger.application import Ledger
-from ledger.applications import AddAttachment, Apply
+from ledger.applications import AddAttachment
 from ledger.events import Meta
-from ledger.events.application import AskedRole, AttachmentAdded
+from ledger.events.application import AttachmentAdded
 from ledger.store.attachments import BEGINNINGS
+from support.admitting import BY_HAND, DESK, LUIS, ROSA, applying
 
-APPLICANT = "rosa@school.example.org"
-SUPERVISOR = "luis@school.example.org"
-HELP_DESK = "help desk"
+APPLICANT = ROSA
+SUPERVISOR = LUIS
+HELP_DESK = DESK
 MARKER = b"Rosa Nunez signed this by hand. "
 """What the papers say, over and over."""
 
@@ -27,25 +28,17 @@ def paper(size: int, media_type: str = "application/pdf", seed: int = 0) -> byte
 
 def applied(ledger: Ledger, email: str = APPLICANT, *, role: str = "secondary_user", **place: str | None) -> str:
     """An application, as the help desk enters it; its uuid."""
-    place = {"state": "OR"} | place
-    apply = Apply(
-        by=HELP_DESK,
-        account="",
-        kind="exchange",
-        email=email,
-        name="Rosa Núñez",
-        title="Registrar",
-        address="1 School Road, Hood River, OR 97031",
-        phone="503-555-0101",
-        asked=AskedRole(role=role, organisation="Hood River School", **place),
-        supervisor="Luis Ortega",
-        supervisor_email=SUPERVISOR,
-    )
-    return str(ledger.admissions.apply(apply, Meta(actor=HELP_DESK)).ids["application"])
+    apply = applying(email, role, "exchange", **place)
+    return str(ledger.admissions.apply(apply, BY_HAND).ids["application"])
 
 
 def kept(
-    ledger: Ledger, application: str, content: bytes, media_type: str = "application/pdf", pieces: int = 1 << 16
+    ledger: Ledger,
+    application: str,
+    content: bytes,
+    media_type: str = "application/pdf",
+    pieces: int = 1 << 16,
+    what: str = "signed-form",
 ) -> AttachmentAdded:
     """Store a paper, and have the application name it; the event. pieces: bytes that are written at once."""
     account = ledger.admissions.application(application).applied.account
@@ -56,7 +49,7 @@ def kept(
     command = AddAttachment(
         by=HELP_DESK,
         attachment=whole.attachment,
-        what="signed-form",
+        what=what,
         media_type=whole.media_type,
         size=whole.size,
         sha256=whole.sha256,
