@@ -1,72 +1,26 @@
-"""How a browser comes to a session, and by which it is known again: what the pages of signing in share.
+"""How a browser comes to a session: what the pages of signing in share.
 
-Invariant: a session begins in one place. An official who has shown a password alone is let to nothing but adding a
-second factor; and what a page changes, it changes for the session that it was made for.
+Invariant: a session begins in one place, and an official who has shown a password alone is let to nothing but adding a
+second factor.
 """
 
 from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Mapping
-from typing import NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from api.cookies import cookie_name, session_cookie, session_of
-from api.csrf import FIELD, csrf_token
-from api.forms import hidden
-from api.html import Markup
+from api.cookies import cookie_name, session_cookie
 from api.oidc.pending import is_local_path
-from api.policy import decided
-from api.principals import principal_of
 from api.problems import NotSignedIn
 from api.services import Services, services_of
 from api.standing import NO_ROLE
-from ledger.errors import AccountDisabled, Forbidden, NotFound
+from ledger.errors import AccountDisabled
 from ledger.store import sessions
-from ledger.store.sessions import Made, Method, Session
+from ledger.store.sessions import Made, Method
 from ledger.store.standings import Standing
-
-
-class Mine(NamedTuple):
-    """Who sits before a page about his own account. name: as signed in. said: the fields of the form that was sent."""
-
-    services: Services
-    session: Session
-    name: str
-    said: Mapping[str, str]
-
-    @property
-    def account(self) -> uuid.UUID:
-        return self.session.account
-
-    @property
-    def token(self) -> Markup:
-        """What goes with each form that this session sends."""
-        return hidden(FIELD, csrf_token(str(self.session.id), self.services.csrf_key))
-
-
-async def mine(request: Request) -> Mine:
-    """The session of a page. Raises as ``principal_of``; NotFound for a token's holder, who has none."""
-    principal = await principal_of(request, by_form=True)
-    request.scope["sojourn.principal"] = principal.logged
-    decided(principal, "me.set")
-    session = request.scope.get("sojourn.session")
-    if session is None:
-        raise NotFound("A token has no session.", remedy="This is for people who sign in at /sign-in.")
-    return Mine(services_of(request), session, principal.name, request.scope["sojourn.form"])
-
-
-async def whoever(request: Request) -> Mine | None:
-    """As ``mine``, for a page that anybody reads: None for who has not signed in, or no more."""
-    if session_of(request, practice=services_of(request).practice) is None:
-        return None
-    try:
-        return await mine(request)
-    except (NotSignedIn, Forbidden, NotFound):
-        return None
 
 
 async def let_in(request: Request, standing: Standing, method: Method, return_to: str) -> Response:

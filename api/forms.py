@@ -1,4 +1,4 @@
-"""Forms of pages: made, and read as a browser sends them.
+"""Forms of pages, read as a browser sends them.
 
 Invariant: a form is small, is read as ``application/x-www-form-urlencoded`` in UTF-8 and as nothing else, and a field
 that comes twice is refused: nobody can mean both.
@@ -12,7 +12,6 @@ from urllib.parse import parse_qsl
 
 from starlette.requests import ClientDisconnect, Request
 
-from api.html import Markup, element, joined
 from api.problems import Invalid, Unsent, UnsupportedMedia
 
 FORM_BYTES_MAX: Final = 16_384
@@ -39,25 +38,3 @@ async def form_of(request: Request) -> Mapping[str, str]:
     if len(fields) != len(pairs):
         raise Invalid("A field of the form comes twice.", remedy="Load the page again, and send it from there.")
     return fields
-
-
-def field(label: str, name: str, **attributes: str) -> Markup:
-    """A labelled input. attributes: of the input."""
-    given = {"id": name, "name": name, "type": "text", "required": "required"} | attributes
-    return element("p", element("label", label, for_=name), _input(**given))
-
-
-def hidden(name: str, value: str) -> Markup:
-    """What goes with a form and is not shown."""
-    return _input(type="hidden", name=name, value=value)
-
-
-def form(action: str, *content: object, button: str) -> Markup:
-    """A form that is sent to a path of this site."""
-    sent = element("p", element("button", button, type="submit"))
-    return element("form", joined(content), sent, method="post", action=action)
-
-
-def _input(**attributes: str) -> Markup:
-    whole = element("input", **attributes)
-    return Markup(whole.removesuffix("</input>"))

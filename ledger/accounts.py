@@ -39,7 +39,8 @@ from ledger.events.base import Event
 Status = Literal["applied", "active", "disabled", "deactivated"]
 
 RULES_EDITION: Final = "2026-1"
-"""Of the rules of behaviour that hold now (``api/pages/rules``): whoever accepted another one reads them again."""
+"""Of the rules of behaviour that hold now (``api.console.rules_of_behaviour``): whoever accepted another one reads them
+again."""
 WARNED_DAYS: Final = 30
 """How long before access ends its renewal is due."""
 ADULT_YEARS: Final = 18

@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 
 from api.console.family import read_once
 from api.console.navigation import FIGURES, Entry, items
-from api.console.pages import KINDS, STATIC, page
+from api.console.pages import KINDS, STATIC, page, seen_other
 from api.console.visits import Visit, visit
 from api.cookies import plain_cookie
 from api.entering import path_to
@@ -55,6 +55,8 @@ class Loaded(NamedTuple):
 async def home(request: Request) -> Response:
     """What waits for whoever has signed in; for others where to."""
     here = await visit(request)
+    if here.session is not None and here.principal is None:
+        return seen_other("/me")  # he has signed in, and there he learns why nothing else answers him
     entries = items(here)
     figures = await asyncio.gather(*(_figure(here, entry) for entry in entries))
     cards = [Card(entry, figure) for entry, figure in zip(entries, figures, strict=True)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Final, NamedTuple
 
+from api.console.roles import NAMES
 from api.console.visits import Visit
 from api.console.waiting import waiting_cases
 from api.console.words import N_
@@ -63,6 +64,52 @@ ENTRIES: Final = (
         N_("My children"),
         N_("Your child's record in plain words, and who has seen it."),
         roles=frozenset({"parent"}),
+    ),
+    Entry(
+        "account.read",
+        "/applications",
+        N_("Applications"),
+        N_("Verify an application for access, decide one, enter one from paper."),
+    ),
+    Entry(
+        "application.read",
+        "/applications",
+        N_("Applications"),
+        N_("Apply for access, or verify what somebody applied for whom you supervise."),
+        main=False,
+        roles=frozenset(NAMES) - {"user_administrator", "privacy_officer", "auditor", "parent", "operator"},
+    ),
+    Entry(
+        "account.read",
+        "/accounts",
+        N_("Who has access"),
+        N_("Accounts of your area: as what, since when, and until when they hold."),
+    ),
+    Entry(
+        "family.grant",
+        "/families",
+        N_("Families"),
+        N_("Parents and guardians whom your school lets read their child's record."),
+        main=False,
+    ),
+    Entry(
+        "disclosure.search",
+        "/disclosures",
+        N_("Disclosures"),
+        N_("What readers were shown, searched by who asked."),
+    ),
+    Entry(
+        "access.unusual",
+        "/unusual",
+        N_("Unusual access"),
+        N_("Who read many more children than usual, or children of elsewhere."),
+    ),
+    Entry(
+        "me.read",
+        "/explain",
+        N_("Why may I, or may I not"),
+        N_("Which rule lets somebody do something, and what would be needed."),
+        main=False,
     ),
     Entry(
         "me.read",

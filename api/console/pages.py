@@ -7,7 +7,8 @@ page may be kept by anything between us and the reader, nor be told in a languag
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from gettext import NullTranslations
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +18,7 @@ from markupsafe import Markup
 from starlette.responses import RedirectResponse, Response
 
 from api.console import formats
+from api.console.faults import in_words
 from api.console.navigation import items
 from api.console.roles import NAMES
 from api.console.visits import KEY, Visit
@@ -103,9 +105,18 @@ def _environment(language: str) -> Environment:
         "state": in_language(formats.state),
         "said": words.gettext,
         "pair": lambda value: (value, value),
+        "told": lambda text: in_words(text, language),
+        "options": lambda some: _options(some, words),
         "role_name": lambda role: words.gettext(NAMES.get(role, role)),
     }
     return made
+
+
+def _options(some: Mapping[str, str] | Iterable[Any], words: NullTranslations) -> list[tuple[str, str]]:
+    """For ``parts.choice``: codes with their words, which are marked; or codes alone, which are their own words."""
+    if isinstance(some, Mapping):
+        return [(code, words.gettext(text)) for code, text in some.items()]
+    return [(one, one) if isinstance(one, str) else (str(one[0]), words.gettext(str(one[1]))) for one in some]
 
 
 _ENVIRONMENTS: Final = {language: _environment(language) for language in LANGUAGES}

@@ -50,7 +50,7 @@ def wants_page(request: Request) -> bool:
 
 async def refusal(request: Request, error: LedgerError, request_id: str | None) -> Response:
     """The page of an error."""
-    if isinstance(error, NotSignedIn) and request.method == "GET":
+    if isinstance(error, NotSignedIn) and request.method == "GET" and not request.url.path.startswith("/sign-in"):
         where = urlencode({"return_to": request.url.path})
         return RedirectResponse(f"/sign-in?{where}", 303, {"Cache-Control": "no-store"})
     if isinstance(error, RenewalNeeded) and request.method == "GET" and request.url.path != "/me":

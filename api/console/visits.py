@@ -28,7 +28,7 @@ from api.sending import keyed
 from api.services import Services, services_of
 from ledger.access import NOBODY, PUBLIC, Subject, decide
 from ledger.application import RequestKey
-from ledger.errors import Forbidden
+from ledger.errors import Forbidden, NotFound
 from ledger.events import Meta
 from ledger.store.sessions import Session
 
@@ -102,14 +102,17 @@ class Visit:
 
 
 async def visit(request: Request) -> Visit:
-    """For a page that anybody reads: with who has signed in, if somebody has and may come in."""
+    """For a page that anybody reads: with who has signed in, if somebody has and may come in; of one who may not, the
+    session alone."""
     services = services_of(request)
     if "authorization" not in request.headers and session_of(request, practice=services.practice) is None:
         return Visit(request=request, services=services, language=language_of(request))
     try:
         principal = await principal_of(request)
     except (NotSignedIn, Forbidden):
-        return Visit(request=request, services=services, language=language_of(request))
+        # Whoever may do nothing but renew his access, or nothing at all, can sign out still.
+        session = request.scope.get("sojourn.session")
+        return Visit(request=request, services=services, language=language_of(request), session=session)
     return _of(request, services, principal)
 
 
@@ -143,6 +146,17 @@ async def permitted(request: Request) -> Visit:
     found = await visitor(request)
     decided(found.signed_in, action_of(request))
     return found
+
+
+async def own(request: Request) -> Visit:
+    """For a page about the session that asks and the account behind it. Raises as ``visitor``; NotFound for a token's
+    holder, who has none."""
+    found = await permitted(request)
+    if found.session is not None:
+        return found
+    if "authorization" in request.headers:
+        raise NotFound("A token has no session.", remedy="This is for people who sign in at /sign-in.")
+    raise NotSignedIn("This page is for people who have signed in.", remedy="Sign in at /sign-in.")
 
 
 def _of(request: Request, services: Services, principal: Principal) -> Visit:

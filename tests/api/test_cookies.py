@@ -7,8 +7,8 @@ from http.cookies import SimpleCookie
 import pytest
 from starlette.requests import Request
 
+from api.console.sign_in import BEGUN
 from api.cookies import COOKIE, PRACTICE_COOKIE, cookie_name, no_cookie, session_cookie, session_of, session_value
-from api.routes.sign_in import BEGUN
 
 
 def asked(*cookies: str, scheme: str = "https", client: str = "192.0.2.7", server: str = "192.0.2.1") -> Request:

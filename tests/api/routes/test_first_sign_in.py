@@ -29,7 +29,7 @@ def ledger(database: Database, new_ledger: Callable[..., Ledger], clock: Callabl
 
 def alert(answer: Any) -> str:
     """What a page says is wrong."""
-    found = re.search(r'<p role="alert">(.*?)</p>', answer.text)
+    found = re.search(r'<span class="fault" id="(?:code|password)-fault">(.*?)</span>', answer.text)
     assert (answer.status_code, found is not None) == (422, True), answer.text
     assert found is not None
     return found[1]

@@ -14,11 +14,14 @@ import orjson
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
+from api.console.pages import page
+from api.console.visits import Visit, own
+from api.console.words import N_
 from api.cookies import no_cookie, session_cookie, session_of
 from api.csrf import read_shown, refuse_other_sites, shown_by
-from api.entering import cookie_of, let_in, mine, path_to
-from api.forms import field, form, form_of, hidden
-from api.html import Markup, element, link, page
+from api.entering import cookie_of, let_in, path_to
+from api.forms import form_of
+from api.language import language_of
 from api.openapi import Direct, does, operation_id
 from api.principals import account_of
 from api.problems import NoSuchPath
@@ -33,12 +36,13 @@ router = APIRouter(include_in_schema=False, route_class=Direct, generate_unique_
 BEGUN: Final = "-begun"
 """Behind the name of the session's cookie: that of a sign-in which has gone to the provider."""
 BEGUN_S: Final = 600
-BANNER: Final = (
+BANNER: Final = N_(
     "This system holds the education records of migratory children. It is for people who were given access to it, for"
     " the purposes that the law allows. What you do here is recorded and reviewed, and every record that you open is"
     " told to the family that asks. By going on you agree to that."
 )
-_REFUSED: Final = "That is not right, or the account is locked for a while after too many tries."
+_REFUSED: Final = N_("That is not right, or the account is locked for a while after too many tries.")
+_UNKEPT: Final = {"Cache-Control": "no-store"}
 
 
 @router.get("/sign-in", openapi_extra=does(PUBLIC))
@@ -67,7 +71,7 @@ async def post_sign_in(request: Request) -> Response:
     if standing is None or checked is Checked.REFUSED:
         return _page(request, return_to, _REFUSED, status=401)
     if checked is Checked.CODE_WANTED:
-        return _code_page(services, return_to, standing.account)
+        return _code_page(request, return_to, standing.account)
     return await let_in(request, standing, "local", return_to)
 
 
@@ -93,9 +97,7 @@ async def callback(request: Request) -> Response:
     signed_in = await services.openid.finish(request.cookies.get(name, ""), request.url.query)
     standing = await account_of(services, signed_in.identity)
     if standing is None:
-        words = element("p", "You have signed in, and have no account here yet.")
-        how = element("p", "Ask your user administrator to take your application for access.")
-        answer = page("No account yet", words, how, practice=services.practice, status=403)
+        answer = page(_nobody(request), "signing_in/no_account.html", status=403, headers=_UNKEPT)
     else:
         answer = await let_in(request, standing, "oidc", signed_in.return_to)
     answer.headers.append("Set-Cookie", no_cookie(name))
@@ -105,7 +107,8 @@ async def callback(request: Request) -> Response:
 @router.get("/session", openapi_extra=does("me.read"))
 async def session_left(request: Request) -> Response:
     """How long the session still lasts. Asking that is no use of it."""
-    who = await mine(request)
+    who = await own(request)
+    assert who.session is not None
     now, session = who.services.clock(), who.session
     left = (min(session.ends_at, session.idle_ends_at) - now).total_seconds()
     told = {"ends_at": session.ends_at, "idle_ends_at": session.idle_ends_at, "seconds_left": max(0, int(left))}
@@ -116,11 +119,13 @@ async def session_left(request: Request) -> Response:
 @router.post("/sign-out", openapi_extra=does("me.set"))
 async def post_sign_out(request: Request) -> Response:
     """The session ends, in every process."""
-    who = await mine(request)
+    who = await own(request)
+    assert who.session is not None
+    session = who.session
 
     def end() -> None:
         with who.services.ledger.log.connection() as conn:
-            sessions.end(conn, who.session.id, now=who.services.clock(), account=who.account)
+            sessions.end(conn, session.id, now=who.services.clock(), account=session.account)
 
     await asyncio.to_thread(end)
     secret = session_of(request, practice=who.services.practice)
@@ -138,32 +143,26 @@ def _signing_in(services: Services, email: str) -> Standing | None:
     return found if found is not None and found.status in ("active", "disabled") else None
 
 
+def _nobody(request: Request) -> Visit:
+    """Whoever signs in is nobody yet, also where somebody else has left a session in this browser."""
+    return Visit(request=request, services=services_of(request), language=language_of(request))
+
+
 def _page(request: Request, return_to: str, wrong: str = "", status: int = 200) -> Response:
+    openid = services_of(request).openid
+    return page(
+        _nobody(request),
+        "signing_in/sign_in.html",
+        status=status,
+        headers=_UNKEPT,
+        return_to=return_to,
+        wrong=wrong,
+        banner=BANNER,
+        by_provider=openid is not None and openid.signs_in,
+    )
+
+
+def _code_page(request: Request, return_to: str, account: str) -> Response:
     services = services_of(request)
-    parts: list[Markup] = [element("p", BANNER, role="note")]
-    if wrong:
-        parts.append(element("p", wrong, role="alert"))
-    if services.openid is not None and services.openid.signs_in:
-        parts.append(element("p", link("/sign-in/provider", "Continue with your organisation's sign-in")))
-    parts += [
-        form(
-            "/sign-in",
-            hidden("return_to", return_to),
-            field("E-mail address", "email", type="email", autocomplete="username"),
-            field("Password", "password", type="password", autocomplete="current-password"),
-            button="Continue",
-        ),
-        element("p", link("/sign-in/first", "I was given a code")),
-    ]
-    answer = page("Sign in", *parts, practice=services.practice, status=status)
-    answer.headers["Cache-Control"] = "no-store"
-    return answer
-
-
-def _code_page(services: Services, return_to: str, account: str) -> Response:
     shown = shown_by(account, services.csrf_key, services.clock())
-    code = field("Code of your app, or a recovery code", "code", autocomplete="one-time-code", inputmode="numeric")
-    whole = form("/sign-in", hidden("return_to", return_to), hidden("shown", shown), code, button="Sign in")
-    answer = page("The second factor", whole, practice=services.practice)
-    answer.headers["Cache-Control"] = "no-store"
-    return answer
+    return page(_nobody(request), "signing_in/code.html", headers=_UNKEPT, return_to=return_to, shown=shown)

@@ -13,17 +13,21 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from fastapi import APIRouter, Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
+from api.console.faults import NONE, Faults, faults_told
+from api.console.pages import page, seen_other
+from api.console.rules_of_behaviour import DISCLAIMER, RULES
+from api.console.visits import Visit, own, visit
+from api.console.words import N_
 from api.csrf import refuse_other_sites
 from api.edge import request_id_of
-from api.entering import begin_anew, give, let_in, mine
-from api.forms import field, form, form_of, hidden
+from api.entering import begin_anew, give, let_in
+from api.forms import form_of
 from api.given_codes import take_family
-from api.html import element, joined, link, page
+from api.language import language_of
 from api.openapi import Direct, does, operation_id
 from api.rate_limit import failed
-from api.rules_of_behaviour import DISCLAIMER, RULES
 from api.services import Services, services_of
 from ledger.access import PUBLIC
 from ledger.account_acts import AcceptRules
@@ -55,48 +59,42 @@ async def post_first(request: Request) -> Response:
     except (CodeRefused, PasswordRefused) as refused:
         if isinstance(refused, CodeRefused):
             failed(request)
-        return _first(request, f"{refused.what} {refused.remedy}", said.get("email", ""), status=422)
+        where = "code" if isinstance(refused, CodeRefused) else "password"
+        wrong = faults_told(refused, language_of(request), where)
+        return _first(request, wrong, said.get("email", ""), status=422)
     return await let_in(request, standing, "local", "/rules" if standing.roles else "/")
 
 
 @router.get("/second-factor", openapi_extra=does("me.set"))
 async def second_factor_page(request: Request) -> Response:
     """Where a second factor is added: what an authenticator app is told, and where it shows its first code."""
-    who = await mine(request)
-    credentials = who.services.credentials
-    offer = await credentials.aside(lambda: credentials.offer_second_factor(who.account, who.name))
-    code = field("Code that the app shows", "code", autocomplete="one-time-code", inputmode="numeric")
-    return _page(
-        who.services,
-        "A second factor",
-        element("p", "Add this key to an authenticator app, then type the code that the app shows."),
-        element("p", "Key: ", element("code", offer.secret)),
-        element("p", link(offer.uri, "Open it in an app on this device")),
-        form("/second-factor", who.token, code, button="Add the second factor"),
-        watched=True,
-    )
+    who = await own(request)
+    assert who.session is not None
+    credentials, account, name = who.services.credentials, who.session.account, who.signed_in.name
+    offer = await credentials.aside(lambda: credentials.offer_second_factor(account, name))
+    return page(who, "signing_in/second_factor.html", headers=_UNKEPT, offer=offer)
 
 
 @router.post("/second-factor", openapi_extra=does("me.set"))
 async def post_second_factor(request: Request) -> Response:
     """Its first code takes it into use; the recovery codes are shown once. A session begins with the roles, and all
     others end."""
-    who = await mine(request)
-    services = who.services
+    who = await own(request)
+    assert who.session is not None
+    services, session = who.services, who.session
     recovery = await services.credentials.aside(
-        lambda: services.credentials.confirm_second_factor(who.account, who.said.get("code", ""))
+        lambda: services.credentials.confirm_second_factor(session.account, who.said.get("code", ""))
     )
     if recovery is None:
-        words = element("p", "That code is not one of this key. ", link("/second-factor", "Begin anew"), role="alert")
-        return _page(services, "A second factor", words, status=422)
+        return page(who, "signing_in/second_factor.html", status=422, headers=_UNKEPT, offer=None)
     # Whoever signed in by the password alone, before, has shown less than is asked for now: every session ends.
-    made = await asyncio.to_thread(begin_anew, services, who.account, who.session.method)
-    answer = _page(
-        services,
-        "Recovery codes",
-        element("p", "Keep these codes apart from your device. Each lets you in once when the device is lost."),
-        element("ul", *(element("li", element("code", code)) for code in recovery)),
-        element("p", link("/rules", "Go on to the rules of behaviour")),
+    made = await asyncio.to_thread(begin_anew, services, session.account, session.method)
+    answer = page(
+        Visit(request=request, services=services, language=who.language),
+        "signing_in/recovery.html",
+        headers=_UNKEPT,
+        recovery=recovery,
+        go_on=("/rules", N_("Go on to the rules of behaviour")),
     )
     give(request, answer, made)
     return answer
@@ -105,46 +103,41 @@ async def post_second_factor(request: Request) -> Response:
 @router.get("/rules", openapi_extra=does(PUBLIC))
 async def rules_page(request: Request) -> Response:
     """The rules of behaviour that hold, for whoever wants to read them."""
-    parts = [element("ol", *(element("li", rule) for rule in RULES))]
-    button = element("p", link("/rules/acceptance", "Accept them, signed in"))
-    heading = element("p", f"Edition {RULES_EDITION}. They are accepted before the first access, and yearly after it.")
-    parts += [
-        element("h2", "For read-only users of a state"),
-        element("p", DISCLAIMER),
-        element("p", f"Edition {DISCLAIMER_EDITION}, accepted with the application."),
-    ]
-    return page("Rules of behaviour", heading, *parts, button, practice=services_of(request).practice)
+    return page(
+        await visit(request),
+        "signing_in/rules.html",
+        rules=RULES,
+        edition=RULES_EDITION,
+        disclaimer=DISCLAIMER,
+        disclaimer_edition=DISCLAIMER_EDITION,
+    )
 
 
 @router.get("/rules/acceptance", openapi_extra=does("me.set"))
 async def acceptance_page(request: Request) -> Response:
     """Where they are accepted, once they were read."""
-    who = await mine(request)
-    rules = element("ol", *(element("li", rule) for rule in RULES))
-    accept = form(
-        "/rules/acceptance", who.token, hidden("edition", RULES_EDITION), button="I have read and accept them"
-    )
-    return _page(who.services, "Rules of behaviour", rules, accept, watched=True)
+    who = await own(request)
+    return page(who, "signing_in/acceptance.html", headers=_UNKEPT, rules=RULES, edition=RULES_EDITION)
 
 
 @router.post("/rules/acceptance", openapi_extra=does("me.set"))
 async def post_acceptance(request: Request) -> Response:
     """For a year."""
-    who = await mine(request)
-    admissions = who.services.ledger.admissions
-    meta = Meta(actor=who.name, request=request_id_of(request))
+    who = await own(request)
+    assert who.session is not None
+    account, name, admissions = str(who.session.account), who.signed_in.name, who.services.ledger.admissions
+
+    edition = who.said.get("edition", "")
 
     def accept() -> None:
         admissions.act(
-            str(who.account),
-            lambda known: AcceptRules(
-                by=who.name, edition=who.said.get("edition", ""), on=admissions.today(state_of(known))
-            ),
-            meta,
+            account,
+            lambda known: AcceptRules(by=name, edition=edition, on=admissions.today(state_of(known))),
+            Meta(actor=name, request=request_id_of(request)),
         )
 
     await asyncio.to_thread(accept)
-    return RedirectResponse("/", 303, {"Cache-Control": "no-store"})
+    return seen_other("/")
 
 
 # -- inside
@@ -195,20 +188,15 @@ def _is_of(services: Services, standing: Standing, purpose: Purpose, subject: uu
     return subject in services.ledger.admissions.families_waiting(standing.account)
 
 
-def _first(request: Request, wrong: str = "", email: str = "", status: int = 200) -> Response:
-    parts = [element("p", wrong, role="alert")] if wrong else []
-    whole = form(
-        "/sign-in/first",
-        field("E-mail address", "email", type="email", autocomplete="username", value=email),
-        field("Code that you were given", "code", autocomplete="one-time-code"),
-        field("Password that you choose", "password", type="password", autocomplete="new-password", minlength="12"),
-        button="Continue",
+def _first(request: Request, wrong: Faults | None = None, email: str = "", status: int = 200) -> Response:
+    return page(
+        Visit(request=request, services=services_of(request), language=language_of(request)),
+        "signing_in/first.html",
+        status=status,
+        headers=_UNKEPT,
+        wrong=NONE if wrong is None else wrong,
+        email=email,
     )
-    words = element("p", "A password has at least twelve characters; several words are a good one.")
-    return _page(services_of(request), "The first time", joined(parts), words, whole, status=status)
 
 
-def _page(services: Services, title: str, *content: object, status: int = 200, watched: bool = False) -> Response:
-    answer = page(title, *content, practice=services.practice, status=status, watched=watched)
-    answer.headers["Cache-Control"] = "no-store"
-    return answer
+_UNKEPT = {"Cache-Control": "no-store"}
