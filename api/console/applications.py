@@ -239,10 +239,12 @@ async def _known(here: Visit, position: int = 0, status: str | None = None) -> l
     """Of the area for whoever oversees one, and what somebody made or is to verify himself; newest first."""
     found: dict[str, accounts.Application] = {}
     if here.may("account.read"):
-        _, area = await listed(
-            here.services, here.signed_in, accounts.applications, position, status=status, limit=SHOWN
-        )
-        found |= {one.application: one for one in area}
+        # What waits for a decision is among them, however many came after it.
+        for wanted in ("verified", status) if status is None else (status,):
+            _, area = await listed(
+                here.services, here.signed_in, accounts.applications, position, status=wanted, limit=SHOWN
+            )
+            found |= {one.application: one for one in area}
     if here.signed_in.account is not None or not here.may("account.read"):
         own = await concerning(here.services, here.signed_in.name, position)
         found |= {one.application: one for one in own if status in (None, one.status)}

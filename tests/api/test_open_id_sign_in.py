@@ -119,6 +119,12 @@ def test_whoever_has_none_is_told_so_and_gets_no_session(open_people: People, br
         assert "no account here yet" in back.text
 
 
+def test_what_went_wrong_at_the_provider_is_told_and_not_led_back_to_where_it_went_wrong(open_people: People) -> None:
+    page = open_people.visitor().get("/sign-in/callback?error=access_denied", headers={"Accept": "text/html"})
+    assert (page.status_code, page.headers["Content-Type"]) == (401, "text/html; charset=utf-8")
+    assert 'role="alert"' in page.text
+
+
 def test_an_account_that_is_disabled_or_has_ended_lets_nobody_in(open_people: People, browser: Browser) -> None:
     account = official(open_people)
     act = open_people.ledger.admissions.act

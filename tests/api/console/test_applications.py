@@ -59,6 +59,8 @@ def test_an_application_goes_from_the_form_to_the_first_sign_in(
     assert "Rosa &lt;b&gt;Núñez&lt;/b&gt;" in luis.get(path).text
     verified = luis.presses(path, f"{path}/verification", identity="passport", need="enrols children")
     assert at(verified) == path
+    assert "For you to decide" in ana.get(f"/applications?at_least={people.ledger.log.head()}").text
+    assert '<span class="figure">1</span>' in ana.get("/").text
     assert "must be recorded" in ana.get(path).text
     today = people.ledger.admissions.today("OR").isoformat()
     assert at(ana.presses(path, f"{path}/training", course="Security", completed_on=today)) == path
