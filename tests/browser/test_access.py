@@ -106,7 +106,7 @@ def test_access_from_the_form_to_its_end(watched: Page, address: str, services: 
     page.get_by_role("button", name="Make the code").click()
     code = page.locator(".handed code").inner_text()
     look(page)
-    page.get_by_role("link", name="Done").click()
+    page.get_by_role("link", name="It is handed over").click()
     account = page.url
     page.get_by_role("button", name="Sign out").click()
 

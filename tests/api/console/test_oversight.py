@@ -60,7 +60,7 @@ def test_everybody_asks_about_himself(rosa: Desk) -> None:
     assert "Allowed" in page
     assert "Rule SU-02" in page
     page = asks(rosa, action="account.manage", about="any")
-    assert "Refused" in page
+    assert "Not allowed" in page
     assert "No rule lets this role do it." in page
     rosa.language = "es"
     assert "Ninguna regla se lo permite" in asks(rosa, action="account.manage", about="any")
