@@ -25,12 +25,13 @@ NAMED = {
     "level": "state",
     "grant": "1",
 }
-NAMED |= {"place": "R2", "code": "forbidden", "id": NEVER}
+NAMED |= {"place": "R2", "code": "forbidden", "id": NEVER, "name": "console.css", "language": "es", "role": "auditor", "seat": "auditor"}
 POLICY = {
     "default-src": "'none'",
     "style-src": "'self'",
     "script-src": "'self'",
     "connect-src": "'self'",
+    "img-src": "'self'",
     "form-action": "'self'",
     "frame-ancestors": "'none'",
     "base-uri": "'none'",
