@@ -47,7 +47,7 @@ def asks(desk_: Desk, /, **typed: str) -> str:
 
 
 def test_every_rule_is_told_in_words(rosa: Desk) -> None:
-    assert set(ACTION_NAMES) == set(ACTIONS)
+    assert set(ACTIONS) <= set(ACTION_NAMES)
     assert {rule.scope for rule in RULES} <= set(SCOPE_NAMES)
     for rule in ("SU-02", "EV-06", "PA-01", "OP-07"):
         page = rosa.get("/explain", params={"rule": rule})
