@@ -25,7 +25,8 @@ NAMED = {
     "level": "state",
     "grant": "1",
 }
-NAMED |= {"place": "R2", "code": "forbidden", "id": NEVER, "name": "console.css", "language": "es", "role": "auditor", "seat": "auditor"}
+NAMED |= {"place": "R2", "code": "forbidden", "id": NEVER, "name": "console.css", "language": "es"}
+NAMED |= {"role": "auditor", "seat": "auditor"}
 POLICY = {
     "default-src": "'none'",
     "style-src": "'self'",
@@ -53,7 +54,9 @@ def assert_guarded(answer: Response, *, https: bool) -> None:
     assert {"camera=()", "geolocation=()", "microphone=()"} <= set(found["Permissions-Policy"].split(", "))
     assert found.get("Strict-Transport-Security") == ("max-age=31536000" if https else None)
     kept = set(found["Cache-Control"].split(", "))
-    assert kept & {"no-store", "no-cache"} or found["Content-Type"].startswith(("text/css", "text/javascript")), kept
+    assert kept & {"no-store", "no-cache"} or found["Content-Type"].startswith(
+        ("text/css", "text/javascript", "image/svg+xml")
+    ), kept
     assert "Server" not in found
     assert "Set-Cookie" not in found
     assert len(names) == len(set(names)), "none is said twice"
