@@ -6,7 +6,7 @@ opened; to whom it is assigned meanwhile changes nothing in them. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -48,7 +48,11 @@ def district_of(records: Iterable[RecordState]) -> str | None:
     MSIX asks there first: a child who has left was known to the district that he left. A row names its district by
     itself or by the first seven digits of its school; where the child lives counts where it names none.
     """
-    rows = [row.elements for record in records for row in held_rows(record, letter="E").get("E", ())]
+    return district_told([row.elements for record in records for row in held_rows(record, letter="E").get("E", ())])
+
+
+def district_told(rows: Sequence[Mapping[str, str]]) -> str | None:
+    """The same, of the elements of enrollments."""
     closed_first = sorted(
         rows,
         key=lambda row: (

@@ -30,6 +30,7 @@ from api.problems import Fault, Invalid
 from api.routes.students import Reader, StudentView, show_student
 from api.show import Found
 from api.words import element_name
+from ledger.routing import district_told
 
 router = APIRouter(include_in_schema=False, route_class=Direct, generate_unique_id_function=operation_id)
 
@@ -87,7 +88,18 @@ class StudentPage(StudentView):
     def render(self, sections: Sequence[str], day: date) -> bytes:
         shown: dict[str, Any] = orjson.loads(super().render(sections, day))
         told = told_of(shown, day)
-        return rendered(self._here, self.template, told=told, **self.words(), **self.more())
+        ours = self._is_ours(shown)
+        return rendered(self._here, self.template, told=told, ours=ours, **self.words(), **self.more())
+
+    def _is_ours(self, shown: Mapping[str, Any]) -> bool:
+        """Whether the child is of the reader's own district, whose people let its family read."""
+        reader = self._here.signed_in
+        rows = [
+            {key: value for key, value in row.items() if isinstance(value, str)}
+            for row in (shown.get("core") or {}).get("enrollments", ())
+            if any(source["state"] == reader.state for source in row["sources"])
+        ]
+        return reader.district is not None and district_told(rows) == reader.district
 
     def words(self) -> Mapping[str, object]:
         """By which a template says what codes and elements are."""
