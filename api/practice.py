@@ -21,16 +21,18 @@ from ledger.events import Meta
 from ledger.events.application import AskedRole
 from ledger.family_access import FamilyAsked, Official
 from ledger.identities import states_of
+from ledger.offices import DefineRegion, PlaceDistrict
 from ledger.routing import district_of
 from ledger.store import relinking
 from ledger.store.sessions import Made
 
 BY: Final = "practice space"
 COURSE: Final = "Practice"
+REGION: Final = "R1"
 
 
 class Seat(NamedTuple):
-    """code: in an address. role, state: of the account behind it. part: district, where the role is narrowed to one."""
+    """code: in an address. role, state: of the account behind it. narrowed: to a district, or to a region."""
 
     code: str
     role: str
@@ -46,6 +48,7 @@ SEATS: Final[Sequence[Seat]] = (
     Seat("registrar", "secondary_user", "OR", narrowed=True),
     Seat("counselor", "primary_user", "OR", narrowed=True),
     Seat("district-administrator", "district_data_administrator", "OR", narrowed=True),
+    Seat("regional-administrator", "regional_data_administrator", "OR", narrowed=True),
     Seat("state-administrator", "state_data_administrator", "OR"),
     Seat("second-state-administrator", "state_data_administrator", "OR"),
     Seat("california-administrator", "state_data_administrator", "CA"),
@@ -94,16 +97,31 @@ def _official(services: Services, seat: Seat, students: Sequence[str]) -> str:
     ]
     known = admissions.of_email(seat.email)
     if known is None or not known.roles:
+        district = next(_children(services, seat, students))[1] if seat.narrowed else None
+        by_region = seat.role == "regional_data_administrator"
+        region = _region_of(services, seat.state or "", district or "") if by_region else None
         role = AskedRole(
             role=seat.role,
             organisation=COURSE,
             state=seat.state,
-            district=next(_children(services, seat, students))[1] if seat.narrowed else None,
+            region=region,
+            district=None if by_region else district,
         )
         commands.insert(0, GrantRole(by=BY, role=role))
     elif known.trained_on == today:
         return known.account
     return str(admissions.open(seat.email, COURSE, commands, Meta(actor=BY)).ids["account"])
+
+
+def _region_of(services: Services, state: str, district: str) -> str:
+    """The region in which a district lies; where there is none, one is drawn around it."""
+    ledger = services.ledger
+    placed = ledger.jurisdictions.of(state).offices.districts.get(district)
+    if placed is not None:
+        return placed
+    ledger.set_jurisdiction(state, DefineRegion(state=state, region=REGION, name=COURSE), Meta(actor=BY))
+    ledger.set_jurisdiction(state, PlaceDistrict(state=state, district=district, region=REGION), Meta(actor=BY))
+    return REGION
 
 
 def _parent(services: Services, seat: Seat, students: Sequence[str]) -> str:

@@ -53,6 +53,21 @@ ENTRIES: Final = (
         N_("Your state's files, night by night; the number is of those of the last seven days with refusals."),
     ),
     Entry(
+        "region.set",
+        "/offices",
+        N_("State office"),
+        N_("How the state keeps its records, whom to ask there, and the map of its regions."),
+        roles=frozenset({"region_administrator", "state_data_administrator"}),
+    ),
+    Entry(
+        "jurisdiction.read",
+        "/offices",
+        N_("State offices"),
+        N_("How each state keeps its records, and whom to ask there."),
+        main=False,
+        roles=frozenset(NAMES) - {"region_administrator", "state_data_administrator", "parent"},
+    ),
+    Entry(
         "operations.read",
         "/operations",
         N_("Operations"),

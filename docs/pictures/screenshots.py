@@ -22,12 +22,20 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from playwright.sync_api import Browser, Page, sync_playwright
+from starlette.routing import Match
+
+from api.console.routers import ROUTERS
+from api.openapi import Direct
 
 HERE: Final = Path(__file__).resolve().parent
 OUT: Final = HERE.parents[1] / "build" / "screenshots"
 SOJOURN: Final = Path(sys.executable).with_name("sojourn")
 START_S_MAX: Final = 180
 WIDTHS: Final = {"desk": 1280, "telephone": 390}
+
+
+JOINED: Final = "a student of several records"
+"""In the place of a selector."""
 
 
 class Shot(NamedTuple):
@@ -49,13 +57,16 @@ SHOTS: Final = (
     Shot("sign-in", None, "/sign-in"),
     Shot("sign-in-first", None, "/sign-in/first"),
     Shot("rules", None, "/rules"),
+    Shot("rules-accepted", "registrar", "/rules/acceptance"),
+    Shot("problem", None, "/problems/forbidden"),
+    Shot("help-of-a-role", None, "/help/auditor"),
     Shot("parents", None, "/parents", language="es"),
     Shot("help", "registrar", "/help"),
     Shot("help-spanish", "registrar", "/help", language="es"),
     Shot("start-registrar", "registrar", "/"),
     Shot("find", "registrar", "/find", fill=(("q", "maria lopez"),)),
-    Shot("record", "registrar", "/", ("main .ids a",)),
-    Shot("record-spanish", "registrar", "/", ("main .ids a",), language="es"),
+    Shot("record", "counselor", "/", (JOINED,)),
+    Shot("record-spanish", "counselor", "/", (JOINED,), language="es"),
     Shot("record-history", "registrar", "/", ("main .ids a", 'main a[href$="/history"]')),
     Shot("record-print", "registrar", "/", ("main .ids a", 'main a[href*="/print"]')),
     Shot("record-disclosures", "registrar", "/", ("main .ids a", 'main a[href$="/disclosures"]')),
@@ -65,16 +76,34 @@ SHOTS: Final = (
     Shot("case", "state-administrator", "/worklist", ('main a[href^="/cases/"]',)),
     Shot("case-spanish", "second-state-administrator", "/worklist", ('main a[href^="/cases/"]',), language="es"),
     Shot("merge", "counselor", "/", ("main .ids a", 'main a[href$="/merge"]')),
+    Shot("split", "counselor", "/", (JOINED, 'main a[href$="/split"]')),
+    Shot("not-same", "state-administrator", "/", (JOINED, 'main a[href$="/merge"]', 'main a[href$="/not-same"]')),
+    Shot("act", "state-administrator", "/", (JOINED, 'main a[href$="/history"]', 'main a[href^="/acts/"]')),
+    Shot(
+        "reversal",
+        "state-administrator",
+        "/",
+        (JOINED, 'main a[href$="/history"]', 'main a[href^="/acts/"]', 'main a[href$="/reversal"]'),
+    ),
+    Shot("settled", "state-administrator", "/worklist/settled"),
     Shot("submissions", "batch-submitter", "/submissions"),
     Shot("submission", "batch-submitter", "/submissions", (".files th a",)),
     Shot("submission-new", "batch-submitter", "/submissions/new"),
     Shot("submissions-auditor", "auditor", "/submissions"),
     Shot("operations", "operator", "/operations"),
+    Shot("offices", "government-user", "/offices"),
+    Shot("office", "region-administrator", "/offices"),
     Shot("me", "registrar", "/me"),
     Shot("apply", "registrar", "/apply"),
     Shot("applications", "user-administrator", "/applications"),
     Shot("accounts", "user-administrator", "/accounts"),
     Shot("account", "user-administrator", "/accounts", ('main a[href^="/accounts/"]',)),
+    Shot(
+        "deactivation",
+        "user-administrator",
+        "/accounts",
+        ('main a[href^="/accounts/"]', 'main a[href$="/deactivation"]'),
+    ),
     Shot("family", "registrar", "/lists/children", ('main a[href^="/students/"]', 'main a[href$="/family"]')),
     Shot("families", "registrar", "/families"),
     Shot("disclosures", "privacy-officer", "/disclosures"),
@@ -89,7 +118,23 @@ README: Final = {
     "case.png": ("case", "desk"),
     "my-child.png": ("my-child", "telephone"),
 }
-"""Picture of the README to the shot that it is, and at which width."""
+"""Picture of the README to the shot whose upper part it is, and at which width."""
+SEEN_IN_TESTS: Final = (
+    "/static/{name}",
+    "/favicon.ico",
+    "/language/{language}",
+    "/session",
+    "/sign-in/callback",
+    "/sign-in/provider",
+    "/second-factor",
+    "/lists/{name}/export",
+    "/students/{id}/record.pdf",
+    "/applications/{id}",
+    "/proposals/{id}",
+    "/acts/{id}/reversed",
+    "/not-same/{id}",
+)
+"""What is no page, and pages to which only something that was done leads: tests/browser looks at them."""
 
 
 def main() -> int:
@@ -99,6 +144,7 @@ def main() -> int:
         print("Needs Chromium. On Debian, as root, run: apt-get install -y chromium", file=sys.stderr)
         return 1
     OUT.mkdir(parents=True, exist_ok=True)
+    seen: set[str] = set()
     with _demo() as address, sync_playwright() as playwright:
         if address is None:
             print("The demo did not get ready.", file=sys.stderr)
@@ -107,14 +153,17 @@ def main() -> int:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"] * (os.geteuid() == 0))
         for width in WIDTHS:
             for shot in SHOTS:
-                _take(browser, address, shot, width)
+                seen.add(_take(browser, address, shot, width))
         browser.close()
-    for picture, (name, width) in README.items():
-        shutil.copy(OUT / f"{name}-{width}.png", HERE / picture)
+    left = sorted(_pages() - {_page_of(path) for path in seen} - set(SEEN_IN_TESTS))
+    if left:
+        print(f"No shot is of {', '.join(left)}.", file=sys.stderr)
+        return 1
     return 0
 
 
-def _take(browser: Browser, address: str, shot: Shot, width: str) -> None:
+def _take(browser: Browser, address: str, shot: Shot, width: str) -> str:
+    """The path of the page that was photographed."""
     with browser.new_context(
         viewport={"width": WIDTHS[width], "height": 900}, locale="es-US" if shot.language == "es" else "en-US"
     ) as context:
@@ -125,7 +174,28 @@ def _take(browser: Browser, address: str, shot: Shot, width: str) -> None:
         _lead(page, address, shot)
         picture = OUT / f"{shot.name}-{width}.png"
         page.screenshot(path=picture, full_page=True)
-        print(f"{picture.name}  {page.url.removeprefix(address)}")
+        for name, shown in README.items():
+            if shown == (shot.name, width):
+                page.screenshot(path=HERE / name)
+        path = page.url.removeprefix(address)
+        print(f"{picture.name}  {path}")
+        return path.partition("?")[0]
+
+
+def _pages() -> set[str]:
+    """Templates of the addresses of all pages."""
+    return {
+        route.path
+        for router in ROUTERS
+        for route in router.routes
+        if isinstance(route, Direct) and "GET" in route.methods
+    }
+
+
+def _page_of(path: str) -> str:
+    scope = {"type": "http", "path": path, "method": "GET", "root_path": "", "headers": []}
+    found = (route.path for router in ROUTERS for route in router.routes if route.matches(scope)[0] is Match.FULL)
+    return next(found, path)
 
 
 def _lead(page: Page, address: str, shot: Shot) -> None:
@@ -135,8 +205,20 @@ def _lead(page: Page, address: str, shot: Shot) -> None:
     if shot.fill:
         page.locator("main form button").first.click()
     for selector in shot.follow:
-        page.locator(selector).first.click()
+        if selector == JOINED:
+            _open_joined(page, address)
+        else:
+            page.locator(selector).first.click()
     page.wait_for_load_state("networkidle")
+
+
+def _open_joined(page: Page, address: str) -> None:
+    """A student of whom two states or more keep a record."""
+    samples = [link.get_attribute("href") for link in page.locator("main .ids a").all()]
+    for sample in samples:
+        page.goto(f"{address}{sample}")
+        if page.locator('main a[href$="/split"]').count():
+            return
 
 
 @contextmanager
