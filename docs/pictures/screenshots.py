@@ -77,7 +77,7 @@ SHOTS: Final = (
     Shot("case-spanish", "second-state-administrator", "/worklist", ('main a[href^="/cases/"]',), language="es"),
     Shot("merge", "counselor", "/", ("main .ids a", 'main a[href$="/merge"]')),
     Shot("split", "counselor", "/", (JOINED, 'main a[href$="/split"]')),
-    Shot("not-same", "state-administrator", "/", (JOINED, 'main a[href$="/merge"]', 'main a[href$="/not-same"]')),
+    Shot("not-same", "state-administrator", "/", (JOINED, 'main a[href$="/not-same"]')),
     Shot("act", "state-administrator", "/", (JOINED, 'main a[href$="/history"]', 'main a[href^="/acts/"]')),
     Shot(
         "reversal",
