@@ -65,7 +65,7 @@ def time_line(rows: Sequence[Row], day: date) -> TimeLine | None:
     if not spans:
         return None
     first = min(begin for _, _, begin, _, _ in spans).replace(month=1, day=1)
-    last = max(end for _, _, _, end, _ in spans)
+    last = max(day, *(end for _, _, _, end, _ in spans))
     scale = (WIDTH - LEFT - 4) / max((last - first).days, 1)
     bars: list[Bar] = []
     lanes: list[tuple[str, float]] = []

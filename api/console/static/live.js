@@ -19,7 +19,7 @@
   news.setAttribute("role", "status");
   news.className = "unseen";
   line.append(button, " ", still, news);
-  part.before(line);
+  part.after(line);
 
   let paused = false;
   let used = Date.now();
