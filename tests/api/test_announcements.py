@@ -7,9 +7,17 @@ import time
 from collections.abc import Awaitable, Callable
 
 import psycopg
+import pytest
 
 from api.announcements import Announcements
 from ledger.store.database import Database, Role
+from support.databases import Template, bare
+
+
+@pytest.fixture(scope="module")
+def template() -> Template:
+    """Positions are a test's own here."""
+    return bare
 
 
 def follow(database: Database, story: Callable[[Announcements, psycopg.AsyncConnection], Awaitable[None]]) -> None:

@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.testclient import TestClient
 
 from api import policy, principals
+from api.console import visits
 from api.principals import Principal
 from ledger.access import LEVELS, ROLES
 from ledger.application import Ledger
@@ -197,11 +198,12 @@ def test_a_parent_is_shown_a_child_all_of_whose_records_were_granted_and_nobody_
     known = principals.principal_of
     granted: list[str] = []
 
-    async def with_grants(request: Request) -> Principal:
-        return msgspec.structs.replace(await known(request), granted=frozenset(granted))
+    async def with_grants(request: Request, *, by_form: bool = False) -> Principal:
+        return msgspec.structs.replace(await known(request, by_form=by_form), granted=frozenset(granted))
 
     monkeypatch.setattr(principals, "principal_of", with_grants)
     monkeypatch.setattr(policy, "principal_of", with_grants)
+    monkeypatch.setattr(visits, "principal_of", with_grants)
     own, [one, other] = town.records[town.oregon], town.records[town.both]
     for now, children in (
         ([], []),

@@ -26,7 +26,7 @@ def test_every_reason_has_words_of_its_own_and_a_remedy() -> None:
 
 def test_every_reason_is_some_refusals() -> None:
     source = "".join(text_of(file) or "" for file in python_files("api"))
-    raised = set(re.findall(r'refused\("([a-z-]+)"', source)) | set(
-        re.findall(r'refused\("[a-z-]+" if .* else "([a-z-]+)"', source)
+    raised = set(re.findall(r'\brefused\("([a-z-]+)"', source)) | set(
+        re.findall(r'\brefused\("[a-z-]+" if .* else "([a-z-]+)"', source)
     )
     assert raised == REASONS.keys()

@@ -49,16 +49,6 @@ def test_a_check_that_fails_makes_it_unready_and_says_why(services: Services, fi
     assert answer.json()["checks"]["database"] == "ok"
 
 
-def test_without_the_tables_that_reads_are_answered_from_it_is_not_ready(services: Services) -> None:
-    """As right after the first start, before the process that folds has made them."""
-    with TestClient(create_app(services)) as client:
-        answer = client.get("/readyz")
-    assert answer.status_code == 503
-    told = answer.json()["checks"]
-    assert told["database"] == "ok"
-    assert all(projection.name in told["read models"] for projection in PROJECTIONS)
-
-
 @pytest.fixture
 def away(services: Services) -> TestClient:
     """An app whose pools reach nothing."""
