@@ -17,7 +17,6 @@ from starlette.responses import Response
 from api.acts import act_told
 from api.console import formats
 from api.console.comparing import Line, Speech, sheet
-from api.console.days import zone_of
 from api.console.outcomes import Waits, waits_of
 from api.console.pages import page, seen_other
 from api.console.questions import LEVELS, QUESTIONS, Question
@@ -98,7 +97,7 @@ async def act_page(request: Request) -> Response:
         "linkage/act.html",
         act=told,
         what=ACTS[told["event"]],
-        zone=await zone_of(here),
+        zone=here.zone,
         may_settle=here.may("linkage.settle"),
         may_read_cases=here.may("case.read"),
         stranger=told["holds"] and here.may("linkage.settle") and await _is_stranger(here, told["act"]),
@@ -152,9 +151,7 @@ async def reversed_page(request: Request) -> Response:
         pass
     names = [name for name in request.query_params.get("cases", "").split(".") if name]
     cases = await asyncio.to_thread(_opened, services.ledger, act, [case_named(name) for name in names])
-    return page(
-        here, "linkage/reversed.html", act=told, cases=cases, levels=LEVELS, recall=recall, zone=await zone_of(here)
-    )
+    return page(here, "linkage/reversed.html", act=told, cases=cases, levels=LEVELS, recall=recall, zone=here.zone)
 
 
 @router.get("/not-same/{id}", openapi_extra=does("linkage.settle"))
@@ -208,7 +205,7 @@ async def _preview(here: Visit, act: str, wrong: LedgerError | None = None) -> R
         reason_max=REASON_MAX,
         wrong=wrong,
         may_settle=here.may("linkage.settle"),
-        zone=await zone_of(here),
+        zone=here.zone,
     )
 
 
@@ -262,7 +259,7 @@ async def _declaration(here: Visit, declaration: str, wrong: LedgerError | None 
         reasons=WITHDRAWN,
         reason_max=REASON_MAX,
         wrong=wrong,
-        zone=await zone_of(here),
+        zone=here.zone,
     )
 
 

@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from api.cases import case_view
 from api.console.comparing import Facts, Sign
-from api.console.days import today_of, zone_of
+from api.console.days import today_of
 from api.console.outcomes import done_told
 from api.console.pages import page, seen_other
 from api.console.questions import LEVELS, MOOT, OUTCOMES, QUESTIONS
@@ -183,7 +183,7 @@ async def _shown(here: Visit, case: str, wrong: LedgerError | None = None) -> Re
         done=await done_told(here, request.query_params.get("done")),
         wrong=wrong,
         reason_max=REASON_MAX,
-        zone=await zone_of(here),
+        zone=here.zone,
     )
 
 

@@ -14,13 +14,14 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from api.console import codes, plainly
+from api.console.days import in_zone, zone_by
 from api.console.lookers import lookers
 from api.console.pages import rendered
 from api.console.plainly import child_of, last_district, name_of
 from api.console.visits import Visit
 from api.routes.students import DisclosuresView, Page, Reader, StudentView
 from api.show import Found
-from ledger.jurisdiction import DEFAULT, contacts_of
+from ledger.jurisdiction import contacts_of
 from ledger.jurisdictions import Held
 from ledger.offices import Contact
 
@@ -56,6 +57,7 @@ class ChildView(StudentView):
     def __init__(self, reader: Reader, visit: Visit) -> None:
         super().__init__(reader)
         self._visit = visit
+        self._zone = visit.zone
         self._states: dict[str, Held] = {}
 
     async def read(self, student_id: str) -> Found | None:
@@ -67,11 +69,12 @@ class ChildView(StudentView):
             jurisdictions = self._visit.services.ledger.jurisdictions
             for state in dict.fromkeys(found.states):
                 self._states[state] = await asyncio.to_thread(jurisdictions.read, state)
+        self._zone = await zone_by(self._visit, found.states)
         versions = [str(held.jurisdiction.version) for held in self._states.values()]
-        return found._replace(tag=".".join((found.tag, self._visit.language, *versions)))
+        return found._replace(tag=".".join((found.tag, self._visit.language, _tag(self._zone), *versions)))
 
     def render(self, sections: Sequence[str], day: date) -> bytes:
-        shown: dict[str, Any] = orjson.loads(super().render(sections, day))
+        shown: dict[str, Any] = in_zone(orjson.loads(super().render(sections, day)), self._zone)
         offices = [
             Office(state, [(level, contact) for (level, _), contact in self._asked(shown, state)])
             for state in self._states
@@ -102,17 +105,15 @@ class SeenView(DisclosuresView):
     def __init__(self, reader: Reader, visit: Visit) -> None:
         super().__init__(reader, visit.services, Page(None, ENTRIES_MAX))
         self._visit = visit
-        self._zone = DEFAULT.time_zone
+        self._zone = visit.zone
 
     async def read(self, student_id: str) -> Found | None:
         """Raises Behind, StoreUnavailable."""
         found = await super().read(student_id)
         if found is None:
             return None
-        if found.states:
-            profiles = self._visit.request.app.state.profiles
-            self._zone = (await profiles.of(self._visit.signed_in.state or found.states[0])).time_zone
-        return found._replace(tag=f"{found.tag}.{self._visit.language}.{self._zone.replace('/', '-')}")
+        self._zone = await zone_by(self._visit, found.states)
+        return found._replace(tag=f"{found.tag}.{self._visit.language}.{_tag(self._zone)}")
 
     def render(self, sections: Sequence[str], day: date) -> bytes:  # noqa: ARG002 - the shape of every view
         assert self.row is not None, "rendered before it was read"
@@ -123,3 +124,7 @@ class SeenView(DisclosuresView):
             lookers=lookers(self.entries, self._zone),
             older=len(self.entries) == ENTRIES_MAX,
         )
+
+
+def _tag(zone: str) -> str:
+    return zone.replace("/", "-")

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from functools import lru_cache
 from importlib import resources
-from typing import Final
+from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
 from babel import Locale
-from babel.dates import format_date, format_datetime, format_skeleton, format_time, format_timedelta
+from babel.dates import format_date, format_skeleton, format_time, format_timedelta
 from babel.numbers import format_decimal
 
 LOCALES: Final = {"en": Locale("en", "US"), "es": Locale("es", "US")}
@@ -23,8 +23,9 @@ LOCALES: Final = {"en": Locale("en", "US"), "es": Locale("es", "US")}
 
 
 @lru_cache(maxsize=20_000)
-def day(value: date | str | None, language: str) -> str:
-    """``Sep 2, 2025``, ``2 sep 2025``; empty for None. value: a date, or one as ISO 8601 has it."""
+def day(value: date | str | None, language: str, length: Literal["medium", "long"] = "medium") -> str:
+    """``Sep 2, 2025``, ``2 sep 2025``; long, for families, ``September 2, 2025``, ``2 de septiembre de 2025``. Empty
+    for None. value: a date, or one as ISO 8601 has it."""
     if value is None or value == "":
         return ""
     if isinstance(value, str):
@@ -32,7 +33,7 @@ def day(value: date | str | None, language: str) -> str:
             value = date.fromisoformat(value)
         except ValueError:
             return str(value)
-    return format_date(value, "medium", locale=LOCALES[language])
+    return format_date(value, length, locale=LOCALES[language])
 
 
 def month(value: str, language: str) -> str:
@@ -45,14 +46,14 @@ def month(value: str, language: str) -> str:
 
 
 def instant(value: datetime | str | None, language: str, zone: str = "UTC") -> str:
-    """Day and time of day, with the name of the zone. value: with a zone, or as ISO 8601 has it."""
+    """Day and time of day to the minute, with the name of the zone. value: with a zone, or as ISO 8601 has it."""
     if value is None or value == "":
         return ""
     if isinstance(value, str):
         value = datetime.fromisoformat(value)
     local = value.astimezone(ZoneInfo(zone))
-    said = format_datetime(local, "medium", tzinfo=ZoneInfo(zone), locale=LOCALES[language])
-    return f"{said} {local.tzname()}"
+    at = format_time(local, "short", tzinfo=ZoneInfo(zone), locale=LOCALES[language])
+    return f"{day(local.date(), language)}, {at} {local.tzname()}"
 
 
 def clock(value: datetime | str, language: str, zone: str = "UTC") -> str:

@@ -19,6 +19,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from api.console import codes, paper
+from api.console.days import in_zone, zone_by
 from api.console.pages import RELEASE, rendered
 from api.console.record_pictures import place_from, place_to
 from api.console.record_told import told_of
@@ -80,13 +81,17 @@ class StudentPage(StudentView):
     def __init__(self, reader: Reader, here: Visit) -> None:
         super().__init__(reader)
         self._here = here
+        self._zone = here.zone
 
     async def read(self, student_id: str) -> Found | None:
         found = await super().read(student_id)
-        return None if found is None else found._replace(tag=f"{found.tag}.{_reader_tag(self._here)}")
+        if found is None:
+            return None
+        self._zone = await zone_by(self._here, found.states)
+        return found._replace(tag=f"{found.tag}.{_reader_tag(self._here, self._zone)}")
 
     def render(self, sections: Sequence[str], day: date) -> bytes:
-        shown: dict[str, Any] = orjson.loads(super().render(sections, day))
+        shown: dict[str, Any] = in_zone(orjson.loads(super().render(sections, day)), self._zone)
         told = told_of(shown, day)
         ours = self._is_ours(shown)
         return rendered(self._here, self.template, told=told, ours=ours, **self.words(), **self.more())
@@ -127,7 +132,7 @@ class StudentPrint(StudentPage):
         self._at = at
 
     def more(self) -> Mapping[str, object]:
-        return {"paper": True, "at": self._at}
+        return {"paper": True, "at": self._at, "zone": self._zone}
 
 
 class StudentPdf(StudentPrint):
@@ -148,8 +153,8 @@ def _in_language(here: Visit) -> Visit:
     return replace(here, language=language)
 
 
-def _reader_tag(here: Visit) -> str:
-    """What a page holds beside the child: the reader's own navigation and forms, the language, the release."""
+def _reader_tag(here: Visit, zone: str) -> str:
+    """What a page holds beside the child: the reader's own navigation and forms, language and zone, the release."""
     principal = here.signed_in
-    held = "\0".join((RELEASE, here.language, principal.name, principal.role, principal.state or "", here.csrf))
+    held = "\0".join((RELEASE, here.language, principal.name, principal.role, principal.state or "", zone, here.csrf))
     return hashlib.blake2b(held.encode(), digest_size=6).hexdigest()

@@ -41,7 +41,8 @@ KEY: Final = "key"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visit:
     """One look at one page. principal: None for who has not signed in. session: None too for a token's holder and for
-    a visitor of practice space. said: the fields of the form that was sent."""
+    a visitor of practice space. said: the fields of the form that was sent. zone: in which he reads instants: that of
+    his own state, UTC where he has none."""
 
     request: Request
     services: Services
@@ -49,6 +50,7 @@ class Visit:
     principal: Principal | None = None
     session: Session | None = None
     said: Mapping[str, str] = field(default_factory=dict)
+    zone: str = "UTC"
 
     @property
     def practice(self) -> bool:
@@ -113,7 +115,7 @@ async def visit(request: Request) -> Visit:
         # Whoever may do nothing but renew his access, or nothing at all, can sign out still.
         session = request.scope.get("sojourn.session")
         return Visit(request=request, services=services, language=language_of(request), session=session)
-    return _of(request, services, principal)
+    return await _of(request, services, principal)
 
 
 async def visitor(request: Request) -> Visit:
@@ -138,7 +140,7 @@ async def visitor(request: Request) -> Visit:
             refuse_other_sites(request)
         if request.headers.get("content-type", "").startswith(KIND):
             request.scope["sojourn.form"] = await form_of(request)
-    return _of(request, services, principal)
+    return await _of(request, services, principal)
 
 
 async def permitted(request: Request) -> Visit:
@@ -159,7 +161,8 @@ async def own(request: Request) -> Visit:
     raise NotSignedIn("This page is for people who have signed in.", remedy="Sign in at /sign-in.")
 
 
-def _of(request: Request, services: Services, principal: Principal) -> Visit:
+async def _of(request: Request, services: Services, principal: Principal) -> Visit:
+    state = principal.state
     return Visit(
         request=request,
         services=services,
@@ -167,4 +170,5 @@ def _of(request: Request, services: Services, principal: Principal) -> Visit:
         principal=principal,
         session=request.scope.get("sojourn.session"),
         said=request.scope.get("sojourn.form", {}),
+        zone="UTC" if state is None else (await request.app.state.profiles.of(state)).time_zone,
     )

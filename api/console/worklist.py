@@ -16,7 +16,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from api.cases import worklist_view
-from api.console.days import today_of, zone_of
+from api.console.days import today_of
 from api.console.outcomes import done_told
 from api.console.pages import page
 from api.console.questions import LEVELS, OUTCOMES, QUESTIONS, Question
@@ -94,7 +94,7 @@ async def _page(request: Request, *, settled: bool) -> Response:
     leases: Mapping[str, Lease] = {}
     if not settled and told:
         leases = await asyncio.to_thread(services.ledger.casework.leases_of, [case["case_id"] for case in told])
-    today, zone = await today_of(here), await zone_of(here)
+    today, zone = await today_of(here), here.zone
     behind = view.next() if settled else (after or 0) + PAGE if len(told) == PAGE else None
     return page(
         here,

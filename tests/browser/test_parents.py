@@ -75,7 +75,7 @@ def test_a_parent_reads_her_childs_record_and_who_has_looked_on_a_telephone_in_s
     expect(page.get_by_role("heading", name="Marisol Quiñones Abarca")).to_be_visible()
     looks_right(page, address)
     page.get_by_role("link", name="Leer el expediente").click()
-    expect(page.get_by_text("Nació el 9 may 2013")).to_be_visible()
+    expect(page.get_by_text("Nació el 9 de mayo de 2013")).to_be_visible()
     expect(page.get_by_text("En 30 días corridos")).to_be_visible()
     assert "Marisol" not in page.title(), "the browser keeps it"
     looks_right(page, address)
@@ -88,7 +88,7 @@ def test_a_parent_reads_her_childs_record_and_who_has_looked_on_a_telephone_in_s
         again = bare.new_page()
         again.goto(f"{address}/my-children")
         again.get_by_role("link", name="Leer el expediente").click()
-        expect(again.get_by_text("Nació el 9 may 2013")).to_be_visible()
+        expect(again.get_by_text("Nació el 9 de mayo de 2013")).to_be_visible()
     assert not wrong
 
 

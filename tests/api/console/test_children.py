@@ -162,9 +162,9 @@ def test_the_record_is_told_in_plain_words_with_the_state_that_said_each_thing(p
     for words in (
         "Marisol Quiñones Abarca",
         "Born on May 9, 2013",
-        "Until Apr 17, 2028.",
+        "Until April 17, 2028.",
         "Valor Middle School",
-        "Since Apr 21, 2025; no last day is recorded · Grade 7",
+        "Since April 21, 2025; no last day is recorded · Grade 7",
         "Woodburn, Oregon",
         "0.50 credits earned in all.",
         "Finished · final grade B+ · 0.50 credits",
@@ -195,8 +195,8 @@ def test_in_spanish_no_english_word_of_ours_is_left(people: People) -> None:
     assert '<html lang="es">' in page
     said = text_of(page)
     for words in (
-        "Nació el 9 may 2013",
-        "Hasta el 17 abr 2028.",
+        "Nació el 9 de mayo de 2013",
+        "Hasta el 17 de abril de 2028.",
         "Woodburn, Oregón",
         "abr 2025",
         "Lo dijo: Oregón",
@@ -336,7 +336,7 @@ def test_the_day_that_is_over_and_the_eighteenth_birthday_are_told_on_the_day_it
     assert "The student is 18 now." in grown.text
     over = maria.get(f"/my-children/{ben}", headers=SPANISH)
     assert over.status_code == 403
-    assert "Se dio hasta el 27 feb 2026" in over.text
+    assert "Se dio hasta el 27 de febrero de 2026" in over.text
 
 
 def test_a_record_that_was_joined_since_is_explained_and_not_told(people: People) -> None:

@@ -33,10 +33,13 @@ def test_a_day_is_written_with_its_month_by_name_and_one_that_is_none_as_it_came
     assert formats.day(date(2024, 2, 29), "es") == "29 feb 2024"
     assert formats.day("2023-02-29", "es") == "2023-02-29"
     assert formats.day(None, "en") == ""
+    assert formats.day("2024-02-29", "en", "long") == "February 29, 2024"
+    assert formats.day("2024-02-29", "es", "long") == "29 de febrero de 2024"
 
 
 def test_an_instant_says_its_zone() -> None:
-    assert formats.instant("2026-01-31T23:30:00+00:00", "en").endswith(" UTC")
+    assert formats.instant("2026-01-31T23:30:00+00:00", "en") == "Jan 31, 2026, 11:30\u202fPM UTC"
+    assert formats.instant("2026-02-01T03:30:00+00:00", "en", "America/Los_Angeles") == "Jan 31, 2026, 7:30\u202fPM PST"
     assert formats.ago(
         datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=2), "es"
     ) == ("hace 2 días")
