@@ -13,6 +13,7 @@ import pydantic
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from api.console import codes
 from api.console.navigation import FIGURES
 from api.console.pages import page, rendered, seen_other
 from api.console.visits import Visit, permitted, visitor
@@ -188,7 +189,8 @@ def _around(here: Visit, kind: DailyList, said: ListParameters) -> dict[str, Any
         "meanings": MEANINGS,
         "given": given,
         "query": urlencode(given),
-        "grades": GRADES,
+        "grades": {code: codes.word("grade_level", code) for code in GRADES},
+        "word": codes.word,
         "keeps": here.signed_in.account is not None,
         "wrong": None,
     }
