@@ -42,7 +42,7 @@
     if (!keys.checked || event.repeat || event.ctrlKey || event.altKey || event.metaKey) {
       return;
     }
-    if (event.target.closest("input:not([type=checkbox]), select, textarea, [contenteditable]")) {
+    if (event.target.closest("input:not([type=checkbox], [type=radio]), select, textarea, [contenteditable]")) {
       return;
     }
     const pressed = event.key.toLowerCase();
