@@ -62,7 +62,9 @@ def line(entries: list[Disclosure], language: str) -> Line:
     count = len({entry.record for entry in entries})
     records = word("records.one" if count == 1 else "records.many", language).format(n=count)
     sections = ", ".join(_told("section", section, language) for section in one.sections)
-    what = [_told("view", one.view, language), *([sections] if sections else []), records]
+    view = _told("view", one.view, language)
+    # A view whose only section is called as itself is not named twice.
+    what = [view, *([sections] if sections and sections.casefold() != view.casefold() else []), records]
     return Line(
         when=instant(one.recorded_at),
         who=one.actor,

@@ -145,7 +145,7 @@ def _minted(anchors: Iterable[Anchor]) -> str:
 
 
 def _listed(letter: str, elements: Mapping[str, str], language: str) -> str:
-    said = ", ".join(f"{element_name(letter, key, language)} {value}" for key, value in elements.items())
+    said = "; ".join(f"{element_name(letter, key, language)}: {value}" for key, value in elements.items())
     return said or _SENTENCES[language]["empty"]
 
 
@@ -189,7 +189,7 @@ _SENTENCES: Final[Mapping[str, Mapping[str, str]]] = {
         "empty": "empty",
         "change": "{name} from {before} to {after}",
         "erased": "What was said here ({was}) was destroyed and cannot be read any more.",
-        "opened": "{record} was opened and minted student {student}.",
+        "opened": "{record} was opened; its student id is {student}.",
         "stated": "{record}: stated {noun} (fact {fact}): {said}.",
         "withdrawn": "{record}: withdrawn on {day} from enrollment {enrollment}.",
         "resides": "{record}: residency with enrollment {enrollment}: {said}.",
@@ -225,7 +225,7 @@ _SENTENCES: Final[Mapping[str, Mapping[str, str]]] = {
         "empty": "vacío",
         "change": "{name}, de {before} a {after}",
         "erased": "Lo que se dijo aquí ({was}) fue destruido y ya no se puede leer.",
-        "opened": "{record} se abrió y originó el estudiante {student}.",
+        "opened": "{record} se abrió; su identificador de estudiante es {student}.",
         "stated": "{record}: comunicó {noun} (dato {fact}): {said}.",
         "withdrawn": "{record}: baja el {day} de la inscripción {enrollment}.",
         "resides": "{record}: residencia con la inscripción {enrollment}: {said}.",

@@ -107,7 +107,7 @@ def test_it_is_read_in_spanish_without_a_script_on_a_telephone(browser: Browser,
         page.get_by_text("Más detalles").first.click()
         expect(page.get_by_text("Tipo de inscripción").or_(page.get_by_text("Identificador"))).not_to_have_count(0)
         page.get_by_role("link", name="Historial").click()
-        expect(page.get_by_text("se abrió y originó el estudiante")).to_be_visible()
+        expect(page.get_by_text("se abrió; su identificador de estudiante es")).to_be_visible()
 
 
 def test_a_pdf_is_kept_under_the_id_alone(watched: Page, address: str) -> None:

@@ -157,8 +157,8 @@ def test_the_history_is_told_in_sentences_newest_or_oldest_first(
     assert positions(newest) == positions(oldest)[::-1]
     assert len(positions(newest)) > 4
     spanish = read(oregon, child, "/history", language="es").text
-    assert "se abrió y originó el estudiante" in spanish
-    assert "Primer apellido Quiñones" in spanish
+    assert "se abrió; su identificador de estudiante es" in spanish
+    assert "Primer apellido: Quiñones" in spanish
     assert set(disclosed(ledger, child)) == {"history-page"}
 
 
