@@ -84,11 +84,11 @@ def test_a_submitter_drops_a_file_reads_the_refusals_and_takes_them_home(
 ) -> None:
     sit(page, address, "batch-submitter")
     page.get_by_role("link", name="Submissions").first.click()
-    expect(page.get_by_text("No file of OR was ever applied here.")).to_be_visible()
+    expect(page.get_by_text("No file of Oregon was ever applied here.")).to_be_visible()
     page.get_by_role("link", name="Send a file").click()
     drop(page, a_file(tmp_path))
     page.get_by_role("button", name="Send the file").press("Enter")
-    expect(page.get_by_role("heading", name="File of OR for Sep 2, 2025")).to_be_visible()
+    expect(page.get_by_role("heading", name="File of Oregon for Sep 2, 2025")).to_be_visible()
     # Without being loaded again by hand: the page follows until the file is applied.
     expect(page.get_by_text("2 rows were refused; everything else is in the records.")).to_be_visible()
     expect(page.get_by_role("heading", name="Enrollment Type is not a code of its list.")).to_be_visible()
@@ -98,7 +98,7 @@ def test_a_submitter_drops_a_file_reads_the_refusals_and_takes_them_home(
     assert began.value.suggested_filename == f"{ID}-refused.csv"
     with began.value.path().open(encoding="utf-8", newline="") as sheet:
         assert [(row["row"], row["value"]) for row in csv.DictReader(sheet)] == [("5", "99"), ("9", "99")]
-    page.get_by_role("link", name="All files of OR").click()
+    page.get_by_role("link", name="All files of Oregon").click()
     expect(page.get_by_role("row").nth(1)).to_contain_text("Applied")
     must_be_open_to_all(page, f"{address}/submissions", f"{address}/submissions/new", f"{address}/submissions/{ID}")
 
@@ -127,7 +127,7 @@ def test_in_spanish_on_a_phone_a_refused_file_is_refused_in_spanish(page: Page, 
     expect(page.get_by_role("alert")).to_contain_text("Ya se aplicó un archivo posterior de su estado.")
     page.get_by_label("Es un archivo anterior").check()
     page.get_by_role("button", name="Enviar el archivo").click()
-    expect(page.get_by_role("heading", name="Archivo de OR")).to_be_visible()
+    expect(page.get_by_role("heading", name="Archivo de Oregón")).to_be_visible()
     expect(page.locator("#live").get_by_text("Aplicado", exact=True)).to_be_visible()
 
 

@@ -105,13 +105,13 @@ def test_a_silent_state_is_told_in_words_since_when(
     for code in ("batch-submitter", "auditor"):
         page = seat(practice, code).get("/submissions").text
         assert '<span class="badge wrong">Silent</span>' in page
-        assert re.search(r"No file of OR has been applied since .*20[0-9]{2}.* P[DS]T\.", page)
+        assert re.search(r"No file of Oregon has been applied since .*20[0-9]{2}.* P[DS]T\.", page)
         assert "One was awaited by" in page
 
 
 def test_a_state_that_never_sent_is_silent_too(practice: TestClient) -> None:
     page = seat(practice, "batch-submitter").get("/submissions").text
-    assert "No file of OR was ever applied here." in page
+    assert "No file of Oregon was ever applied here." in page
     assert "No file has come yet." in page
 
 
