@@ -166,14 +166,16 @@ _EARLIEST, _LATEST = 1900, 2100
 _LAST_OF_2000: Final = 40
 """Of a year in two digits: 15 is 2015, 98 is 1998."""
 _NAMED: Final = r"([^\W\d_]{3,12})\.?"
+_GAP: Final = r"[ -]+"
+"""Nothing that may be a blank follows one, so that each text is read in one way alone, and in linear time."""
 _FORMS: Final = tuple(
     (re.compile(rf"(?<![\w/.-]){form}(?![\w/-]|\.\d)", re.IGNORECASE), order)
     for form, order in (
         (r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})", "ymd"),
         (r"((?:19|20)\d\d)(\d\d)(\d\d)", "ymd"),
         (r"(\d{1,2})[-/.](\d{1,2})[-/.](\d{4}|\d{2})", "mdy"),
-        (rf"(\d{{1,2}})(?:st|nd|rd|th|º|°)?[ -]+(?:de |of )? *{_NAMED}[ -]+(?:de |del )? *(\d{{4}})", "dmy"),
-        (rf"{_NAMED} +(\d{{1,2}})(?:st|nd|rd|th|º|°)?,? +(?:de |del )? *(\d{{4}})", "mdy"),
+        (rf"(\d{{1,2}})(?:st|nd|rd|th|º|°)?{_GAP}(?:(?:de|of) +)?{_NAMED}{_GAP}(?:del? +)?(\d{{4}})", "dmy"),
+        (rf"{_NAMED} +(\d{{1,2}})(?:st|nd|rd|th|º|°)?,? +(?:del? +)?(\d{{4}})", "mdy"),
     )
 )
 _NO_ID: Final = re.compile(r".*/.*|(19|20)\d\d")

@@ -19,10 +19,11 @@ from api.console.states import NAMES, choices
 from api.console.visits import Visit, permitted, visitor
 from api.console.words import N_
 from api.openapi import Direct, does, operation_id
-from api.policy import action_of, decided
+from api.policy import action_of, who
 from api.requests import at_least_of, purpose_of
 from api.routes.search import SearchView, show_found, state_of
 from api.services import Services
+from ledger.access import decide
 from ledger.mde import STATES
 from projections.search import Fit
 from projections.search_terms import EmptyField, Wanted
@@ -94,11 +95,14 @@ async def find_page(request: Request) -> Response:
 async def find(request: Request) -> Response:
     """Whom it finds; a student id leads to the record at once. A disclosure, whoever is found."""
     here = await visitor(request)
-    wish = wish_of(here.said)
     principal = here.signed_in
-    if wish.faults or wish.student_id is not None:
-        decided(principal, action_of(request))
-        return _again(here, wish.faults) if wish.faults else seen_other(f"/students/{wish.student_id}")
+    may = decide(who(principal), action_of(request)).allowed
+    # Of whoever may not, nothing is read but that he asked: the view refuses him, and that has its entry.
+    wish = wish_of(here.said) if may else Wish((Wanted(),), Asked(Wanted()), {})
+    if wish.faults:
+        return _again(here, wish.faults)
+    if wish.student_id is not None:
+        return seen_other(f"/students/{wish.student_id}")
     view = FindView(here, wish, state_of(principal), at_least_of(request))
     try:
         shown = await show_found(request, principal, purpose_of(request), view, wish.wanted[0].state)
@@ -136,11 +140,10 @@ class FindView(SearchView):
 
 
 def wish_of(said: Mapping[str, str]) -> Wish:
-    """What a form asks for: what stands in a field counts before what the box says."""
-    faults: dict[str, str] = {}
-    for name in (BOX, "birth_date", *TEXTS):
-        if len(said.get(name, "")) > TEXT_MAX:
-            faults[name] = N_("This is too long.")
+    """What a form asks for: what stands in a field counts before what the box says. What is too long is not read."""
+    too_long = N_("This is too long.")
+    faults = {name: too_long for name in (BOX, "birth_date", *TEXTS) if len(said.get(name, "")) > TEXT_MAX}
+    said = {name: text for name, text in said.items() if name not in faults}
     asked = understood(said.get(BOX, ""))
     given = {name: text for name in TEXTS if (text := said.get(name, "").strip())}
     born: date | None = None

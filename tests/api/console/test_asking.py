@@ -113,3 +113,15 @@ def test_no_word_is_dropped_in_silence(words: list[str]) -> None:
     for word in set(words) - {"3/2/2015"}:
         assert word in told
     assert (asked.wanted.birth_date is not None) is ("3/2/2015" in words)
+
+
+def test_a_text_however_long_is_read_in_time_that_grows_as_it_does() -> None:
+    """A pattern that tries every division of the blanks would be at these for an hour."""
+    blanks = " " * 300_000
+    for text in (
+        f"1{blanks}!",
+        f"1{blanks}de{blanks}!",
+        f"1 de marzo{blanks}de{blanks}!",
+        f"marzo 2,{blanks}del{blanks}!",
+    ):
+        assert understood(text).wanted.birth_date is None

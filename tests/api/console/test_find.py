@@ -9,10 +9,13 @@ import pytest
 from starlette.testclient import TestClient
 
 from api.app import create_app
-from api.console.find import SHOWN_MAX
+from api.console.find import SHOWN_MAX, wish_of
+from api.csrf import FIELD
 from api.services import Services
 from ledger.application import Ledger
-from ledger.events.disclosure import SearchDisclosed
+from ledger.events.disclosure import DisclosureRefused, SearchDisclosed
+from ledger.ids import student_id
+from projections.search_terms import Wanted
 from support.bodies import CHILD, student
 from support.signing_in import Visitor
 
@@ -155,3 +158,26 @@ def test_a_role_of_one_state_finds_its_own_children_alone_and_is_told_so(client:
 def test_a_form_of_another_site_is_not_taken(visitor: Visitor) -> None:
     visitor.site = "cross-site"
     assert visitor.posts("/find", q="Marisol").status_code == 403
+
+
+def test_what_is_too_long_is_not_read_at_all(visitor: Visitor) -> None:
+    long = " " * 16_000
+    for said in (
+        {"q": f"A77{long}5/9/2013"},
+        {"q": "Ana", "birth_date": f"5/9/2013{long}"},
+        {"first_name": f"Ana{long}"},
+    ):
+        wish = wish_of(said)
+        assert set(wish.faults.values()) == {"This is too long."}
+        assert wish.wanted == (Wanted(name="Ana" if said.get("q") == "Ana" else None),)
+        assert wish.asked.other_id is None
+        assert visitor.posts("/find", **said).status_code == 422
+
+
+def test_whoever_may_not_search_is_refused_whatever_he_typed(visitor: Visitor, ledger: Ledger) -> None:
+    assert visitor.posts("/practice/help-desk").status_code == 303
+    csrf = visitor.get("/v1/me").json()["session"]["csrf"]
+    for typed in ("", "Marisol", "1" + " " * 16_000, student_id(7)):
+        assert visitor.posts("/find", q=typed, **{FIELD: csrf}).status_code == 403
+        [*_, last] = ledger.access.read(0, 1000)
+        assert isinstance(last.event, DisclosureRefused)
