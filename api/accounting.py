@@ -54,25 +54,25 @@ def line(entries: list[Disclosure], language: str) -> Line:
     """entries: of one answer, one for each record."""
     one = entries[0]
     outcome = word(f"outcome.{one.outcome}", language).format(
-        rule=_told("rule", one.rule or "", language),
+        rule=told("rule", one.rule or "", language),
         recipient=one.recipient,
         organisation=one.recipient_organisation,
         day=one.disclosed_on,
     )
     count = len({entry.record for entry in entries})
     records = word("records.one" if count == 1 else "records.many", language).format(n=count)
-    sections = ", ".join(_told("section", section, language) for section in one.sections)
-    view = _told("view", one.view, language)
+    sections = ", ".join(told("section", section, language) for section in one.sections)
+    view = told("view", one.view, language)
     # A view whose only section is called as itself is not named twice.
     what = [view, *([sections] if sections and sections.casefold() != view.casefold() else []), records]
     return Line(
         when=instant(one.recorded_at),
         who=one.actor,
-        role=_told("role", one.role, language),
-        organisation=_told("organisation", one.organisation, language),
+        role=told("role", one.role, language),
+        organisation=told("organisation", one.organisation, language),
         outcome=outcome,
         what="; ".join(what),
-        purpose=_told("purpose", one.purpose, language),
+        purpose=told("purpose", one.purpose, language),
         basis=one.basis,
     )
 
@@ -82,15 +82,15 @@ def word(key: str, language: str) -> str:
     return _WORDS[key][language]
 
 
+def told(kind: str, name: str, language: str) -> str:
+    """A code in words: of a view, a purpose, a role; as it is where it is somebody's own words."""
+    words = _WORDS.get(f"{kind}.{name}")
+    return name if words is None else words[language]
+
+
 def instant(at: datetime) -> str:
     """As a line has it: to the minute, in UTC."""
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
-
-
-def _told(kind: str, name: str, language: str) -> str:
-    """A code in words; as it is where it is somebody's own words."""
-    words = _WORDS.get(f"{kind}.{name}")
-    return name if words is None else words[language]
 
 
 def _read() -> dict[str, Mapping[str, str]]:

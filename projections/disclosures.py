@@ -102,6 +102,7 @@ class Disclosure(NamedTuple):
 
 
 PREVIEW = "reversal-preview"
+RECALLED = "reversal-recall"
 """The view of what a reversal would come to."""
 REDISCLOSURE = "redisclosure"
 """The view of what an authority has passed on."""
@@ -268,7 +269,7 @@ RECALL = as_of.query(
     "select l.actor, l.role, l.organisation, l.purpose, l.basis, min(l.recorded_at) as first,"
     " max(l.recorded_at) as last, count(distinct (l.request, l.ledger_position)) as times"
     " from disclosures.disclosures l"
-    " where l.record = any(%(left)s) and l.outcome <> 'refused' and l.view <> %(apart)s"
+    " where l.record = any(%(left)s) and l.outcome <> 'refused' and l.view <> all(%(apart)s)"
     " and l.ledger_position >= %(begun)s and l.ledger_position < %(ended)s"
     " and exists (select from disclosures.disclosures r where r.record = any(%(right)s)"
     " and r.request = l.request and r.ledger_position = l.ledger_position and r.actor = l.actor"
@@ -287,7 +288,7 @@ async def recall(
     and a client that gives its requests the same id has had several. begun, ended: positions of the ledger: of the act
     that joined them, and of the one that parted them. An answer counts by the position that it reflected, so a reader
     of a moment before is not told, and one who was still shown the joined record after the reversal is. Whoever looked
-    at what a reversal would come to was shown the two apart.
+    at what a reversal would come to, or has come to, was shown the two apart.
     conn: in autocommit. Raises StoreUnavailable.
     """
     reflected, rows = await as_of.ask(conn, RECALL, _sides(left, right, begun, ended))
@@ -303,7 +304,7 @@ def recall_now(
 
 
 def _sides(left: Sequence[str], right: Sequence[str], begun: int, ended: int) -> dict[str, Any]:
-    return {"left": list(left), "right": list(right), "begun": begun, "ended": ended, "apart": PREVIEW}
+    return {"left": list(left), "right": list(right), "begun": begun, "ended": ended, "apart": [PREVIEW, RECALLED]}
 
 
 def find(

@@ -30,14 +30,17 @@ from api.previews import recall_told
 from api.problems import status_of
 from api.requests import purpose_of
 from api.routes.acts import PreviewView, recall_of, sides_by
-from api.show import show_many
+from api.services import Services
+from api.show import FoundMany, show_many
 from ledger.application import Ledger
 from ledger.cases import REASON_MAX, Case
 from ledger.errors import Conflict, LedgerError, NotAsked, NotFound, ProjectionBehind, Refused, StoreUnavailable
-from ledger.events.case import Residue, Reversal
+from ledger.events.case import Place, Residue, Reversal
 from ledger.events.linkage import DeclaredNotSame
 from ledger.linkage import live_declarations
 from ledger.links import Seeds
+from projections import disclosures
+from projections.disclosures import Told
 
 router = APIRouter(include_in_schema=False, route_class=Direct, generate_unique_id_function=operation_id)
 
@@ -85,6 +88,39 @@ class Declaration(NamedTuple):
     recorded_at: str
     by: str | None
     holds: bool
+
+
+class RecallView:
+    """To whom the records that a reversal parted were shown as one child's. place: the office that asks."""
+
+    action = "linkage.preview"
+    name = disclosures.RECALLED
+    fields: Sequence[str] = ("act",)
+
+    def __init__(self, services: Services, act: str, place: Place | None) -> None:
+        self._services = services
+        self._act = act
+        self._place = place
+        self._told: Sequence[Told] = ()
+
+    async def read(self) -> FoundMany:
+        """Raises as ``Reversals.preview``, but for NotAsked; ProjectionBehind, StoreUnavailable."""
+        ledger = self._services.ledger
+        try:
+            # Whether the office has to do with it.
+            await asyncio.to_thread(ledger.reversals.preview, self._act, self._place)
+        except NotAsked as refused:
+            return FoundMany((), 0, refused)
+        sides, position = await asyncio.to_thread(lambda: (sides_by(ledger, self._act), ledger.log.head()))
+        self._told = await recall_of(self._services, sides)
+        return FoundMany(() if sides is None else (*sides.left, *sides.right), position)
+
+    def told(self) -> list[dict[str, Any]]:
+        """The list, once the entry is durable."""
+        return recall_told(self._told)
+
+    def render(self) -> bytes:
+        return b""
 
 
 @router.get("/acts/{id}", openapi_extra=does("act.read"))
@@ -143,10 +179,17 @@ async def reversed_page(request: Request) -> Response:
     if told["reverses"] is None:
         raise NotFound("This act takes nothing back.", remedy="See the act itself.")
     recall = None
-    # Durable: whatever becomes of the list, the page says that it is done.
+    view = RecallView(services, act, place)
+    # What was taken back is durable: whatever becomes of the list, the page says that it is done.
     try:
-        await asyncio.to_thread(services.ledger.reversals.preview, act, place)  # whether the office has to do with it
-        recall = recall_told(await recall_of(services, await asyncio.to_thread(sides_by, services.ledger, act)))
+        await show_many(
+            here.signed_in,
+            purpose_of(request),
+            view,
+            access=services.ledger.access,
+            request_id=request_id_of(request),
+        )
+        recall = view.told()
     except (Refused, ProjectionBehind, StoreUnavailable, psycopg.Error):
         pass
     names = [name for name in request.query_params.get("cases", "").split(".") if name]

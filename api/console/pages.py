@@ -17,6 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 from starlette.responses import RedirectResponse, Response
 
+from api import accounting
 from api.console import formats
 from api.console.faults import in_words
 from api.console.navigation import items
@@ -107,6 +108,7 @@ def _environment(language: str) -> Environment:
         "pair": lambda value: (value, value),
         "told": lambda text: in_words(text, language),
         "options": lambda some: _options(some, words),
+        "coded": lambda code, kind: accounting.told(kind, code, language),
         "role_name": lambda role: words.gettext(NAMES.get(role, role)),
     }
     return made

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from ledger.application import Ledger
+from ledger.errors import StoreUnavailable
 from ledger.events.disclosure import Disclosed, SearchDisclosed
 from ledger.ids import student_id
 from ledger.store.database import Database
@@ -145,6 +146,12 @@ def test_a_reversal_is_looked_at_before_it_is_done_and_names_who_saw_the_joined_
     assert f"Act {merged} is taken back." in done
     assert "Reversal to validate" in done
     assert "amy@school.example.org" in done
+    assert "Review of the education record" in done, "a purpose in words"
+    assert seen(ledger)[-1] == "reversal-recall"
+    last = list(ledger.access.read(0, 200))[-1]
+    assert isinstance(last.event, SearchDisclosed)
+    assert sorted(last.event.records) == sorted(work.record(minted) for minted in two)
+    assert ana.page(there).count("reversal-recall") == 0, "who reads the list does not come into it"
     assert work.shown(*two) == list(two)
     page = ana.page(f"/acts/{merged}")
     assert "Taken back" in page
@@ -200,3 +207,19 @@ def test_proposing_twice_at_once_is_one_proposal(seated: Sits, two: tuple[str, s
     first, again = (ana.does(f"/students/{two[0]}/merge", **fields) for _ in range(2))
     assert first == again
     assert len(work.open_cases()) == 1
+
+
+def test_the_list_of_who_was_shown_is_not_told_where_that_cannot_be_recorded(
+    seated: Sits, two: tuple[str, str], merged: str, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ana, amy = seated(), seated("amy@school.example.org", "secondary_user")
+    amy.page(at_head(f"/students/{two[0]}", ledger))
+    there = ana.does(f"/acts/{merged}/reversal", because="They are cousins.")
+
+    def full(*_: object) -> None:
+        raise StoreUnavailable("The disk is full.", remedy="Make room.")
+
+    monkeypatch.setattr(ledger.access, "seal_cached", full)
+    page = ana.page(there)
+    assert f"Act {merged} is taken back." in page
+    assert "amy@school.example.org" not in page
