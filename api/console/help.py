@@ -161,7 +161,12 @@ HELP: Final[dict[str, Help]] = {
     ),
     "parent": Help(
         N_("You read the record that schools keep of your child, and see who has looked at it."),
-        (N_("Ask the school to correct what is wrong; it answers within thirty days."),),
+        (
+            N_(
+                "Ask the state to correct what is wrong;"
+                " within 30 calendar days it acknowledges, looks into it and decides."
+            ),
+        ),
         (
             N_("Open your child's record. You may print it and take it to the next school."),
             N_("Open the list of who has seen it."),

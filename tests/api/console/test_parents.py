@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from starlette.testclient import TestClient
 
-LAWS = ("34 CFR 99.10", "34 CFR 99.32", "34 CFR 200.85(b)(3)", "34 CFR 99.5", "34 CFR 99.63")
+LAWS = ("34 CFR 99.10", "34 CFR 99.32", "34 CFR 200.85(e)", "34 CFR 99.5", "34 CFR 99.63")
 
 
 @pytest.mark.parametrize(
