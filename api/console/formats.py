@@ -1,22 +1,21 @@
-"""Days, instants, numbers and states as people read them, in the reader's language. Pure but for the names of states,
-which are read once, when this is imported.
+"""Days, instants, numbers and states as people read them, in the reader's language. Pure.
 
 Invariant: nothing of what a state sent is changed: a day that cannot be read as one is shown as it came.
 """
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Mapping
 from datetime import date, datetime
 from functools import lru_cache
-from importlib import resources
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.dates import format_date, format_skeleton, format_time, format_timedelta
 from babel.numbers import format_decimal
+
+from api.console.states import NAMES
+from api.console.words import LANGUAGES
 
 LOCALES: Final = {"en": Locale("en", "US"), "es": Locale("es", "US")}
 """As English and Spanish are written in the United States: months by name, so that no day is taken for a month."""
@@ -75,13 +74,7 @@ def number(value: float, language: str) -> str:
 def state(code: str | None, language: str) -> str:
     """Name of a state or territory by its USPS code: ``Oregon``, ``Oregón``. As it came where it names none; empty for
     None."""
-    return "" if code is None else _STATES[language].get(code, code)
-
-
-def _states() -> dict[str, Mapping[str, str]]:
-    text = resources.files("api.console").joinpath("states.csv").read_text("utf-8")
-    lines = list(csv.DictReader(text.splitlines()))
-    return {language: {line["code"]: line[language] for line in lines} for language in LOCALES}
-
-
-_STATES: Final = _states()
+    if code is None:
+        return ""
+    name = NAMES.get(code)
+    return code if name is None else LANGUAGES[language].gettext(name)
