@@ -24,8 +24,8 @@ _thread: Final = ThreadPoolExecutor(1, thread_name_prefix="paper")
 
 
 async def must_be_there() -> None:
-    """Raises Misconfigured where this host cannot make a PDF."""
-    await asyncio.get_running_loop().run_in_executor(_thread, _weasyprint)
+    """Raises Misconfigured where this host cannot make a PDF. Takes no turn: nobody's paper is waited for here."""
+    await asyncio.to_thread(_weasyprint)
 
 
 async def pdf_of(page: bytes) -> bytes:

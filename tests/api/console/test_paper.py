@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import threading
 import zlib
 from contextlib import suppress
 from pathlib import Path
@@ -94,3 +95,17 @@ def test_without_pango_nothing_is_disclosed_and_the_remedy_is_said(
     answer = asked(oregon, child, "en")
     assert (answer.status_code, answer.json()["type"]) == (503, "/problems/misconfigured")
     assert ledger.access.read_stream(f"disclosure/{child['record_id']}") == []
+
+
+def test_nobody_waits_for_ever_for_somebody_else_s_paper(
+    oregon: TestClient, child: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    over = threading.Event()
+    turn = paper._thread.submit(over.wait)
+    monkeypatch.setattr(paper, "WAIT_S", 0.01)
+    try:
+        answer = asked(oregon, child, "en")
+        assert (answer.status_code, answer.json()["type"]) == (503, "/problems/unavailable")
+    finally:
+        over.set()
+    assert turn.result()
