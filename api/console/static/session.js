@@ -4,10 +4,7 @@
 
 (() => {
   const WARNED_S = 300;
-  const es = document.documentElement.lang.startsWith("es");
-  const words = es
-    ? { left: (m) => `La sesión termina en ${m} min. `, stay: "Seguir", over: "La sesión ha terminado." }
-    : { left: (m) => `The session ends in ${m} min. `, stay: "Stay signed in", over: "The session has ended." };
+  const words = document.querySelector("script[data-stay]").dataset; // in the language of the page
   const line = document.createElement("p");
   line.id = "session";
   line.setAttribute("role", "status");
@@ -43,7 +40,8 @@
       return;
     }
     if (left <= WARNED_S) {
-      line.replaceChildren(words.left(Math.max(1, Math.ceil(left / 60))), stay);
+      const minutes = Math.max(1, Math.ceil(left / 60));
+      line.replaceChildren(`${words.left.replace("{minutes}", minutes)} `, stay);
     } else {
       line.replaceChildren();
     }
