@@ -19,7 +19,7 @@ from ledger.events.case import Place
 from ledger.store.pending import Lease
 from projections import students, worklist
 from projections.as_of import AsOf
-from projections.worklist import Listed, Wanted
+from projections.worklist import Listed, Urgency, Wanted
 
 View = TypeVar("View", bound=CaseView)
 
@@ -30,20 +30,22 @@ def worklist_view(
     wanted: Wanted | None,
     position: int,
     *,
-    after: int | None,
+    after: int | Urgency | None,
     limit: int,
     refused: LedgerError | None = None,
     urgent: bool = False,
 ) -> WorklistView:
     """A page of cases, to be shown. fields: names of what was asked for. wanted: None where that is refused. urgent:
-    what is due first first, and after is how many stand before the page; else as ``projections.worklist.page``."""
+    what is due first first, as ``projections.worklist.urgent``; else as ``projections.worklist.page``."""
 
     async def look() -> tuple[AsOf, list[Listed]]:
-        page = wanted
+        page, begun = wanted, after
         assert page is not None, "what is refused is not read"
         if urgent:
-            return await ask(services.reads, lambda conn: worklist.urgent(conn, page, after=after or 0, limit=limit))
-        return await ask(services.reads, lambda conn: worklist.page(conn, page, after=after, limit=limit))
+            assert not isinstance(begun, int), "what is urgent has a place of its own"
+            return await ask(services.reads, lambda conn: worklist.urgent(conn, page, after=begun, limit=limit))
+        assert not isinstance(begun, Urgency), "a list has numbers for places"
+        return await ask(services.reads, lambda conn: worklist.page(conn, page, after=begun, limit=limit))
 
     async def read() -> tuple[AsOf, list[Listed]]:
         return await at_least(services, worklist.PROJECTION.name, position, look)

@@ -72,11 +72,16 @@ class WorklistView:
         assert self._found is not None, "told before it was read"
         return [listed_told(listed) for listed in self._found[1]]
 
-    def next(self) -> int | None:
-        """Where the page behind this one begins; None where there is none."""
+    def last(self) -> Listed | None:
+        """The last case of a page that is full; None where no page is behind this one."""
         assert self._found is not None, "told before it was read"
         found = self._found[1]
-        return place(found[-1]) if len(found) == self._limit else None
+        return found[-1] if len(found) == self._limit else None
+
+    def next(self) -> int | None:
+        """Where the page behind this one begins; None where there is none."""
+        last = self.last()
+        return None if last is None else place(last)
 
     def render(self) -> bytes:
         assert self._found is not None, "rendered before it was read"

@@ -122,6 +122,14 @@ class Listed(NamedTuple):
         return None if anchor is None else self.names.get(anchor.record)
 
 
+class Urgency(NamedTuple):
+    """Where an open case stands among those that an office has to answer, as ``urgent`` has them. due: last day of the
+    office's own part; None where that is answered. turn: as it was opened, blind checks behind all others."""
+
+    due: date | None
+    turn: int
+
+
 # -- what a case comes to
 
 
@@ -349,7 +357,9 @@ URGENT = as_of.query(
     "cases",
     f"select u.*, row_number() over (order by u.kind = '{BLIND_CHECK}', u.due nulls last, u.turn) as place from ("
     f"{_SELECT.replace(' from worklist.cases c', f', c.kind, {_DUE} as due from worklist.cases c', 1)}"
-    f" where c.outcome is null and {_WANTED}) as u order by place offset %(after)s limit %(limit)s",
+    f" where c.outcome is null and {_WANTED}) as u"
+    f" where %(turn)s::bigint is null or (u.kind = '{BLIND_CHECK}', coalesce(u.due, 'infinity'), u.turn)"
+    " > (%(blind)s, coalesce(%(due)s::date, 'infinity'), %(turn)s::bigint) order by place limit %(limit)s",
     " order by found.place",
 )
 _COUNT: LiteralString = f"select count(*) from worklist.cases c where c.outcome is null and {_WANTED}"
@@ -368,16 +378,19 @@ async def page(
 
 
 async def urgent(
-    conn: psycopg.AsyncConnection[Any], wanted: Wanted, *, after: int = 0, limit: int = 100
+    conn: psycopg.AsyncConnection[Any], wanted: Wanted, *, after: Urgency | None = None, limit: int = 100
 ) -> tuple[AsOf, list[Listed]]:
     """What is reflected, and open cases, what the office's own part of is due first first; what its state has answered
     and others have yet to stands behind that, and blind checks behind all.
 
-    after: how many stand before the page. conn: in autocommit. Raises StoreUnavailable.
+    after: ``urgency`` of the last one of the page before; that one may be answered by now, and nothing is left out.
+    conn: in autocommit. Raises StoreUnavailable.
     """
-    statement_, parameters = _asked(wanted, after, limit)
+    statement_, parameters = _asked(wanted, None, limit)
     assert statement_ is OPEN, "what is settled is not urgent"
-    reflected, rows = await as_of.ask(conn, URGENT, parameters)
+    due, turn = after or (None, None)
+    place_ = {"due": due, "turn": turn, "blind": turn is not None and turn >= _BLIND_LAST}
+    reflected, rows = await as_of.ask(conn, URGENT, parameters | place_)
     return reflected, [_listed(row) for row in rows]
 
 
@@ -415,6 +428,13 @@ def one_now(conn: psycopg.Connection[Any], case_id: str) -> tuple[AsOf, Listed |
 def place(listed: Listed) -> int:
     """Where a case stands in the list that it is in: for the page behind it."""
     return turn_of(listed.case.kind, listed.opened) if listed.case.closed is None else listed.position
+
+
+def urgency(listed: Listed, wanted: Wanted) -> Urgency:
+    """Where an open case stands for an office: for the page behind it. wanted: as ``urgent`` was asked."""
+    parts = [part for state, part in listed.case.unanswered().items() if wanted.state in (None, state)]
+    days = [date.fromisoformat(part.asked.steps[part.step].due_on) for part in parts]
+    return Urgency(min(days, default=None), turn_of(listed.case.kind, listed.opened))
 
 
 def _asked(wanted: Wanted, after: int | None, limit: int) -> tuple[LiteralString, dict[str, Any]]:

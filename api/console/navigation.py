@@ -44,7 +44,10 @@ ENTRIES: Final = (
         N_("What people must decide about records, urgent first."),
     ),
     Entry(
-        "list.keep", "/lists", N_("Daily lists"), N_("Eligibility that ends, priority, new; the number is of children who moved in and are not enrolled.")
+        "list.keep",
+        "/lists",
+        N_("Daily lists"),
+        N_("Eligibility that ends, priority, new; the number is of children who moved in and are not enrolled."),
     ),
     Entry(
         "submission.read",

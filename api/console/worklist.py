@@ -25,13 +25,13 @@ from api.console.waiting import lying_with
 from api.edge import request_id_of
 from api.offices import office_of
 from api.openapi import Direct, does, operation_id
-from api.problems import Invalid
+from api.problems import Fault, Invalid
 from api.requests import at_least_of, page_of, purpose_of
 from api.show import show_many
 from ledger.cases import KINDS
 from ledger.events.case import Place
 from ledger.store.pending import Lease
-from projections.worklist import Wanted
+from projections.worklist import Urgency, Wanted, place, urgency
 
 router = APIRouter(include_in_schema=False, route_class=Direct, generate_unique_id_function=operation_id)
 
@@ -75,7 +75,7 @@ async def settled_page(request: Request) -> Response:
 async def _page(request: Request, *, settled: bool) -> Response:
     here = await visitor(request)
     principal, services = here.signed_in, here.services
-    _, after = page_of(request)
+    after = page_of(request)[1] if settled else _after(request.query_params.get("cursor"))
     position, office = at_least_of(request), office_of(principal)
     wanted = _wanted(here, office, settled=settled)
     view = worklist_view(
@@ -95,7 +95,8 @@ async def _page(request: Request, *, settled: bool) -> Response:
     if not settled and told:
         leases = await asyncio.to_thread(services.ledger.casework.leases_of, [case["case_id"] for case in told])
     today, zone = await today_of(here), here.zone
-    behind = view.next() if settled else (after or 0) + PAGE if len(told) == PAGE else None
+    last = view.last()
+    behind = last and (str(place(last)) if settled else _cursor(urgency(last, wanted)))
     return page(
         here,
         "worklist/list.html",
@@ -113,6 +114,25 @@ async def _page(request: Request, *, settled: bool) -> Response:
         zone=zone,
         done=await done_told(here, request.query_params.get("done")),
     )
+
+
+def _cursor(one: Urgency) -> str:
+    """A place in the list of what is open, as an address has it: ``2026-03-02.815``, ``.815`` without a day."""
+    return f"{one.due or ''}.{one.turn}"
+
+
+def _after(given: str | None) -> Urgency | None:
+    """Raises Invalid."""
+    if given is None:
+        return None
+    due, _, turn = given.partition(".")
+    try:
+        if turn.isascii() and turn.isdigit() and len(turn) <= 18:
+            return Urgency(date.fromisoformat(due) if due else None, int(turn))
+    except ValueError:
+        pass
+    fault = Fault("query:cursor", None, "page", "It is no place in the list.")
+    raise Invalid("The page cannot be found.", remedy="Begin at the worklist again.", faults=[fault])
 
 
 def _wanted(here: Visit, office: Place | None, *, settled: bool) -> Wanted:

@@ -101,7 +101,7 @@ def test_nothing_that_is_sent_by_any_of_six_breaks_it(
 def test_nothing_that_is_sent_by_any_role_breaks_it(
     client: TestClient, known: Known, make_token: Callable[..., str]
 ) -> None:
-    tokens = {role: secret_of(role, make_token) for role in ROLES}
+    tokens: dict[str | None, str | None] = {role: secret_of(role, make_token) for role in ROLES}
     hostile = Hostile(client, tokens, known, seed=secrets.randbits(32), as_each=True)
     hostile.ask(CASES_LONG)
     assert not hostile.wrong, hostile.told()

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from ledger.application import Ledger
+from ledger.events.audit import KeptApart
 from ledger.events.case import CaseAnswered, CaseOpened, Place, Reversal, Split
 from ledger.events.linkage import Anchor
 from ledger.store.database import Database, Role
@@ -261,9 +262,34 @@ def test_what_an_office_has_to_answer_first_stands_first_and_what_it_has_answere
         async with await psycopg.AsyncConnection.connect(database.conninfo(Role.READER), autocommit=True) as conn:
             oregon = Wanted(state="OR")
             _, first = await worklist.urgent(conn, oregon, limit=2)
-            _, rest = await worklist.urgent(conn, oregon, after=2, limit=2)
+            _, rest = await worklist.urgent(conn, oregon, after=worklist.urgency(first[-1], oregon), limit=2)
             return first, rest, await worklist.waiting(conn, oregon._replace(name="cleo"))
 
     first, rest, waiting = asyncio.run(run())
     assert (ids(first), ids(rest)) == ([short, long], [merge])
     assert waiting == 2, "Oregon has answered the merge"
+
+
+def test_what_was_answered_meanwhile_hides_nothing_of_the_page_behind(database: Database, work: Work, ask: Ask) -> None:
+    """Pages of one by each place there is: with a day, without one, and among blind checks."""
+    records = [work.opened("OR", str(number)) for number in range(3)]
+    cases = [work.proposals.open_changed("different-child", work.record(one), 1, ANA).case for one in records]
+    merge = work.proposals.propose_merge(records[0], work.opened("CA", "9"), records[0], WHY, ANA).case
+    work.cases.answer(merge, WHY, BEN, OR, yes=True)
+    pairs = [KeptApart(work.record(work.opened("OR", f"5{at}")), work.record(records[at]), 2500) for at in (1, 2)]
+    checks = [work.proposals.check_apart(pair, "sojourn-3", ANA).case for pair in pairs]
+
+    async def page(after: worklist.Urgency | None) -> list[Listed]:
+        async with await psycopg.AsyncConnection.connect(database.conninfo(Role.READER), autocommit=True) as conn:
+            return (await worklist.urgent(conn, Wanted(state="OR"), after=after, limit=1))[1]
+
+    ask()
+    seen: list[str] = []
+    after: worklist.Urgency | None = None
+    while found := asyncio.run(page(after)):
+        seen += ids(found)
+        after = worklist.urgency(found[-1], Wanted(state="OR"))
+        if found[0].case_id in cases:
+            work.cases.answer(found[0].case_id, WHY, BEN, OR, yes=True)
+            ask()
+    assert seen == [*cases, merge, *checks]

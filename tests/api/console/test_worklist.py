@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 
+from api.console import worklist
 from ledger.application import Ledger
 from ledger.events.audit import KeptApart
 from ledger.events.disclosure import SearchDisclosed
@@ -219,3 +221,22 @@ def test_a_case_answered_by_california_is_told_to_oregon_as_settled(
     page = seated().page(at_head(f"/cases/{near}", ledger))
     assert "Settled: no" in page
     assert f'href="/not-same/{work.closed_as(near).act}"' in page
+
+
+def test_a_page_behind_another_begins_where_that_ended_whatever_was_answered_meanwhile(
+    seated: Sits, work: Work, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worklist, "PAGE", 2)
+    records = [work.record(work.opened("OR", str(number))) for number in range(4)]
+    cases = [work.proposals.open_changed("different-child", record, 1, ANA).case for record in records]
+    ana = seated()
+    first = ana.page(at_head("/worklist", ledger))
+    assert [case in first for case in cases] == [True, True, False, False]
+    behind = re.search(r'href="(\?cursor=[0-9.-]+)"', first)
+    assert behind is not None
+    for case in cases[:2]:
+        work.cases.answer(case, WHY, ANA, OR, yes=True)
+    second = ana.page(at_head(f"/worklist{behind[1]}", ledger))
+    assert [case in second for case in cases] == [False, False, True, True]
+    for wrong in ("2", "2026-02-30.2", "2026-03-01.-2", ".", "x.1", "." + "9" * 19):
+        ana.page(f"/worklist?cursor={wrong}", status=422)
