@@ -1,7 +1,8 @@
 """A daily list as it is shown: a page of it, or all of it to take away.
 
-Invariant: what leaves is what the entry names (``show_many``). Names of children are read for the rows that are shown,
-and for no others. An export is whole or refused: what looks like all of a list, and is not, would be worked by.
+Invariant: what leaves is what the entry names (``show_many``): every record from which something is told of a child,
+since her name may come from another state's. Names of children are read for the rows that are shown, and for no others.
+An export is whole or refused: what looks like all of a list, and is not, would be worked by.
 """
 
 from __future__ import annotations
@@ -24,14 +25,14 @@ from ledger.errors import Forbidden
 from projections import list_rows, records, students
 from projections.as_of import AsOf
 from projections.lists import Asked, DailyList, ListedChild, spot_of
-from projections.students import Name
+from projections.students import Name, Named
 
 EXPORT_MAX: Final = 10_000
 """Children of one export."""
 NAMES_AT_ONCE: Final = 500
 """Of one query for what children are called: their whole records are read for it."""
 
-_NOBODY: Final = Name()
+_NOBODY: Final = Named(Name(), [])
 
 
 class ListView:
@@ -68,12 +69,14 @@ class ListView:
         self._asked: Asked | None = None
         self._as_of = AsOf(0, 0)
         self._children: list[ListedChild] = []
-        self._names: dict[str, Name] = {}
+        self._names: dict[str, Named] = {}
         self._next: str | None = None
 
     async def read(self) -> FoundMany:
         """Another office's list is refused with an entry. Raises Invalid, Behind, StoreUnavailable."""
         services, principal, said, kind = self._services, self._principal, self._said, self._kind
+        if self._export and self._cursor is not None:
+            raise _not_whole()
         try:
             office = self._office = await office_asked(services, principal, said)
         except Forbidden as refused:
@@ -96,10 +99,19 @@ class ListView:
                 raise _too_long()
             self._next = cursors.give(spot_of(kind, children[-1]), asked.day)
         await self._read_names()
-        shown = [(child.record, child.student_id) for child in children]
-        return FoundMany(
-            [record for record, _ in shown], self._as_of.position, children=[student for _, student in shown]
-        )
+        shown = {record: child.student_id for child in children for record in self._told_from(child)}
+        return FoundMany(list(shown), self._as_of.position, children=list(shown.values()))
+
+    def _told_from(self, child: ListedChild) -> Iterator[str]:
+        """The records of which a row tells something."""
+        yield child.record
+        if child.elsewhere_record is not None:
+            # Of another read model than the name, which may be behind it or ahead.
+            yield child.elsewhere_record
+        yield from self._named(child).records
+
+    def _named(self, child: ListedChild) -> Named:
+        return self._names.get(child.student_id, _NOBODY)
 
     async def _read_names(self) -> None:
         ids = list(dict.fromkeys(child.student_id for child in self._children))
@@ -112,7 +124,7 @@ class ListView:
         """The rows, once the entry is durable."""
         assert self._asked is not None, "told before it was read"
         for child in self._children:
-            yield _told(child, self._names.get(child.student_id, _NOBODY), self._asked.day)
+            yield _told(child, self._named(child).name, self._asked.day)
 
     @property
     def filename(self) -> str:
@@ -145,6 +157,14 @@ class ListView:
 def office_told(office: Office) -> dict[str, str | None]:
     """An office as answers name it."""
     return {"state": office.state, "region": office.region, "district": office.district}
+
+
+def _not_whole() -> Invalid:
+    return Invalid(
+        "An export is the whole list, and a cursor begins amid it.",
+        remedy="Leave the cursor out.",
+        faults=[Fault("query:cursor", None, "not-of-export", "An export takes none.")],
+    )
 
 
 def _too_long() -> Invalid:

@@ -128,7 +128,10 @@ def _placed(name: str, r: LiteralString) -> LiteralString:
     return f"({r}.attended_district = any(%(districts)s) or {r}.district_of_residence = any(%(districts)s))"
 
 
-_COLUMNS: Final = cast("LiteralString", ", ".join(f"r.{name}" for name in ListedChild._fields[:-2]))
+_OF_OTHERS: Final = ("elsewhere", "elsewhere_since", "elsewhere_record")
+_COLUMNS: Final = cast(
+    "LiteralString", ", ".join(f"r.{name}" for name in ListedChild._fields if name not in _OF_OTHERS)
+)
 
 
 def _arm(
@@ -179,8 +182,9 @@ def _page(kind: DailyList, *, districts: bool) -> LiteralString:
     return as_of.query(
         "records",
         "records",
-        f"select f.*, e.state as elsewhere, e.enrolled_on as elsewhere_since from ({rows}) f left join lateral ("
-        "select o.state, o.enrolled_on from records.records o where o.student_id = f.student_id"
+        "select f.*, e.state as elsewhere, e.enrolled_on as elsewhere_since, e.record as elsewhere_record"
+        f" from ({rows}) f left join lateral ("
+        "select o.state, o.enrolled_on, o.record from records.records o where o.student_id = f.student_id"
         " and o.state <> %(state)s and o.status = 'open' and o.withdrawal_date is null"
         " and o.enrolled_on = o.enrollment_date and o.enrolled_on >= coalesce(f.enrollment_date, o.enrolled_on)"
         " order by o.enrolled_on desc, o.record limit 1) e on true",

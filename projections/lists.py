@@ -101,7 +101,8 @@ class Spot(NamedTuple):
 
 class ListedChild(NamedTuple):
     """A row. What is of the latest enrollment, residency and move is as in ``records.StateRecord``. elsewhere,
-    elsewhere_since: another state whose record tells of an open enrollment as late as this one's latest, or later."""
+    elsewhere_since: another state whose record, ``elsewhere_record``, tells of an open enrollment as late as this one's
+    latest, or later."""
 
     record: str
     student_id: str
@@ -125,6 +126,7 @@ class ListedChild(NamedTuple):
     unenrolled_since: date | None
     elsewhere: str | None
     elsewhere_since: date | None
+    elsewhere_record: str | None
 
 
 def spot_of(kind: DailyList, child: ListedChild) -> Spot:

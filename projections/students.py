@@ -103,6 +103,13 @@ class Name(msgspec.Struct, frozen=True):
     birth_date: str | None = None
 
 
+class Named(NamedTuple):
+    """records: uuids of the student's, from which the name is told."""
+
+    name: Name
+    records: list[str]
+
+
 class Count(NamedTuple):
     """state: USPS code. status: of the records, ``open`` or ``retracted``."""
 
@@ -282,7 +289,8 @@ STUDENTS = as_of.query(
 NAMES = as_of.query(
     "students",
     "students",
-    "select i.minted, s.core from students.ids i join students.students s using (student_id) where i.minted = any(%s)",
+    "select i.minted, s.core, s.records from students.ids i join students.students s using (student_id)"
+    " where i.minted = any(%s)",
 )
 ALONE = as_of.query("students", "records", "select r.record, r.body from students.records r where r.record = any(%s)")
 LISTING = "select state, state_student_id, student_id, record from students.records order by state, state_student_id"
@@ -300,11 +308,11 @@ async def students(conn: psycopg.AsyncConnection[Any], ids: Sequence[str]) -> tu
     return reflected, {row[0]: _row(row, reflected) for row in rows}
 
 
-async def names(conn: psycopg.AsyncConnection[Any], ids: Sequence[str]) -> tuple[AsOf, dict[str, Name]]:
-    """What is reflected, and of the students that ids show now what they are called: id asked for to name. Ids never
-    minted are left out. conn: in autocommit. Raises StoreUnavailable."""
+async def names(conn: psycopg.AsyncConnection[Any], ids: Sequence[str]) -> tuple[AsOf, dict[str, Named]]:
+    """What is reflected, and of the students that ids show now what they are called, and from which records that is
+    told: by id asked for. Ids never minted are left out. conn: in autocommit. Raises StoreUnavailable."""
     reflected, rows = await as_of.ask(conn, NAMES, (list(ids),))
-    return reflected, {asked: _name_in(core) for asked, core in rows}
+    return reflected, {asked: Named(_name_in(core), records) for asked, core, records in rows}
 
 
 async def record_ids(conn: psycopg.AsyncConnection[Any], student_id: str) -> list[str]:

@@ -153,16 +153,20 @@ def test_a_student_of_two_states_stands_once_in_the_list_of_each_and_is_told_to_
     [child] = town.told("olga", "children")["children"]
     assert (child["state_student_id"], child["elsewhere"], child["elsewhere_since"]) == ("OR1", "CA", "2025-08-25")
     assert child["first_name"] == "Mari Sol", "as it was said last"
+    shown = town.entries()[-1]
+    assert shown.records[0] == here["record"], "whose row it is"
+    assert set(shown.records) == {here["record"], there["record"]}, "California's says her name, and that she is there"
+    assert shown.children == [child["student_id"]] * 2
     [child] = town.told("carl", "children")["children"]
     assert (child["state_student_id"], child["elsewhere"]) == ("CA1", None), "Oregon's is the older one"
 
 
-def test_of_two_records_of_one_state_one_is_shown_and_one_is_disclosed(town: Town) -> None:
+def test_of_two_records_of_one_state_one_is_the_row_and_her_name_is_told_from_both(town: Town) -> None:
     one, other = town.child("OR1"), town.child("OR2")
     merge(town.ledger, one["student_id"], other["student_id"])
     [child] = town.told("olga", "children")["children"]
     assert child["record"] == min(one["record"], other["record"])
-    assert town.entries()[-1].records == [child["record"]]
+    assert sorted(town.entries()[-1].records) == sorted((one["record"], other["record"]))
 
 
 def test_a_retracted_record_is_on_no_list(town: Town) -> None:
@@ -325,6 +329,16 @@ def test_an_export_is_the_whole_list_as_csv_and_is_disclosed_as_one(town: Town) 
     export, page = town.entries()
     assert (export.view, page.view) == ("list-export", "list")
     assert sorted(export.records) == sorted(child["record"] for child in children)
+
+
+def test_an_export_from_amid_a_list_is_refused(town: Town) -> None:
+    for number in range(2):
+        town.child(f"OR{number}")
+    cursor = town.told("olga", "children?limit=1")["next"]
+    before = len(town.entries())
+    answer, _ = csv_of(town, "olga", f"children?cursor={cursor}")
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "query:cursor")
+    assert len(town.entries()) == before, "nothing was shown"
 
 
 @pytest.mark.parametrize("name", ["=HYPERLINK(1)", "+Ana", "-Ana", "@Ana"])
