@@ -14,7 +14,7 @@ from api.services import Services
 from ledger.account_acts import TakeFamily
 from ledger.admissions import family_subject
 from ledger.events import Meta
-from ledger.store import codes, sessions
+from ledger.store import codes, saved_lists, sessions
 from ledger.store.codes import Code, Purpose
 from ledger.store.standings import Standing
 
@@ -38,14 +38,16 @@ def first_code(services: Services, account: str) -> Code:
 
 
 def close_doors(services: Services, account: str, *, for_good: bool) -> None:
-    """End what lets somebody in: sessions and codes; for_good: password and second factor too. Blocks. Raises
-    StoreUnavailable."""
+    """End what lets somebody in: sessions and codes; for_good: password and second factor too, and the lists that were
+    kept. Blocks. Raises StoreUnavailable."""
     now, named = services.clock(), uuid.UUID(account)
     if for_good:
         services.credentials.remove(named)
-    with services.ledger.log.connection() as conn:
+    with services.ledger.log.connection() as conn, conn.transaction():
         sessions.end_all(conn, named, now=now)
         codes.void(conn, purpose=Purpose.FIRST_SIGN_IN, subject=named, now=now)
+        if for_good:
+            saved_lists.delete_all(conn, named)
 
 
 def family_code(services: Services, account: str, grant: int) -> Code:

@@ -84,6 +84,13 @@ def delete(connection: psycopg.Connection[Any], account: uuid.UUID, saved: uuid.
         return bool(connection.execute(query, (account, saved)).rowcount)
 
 
+def delete_all(connection: psycopg.Connection[Any], account: uuid.UUID) -> int:
+    """Delete all of an account that nobody comes back to; answers how many. Commits, unless the caller has a
+    transaction. Raises StoreUnavailable."""
+    with translated():
+        return connection.execute("delete from ledger.saved_lists where account_id = %s", (account,)).rowcount
+
+
 _SAVE: Final = """
 insert into ledger.saved_lists (id, account_id, name, list, parameters, saved_at) values (%s, %s, %s, %s, %s, %s)
 on conflict (id) do update

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -10,7 +11,8 @@ import pytest
 from ledger.application import Ledger
 from ledger.applications import Authority
 from ledger.events import Meta
-from ledger.store.database import Database
+from ledger.store import saved_lists
+from ledger.store.database import Database, Role
 from support.admitting import BY_HAND, DESK, LUIS, NATION, ROSA, admitted, applied, applying, family
 from support.papers import kept, paper
 from support.signing_in import People, refused
@@ -53,6 +55,28 @@ def test_an_account_is_read_disabled_enabled_and_deactivated(people: People, nat
     for deed in ("disablement", "enablement"):
         assert refused(people.ask(nation, "POST", f"{path}/{deed}", WHY)) == (422, "account-closed")
     assert people.ask(nation, "GET", path).json()["roles"] == []
+
+
+def test_the_lists_that_somebody_keeps_go_with_her_account_for_good_alone(
+    people: People, nation: dict[str, str], database: Database
+) -> None:
+    def account_of(email: str) -> str:
+        found = people.ledger.admissions.of_email(email)
+        assert found is not None
+        return found.account
+
+    def kept(email: str) -> int:
+        with database.connect(Role.WRITER) as conn:
+            return len(saved_lists.of_account(conn, uuid.UUID(account_of(email))))
+
+    saved = {"name": "Ending soon", "list": "ending", "parameters": {"days": 60}}
+    for email in (ROSA, LUIS):
+        rosa = people.person(email, "secondary_user", "OR")
+        assert people.ask(rosa, "POST", "/v1/lists/saved", saved).status_code == 201
+    account = account_of(ROSA)
+    for deed, left in (("disablement", 1), ("enablement", 1), ("deactivation", 0), ("deactivation", 0)):
+        assert people.ask(nation, "POST", f"/v1/accounts/{account}/{deed}", WHY).status_code == 200
+        assert (kept(ROSA), kept(LUIS)) == (left, 1), deed
 
 
 def test_a_role_is_ended_and_another_stays(people: People, nation: dict[str, str]) -> None:
