@@ -6,6 +6,7 @@ export is named by an entry that is durable before it leaves. What stands in an 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -14,23 +15,24 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from api.console import codes
+from api.console.faults import NONE, faults_told
 from api.console.navigation import FIGURES
 from api.console.pages import page, rendered, seen_other
-from api.console.visits import Visit, permitted, visitor
+from api.console.visits import BACK, Visit, permitted, visitor
 from api.console.words import N_
 from api.edge import request_id_of
-from api.list_asking import PAGING, asked_of, list_named, must_suit, office_asked, parameters_of
+from api.list_asking import PAGING, asked_of, list_named, must_suit, office_asked, parameters_of, unusable
 from api.list_showing import ListView
 from api.openapi import Direct, does, operation_id
-from api.problems import Invalid
+from api.problems import Fault, Invalid, faults_of
 from api.reading import ask
 from api.routes.lists import OFFICE, lists_told, zone_of
 from api.routes.saved_lists import account_of, forget, keep, kept
-from api.schemas.lists import GRADES, PARAMETERS, ListParameters, SavedListBody
+from api.schemas.lists import GRADES, NAME_MAX, PARAMETERS, ListParameters, SavedListBody
 from api.sheets import MEDIA_TYPE
 from api.show import show_many
 from ledger.access import NOBODY, Subject
-from ledger.errors import LedgerError
+from ledger.errors import BadValue, LedgerError
 from ledger.mde import STATES
 from projections import list_rows
 from projections.lists import BY_NAME, LISTS, DailyList
@@ -105,25 +107,23 @@ async def list_export(request: Request) -> Response:
 
 @router.post("/lists/{name}/saved", openapi_extra=does("list.keep"))
 async def save_list(request: Request) -> Response:
-    """Keep what is asked of a list, under a name of one's own."""
+    """Keep what is asked of a list, under a name of one's own. What cannot be kept is told beside the form."""
     here = await permitted(request)
     account = account_of(here.signed_in)
     kind = list_named(request.path_params["name"])
     asked = {name: here.said[name] for name in PARAMETERS if here.said.get(name)}
+    name = here.said.get("name", "")
     try:
-        parameters = ListParameters.model_validate_strings(asked)
-        said = SavedListBody(name=here.said.get("name", ""), list=kind.name, parameters=parameters)  # type: ignore[arg-type]
-    except pydantic.ValidationError:
-        raise Invalid(
-            "The list cannot be kept under this name.", remedy="Give it a name of 1 to 60 characters."
-        ) from None
-    await keep(here.services, account, said)
+        await keep(here.services, account, _to_keep(kind, name, asked))
+    except (Invalid, BadValue) as wrong:
+        return _told_wrong(here, kind, wrong, asked, name)
     return seen_other("/lists")
 
 
 @router.post("/lists/saved/{id}/removal", openapi_extra=does("list.keep"))
 async def remove_saved(request: Request) -> Response:
     """Keep a list no longer."""
+    request.scope[BACK] = "/lists"
     here = await permitted(request)
     await forget(here.services, account_of(here.signed_in), request.path_params["id"])
     return seen_other("/lists")
@@ -138,7 +138,7 @@ async def _shown(request: Request, *, export: bool) -> Response:
     try:
         said = _said(request, kind)
     except LedgerError as wrong:
-        return _told_wrong(here, kind, wrong)
+        return _told_wrong(here, kind, wrong, request.query_params)
     view = _ListPage(
         here.services,
         here.signed_in,
@@ -150,14 +150,17 @@ async def _shown(request: Request, *, export: bool) -> Response:
         export=export,
     )
     view.visit, view.said_to_page = here, _around(here, kind, said)
-    shown = await show_many(
-        here.signed_in,
-        None,
-        view,
-        NOBODY if said.state is None else Subject(states=(said.state,)),
-        access=here.services.ledger.access,
-        request_id=request_id_of(request),
-    )
+    try:
+        shown = await show_many(
+            here.signed_in,
+            None,
+            view,
+            NOBODY if said.state is None else Subject(states=(said.state,)),
+            access=here.services.ledger.access,
+            request_id=request_id_of(request),
+        )
+    except Invalid as wrong:  # what is known only when it is read: a day that is yet to come, an export too long
+        return _told_wrong(here, kind, wrong, request.query_params)
     headers = {"Cache-Control": "private, no-store"}
     if not export:
         return Response(shown.body, 200, headers, "text/html; charset=utf-8")
@@ -174,9 +177,35 @@ def _said(request: Request, kind: DailyList) -> ListParameters:
     return said
 
 
-def _told_wrong(here: Visit, kind: DailyList, wrong: LedgerError) -> Response:
-    said = ListParameters()
-    told = _around(here, kind, said) | {"wrong": wrong, "given": dict(here.request.query_params)}
+def _to_keep(kind: DailyList, name: str, asked: Mapping[str, str]) -> SavedListBody:
+    """Raises Invalid, for the name and for what is asked each by itself."""
+    try:
+        parameters = ListParameters.model_validate_strings(asked)
+    except pydantic.ValidationError as error:
+        wrong = [str(one["loc"][0]) for one in error.errors(include_input=False, include_url=False)]
+        raise unusable(*wrong) from None
+    try:
+        return SavedListBody(name=name, list=kind.name, parameters=parameters)  # type: ignore[arg-type]
+    except pydantic.ValidationError:
+        fault = Fault("/name", "name", "form", f"Give it a name of 1 to {NAME_MAX} characters.")
+        raise Invalid("The list cannot be kept under this name.", faults=[fault]) from None
+
+
+def _told_wrong(
+    here: Visit, kind: DailyList, wrong: LedgerError, given: Mapping[str, str], name: str | None = None
+) -> Response:
+    """The page without rows. given: what was asked, as it was typed. name: under which it was to be kept."""
+    found = faults_of(wrong)
+    beside = {"district", "school", "grade", "name", *kind.parameters}
+    typed = {name: value for name, value in given.items() if name != "state" or value in STATES}  # no field mends it
+    told = _around(here, kind, ListParameters()) | {
+        "wrong": wrong,
+        "remedy": "" if wrong.remedy == "See `errors`." else wrong.remedy,  # they stand on the page
+        "faults": faults_told(wrong, here.language) if found else NONE,
+        "others": [fault.message for fault in found if fault.element not in beside],
+        "given": typed,
+        "name": name if any(fault.element == "name" for fault in found) else None,
+    }
     return page(here, "list.html", status=422, children=None, next=None, **told)
 
 
@@ -193,6 +222,8 @@ def _around(here: Visit, kind: DailyList, said: ListParameters) -> dict[str, Any
         "word": codes.word,
         "keeps": here.signed_in.account is not None,
         "wrong": None,
+        "faults": NONE,
+        "name": None,
     }
 
 

@@ -14,9 +14,10 @@ from typing import Final, TypeVar
 
 import orjson
 from starlette.requests import Request
+from starlette.routing import Match
 
 from api.cookies import session_of
-from api.csrf import FIELD, csrf_token, refuse_other_sites
+from api.csrf import FIELD, SAFE, csrf_token, refuse_other_sites
 from api.edge import request_id_of
 from api.forms import KIND, form_of
 from api.language import language_of
@@ -36,6 +37,9 @@ Done = TypeVar("Done")
 
 KEY: Final = "key"
 """The field of a form that makes sending it twice the same as once."""
+BACK: Final = "sojourn.back"
+"""In a request's scope: ``Visit.back``, where the page that answers knows it better."""
+_MADE: Final = "sojourn.visit"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +64,23 @@ class Visit:
     def path(self) -> str:
         """Of this page; what stands behind ``?`` is left out."""
         return self.request.url.path
+
+    @property
+    def back(self) -> str:
+        """Where this page, or the one whose form it answers, is read again. Its own path answers a form alone, perhaps:
+        then the nearest one above it that can be read."""
+        path = self.path
+        if self.request.method in SAFE:
+            return path
+        if BACK in self.request.scope:
+            return self.request.scope[BACK]
+        while path and not self._is_page(path):
+            path = path.rpartition("/")[0]
+        return path or "/"
+
+    def _is_page(self, path: str) -> bool:
+        asked = {"type": "http", "method": "GET", "path": path, "root_path": "", "headers": []}
+        return any(route.matches(asked)[0] is Match.FULL for route in self.request.app.routes)
 
     @property
     def csrf(self) -> str:
@@ -161,9 +182,14 @@ async def own(request: Request) -> Visit:
     raise NotSignedIn("This page is for people who have signed in.", remedy="Sign in at /sign-in.")
 
 
+def made_before(request: Request) -> Visit | None:
+    """The visit of a request that was let in: it need not be asked again, nor could be without its form."""
+    return request.scope.get(_MADE)
+
+
 async def _of(request: Request, services: Services, principal: Principal) -> Visit:
     state = principal.state
-    return Visit(
+    found = request.scope[_MADE] = Visit(
         request=request,
         services=services,
         language=language_of(request),
@@ -172,3 +198,4 @@ async def _of(request: Request, services: Services, principal: Principal) -> Vis
         said=request.scope.get("sojourn.form", {}),
         zone="UTC" if state is None else (await request.app.state.profiles.of(state)).time_zone,
     )
+    return found
