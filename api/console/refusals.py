@@ -13,7 +13,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from api.console.pages import page
-from api.console.visits import Visit, visit
+from api.console.visits import Visit, made_before, visit
 from api.language import language_of
 from api.openapi import Direct, does, operation_id
 from api.problems import NoSuchPath, NotSignedIn, families, faults_of, status_of
@@ -70,7 +70,9 @@ async def refusal(request: Request, error: LedgerError, request_id: str | None) 
 
 
 async def _who(request: Request) -> Visit:
+    """Whoever was let in before it went wrong: a form that is looked at anew without its token is one forged."""
     try:
-        return await visit(request)
+        return made_before(request) or await visit(request)
     except LedgerError:  # the page of one error must not end in another
-        return Visit(request=request, services=services_of(request), language=language_of(request))
+        session = request.scope.get("sojourn.session")
+        return Visit(request=request, services=services_of(request), language=language_of(request), session=session)
