@@ -61,7 +61,8 @@ async def turned_away(request: Request, action: str, rule: str) -> None:
     if principal is None or action not in SHOWING:
         return
     services = services_of(request)
-    child = request.path_params.get("id", "") if "/students/{id}" in request.scope["route"].path else ""
+    of_child = action.startswith("student.") or "/students/{id}" in request.scope["route"].path
+    child = request.path_params.get("id", "") if of_child else ""
     access, log = services.ledger.access, services.ledger.log
 
     def find() -> list[str]:

@@ -11,9 +11,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from ledger.account_acts import Disable
 from ledger.application import Ledger
+from ledger.events import Meta
 from ledger.events.disclosure import Disclosed, DisclosureRefused
 from ledger.store.database import Database
+from support.admitting import NATION
 from support.bodies import CHILD, ENROLLMENT, MOVE, student
 from support.families import HERE, MARIA, asked_for, child, granted, parent, school
 from support.linking import merge
@@ -294,6 +297,20 @@ def test_another_familys_child_is_refused_like_anybodys_and_the_refusal_is_writt
     events: list[Any] = [recorded.event for recorded in people.ledger.access.read(before, 100)]
     refused = [event for event in events if isinstance(event, DisclosureRefused)]
     assert [event.view for event in refused] == ["parent-page", "parent-seen"]
+
+
+def test_whose_account_is_disabled_is_turned_away_and_the_entry_names_the_child(people: People) -> None:
+    ana = child(people, "OR1")
+    maria = parent(people, granted(people, ana))
+    disable = Disable(by=NATION.name, reason="A doubt.")
+    people.ledger.admissions.act(maria.account, disable, Meta(actor=NATION.name), None, NATION)  # her session is there
+    before = people.ledger.access.head()
+    for rest in ("", "/seen"):
+        assert maria.get(f"/my-children/{ana}{rest}").status_code == 403
+    read: list[Any] = people.ledger.access.read(before, 100)
+    entries = [one for one in read if isinstance(one.event, DisclosureRefused)]
+    assert [one.event.student_id for one in entries] == [ana, ana]
+    assert all(one.stream.startswith("disclosure/") for one in entries), "with her record, where her family finds it"
 
 
 @pytest.mark.parametrize(
