@@ -156,5 +156,6 @@ def _in_language(here: Visit) -> Visit:
 def _reader_tag(here: Visit, zone: str) -> str:
     """What a page holds beside the child: the reader's own navigation and forms, language and zone, the release."""
     principal = here.signed_in
-    held = "\0".join((RELEASE, here.language, principal.name, principal.role, principal.state or "", zone, here.csrf))
+    place = (principal.state or "", principal.region or "", principal.district or "")
+    held = "\0".join((RELEASE, here.language, principal.name, principal.role, *place, here.zone, here.csrf))
     return hashlib.blake2b(held.encode(), digest_size=6).hexdigest()

@@ -11,11 +11,13 @@ import pytest
 from ledger.application import Ledger
 from ledger.ids import student_id
 from ledger.store.database import Database
+from support.admitting import NATION, admitted, applying
 from support.desks import Desk, at, desk
 from support.families import ELSEWHERE, HERE, MARIA, child, parent
 from support.signing_in import People
 
 NEVER: Final = student_id(999_999)
+REGISTRAR: Final = "rosa@school.example.org"
 TYPED: Final = {"name": "María López", "email": MARIA, "relation": "parent", "identification": "consular card"}
 
 
@@ -26,7 +28,7 @@ def ledger(database: Database, new_ledger: Callable[..., Ledger], clock: Callabl
 
 @pytest.fixture
 def registrar(people: People) -> Desk:
-    return desk(people, "rosa@school.example.org", "secondary_user", "OR", district=HERE)
+    return desk(people, REGISTRAR, "secondary_user", "OR", district=HERE)
 
 
 def test_a_family_is_let_in_by_the_code_that_is_shown_once(people: People, registrar: Desk) -> None:
@@ -44,6 +46,18 @@ def test_a_family_is_let_in_by_the_code_that_is_shown_once(people: People, regis
     ended = f"/families/{account}/1/ending"
     assert at(registrar.presses("/families", ended, why="withdrawn", reason="moved away")) == "/families"
     assert maria.reads(ana).status_code == 403
+
+
+def test_a_record_kept_under_one_district_is_not_current_under_another(people: People, registrar: Desk) -> None:
+    ana = child(people, "OR1")
+    admitted(people.ledger.admissions, applying(REGISTRAR, "secondary_user", district=ELSEWHERE), NATION)
+    here = registrar.get(f"/students/{ana}", headers={"Sojourn-Role": "1"})
+    assert f"/students/{ana}/family" in here.text
+    held = {"If-None-Match": here.headers["ETag"]}
+    assert registrar.get(f"/students/{ana}", headers={"Sojourn-Role": "1", **held}).status_code == 304
+    elsewhere = registrar.get(f"/students/{ana}", headers={"Sojourn-Role": "2", **held})
+    assert elsewhere.status_code == 200
+    assert f"/students/{ana}/family" not in elsewhere.text
 
 
 def test_what_is_missing_stands_beside_its_field(people: People, registrar: Desk) -> None:
