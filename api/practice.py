@@ -24,7 +24,7 @@ from ledger.identities import states_of
 from ledger.offices import DefineRegion, PlaceDistrict
 from ledger.routing import district_of
 from ledger.store import relinking
-from ledger.store.sessions import Made
+from ledger.store.sessions import Made, Session
 
 BY: Final = "practice space"
 COURSE: Final = "Practice"
@@ -76,16 +76,16 @@ def seat_named(code: str) -> Seat:
     raise NotFound("There is no such seat in practice space.", remedy="See /practice.")
 
 
-def take(services: Services, seat: Seat, students: Sequence[str]) -> Made:
+def take(services: Services, seat: Seat, students: Sequence[str], former: Session | None = None) -> Made:
     """A session of whoever sits there. Blocks. students: ids of some that are loaded, by which a district is found that
-    has children, and a child for a parent.
+    has children, and a child for a parent. former: session of the seat that the browser had before, which ends.
 
     Raises NotFound outside practice space, and where no child of the seat's state is loaded yet; StoreUnavailable.
     """
     if not services.practice:
         raise NotFound("This is no practice space.", remedy="Sign in at /sign-in.")
     account = _parent(services, seat, students) if seat.role == "parent" else _official(services, seat, students)
-    return begin(services, uuid.UUID(account), "practice", None)
+    return begin(services, uuid.UUID(account), "practice", None, former)
 
 
 def _official(services: Services, seat: Seat, students: Sequence[str]) -> str:

@@ -23,7 +23,7 @@ from api.problems import NotSignedIn, TooOften
 from api.rates import Buckets
 from ledger import telemetry
 
-GUESSED: Final = ("/sign-in", "/v1/applications", "/v1/me/family-grants", "/my-children/codes")
+GUESSED: Final = ("/sign-in", "/v1/applications", "/v1/me/family-grants", "/my-children/codes", "/me/family")
 """Beginnings of paths where somebody without a credential may try secrets: passwords, one-time codes, who has an
 account. Each request there that no credential stands behind costs a try."""
 FREE: Final = frozenset({"/livez"})

@@ -14,19 +14,15 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from api.console.child_views import ChildView, NameView, SeenView
-from api.console.family import Grant, grants_of
+from api.console.family import Grant, grants_of, take_code
 from api.console.pages import page, seen_other
 from api.console.visits import Visit, visitor
 from api.edge import request_id_of
-from api.given_codes import take_family
 from api.openapi import Direct, does, operation_id
-from api.rate_limit import failed
 from api.routes.students import Reader, ReaderFrom, show_student
 from api.show import View, show
 from api.standing import PARENT
-from ledger.application import RequestKey
 from ledger.errors import CodeRefused, Forbidden, NotFound
-from ledger.events import Meta
 
 router = APIRouter(include_in_schema=False, route_class=Direct, generate_unique_id_function=operation_id)
 
@@ -48,25 +44,14 @@ async def children_page(request: Request) -> Response:
 
 
 @router.post("/my-children/codes", openapi_extra=does("me.set"))
-async def take_code(request: Request) -> Response:
-    """Take what a school has granted to whoever can sign in already, with the code that it gave."""
+async def post_code(request: Request) -> Response:
+    """Another child is added by the code that a school gave."""
     here = await visitor(request)
-    account, code = here.signed_in.account, here.said.get("code", "")
-
-    def take(meta: Meta, _: RequestKey | None) -> bool:
-        services = here.services
-        if account is None:
-            raise NotFound("A token has no account.", remedy="Whoever holds it signs in with his own.")
-        return take_family(services, services.ledger.admissions.standing(account), code, meta)
-
     try:
-        taken = await here.did(take)
+        await take_code(here, here.said.get("code", ""))
     except CodeRefused:
-        taken = False
-    if taken:
-        return seen_other("/my-children")
-    failed(request)
-    return await _list(here, refused=True)
+        return await _list(here, refused=True)
+    return seen_other("/my-children")
 
 
 @router.get("/my-children/{id}", openapi_extra=does("student.read"))

@@ -11,9 +11,14 @@ from datetime import date
 from typing import Final, Literal, NamedTuple
 
 from api.console.visits import Visit
+from api.given_codes import take_family
+from api.rate_limit import failed
 from api.reading import ask
 from ledger.access import APPLICANT
 from ledger.admissions import Admissions
+from ledger.application import RequestKey
+from ledger.errors import CodeRefused, NotFound
+from ledger.events import Meta
 from projections import accounts
 from projections.accounts import Family as Told
 
@@ -41,6 +46,26 @@ async def grants_of(visit: Visit) -> list[Grant]:
     _, whole = await ask(visit.services.reads, lambda connection: accounts.one_account(connection, account))
     told = [] if whole is None else whole.families
     return _once([*held.values(), *over.values(), *(_ended(one) for one in told if one.grant not in {*held, *over})])
+
+
+async def take_code(here: Visit, code: str) -> None:
+    """Take what a school has granted to whoever can sign in already, with the code that it gave.
+
+    Raises CodeRefused, also where the code is another account's; NotFound for a token's holder, StoreUnavailable.
+    """
+    account = here.signed_in.account
+    if account is None:
+        raise NotFound("A token has no account.", remedy="Whoever holds it signs in with his own.")
+
+    def take(meta: Meta, _: RequestKey | None) -> None:
+        if not take_family(here.services, here.services.ledger.admissions.standing(account), code, meta):
+            raise CodeRefused("This code is not for this account.", remedy="Sign in as the person it was given to.")
+
+    try:
+        await here.did(take)
+    except CodeRefused:
+        failed(here.request)
+        raise
 
 
 async def read_once(visit: Visit) -> bool:

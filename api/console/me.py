@@ -15,18 +15,16 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from api.admission import uuid_named
+from api.console.family import take_code
 from api.console.faults import NONE, Faults, faults_told, in_words
 from api.console.filled import Typed, filled, number_in
 from api.console.pages import page, seen_other
 from api.console.visits import Visit, own, permitted
 from api.console.words import N_
-from api.cookies import session_of
 from api.entering import give
-from api.given_codes import take_family
 from api.managing import record_training
 from api.openapi import Direct, does, operation_id
 from api.problems import Invalid
-from api.rate_limit import failed
 from api.reading import ask
 from api.schemas.admission import TrainingBody
 from api.services import Services
@@ -34,7 +32,7 @@ from api.standing import NO_ROLE, PARENT, wanting
 from ledger.accounts import renew_on
 from ledger.admissions import state_of
 from ledger.errors import CodeRefused, Forbidden, NotFound, Refused
-from ledger.events import Meta
+from ledger.events.application import AskedRole
 from ledger.store import passwords, sessions
 from ledger.store.credentials import Checked
 from ledger.store.sessions import Made, Session
@@ -73,9 +71,6 @@ async def choose_role(request: Request) -> Response:
     if session.grant == NO_ROLE:
         raise Forbidden("Officials sign in with a second factor.", remedy="Add one at /second-factor.")
     made = await asyncio.to_thread(_chosen, here.services, session, wanted)
-    secret = session_of(request, practice=here.practice)
-    if secret is not None:
-        here.services.sessions.forget(secret)
     answer = seen_other("/me?done=role")
     give(request, answer, made)
     return answer
@@ -145,20 +140,12 @@ async def new_recovery_codes(request: Request) -> Response:
 
 
 @router.post("/me/family", openapi_extra=does("me.set"))
-async def take_family_code(request: Request) -> Response:
+async def post_family_code(request: Request) -> Response:
     """With the code that a school gave by hand."""
     here = await own(request)
-    session, code = _session(here), here.said.get("family_code", "")
-
-    def take(meta: Meta, _: object) -> None:
-        standing = here.services.ledger.admissions.standing(str(session.account))
-        if not take_family(here.services, standing, code, meta):
-            raise CodeRefused("This code is not for this account.", remedy="Sign in as the person it was given to.")
-
     try:
-        await here.did(take)
+        await take_code(here, here.said.get("family_code", ""))
     except CodeRefused as refused:
-        failed(request)
         return await _page(here, faults_told(refused, here.language, "family_code"))
     return seen_other("/me?done=family")
 
@@ -219,6 +206,14 @@ async def _page(here: Visit, wrong: Faults = NONE) -> Response:
         alone=here.session is not None and here.session.grant == NO_ROLE,
         words_of=WANTING,
         said=Typed(here.said),
+        # Of two roles that differ by district or region alone, one is held now; two alike are never given.
+        now=AskedRole(
+            role=principal.role,
+            organisation=principal.organisation,
+            state=principal.state,
+            region=principal.region,
+            district=principal.district,
+        ),
         **({"wanting": None, "renew_on": None, "local": None, "approved": None} | told),
     )
 

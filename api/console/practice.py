@@ -12,7 +12,7 @@ from api.console.pages import page, seen_other
 from api.console.roles import NAMES
 from api.console.visits import visit
 from api.csrf import refuse_other_sites
-from api.entering import give
+from api.entering import former_of, give
 from api.openapi import Direct, does, operation_id
 from api.practice import SEATS, seat_named, take
 from api.problems import NoSuchPath
@@ -41,7 +41,8 @@ async def take_seat(request: Request) -> Response:
     services, seat = services_of(request), seat_named(request.path_params["seat"])
     _must_be_practice(services)
     students = await ask(services.reads, lambda connection: sample(connection, LOOKED_AT))
-    made = await asyncio.to_thread(take, services, seat, list(students))
+    former = await former_of(request)
+    made = await asyncio.to_thread(take, services, seat, list(students), former)
     answer = seen_other("/")
     give(request, answer, made)
     return answer

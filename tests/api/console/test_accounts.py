@@ -111,6 +111,16 @@ def test_a_role_is_chosen_by_a_session_that_ends_when_the_first_would_have(peopl
     assert refused(rosa.get("/v1/me")) == (401, "not-signed-in")
 
 
+def test_of_two_roles_that_differ_by_their_district_alone_one_is_held_now_and_the_other_can_be_chosen(
+    people: People,
+) -> None:
+    rosa = people.official(applying(district="4106740"))
+    admitted(people.ledger.admissions, applying(ROSA, district="4113770"), NATION)
+    assert offered(rosa) == {"2"}
+    assert at(pressed(rosa, "/me/role", grant="2")) == "/me"
+    assert offered(rosa) == {"1"}
+
+
 def test_a_session_of_a_password_alone_comes_to_no_role(people: People) -> None:
     rosa = people.begun()
     assert pressed(rosa, "/me/role", grant="1").status_code == 403
@@ -151,7 +161,7 @@ def test_ones_own_training_is_recorded_by_its_certificate(people: People, ledger
 
 def test_a_password_is_changed_by_the_present_one_and_every_other_session_ends(people: People) -> None:
     rosa = people.official()
-    elsewhere = dict(rosa.cookies)
+    elsewhere, rosa.cookies = rosa.cookies, {}
     assert rosa.signs_in().status_code == 303
     people.clock.now += timedelta(seconds=60)
     typed = {"password": OTHER_PASSWORD, "code": rosa.code(), "new_password": OTHER_PASSWORD}
@@ -170,7 +180,7 @@ def test_a_password_is_changed_by_the_present_one_and_every_other_session_ends(p
 
 def test_a_session_on_another_device_is_ended_and_nobody_elses(people: People) -> None:
     rosa = people.official()
-    lost = dict(rosa.cookies)
+    lost, rosa.cookies = rosa.cookies, {}
     assert rosa.signs_in().status_code == 303
     eva = people.official(applying("eva@school.example.org"))
     [path] = set(re.findall(r"/me/sessions/[0-9a-f-]{36}/ending", rosa.get("/me").text))
@@ -190,12 +200,20 @@ def test_a_family_code_is_taken_by_whom_it_is_for(people: People) -> None:
     assert at(pressed(eva, "/me/family", family_code=told["code"])) == "/me"
     assert at(pressed(eva, "/me/role", grant="parent")) == "/me"
     assert eva.get("/v1/me").json()["role"] == "parent"
+    [led] = re.findall(r'href="(/[a-z-]+/[0-9]{12})"', eva.get("/me").text)
+    assert led.startswith("/my-children/")
+    assert eva.get(led).status_code == 200
 
 
 def test_an_account_with_no_role_is_told_how_to_come_to_one(people: People, ledger: Ledger) -> None:
     rosa = people.official()
     ledger.admissions.act(rosa.account, EndRole(by=DESK, grant=1, reason="moved"), BY_HAND)
     assert 'href="/apply"' in rosa.get("/me").text
+
+
+def offered(who: Official) -> set[str]:
+    """Grants that the page offers to act under."""
+    return set(re.findall(r'name="grant" value="([^"]+)"', who.get("/me").text))
 
 
 def pressed(who: Official, action: str, **typed: str) -> Any:

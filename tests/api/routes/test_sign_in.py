@@ -270,12 +270,26 @@ def test_signing_out_ends_the_session_for_whoever_holds_its_cookie(people: Peopl
 
 def test_signing_out_ends_one_session_and_no_other(people: People) -> None:
     who = people.official()
-    first = dict(who.cookies)
+    first, who.cookies = who.cookies, {}
     who.signs_in()
     token = who.get("/v1/me").json()["session"]["csrf"]
     assert who.posts("/sign-out", csrf=token).status_code == 303
     who.cookies = first
     assert who.get("/v1/me").status_code == 200
+
+
+def test_signing_in_ends_the_session_that_the_browser_had_whoevers_it_was(people: People) -> None:
+    rosa, eva = people.official(), people.official(applying("eva@school.example.org"))
+    for who in (rosa, eva):
+        former, eva.cookies = dict(who.cookies), dict(who.cookies)
+        assert signed_in(eva.signs_in())
+        assert eva.get("/v1/me").json()["name"] == eva.email
+        who.cookies = former if who is rosa else who.cookies
+        assert refused(people.visitor().get("/v1/me", headers=cookie(former))) == (401, "not-signed-in")
+
+
+def cookie(held: dict[str, str]) -> dict[str, str]:
+    return {"Cookie": f"{COOKIE}={held[COOKIE]}"}
 
 
 def test_a_session_ends_when_it_lies_idle_and_a_request_keeps_it_awake(people: People) -> None:
