@@ -22,9 +22,12 @@ from api.explaining import of_account, told_of
 from api.managing import must_be_readable
 from api.openapi import Direct, does, operation_id
 from api.policy import who
+from api.principals import Principal
 from ledger.access import ACTIONS, NOBODY, RULES, Rule, Subject, Who, decide
+from ledger.errors import Forbidden, OtherState
 from ledger.mde import STATES
 from ledger.persons import same_person
+from ledger.store.standings import Standing
 
 router = APIRouter(include_in_schema=False, route_class=Direct, generate_unique_id_function=operation_id)
 
@@ -57,15 +60,23 @@ async def post_explain(request: Request) -> Response:
         return _page(here, told=told | {"action": action, "name": principal.name})
     admissions = here.services.ledger.admissions
     standing = await asyncio.to_thread(admissions.of_email, name) if here.may("account.read") else None
-    if standing is None:
+    if standing is None or not _readable(principal, standing):
+        # In the same words: whether an address has an account elsewhere is nobody's to learn here.
         wrong["who"] = in_words(N_("There is no account of this address that you oversee."), here.language)
         return _page(here, wrong)
-    must_be_readable(principal, standing)
     granted = frozenset(record for one in standing.families.values() for record in one.records)
     subject = _subject(about, standing.email, granted)
     ledger, role = here.services.ledger, here.said.get("role", "").strip()
     told = await asyncio.to_thread(of_account, ledger, standing.email, role, action, subject)
     return _page(here, told=told | {"action": action, "name": standing.email})
+
+
+def _readable(principal: Principal, standing: Standing) -> bool:
+    try:
+        must_be_readable(principal, standing)
+    except (Forbidden, OtherState):
+        return False
+    return True
 
 
 def _subject(about: str, name: str, granted: frozenset[str]) -> Subject:
