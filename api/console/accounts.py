@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from datetime import date
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
@@ -27,6 +28,7 @@ from api.reading import ask, at_least
 from api.requests import at_least_of, page_of
 from api.schemas.admission import AccountReasonBody
 from ledger.account_acts import Command, Deactivate, Disable, Enable
+from ledger.accounts import Account
 from ledger.admissions import state_of
 from ledger.errors import Forbidden, NotFound, Refused
 from projections import accounts
@@ -68,13 +70,14 @@ async def accounts_page(request: Request) -> Response:
             limit=SHOWN,
         )
     )[1]
+    today = await asyncio.to_thread(here.services.ledger.admissions.today, here.signed_in.state)
     shown = [one for one in found if not role or any(each.role == role and each.ended_at is None for each in one.roles)]
     return page(
         here,
         "accounts/list.html",
         accounts=shown,
         older=found[-1].begun if len(found) == SHOWN else None,
-        today=here.services.ledger.admissions.today(here.signed_in.state),
+        today=today,
         standing=status,
         role=role,
         statuses=STATUS_NAMES,
@@ -183,17 +186,18 @@ async def _one(here: Visit, wrong: Faults, position: int = 0) -> Response:
     named, services = _named(here), here.services
     admissions = services.ledger.admissions
 
-    def look() -> tuple[Any, bool]:
+    def look() -> tuple[Account, bool, date]:
         standing = admissions.standing(named)
         must_be_readable(here.signed_in, standing)
         known = admissions.account(named)
+        today = admissions.today(state_of(known))
         try:
             must_be_in_hand(here.signed_in, standing, known)
         except Forbidden:
-            return known, False
-        return known, True
+            return known, False, today
+        return known, True, today
 
-    known, in_hand = await asyncio.to_thread(look)
+    known, in_hand, today = await asyncio.to_thread(look)
 
     async def read() -> tuple[AsOf, Whole | None]:
         return await ask(services.reads, lambda conn: accounts.one_account(conn, named))
@@ -210,7 +214,7 @@ async def _one(here: Visit, wrong: Faults, position: int = 0) -> Response:
         whole=whole,
         account=whole.account,
         in_hand=in_hand,
-        today=admissions.today(state_of(known)),
+        today=today,
         wrong=wrong,
         said=Typed(here.said),
         statuses=STATUS_NAMES,

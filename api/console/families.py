@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from datetime import date
 from typing import Final
 
 from fastapi import APIRouter, Request
@@ -40,7 +41,12 @@ RELATIONS: Final[Mapping[str, str]] = {
     "guardian": N_("guardian"),
     "student": N_("the student"),
 }
-DONE: Final[Mapping[str, str]] = {"ended": N_("The family's access has ended.")}
+DONE: Final[Mapping[str, str]] = {
+    "ended": N_("The family's access has ended."),
+    "granted": N_(
+        "It is granted. Its code was shown in another answer: where that is lost, ask for another code here."
+    ),
+}
 
 
 @router.get("/families", openapi_extra=does("family.grant"))
@@ -71,7 +77,8 @@ async def post_grant(request: Request) -> Response:
     except (Invalid, Refused) as refused:
         return _form(here, faults_told(refused, here.language))
     if given.code is None:
-        return seen_other(f"/families?at_least={given.done.position}")
+        # The form was sent twice, and a browser shows the second answer alone.
+        return seen_other(f"/families?done=granted&at_least={given.done.position}")
     return _handed(here, given.code, said.email)
 
 
@@ -151,7 +158,7 @@ async def _list(here: Visit, wrong: Faults, position: int = 0) -> Response:
 
     _, found = await at_least(services, accounts.PROJECTION.name, position, look)
 
-    def ours() -> list[Given]:
+    def ours() -> tuple[list[Given], date]:
         official = granting.official_of(principal)
         kept: list[Given] = []
         for one in found:
@@ -160,15 +167,16 @@ async def _list(here: Visit, wrong: Faults, position: int = 0) -> Response:
             except (Forbidden, NotFound):
                 continue  # another district's, now, or ended meanwhile
             kept.append(one)
-        return kept
+        return kept, services.ledger.admissions.today(principal.state)
 
+    families, today = await asyncio.to_thread(ours)
     return page(
         here,
         "families/list.html",
         status=422 if wrong else 200,
-        families=await asyncio.to_thread(ours),
+        families=families,
         relations=RELATIONS,
-        today=services.ledger.admissions.today(principal.state),
+        today=today,
         district=principal.district,
         wrong=wrong,
         done=DONE.get(here.request.query_params.get("done", "")),

@@ -88,8 +88,14 @@ def test_of_whom_no_state_keeps_a_record_nothing_is_told(registrar: Desk) -> Non
     assert registrar.get(f"/students/{NEVER}/family").status_code == 403
 
 
-def test_the_same_form_sent_again_shows_no_second_code(people: People, registrar: Desk) -> None:
+def test_the_same_form_sent_again_shows_no_second_code_and_says_where_to_ask_for_one(
+    people: People, registrar: Desk
+) -> None:
     page = f"/students/{child(people, 'OR1')}/family"
     sent = registrar.hidden(page, page) | TYPED
     assert "<code>" in registrar.posts(page, **sent).text
-    assert at(registrar.posts(page, **sent)) == "/families"
+    again = registrar.posts(page, **sent)
+    assert at(again) == "/families"
+    families = registrar.get(again.headers["Location"]).text
+    assert "ask for another code here" in families
+    assert "<code>" not in families
