@@ -52,10 +52,12 @@ async def listed(
     return await at_least(services, PROJECTION.name, position, look)
 
 
-async def concerning(services: Services, name: str, position: int = 0) -> list[Application]:
+async def concerning(
+    services: Services, name: str, position: int = 0, *, status: str | None = None, before: int | None = None
+) -> list[Application]:
     """The applications that somebody made, entered, or is to verify, newest first. Raises Behind, StoreUnavailable."""
 
     async def look() -> tuple[AsOf, list[Application]]:
-        return await ask(services.reads, lambda conn: applications_of(conn, name))
+        return await ask(services.reads, lambda conn: applications_of(conn, name, status=status, before=before))
 
     return (await at_least(services, PROJECTION.name, position, look))[1]

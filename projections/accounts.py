@@ -189,6 +189,15 @@ class Area(NamedTuple):
 
 EVERYWHERE = Area()
 
+
+class WaitsFor(NamedTuple):
+    """For whom applications wait: to be verified by the supervisor of this name, and to be decided by an authority of
+    an area, who had no hand in it. decides: None for who decides none."""
+
+    name: str
+    decides: Area | None = None
+
+
 # -- queries
 
 _APPLICATIONS: LiteralString = (
@@ -218,10 +227,23 @@ APPLICATIONS = as_of.query(
 APPLICATIONS_OF = as_of.query(
     "accounts",
     "applications",
-    f"{_APPLICATIONS} where a.email = any(%(names)s) or a.supervisor_email = any(%(names)s)"
-    " or a.entered_by = any(%(names)s) order by a.applied desc limit %(limit)s",
+    f"{_APPLICATIONS} where (a.email = any(%(names)s) or a.supervisor_email = any(%(names)s)"
+    " or a.entered_by = any(%(names)s)) and a.applied < %(before)s"
+    " and (%(status)s::text is null or a.status = %(status)s) order by a.applied desc limit %(limit)s",
     " order by found.applied desc",
 )
+_WAITS: LiteralString = (
+    "(a.status = 'applied' and a.supervisor_email = any(%(names)s) or %(decides)s and a.status = 'verified'"
+    " and (%(state)s::text is null or a.state = %(state)s) and (%(region)s::text is null or a.region = %(region)s)"
+    " and not array[a.email, a.entered_by, a.verified_by, a.recorded_by] && %(names)s::text[])"
+)
+WAITING = as_of.query(
+    "accounts",
+    "applications",
+    f"{_APPLICATIONS} where {_WAITS} and a.applied > %(after)s order by a.applied limit %(limit)s",
+    " order by found.applied",
+)
+HOW_MANY_WAIT = as_of.query("accounts", "applications", f"select count(*) from accounts.applications a where {_WAITS}")
 ONE_APPLICATION = as_of.query("accounts", "applications", f"{_APPLICATIONS} where a.application = %s")
 ACCOUNTS = as_of.query(
     "accounts",
@@ -275,15 +297,37 @@ async def applications(
 
 
 async def applications_of(
-    conn: psycopg.AsyncConnection[Any], name: str, *, limit: int = 100
+    conn: psycopg.AsyncConnection[Any],
+    name: str,
+    *,
+    status: str | None = None,
+    before: int | None = None,
+    limit: int = 100,
 ) -> tuple[AsOf, list[Application]]:
     """What is reflected, and the applications that somebody made, entered, or is to verify, newest first.
 
-    name: that he signs in with. conn: in autocommit. Raises StoreUnavailable.
+    name: that he signs in with. status, before: as in ``applications``. conn: in autocommit. Raises StoreUnavailable.
     """
-    names = [name, name.strip().lower()]  # an address is kept in small letters, the name of a token as it is
-    reflected, rows = await as_of.ask(conn, APPLICATIONS_OF, {"names": names, "limit": limit})
+    asked = _asked(EVERYWHERE, status, before, limit) | {"names": _names(name)}
+    reflected, rows = await as_of.ask(conn, APPLICATIONS_OF, asked)
     return reflected, [_application(row) for row in rows]
+
+
+async def waiting(
+    conn: psycopg.AsyncConnection[Any], waits_for: WaitsFor, *, after: int = 0, limit: int = 100
+) -> tuple[AsOf, list[Application]]:
+    """What is reflected, and the applications that wait for somebody, oldest first. after: ``applied`` of the last
+    one of the page before. conn: in autocommit. Raises StoreUnavailable."""
+    asked = _waits(waits_for) | {"after": after, "limit": limit}
+    reflected, rows = await as_of.ask(conn, WAITING, asked)
+    return reflected, [_application(row) for row in rows]
+
+
+async def how_many_wait(conn: psycopg.AsyncConnection[Any], waits_for: WaitsFor) -> tuple[AsOf, int]:
+    """What is reflected, and how many applications wait for somebody. conn: in autocommit. Raises
+    StoreUnavailable."""
+    reflected, [[number]] = await as_of.ask(conn, HOW_MANY_WAIT, _waits(waits_for))
+    return reflected, number
 
 
 async def one_application(conn: psycopg.AsyncConnection[Any], application: str) -> tuple[AsOf, Application | None]:
@@ -337,6 +381,19 @@ async def one_account(conn: psycopg.AsyncConnection[Any], account: str) -> tuple
 
 def _asked(area: Area, status: str | None, before: int | None, limit: int) -> dict[str, Any]:
     return {**area._asdict(), "status": status, "before": _NEWEST if before is None else before, "limit": limit}
+
+
+def _waits(waits_for: WaitsFor) -> dict[str, Any]:
+    area = waits_for.decides
+    return {
+        "names": _names(waits_for.name),
+        "decides": area is not None,
+        **(EVERYWHERE if area is None else area)._asdict(),
+    }
+
+
+def _names(name: str) -> list[str]:
+    return [name, name.strip().lower()]  # an address is kept in small letters, the name of a token as it is
 
 
 def _application(row: Sequence[Any]) -> Application:

@@ -29,7 +29,8 @@ from api.managing import record_training
 from api.openapi import Direct, does, operation_id
 from api.policy import action_of, who
 from api.problems import Invalid
-from api.requests import at_least_of
+from api.reading import ask, at_least
+from api.requests import at_least_of, page_of
 from api.schemas.admission import ApplicationBody, RefusalBody, TrainingBody, VerificationBody
 from ledger.access import Subject, decide
 from ledger.accounts import a_year_after
@@ -41,6 +42,7 @@ from ledger.events import Meta
 from ledger.mde import STATES
 from ledger.persons import same_person
 from projections import accounts
+from projections.as_of import AsOf
 
 router = APIRouter(include_in_schema=False, route_class=Direct, generate_unique_id_function=operation_id)
 
@@ -99,14 +101,21 @@ async def post_apply(request: Request) -> Response:
 async def applications_page(request: Request) -> Response:
     """What waits for whoever looks; then those of his area, or those that are his own."""
     here = await permitted(request)
-    status = request.query_params.get("status", "")
-    found = await _known(here, at_least_of(request), status if status in STATUS_NAMES else None)
+    asked, position = request.query_params, at_least_of(request)
+    status, after = asked.get("status", ""), asked.get("after", "")
+    after = int(after) if after.isascii() and after.isdigit() and len(after) <= 18 else 0
+    _, before = page_of(request)
+    waits = await _waiting(here, position, after)
+    found = await _known(here, position, status if status in STATUS_NAMES else None, before)
+    shown = {one.application for one in waits[:SHOWN]}
     return page(
         here,
         "applications/list.html",
-        to_verify=[one for one in found if _is_to_verify(here, one)],
-        to_decide=[one for one in found if _is_to_decide(here, one)],
-        others=[one for one in found if not (_is_to_verify(here, one) or _is_to_decide(here, one))],
+        to_verify=[one for one in waits[:SHOWN] if one.status == "applied"],
+        to_decide=[one for one in waits[:SHOWN] if one.status == "verified"],
+        later=waits[SHOWN - 1].applied if len(waits) > SHOWN else None,
+        others=[one for one in found[:SHOWN] if one.application not in shown],
+        older=found[SHOWN - 1].applied if len(found) > SHOWN else None,
         oversees=here.may("account.read"),
         standing=status,
         statuses=STATUS_NAMES,
@@ -115,7 +124,7 @@ async def applications_page(request: Request) -> Response:
 
 async def waiting(here: Visit) -> int:
     """How many wait for whoever looks, to verify or to decide."""
-    return sum(_is_to_verify(here, one) or _is_to_decide(here, one) for one in await _known(here))
+    return (await ask(here.services.reads, lambda conn: accounts.how_many_wait(conn, _waits_for(here))))[1]
 
 
 @router.get("/applications/{id}", openapi_extra=does("application.read"))
@@ -235,35 +244,44 @@ def decide_for_others(here: Visit) -> bool:
     return decide(who(here.signed_in), "application.send", Subject(states=states, owners=())).allowed
 
 
-async def _known(here: Visit, position: int = 0, status: str | None = None) -> list[accounts.Application]:
-    """Of the area for whoever oversees one, and what somebody made or is to verify himself; newest first."""
+async def _known(here: Visit, position: int, status: str | None, before: int | None) -> list[accounts.Application]:
+    """Of the area for whoever oversees one, and what somebody made or is to verify himself; newest first. One more
+    than a page, or more, where there is a page behind it."""
     found: dict[str, accounts.Application] = {}
     if here.may("account.read"):
-        # What waits for a decision is among them, however many came after it.
-        for wanted in ("verified", status) if status is None else (status,):
-            _, area = await listed(
-                here.services, here.signed_in, accounts.applications, position, status=wanted, limit=SHOWN
-            )
-            found |= {one.application: one for one in area}
+        _, area = await listed(
+            here.services,
+            here.signed_in,
+            accounts.applications,
+            position,
+            status=status,
+            before=before,
+            limit=SHOWN + 1,
+        )
+        found |= {one.application: one for one in area}
     if here.signed_in.account is not None or not here.may("account.read"):
-        own = await concerning(here.services, here.signed_in.name, position)
-        found |= {one.application: one for one in own if status in (None, one.status)}
+        own = await concerning(here.services, here.signed_in.name, position, status=status, before=before)
+        found |= {one.application: one for one in own}
     return sorted(found.values(), key=lambda one: -one.applied)
 
 
-def _is_to_verify(here: Visit, one: accounts.Application) -> bool:
-    return one.status == "applied" and same_person(here.signed_in.name, one.supervisor_email)
+async def _waiting(here: Visit, position: int, after: int) -> list[accounts.Application]:
+    """What waits for whoever looks, oldest first. One more than a page where there is a page behind it."""
+
+    async def look() -> tuple[AsOf, list[accounts.Application]]:
+        return await ask(
+            here.services.reads,
+            lambda conn: accounts.waiting(conn, _waits_for(here), after=after, limit=SHOWN + 1),
+        )
+
+    return (await at_least(here.services, accounts.PROJECTION.name, position, look))[1]
 
 
-def _is_to_decide(here: Visit, one: accounts.Application) -> bool:
-    """Those of one's own making, or that one verified, wait for somebody else."""
-    name = here.signed_in.name
-    others = (one.email, one.entered_by or "", one.verified_by or "", one.recorded_by or "")
-    return (
-        one.status == "verified"
-        and here.may("application.decide")
-        and not any(same_person(name, other) for other in others)
-    )
+def _waits_for(here: Visit) -> accounts.WaitsFor:
+    """Those of one's own making, or that one verified, wait for somebody else to decide."""
+    by = here.signed_in
+    area = accounts.Area(by.state, by.region) if here.may("application.decide") else None
+    return accounts.WaitsFor(by.name, area)
 
 
 async def _one(here: Visit, wrong: Faults) -> Response:

@@ -104,6 +104,51 @@ def test_a_form_that_is_sent_twice_is_one_application(people: People, helper: De
     assert people.ledger.log.head() == head
 
 
+def test_what_waits_is_read_page_by_page_the_oldest_first_and_all_of_it_is_counted(
+    people: People, ana: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.console.applications.SHOWN", 2)
+    admissions = people.ledger.admissions
+    waits = [ready(admissions, applying(f"a{n}@school.example.org"))[0] for n in range(3)]
+    newer = [applied(admissions, applying(f"b{n}@school.example.org"))[0] for n in range(3)]
+    ready(admissions, applying("carla@school.example.org", state="CA"))
+    first = ana.get(f"/applications?at_least={people.ledger.log.head()}").text
+    assert listed(first, "For you to decide") == waits[:2]
+    assert listed(first, "Others") == [newer[2], newer[1]]
+    assert '<span class="figure">3</span>' in ana.get("/").text
+    assert listed(ana.get(links(first, "after")).text, "For you to decide") == waits[2:]
+    second = ana.get(links(first, "cursor")).text
+    assert listed(second, "Others") == [newer[0], waits[2]]
+    assert "cursor=" not in ana.get(links(second, "cursor")).text
+
+
+@pytest.mark.parametrize("query", ["after=x", "after=-1", "after=" + "9" * 40, "after=%C2%B2"])
+def test_a_page_of_what_waits_that_cannot_be_is_the_first_one(people: People, ana: Desk, query: str) -> None:
+    path = ready(people.ledger.admissions, applying())[0]
+    page = ana.get(f"/applications?at_least={people.ledger.log.head()}&{query}").text
+    assert listed(page, "For you to decide") == [path]
+
+
+def test_for_a_supervisor_waits_what_he_is_named_in_and_nothing_that_others_decide(people: People, luis: Desk) -> None:
+    mine = applied(people.ledger.admissions, applying())[0]
+    ready(people.ledger.admissions, applying("eva@school.example.org"))
+    page = luis.get(f"/applications?at_least={people.ledger.log.head()}").text
+    assert listed(page, "For you to verify") == [mine]
+    assert "For you to decide" not in page
+    assert '<span class="figure">1</span>' in luis.get("/").text
+
+
+def listed(page: str, heading: str) -> list[str]:
+    """Applications under a heading of the page, in order."""
+    under = page.partition(f"<h2>{heading}</h2>")[2].partition("<h2>")[0]
+    return re.findall(r'href="/applications/([0-9a-f-]{36})"', under)
+
+
+def links(page: str, to: str) -> str:
+    [address] = re.findall(rf'href="(/applications\?{to}=[^"]+)"', page)
+    return address.replace("&amp;", "&")
+
+
 def test_whoever_verified_it_is_offered_no_approval_and_is_refused_one(people: People) -> None:
     luis = desk(people, LUIS, "user_administrator", "OR")
     path = f"/applications/{ready(people.ledger.admissions, applying())[0]}"
