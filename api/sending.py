@@ -80,6 +80,10 @@ class Profiles:
         kept = self._ledger.jurisdictions.kept(state)
         return await asyncio.to_thread(self._ledger.profile, state) if kept is None else kept.profile
 
+    async def zone_of(self, state: str) -> str:
+        """IANA name of the state's time zone. Raises StoreUnavailable."""
+        return (await self.of(state)).time_zone
+
 
 def _ssid(given: str) -> str:
     try:

@@ -217,9 +217,9 @@ async def withdrawal_page(request: Request) -> Response:
     return seen_other(f"/not-same/{declaration}")
 
 
-def reason_of(said: Mapping[str, str]) -> str:
-    """What was chosen and what was written beside it. The ledger refuses none at all."""
-    return " ".join(part for part in (said.get("because", "").strip(), said.get("words", "").strip()) if part)
+def reason_of(said: Mapping[str, str], chosen: str = "because") -> str:
+    """What was chosen and what was written beside it. chosen: its field. The ledger refuses none at all."""
+    return " ".join(part for part in (said.get(chosen, "").strip(), said.get("words", "").strip()) if part)
 
 
 # -- inside

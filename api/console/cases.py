@@ -8,13 +8,14 @@ at it (``Casework.lease``) until he answers, lets it go, or a quarter of an hour
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from api.cases import case_view
+from api.console.acts import reason_of
 from api.console.comparing import Facts, Sign
 from api.console.days import today_of
 from api.console.outcomes import done_told
@@ -103,7 +104,7 @@ async def answer_page(request: Request) -> Response:
     try:
         if answer not in ("yes", "no"):
             raise _unusable("answer", N_("Choose yes or no."))
-        reason = _reason(here.said, f"because-{answer}")
+        reason = reason_of(here.said, f"because-{answer}")
         answered = await here.did(
             lambda meta, key: casework.answer(case, reason, meta, office, key, yes=answer == "yes")
         )
@@ -229,11 +230,6 @@ async def _offices(here: Visit, listed: Listed, office: Place | None) -> list[tu
     if place.level == "state":
         found.insert(0, ("state:", "state", office.state))
     return found
-
-
-def _reason(said: Mapping[str, str], name: str) -> str:
-    """The reason that was chosen and what was written beside it. The ledger refuses none at all."""
-    return " ".join(part for part in (said.get(name, "").strip(), said.get("words", "").strip()) if part)
 
 
 def _unusable(element: str, what: str) -> BadValue:

@@ -14,12 +14,7 @@ from ledger.jurisdiction import DEFAULT
 
 async def today_of(here: Visit) -> date:
     """The day that it is in the reader's own state."""
-    profiles = here.request.app.state.profiles
-
-    async def zone_of_state(state: str) -> str:
-        return (await profiles.of(state)).time_zone
-
-    return await day_of(here.signed_in, (), here.services.clock(), zone_of_state)
+    return await day_of(here.signed_in, (), here.services.clock(), here.request.app.state.profiles.zone_of)
 
 
 async def zone_by(here: Visit, states: Sequence[str]) -> str:

@@ -26,7 +26,7 @@ from api.list_showing import ListView
 from api.openapi import Direct, does, operation_id
 from api.problems import Fault, Invalid, faults_of
 from api.reading import ask
-from api.routes.lists import OFFICE, lists_told, zone_of
+from api.routes.lists import OFFICE, lists_told
 from api.routes.saved_lists import account_of, forget, keep, kept
 from api.schemas.lists import GRADES, NAME_MAX, PARAMETERS, ListParameters, SavedListBody
 from api.sheets import MEDIA_TYPE
@@ -142,7 +142,7 @@ async def _shown(request: Request, *, export: bool) -> Response:
     view = _ListPage(
         here.services,
         here.signed_in,
-        zone_of(request),
+        request.app.state.profiles.zone_of,
         kind,
         said,
         limit=ROWS,
@@ -244,7 +244,8 @@ async def _not_enrolled(here: Visit) -> int | None:
         return None
     said = ListParameters()
     office = await office_asked(here.services, here.signed_in, said)
-    question = await asked_of(here.services, here.signed_in, said, office, zone_of(here.request), None)
+    zone_of = here.request.app.state.profiles.zone_of
+    question = await asked_of(here.services, here.signed_in, said, office, zone_of, None)
     kind = BY_NAME["not-enrolled"]
     _, counted = await ask(here.services.reads, lambda conn: list_rows.count(conn, kind, question))
     return counted.children

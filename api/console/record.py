@@ -157,5 +157,5 @@ def _reader_tag(here: Visit, zone: str) -> str:
     """What a page holds beside the child: the reader's own navigation and forms, language and zone, the release."""
     principal = here.signed_in
     place = (principal.state or "", principal.region or "", principal.district or "")
-    held = "\0".join((RELEASE, here.language, principal.name, principal.role, *place, here.zone, here.csrf))
+    held = "\0".join((RELEASE, here.language, principal.name, principal.role, *place, zone, here.csrf))
     return hashlib.blake2b(held.encode(), digest_size=6).hexdigest()

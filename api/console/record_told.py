@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, Final, Literal, NamedTuple
 
+from api.console.plainly import name_of
 from api.console.record_pictures import Stop, TimeLine, place_to, stops, time_line
 from api.console.record_rows import Entry, Row, Source, Ways, compared, row_of, sources_of
 from api.console.words import N_
@@ -115,7 +116,7 @@ def told_of(shown: Mapping[str, Any], day: date) -> Told:
         day=day,
         position=shown["position"],
         retracted=core.get("status") == "retracted",
-        name=_name(core),
+        name=name_of(core),
         birth_date=core.get("birth_date", ""),
         age=_age(core.get("birth_date"), day),
         sex=core.get("sex", ""),
@@ -144,7 +145,6 @@ def told_of(shown: Mapping[str, Any], day: date) -> Told:
 
 # -- inside
 
-_NAME: Final = ("first_name", "middle_name", "last_name_1", "last_name_2", "suffix")
 _EACH_HAS_ITS_OWN: Final = frozenset({"information_source"})
 """Each state learns of a vaccination in its own way: no difference that anybody has to mind."""
 _BIRTH_PLACE: Final = ("birth_city", "birth_state", "birth_country")
@@ -152,10 +152,6 @@ _BIRTH_PLACE: Final = ("birth_city", "birth_state", "birth_country")
 
 def _rows(letter: str, entries: Sequence[Entry] | None) -> tuple[Row, ...]:
     return tuple(row_of(letter, entry) for entry in entries or ())
-
-
-def _name(entry: Entry) -> str:
-    return " ".join(entry[key] for key in _NAME if key in entry)
 
 
 def _age(born: str | None, day: date) -> int | None:
@@ -185,7 +181,7 @@ def _now(schools: Sequence[Row], moves: Sequence[Row]) -> Now:
 
 
 def _who_differs(core: Entry, who: Sequence[Row]) -> list[Ways]:
-    found = [compared("D", "name", [(_name(row.entry), row.entry) for row in who], _name(core))]
+    found = [compared("D", "name", [(name_of(row.entry), row.entry) for row in who], name_of(core))]
     found += [
         compared("D", key, [(row.get(key), row.entry) for row in who], core.get(key, ""))
         for key in ("birth_date", "sex", "multiple_birth_flag", *_BIRTH_PLACE)

@@ -162,9 +162,7 @@ async def note_redisclosure(request: Request) -> Response:
     if found is None:
         raise NotFound("No student has this id.", remedy="Compare it with where it was read, or search.")
 
-    async def zone_of(state: str) -> str:
-        return (await request.app.state.profiles.of(state)).time_zone
-
+    zone_of = request.app.state.profiles.zone_of
     if said.disclosed_on > await day_of(principal, found.states, services.clock(), zone_of):
         raise Invalid(
             "The day is yet to come.",

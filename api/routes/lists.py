@@ -26,7 +26,7 @@ from api.requests import LIMIT_MAX, at_least_of, purpose_of
 from api.schemas.lists import PARAMETERS, ListAnswer, ListParameters, ListsAnswer
 from api.services import services_of
 from api.sheets import MEDIA_TYPE
-from api.show import ZoneOf, show_many
+from api.show import show_many
 from ledger.access import NOBODY, Subject
 from projections import list_rows
 from projections.list_rows import Counted
@@ -80,7 +80,7 @@ async def lists_told(request: Request, principal: Principal, said: ListParameter
             within(request, principal, said.state)
         services = services_of(request)
         office = await office_asked(services, principal, said)
-        asked = await asked_of(services, principal, said, office, zone_of(request), None)
+        asked = await asked_of(services, principal, said, office, request.app.state.profiles.zone_of, None)
         told |= {"day": asked.day, "office": office_told(office)}
         lists = []
 
@@ -118,7 +118,7 @@ async def get_list(request: Request) -> Response:
     view = ListView(
         services,
         principal,
-        zone_of(request),
+        request.app.state.profiles.zone_of,
         kind,
         said,
         limit=_limit_of(request),
@@ -142,15 +142,6 @@ async def get_list(request: Request) -> Response:
 
 
 # -- inside
-
-
-def zone_of(request: Request) -> ZoneOf:
-    """Each state's time zone, as its profile has it."""
-
-    async def of_state(state: str) -> str:
-        return (await request.app.state.profiles.of(state)).time_zone
-
-    return of_state
 
 
 def _limit_of(request: Request) -> int:

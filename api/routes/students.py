@@ -249,10 +249,6 @@ async def show_student(request: Request, principal: Principal, view: Callable[[R
     state = request.app.state
     purpose = purpose_of(request)
     reader = ReaderFrom(services, state.students, at_least_of(request))
-
-    async def zone_of(of: str) -> str:
-        return (await state.profiles.of(of)).time_zone
-
     return await show(
         principal,
         purpose,
@@ -261,7 +257,7 @@ async def show_student(request: Request, principal: Principal, view: Callable[[R
         access=services.ledger.access,
         request_id=request_id_of(request),
         now=services.clock(),
-        zone_of=zone_of,
+        zone_of=state.profiles.zone_of,
         known=request.headers.get("if-none-match", ""),
     )
 
