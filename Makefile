@@ -7,6 +7,9 @@ ARGS ?=
 WORKERS ?= 4
 SPREAD := --numprocesses auto --maxprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
+# Hundreds of processes begin in a run of the tests: compiled once, whatever the environment says of it.
+export PYTHONDONTWRITEBYTECODE :=
+
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed

@@ -6,6 +6,7 @@ are made once, when a policy is trained, and rounded. Pure.
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal, localcontext
 from typing import Final
 
@@ -17,18 +18,29 @@ NEVER: Final = -60_000
 
 
 def _steps() -> tuple[int, ...]:
-    """log2(1 + 2^-d) for d from 0 thousandths on, until it rounds to nothing. Decimal, since the last digit of a
-    machine's own logarithm is not the same everywhere."""
+    """log2(1 + 2^-d) for d from 0 thousandths on, until it rounds to nothing.
+
+    Every process makes this table when it starts, and in Decimal it takes half a second. A machine's own logarithm is
+    right to far more than a millionth of a thousandth; only its last digits are not the same everywhere. So it rounds,
+    and Decimal decides where a millionth would round the other way.
+    """
     found: list[int] = []
+    while True:
+        value = math.log2(1 + 2 ** (-len(found) / ONE)) * ONE
+        rounded = round(value)
+        if abs(abs(value - rounded) - 0.5) < 1e-6:
+            rounded = _exact_step(len(found))
+        if rounded == 0:
+            return tuple(found)
+        found.append(rounded)
+
+
+def _exact_step(d: int) -> int:
     with localcontext() as exact:
         exact.prec = 30
         two = Decimal(2).ln()
-        while True:
-            d = Decimal(len(found)) / ONE
-            value = int(((1 + (-d * two).exp()).ln() / two * ONE).to_integral_value())
-            if value == 0:
-                return tuple(found)
-            found.append(value)
+        value = (1 + (-(Decimal(d) / ONE) * two).exp()).ln() / two * ONE
+        return int(value.to_integral_value())
 
 
 _STEPS: Final = _steps()

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from hashlib import sha256
 from typing import Any, NamedTuple
 
@@ -89,7 +90,6 @@ class LedgerMapper(Mapper[str]):
 
     def __init__(self, events: dict[str, type[Event]] = EVENTS, upcasters: dict[str, Upcaster] = UPCASTERS) -> None:
         self._upcasters = upcasters
-        self._decoders = {topic: _decoder(event) for topic, event in events.items()}
         self._events = events
 
     def to_stored_event(self, domain_event: Draft) -> SealedEvent:  # type: ignore[override]
@@ -149,9 +149,9 @@ class LedgerMapper(Mapper[str]):
         )
 
     def _read(self, position: int, topic: str, body: bytes) -> Body:
-        decoder = self._decoders.get(topic)
-        if decoder is not None:
-            return decoder.decode(body)
+        known = self._events.get(topic)
+        if known is not None:
+            return _decoder(known).decode(body)
         raw = msgspec.json.decode(body, type=Body)
         event = raw.event
         while topic in self._upcasters:
@@ -188,6 +188,7 @@ def open_field(key: SubjectKey, recorded: Recorded, name: str, sealed: Sealed) -
 _REMEDY = "Stop writing, keep the database as it is, and run `sojourn doctor`."
 
 
+@cache
 def _decoder(event: type[Event]) -> msgspec.json.Decoder[Any]:
     typed = msgspec.defstruct(
         f"{event.__name__}Body", [("event", event)], bases=(Body,), frozen=True, omit_defaults=True, kw_only=True

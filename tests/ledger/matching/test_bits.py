@@ -33,6 +33,11 @@ def test_the_order_of_a_sum_changes_nothing_and_a_sum_is_no_less_than_either(lef
     assert bits.both(left, right) == bits.both(right, left) >= max(left, right)
 
 
+def test_every_step_is_the_exact_one_rounded() -> None:
+    steps = [bits.both(0, -apart) for apart in range(12_000)]
+    assert steps == [int(exactly(0, -apart).to_integral_value()) for apart in range(12_000)]
+
+
 def test_two_alike_are_one_bit_more_and_the_impossible_adds_nothing() -> None:
     assert bits.both(0, 0) == bits.ONE
     assert bits.both(-3000, bits.NEVER) == -3000
