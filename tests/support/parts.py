@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FETCHED = ROOT / ".parts"
 NPM_FILES = Path(__file__).resolve().parent / "npm"
 NO_CLUSTER = Path("/etc/postgresql-common/createcluster.d/sojourn.conf")
+GO_SOURCES = Path("/usr/share/gocode")
 NO_SERVICE = Path("/etc/systemd/system/prometheus.service")
 
 
@@ -73,6 +74,12 @@ def _oidc_provider() -> Path | None:
     return folder if (folder / "package.json").exists() else None
 
 
+def _go() -> Path | None:
+    """The go program; Debian puts the module whose notes and trees we are compared with below ``GO_SOURCES``."""
+    found = shutil.which("go")
+    return Path(found) if found and (GO_SOURCES / "src/golang.org/x/mod/sumdb/tlog").is_dir() else None
+
+
 def _python_venv() -> Path | None:
     return Path(sys.executable) if importlib.util.find_spec("ensurepip") else None
 
@@ -103,6 +110,7 @@ PARTS: dict[str, Part] = {
             _pango,
             apt=("fonts-dejavu-core", "libpango-1.0-0", "libpangoft2-1.0-0", "libharfbuzz-subset0"),
         ),
+        Part("go", "Go, with its own notes and trees", _go, apt=("golang-go", "golang-golang-x-mod-dev")),
         Part("python-venv", "Python's venv", _python_venv, apt=("python3-venv",), for_tests=False),
     )
 }

@@ -54,10 +54,37 @@ def test_a_path_is_written_and_read_as_the_specification_says(tile: Tile, path: 
 
 @pytest.mark.parametrize(
     "path",
-    """tile/0/0 tile/0/0000 tile/00/000 tile/01/000 tile/-1/000 tile/8/000 tile/64/000 tile/0/x000/000 tile/0/001/000
-    tile/0/x01/000 tile/0/x001/x000 tile/0/000.p/0 tile/0/000.p/256 tile/0/000.p/01 tile/0/000.p/ tile/0/000.p
-    tile/0/000/ /tile/0/000 tile/0/X001/000 tile/entries/0 tile/data/000 tile/0/000.p/1.p/1 tile/0/+00 tile/7/000
-    tile/0/x999/x999/x999/x999/x999/x999/999 tile/0/٠٠٠ tile/0/../000 tile//000 tile/0/%30""".split(),
+    [
+        "tile/0/0",
+        "tile/0/0000",
+        "tile/00/000",
+        "tile/01/000",
+        "tile/-1/000",
+        "tile/8/000",
+        "tile/64/000",
+        "tile/0/x000/000",
+        "tile/0/001/000",
+        "tile/0/x01/000",
+        "tile/0/x001/x000",
+        "tile/0/000.p/0",
+        "tile/0/000.p/256",
+        "tile/0/000.p/01",
+        "tile/0/000.p/",
+        "tile/0/000.p",
+        "tile/0/000/",
+        "/tile/0/000",
+        "tile/0/X001/000",
+        "tile/entries/0",
+        "tile/data/000",
+        "tile/0/000.p/1.p/1",
+        "tile/0/+00",
+        "tile/7/000",
+        "tile/0/x999/x999/x999/x999/x999/x999/999",
+        "tile/0/٠٠٠",
+        "tile/0/../000",
+        "tile//000",
+        "tile/0/%30",
+    ],
 )
 def test_a_path_that_is_not_the_one_way_to_write_it_is_refused(path: str) -> None:
     for text in (path, f"{path}\n"):

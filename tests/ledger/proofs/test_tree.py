@@ -19,16 +19,16 @@ SIZES = sorted({0, 3, 5, 6, 7, 11, 100, 300, *(2**k + d for k in range(9) for d 
 
 VECTORS = ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"]
 """The inputs of the Certificate Transparency reference implementation's tests, and the roots of the first 1 to 8."""
-ROOTS = """
-    6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d
-    fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125
-    aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77
-    d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7
-    4e3bbb1f7b478dcfe71fb631631519a3bca12c9aefca1612bfce4c13a86264d4
-    76e67dadbcdf1e10e1b74ddc608abd2f98dfb16fbce75277b5232a127f2087ef
-    ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c
-    5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328
-""".split()
+ROOTS = [
+    "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
+    "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",
+    "aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77",
+    "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
+    "4e3bbb1f7b478dcfe71fb631631519a3bca12c9aefca1612bfce4c13a86264d4",
+    "76e67dadbcdf1e10e1b74ddc608abd2f98dfb16fbce75277b5232a127f2087ef",
+    "ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c",
+    "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
+]
 
 
 def reading(leaves: Sequence[bytes]) -> tree.ReadNodes:
@@ -55,29 +55,29 @@ def test_the_roots_are_the_published_ones() -> None:
     ("index", "size", "expected"),
     [
         (0, 1, []),
-        (0, 8, ["96a296d224f285c67bee93c30f8a3091", "5f083f0a1a33ca076a95279832580db3", "6b47aaf29ee3c2af9af889bc1fb9254d"]),
-        (5, 8, ["bc1a0643b12e4d2d7c77918f44e0f4f7", "ca854ea128ed050b41b35ffc1b87b8eb", "d37ee418976dd95753c1c73862b9398f"]),
-        (2, 3, ["fac54203e7cc696cf0dfcb42c92a1d9d"]),
-        (1, 5, ["6e340b9cffb37a989ca544e6bb780a2c", "5f083f0a1a33ca076a95279832580db3", "bc1a0643b12e4d2d7c77918f44e0f4f7"]),
+        (0, 8, ["96a296d224f2", "5f083f0a1a33", "6b47aaf29ee3"]),
+        (5, 8, ["bc1a0643b12e", "ca854ea128ed", "d37ee418976d"]),
+        (2, 3, ["fac54203e7cc"]),
+        (1, 5, ["6e340b9cffb3", "5f083f0a1a33", "bc1a0643b12e"]),
     ],
-)  # fmt: skip
+)
 def test_proofs_of_inclusion_are_the_published_ones(index: int, size: int, expected: list[str]) -> None:
     leaves = [leaf_hash(bytes.fromhex(text)) for text in VECTORS]
-    assert [h.hex()[:32] for h in tree.inclusion_proof(index, size, reading(leaves))] == expected
+    assert [h.hex()[:12] for h in tree.inclusion_proof(index, size, reading(leaves))] == expected
 
 
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
         (1, 1, []),
-        (1, 8, ["96a296d224f285c67bee93c30f8a3091", "5f083f0a1a33ca076a95279832580db3", "6b47aaf29ee3c2af9af889bc1fb9254d"]),
-        (6, 8, ["0ebc5d3437fbe2db158b9f126a1d118e", "ca854ea128ed050b41b35ffc1b87b8eb", "d37ee418976dd95753c1c73862b9398f"]),
-        (2, 5, ["5f083f0a1a33ca076a95279832580db3", "bc1a0643b12e4d2d7c77918f44e0f4f7"]),
+        (1, 8, ["96a296d224f2", "5f083f0a1a33", "6b47aaf29ee3"]),
+        (6, 8, ["0ebc5d3437fb", "ca854ea128ed", "d37ee418976d"]),
+        (2, 5, ["5f083f0a1a33", "bc1a0643b12e"]),
     ],
-)  # fmt: skip
+)
 def test_proofs_of_consistency_are_the_published_ones(old: int, new: int, expected: list[str]) -> None:
     leaves = [leaf_hash(bytes.fromhex(text)) for text in VECTORS]
-    assert [h.hex()[:32] for h in tree.consistency_proof(old, new, reading(leaves))] == expected
+    assert [h.hex()[:12] for h in tree.consistency_proof(old, new, reading(leaves))] == expected
 
 
 @pytest.mark.parametrize("size", SIZES)
