@@ -40,9 +40,10 @@ MANIFEST_BYTES_MAX = 16 << 20
 LAST_MEMBERS = ("checkpoint", "index.txt", "manifest.json")
 
 _FRAME = struct.Struct(">BHIB")
-_ENTRY_START = struct.Struct(">BIqI")
+_START = struct.Struct(">BHIBBIqI")
 _ENTRY_MIDDLE = struct.Struct(">IqI")
 _ENTRY_END = struct.Struct(">I16sIqI16sI32s32s")
+_END_BYTES = _ENTRY_END.size
 _HEAD = struct.Struct(">HQ32sI")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_INSTANT_US = 253_402_300_799_999_999
@@ -64,23 +65,21 @@ def frame(entry: bytes, ciphertext: bytes, body_key: bytes | None = None) -> byt
 def events_in(data: bytes) -> Iterator[Event]:
     """The events of one member of ``events/``. Raises Malformed at the first byte that cannot be one."""
     at, end = 0, len(data)
-    unframe, start, middle, tail = _FRAME.unpack_from, _ENTRY_START.unpack_from, _ENTRY_MIDDLE.unpack_from, _ENTRY_END
-    tail_of, tail_size = tail.unpack_from, tail.size
+    start, middle, tail = _START.unpack_from, _ENTRY_MIDDLE.unpack_from, _ENTRY_END.unpack_from
     try:
         while at < end:
-            has_key, entry_length, ciphertext_length, zero = unframe(data, at)
-            first = at + 8
-            one, eight, position, stream_length = start(data, first)
-            stream_end = first + 17 + stream_length
-            eight_too, version, topic_length = middle(data, stream_end)
-            tail_at = stream_end + 16 + topic_length
-            l1, event_id, l2, at_us, l3, _, l4, key_check, body_hash = tail_of(data, tail_at)
-            entry_end = first + entry_length
+            has_key, entry_length, ciphertext_length, zero, one, l0, position, stream_length = start(data, at)
+            stream_at = at + 25
+            stream_end = stream_at + stream_length
+            l1, version, topic_length = middle(data, stream_end)
+            topic_at = stream_end + 16
+            tail_at = topic_at + topic_length
+            l2, event_id, l3, at_us, l4, _, l5, key_check, body_hash = tail(data, tail_at)
+            logged_at, entry_end = at + 7, at + 8 + entry_length
             body_end = entry_end + ciphertext_length
             at = body_end + 32 * has_key
             if (
-                (zero, one, eight, eight_too, l1, l2, l3, l4) != (0, 1, 8, 8, 16, 8, 16, 32)
-                or tail_at + tail_size != entry_end
+                (zero, one, l0, l1, l2, l3, l4, l5, tail_at) != (0, 1, 8, 8, 16, 8, 16, 32, entry_end - _END_BYTES)
                 or at > end
                 or has_key > 1
                 or position < 1
@@ -90,14 +89,14 @@ def events_in(data: bytes) -> Iterator[Event]:
                 break
             yield (
                 position,
-                data[first + 17 : stream_end],
+                data[stream_at:stream_end],
                 version,
-                data[stream_end + 16 : tail_at],
+                data[topic_at:tail_at],
                 event_id,
                 at_us,
                 key_check,
                 body_hash,
-                data[first - 1 : entry_end],
+                data[logged_at:entry_end],
                 data[entry_end:body_end],
                 data[body_end:at],
             )
@@ -239,10 +238,10 @@ def index_start(manifest: Manifest, checkpoint: Checkpoint) -> str:
         SOME_EVENTS: "some events, and says nothing of others",
     }[manifest.kind]
     return (
-        f"Evidence from the log {_plain(manifest.origin)}\n\n"
+        f"Evidence from the log {plain(manifest.origin)}\n\n"
         f"This bundle holds {what}: {manifest.events} events of {manifest.streams} streams.\n"
         "It is proven against this checkpoint (origin, number of events, root, further lines):\n\n"
-        + "".join(f"    {_plain(line)}\n" for line in checkpoint.text().splitlines())
+        + "".join(f"    {plain(line)}\n" for line in checkpoint.text().splitlines())
         + "\nThis page is for reading. Whether it holds is told by `sojourn verify`, or the verifier as one file.\n\n"
     )
 
@@ -251,26 +250,24 @@ def index_event(event: Event, body: bytes | None) -> str:
     """One event: position, instant, stream, version, what happened, event id; below it its body as it was opened."""
     position, stream, version, topic, event_id, at_us = event[:6]
     at = (_EPOCH + timedelta(microseconds=at_us)).isoformat(timespec="microseconds").replace("+00:00", "Z")
-    line = (
-        f"{position}  {at}  {_plain(text_of(stream))}  version {version}  {_plain(text_of(topic))}  {event_id.hex()}\n"
-    )
-    return line + (f"    {_plain(text_of(body))}\n" if body is not None else "    (sealed)\n")
+    line = f"{position}  {at}  {plain(text_of(stream))}  version {version}  {plain(text_of(topic))}  {event_id.hex()}\n"
+    return line + (f"    {plain(text_of(body))}\n" if body is not None else "    (sealed)\n")
 
 
 def index_end(topics: Mapping[str, int], streams: Mapping[str, int] | None) -> str:
     """The end of index.txt: how many events of each kind, and of each stream unless it is the whole log."""
     lines = ["\nEvents by kind\n"]
-    lines += [f"{count:>12}  {_plain(topic)}\n" for topic, count in sorted(topics.items())]
+    lines += [f"{count:>12}  {plain(topic)}\n" for topic, count in sorted(topics.items())]
     if streams is not None:
         lines.append("\nEvents by stream\n")
-        lines += [f"{count:>12}  {_plain(stream)}\n" for stream, count in sorted(streams.items())]
+        lines += [f"{count:>12}  {plain(stream)}\n" for stream, count in sorted(streams.items())]
     return "".join(lines)
 
 
 _UNPLAIN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Without what moves a cursor, breaks a line or turns the direction of writing."""
     return _UNPLAIN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 

@@ -5,6 +5,7 @@ Reads a chunk at a time, and raises Doubt at the first event that is wrong: its 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from hashlib import sha256
 
@@ -30,7 +31,7 @@ class Fold:
         self.opened = 0
         self.position = 0
         self.at_us = 0
-        self.topics: dict[bytes, int] = {}
+        self.topics: Counter[bytes] = Counter()
         self.counts: dict[bytes, int] = {}
         self.versions: dict[bytes, int] = {}
         self.last_leaf: dict[bytes, bytes] = {}
@@ -53,7 +54,10 @@ class Fold:
             raise Doubt(f"The events after position {self.position} are missing.", position=self.position + 1)
 
     def _log_chunk(self, data: bytes, leaves: list[bytes]) -> None:
-        versions, last_leaf, topics, add = self.versions, self.last_leaf, self.topics, leaves.append
+        # Nothing is looked up twice in here: it runs once for each event of a log.
+        versions, last_leaf, add = self.versions, self.last_leaf, leaves.append
+        topics: list[bytes] = []
+        of_topic, version_of, hashed = topics.append, versions.get, sha256
         position, before_us = self.position, self.at_us
         opened = 0
         try:
@@ -63,17 +67,17 @@ class Fold:
                 if found != position:
                     position -= 1
                     raise _missing(position + 1, event)
-                leaf = sha256(logged).digest()
+                leaf = hashed(logged).digest()
                 add(leaf)
-                if sha256(ciphertext).digest() != body_hash:
+                if hashed(ciphertext).digest() != body_hash:
                     raise _other_body(event)
-                if versions.get(stream, 0) + 1 != version:
-                    raise _gap(event, versions.get(stream, 0) + 1)
+                if version_of(stream, 0) + 1 != version:
+                    raise _gap(event, version_of(stream, 0) + 1)
                 if at_us < before_us:
                     raise _back(event)
                 versions[stream] = version
                 last_leaf[stream] = leaf
-                topics[topic] = topics.get(topic, 0) + 1
+                of_topic(topic)
                 before_us = at_us
                 if key:
                     body_of(event)
@@ -84,6 +88,7 @@ class Fold:
             self.events += position - self.position
             self.position, self.at_us = position, before_us
             self.opened += opened
+            self.topics.update(topics)
 
     def _compare(self, data: bytes, leaves: list[bytes], told: bytes) -> None:
         """The leaves of a chunk with those that were signed. Raises Doubt at the first that differs."""
@@ -141,7 +146,7 @@ class Fold:
         self.position, self.at_us = position, at_us
         self.versions[stream] = version
         self.counts[stream] = self.counts.get(stream, 0) + 1
-        self.topics[topic] = self.topics.get(topic, 0) + 1
+        self.topics[topic] += 1
         self.last_leaf[stream] = sha256(event[8]).digest()
 
     def _chunks(self) -> Iterator[bytes]:

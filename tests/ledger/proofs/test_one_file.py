@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from base64 import b64encode
 from itertools import combinations
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from ledger.proofs import one_file
 from ledger.proofs.bundle import WHOLE_LOG, WHOLE_STREAMS
 from ledger.proofs.tiles import level_above
+from ledger.proofs.tree import consistency_proof
 from support.evidence import LOG_KEY, bundle_of, sample_log
 
 LOG = sample_log()
@@ -74,6 +76,7 @@ def test_any_doubt_is_exit_code_one_and_no_stack_trace(folder: Path) -> None:
         ("bundle.zip", "--key", "x"),
         ("bundle.zip", "--receipt", "receipt"),
         ("bundle.zip", "--receipt", "missing"),
+        ("bundle.zip", "--consistency", "receipt"),
         ("bundle.zip", "--witness", KEY),
     ):
         done = run(folder, *arguments)
@@ -95,3 +98,12 @@ def test_it_takes_receipts_and_tiles_that_were_kept(folder: Path) -> None:
     done = run(folder, *arguments, "other")
     assert done.returncode == 1
     assert "1 to 256" in done.stdout
+
+
+def test_it_takes_a_proof_that_the_bundle_lacks(folder: Path) -> None:
+    (folder / "receipt").write_bytes(LOG.checkpoint(13))
+    arguments = ("bundle.zip", "--key", KEY, "--receipt", "receipt")
+    assert run(folder, *arguments).returncode == 1
+    hashes = [b64encode(h).decode() for h in consistency_proof(13, 30, LOG.tiles().read)]
+    (folder / "proof").write_text("\n".join(["13", *hashes, ""]))
+    assert run(folder, *arguments, "--consistency", "proof").returncode == 0

@@ -356,3 +356,16 @@ def test_the_index_shows_what_was_said_and_nothing_that_moves_a_cursor() -> None
     assert "Begoña \\u202egnp.exe" in text
     assert not any(c in text for c in "\u202e\x1b\u2028")
     assert "1  2023-11-14T22:13:20.000001Z  record/0  version 1  demographics_stated.v1" in text
+
+
+def test_a_verdict_moves_no_cursor_and_tells_nothing_of_a_child() -> None:
+    log = sample_log(3)
+    log.write("record/\x1b[2J\u202e", "Begoña", version=7)
+    bundle = bundle_of(log, SOME_EVENTS, events=log.events)
+    assert verdict(bundle).holds
+    told = verdict(bundle_of(log, WHOLE_LOG)).text()
+    assert "record/\\u001b[2J\\u202e has a gap" in told
+    assert not any(c in told for c in "\x1b\u202e")
+    index = member(bundle, "index.txt").replace("Begoña".encode(), b"Another")
+    assert "Begoña" not in verdict(forged(bundle, {"index.txt": index})).text()
+    assert "index.txt" in wrong(forged(bundle, {"index.txt": index})).what
