@@ -13,7 +13,8 @@ from typing import TypeVar
 
 import structlog
 
-from ledger.store.database import Database
+from ledger.store.database import Database, translated
+from ledger.store.following import connected
 from projections.projection import Projection
 from projections.reading import Reader, SharedReading
 from projections.rebuild import Progress, Rebuild, Rebuilt
@@ -29,13 +30,15 @@ class Projectors:
     def __init__(self, projections: Sequence[Projection], database: Database, logs: Mapping[str, Readable]) -> None:
         """logs: ``ledger`` and ``access``."""
         self._stop = threading.Event()
+        self._database = database
         shared = _shared(projections, logs)
         self._projectors = [_Projector(p, database, shared[p.log].reader(), self._stop) for p in projections]
 
     def start(self) -> None:
         """Make tables that are missing, then follow. Raises StoreUnavailable, Misconfigured."""
-        for projector in self._projectors:
-            projector.runner.prepare()
+        with connected(self._database, "projectors") as conn, translated():
+            for projector in self._projectors:
+                projector.runner.prepare(conn)
         for projector in self._projectors:
             projector.start()
 

@@ -207,10 +207,9 @@ class BatchRunner:
         """Position that this runner last committed or took over at."""
         return self._tables.position
 
-    def prepare(self) -> None:
-        """Make the read model's tables where there are none. Raises StoreUnavailable, Misconfigured."""
-        with connected(self._database, self.projection.name) as conn, translated():
-            self._tables.create(conn)
+    def prepare(self, conn: psycopg.Connection[Any]) -> None:
+        """Make the read model's tables where there are none. conn: a projector's own (``connected``)."""
+        self._tables.create(conn)
 
     def catch_up(self, *, timeout_s: float | None = None, stop: threading.Event | None = None) -> int:
         """As ``run_to`` the log's head as it is now."""

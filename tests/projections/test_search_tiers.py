@@ -79,7 +79,8 @@ def _said(chance: Random) -> Elements:
 @pytest.fixture(scope="module")
 def world(server: EmbeddedServer) -> Iterator[World]:
     with world_on(server) as world:
-        BatchRunner(search.PROJECTION, world.database, world.ledgers[0].log).prepare()
+        with world.database.connect(Role.PROJECTOR) as conn:
+            BatchRunner(search.PROJECTION, world.database, world.ledgers[0].log).prepare(conn)
         fill(world.database)
         yield world
 

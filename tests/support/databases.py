@@ -14,6 +14,7 @@ import migrations
 from ledger.events import Recorded
 from ledger.store.database import Database
 from ledger.store.embedded import EmbeddedServer
+from ledger.store.following import connected
 from projections import PROJECTIONS
 from projections.runner import BatchRunner
 
@@ -43,8 +44,9 @@ def with_read_models(server: EmbeddedServer) -> str:
         with psycopg.connect(server.conninfo("postgres"), autocommit=True) as admin:
             admin.execute(sql.SQL("grant create on database {} to sojourn_projector").format(sql.Identifier(name)))
         database = Database(server.conninfo(name), log_in=True)
-        for projection in PROJECTIONS:
-            BatchRunner(projection, database, _Empty()).prepare()
+        with connected(database, name) as conn:
+            for projection in PROJECTIONS:
+                BatchRunner(projection, database, _Empty()).prepare(conn)
     return name
 
 
