@@ -17,7 +17,7 @@ from starlette.responses import Response
 from api.edge import request_id_of
 from api.openapi import IDEMPOTENCY_KEY
 from api.policy import permitted
-from api.principals import Principal
+from api.principal import Principal
 from api.requests import body_of
 from api.schemas.linkage import NAMES
 from api.sending import request_key

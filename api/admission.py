@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 from typing import Any
 
-from api.principals import Principal
+from api.principal import Principal
 from ledger.access import Decision
 from ledger.accounts import Account, renew_on
 from ledger.applications import Application, Authority

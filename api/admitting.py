@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from api.admission import authority_of, must_oversee, owners_of
-from api.policy import decided
-from api.principals import Principal
+from api.principal import Principal, decided
 from api.schemas.admission import ApplicationBody, VerificationBody
 from ledger.access import APPLICANT, Subject
 from ledger.admissions import Admissions, Admitted

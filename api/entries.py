@@ -12,17 +12,13 @@ from collections.abc import Sequence
 from typing import Final
 
 from msgspec.structs import replace
-from starlette.requests import Request
 
-from api.edge import request_id_of
-from api.policy import refuse, who
-from api.principals import Principal
-from api.services import services_of
+from api.principal import Principal, refuse, who
 from ledger import telemetry
 from ledger.access import RULES, Decision, Subject, decide
 from ledger.events import Event, Meta
 from ledger.events.disclosure import RECORDS_MAX, BulkDisclosed, DisclosureRefused, SearchDisclosed
-from ledger.store import faults, relinking
+from ledger.store import faults
 from ledger.store.append import Append, Part
 from ledger.store.log import Log
 from ledger.store.vault import LEDGER
@@ -52,27 +48,6 @@ async def allowed(
         await make_durable(access, of_each(list(subject.records or ()), told, request_id), principal, request_id)
         refuse(decision)
     return decision
-
-
-async def turned_away(request: Request, action: str, rule: str) -> None:
-    """Make durable that somebody who has signed in asked for a child, and was not let in at all. action: of the route.
-    rule: why not. Nothing where nobody is known, or no child was asked for. Raises StoreUnavailable."""
-    principal: Principal | None = request.scope.get("sojourn.turned-away")
-    if principal is None or action not in SHOWING:
-        return
-    services = services_of(request)
-    of_child = action.startswith("student.") or "/students/{id}" in request.scope["route"].path
-    child = request.path_params.get("id", "") if of_child else ""
-    access, log = services.ledger.access, services.ledger.log
-
-    def find() -> list[str]:
-        with log.connection() as conn:
-            return relinking.records_of(conn, child)
-
-    records = await asyncio.to_thread(find) if child.isdigit() else []
-    told = refused(principal, None, rule, action, child if records else "")
-    request_id = request_id_of(request)
-    await make_durable(access, of_each(records, told, request_id), principal, request_id)
 
 
 def refused(principal: Principal, purpose: str | None, rule: str, view: str, student_id: str = "") -> DisclosureRefused:

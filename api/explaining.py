@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from api.policy import who
+from api.principal import who
 from api.principals import principal_from
 from api.standing import acting
 from ledger.access import Decision, Subject, decide

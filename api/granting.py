@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from api.given_codes import family_code, first_code
-from api.principals import Principal
+from api.principal import Principal
 from api.schemas.admission import FamilyEndBody, FamilyGrantBody
 from api.services import Services
 from ledger.account_acts import GiveSignInCode

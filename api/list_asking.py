@@ -22,7 +22,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from starlette.requests import Request
 
-from api.principals import Principal
+from api.principal import Principal
 from api.problems import Fault, Invalid
 from api.schemas.lists import PARAMETERS, ListParameters
 from api.services import Services

@@ -14,7 +14,7 @@ from typing import Any, Final
 import orjson
 
 from api.list_asking import Cursors, Office, Start, asked_of, office_asked
-from api.principals import Principal
+from api.principal import Principal
 from api.problems import Fault, Invalid
 from api.reading import ask, at_least
 from api.schemas.lists import COLUMNS, ListParameters

@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 
 import psycopg
 
-from api.principals import Principal
+from api.principal import Principal
 from api.reading import ask, at_least
 from api.services import Services
 from projections.accounts import PROJECTION, Application, Area, applications_of

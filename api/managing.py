@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from api.admission import authority_of, must_oversee
 from api.given_codes import close_doors, first_code
-from api.policy import decided
-from api.principals import Principal
+from api.principal import Principal, decided
 from api.schemas.admission import TrainingBody
 from api.services import Services
 from ledger.access import Subject

@@ -6,7 +6,7 @@ where it is narrowed to.
 
 from __future__ import annotations
 
-from api.principals import Principal
+from api.principal import Principal
 from ledger.events.case import Place
 
 

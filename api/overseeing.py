@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from api.principals import Principal
+from api.principal import Principal
 from ledger.access import Decision
 
 

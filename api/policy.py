@@ -6,49 +6,25 @@ that says none answers nobody. What is refused names its rule, so that ``sojourn
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
-from typing import NoReturn
 
 from starlette.requests import Request
 
+from api.edge import request_id_of
+from api.entries import SHOWING, make_durable, of_each, refused
 from api.openapi import ACTION
-from api.principals import Principal, principal_of
-from ledger.access import NOBODY, PUBLIC, Decision, Lack, Subject, Who, decide
-from ledger.errors import Forbidden, OtherState
+from api.principal import Principal, decided
+from api.principals import principal_of
+from api.services import services_of
+from ledger.access import PUBLIC, Subject
+from ledger.errors import Forbidden
+from ledger.store import relinking
 
 
 def action_of(request: Request) -> str:
     """What the route of a request does, as it says itself."""
     return request.scope["route"].openapi_extra[ACTION]
-
-
-def who(principal: Principal) -> Who:
-    """A principal as the policy knows him."""
-    return Who(
-        principal.role,
-        principal.state,
-        principal.region,
-        principal.district,
-        principal.granted,
-        principal.local,
-        principal.name,
-    )
-
-
-def decided(principal: Principal, action: str, subject: Subject = NOBODY) -> Decision:
-    """What the policy lets a principal do. Raises Forbidden, OtherState."""
-    decision = decide(who(principal), action, subject)
-    if not decision.allowed:
-        refuse(decision)
-    return decision
-
-
-def refuse(decision: Decision) -> NoReturn:
-    """Raises what a refusal is told by: OtherState where only the state is wrong, else Forbidden."""
-    kind = OtherState if decision.lacks is Lack.STATE else Forbidden
-    error = kind(decision.why, remedy=decision.remedy)
-    error.members = {"rule": decision.rule}
-    raise error
 
 
 def within(request: Request, principal: Principal, state: str) -> None:
@@ -66,8 +42,6 @@ async def signed_in(request: Request, found: Callable[[Request], Awaitable[Princ
     try:
         principal = await (found or principal_of)(request)
     except Forbidden as refusal:
-        from api.entries import turned_away  # which decides by what is here
-
         await turned_away(request, action_of(request), refusal.code)
         raise
     request.scope["sojourn.principal"] = principal.logged
@@ -81,3 +55,24 @@ async def permitted(request: Request) -> Principal:
     assert action != PUBLIC, "a public route asks nobody who he is"
     decided(principal, action)
     return principal
+
+
+async def turned_away(request: Request, action: str, rule: str) -> None:
+    """Make durable that somebody who has signed in asked for a child, and was not let in at all. action: of the route.
+    rule: why not. Nothing where nobody is known, or no child was asked for. Raises StoreUnavailable."""
+    principal: Principal | None = request.scope.get("sojourn.turned-away")
+    if principal is None or action not in SHOWING:
+        return
+    services = services_of(request)
+    of_child = action.startswith("student.") or "/students/{id}" in request.scope["route"].path
+    child = request.path_params.get("id", "") if of_child else ""
+    access, log = services.ledger.access, services.ledger.log
+
+    def find() -> list[str]:
+        with log.connection() as conn:
+            return relinking.records_of(conn, child)
+
+    records = await asyncio.to_thread(find) if child.isdigit() else []
+    told = refused(principal, None, rule, action, child if records else "")
+    request_id = request_id_of(request)
+    await make_durable(access, of_each(records, told, request_id), principal, request_id)

@@ -11,7 +11,6 @@ import asyncio
 from datetime import date
 from typing import Final
 
-import msgspec
 from starlette.requests import Request
 
 from api.cookies import session_of
@@ -19,6 +18,7 @@ from api.csrf import FIELD, SAFE, refuse_forged
 from api.forms import form_of
 from api.oidc.identity import Identity
 from api.openapi import ACTION
+from api.principal import Principal
 from api.problems import NotSignedIn
 from api.services import Services, services_of
 from api.standing import NO_ROLE, Acting, acting
@@ -33,29 +33,6 @@ from ledger.store.tokens import PREFIX as TOKEN_PREFIX
 PRACTICE_VISITOR: Final = "practice visitor"
 ROLE_HEADER: Final = "sojourn-role"
 """By which somebody with several roles says under which he acts: its name, or its number in the account."""
-
-
-class Principal(msgspec.Struct, frozen=True):
-    """name: as signed in, and the actor of all he does. state, region, district: what the role is narrowed to.
-    organisation: on whose behalf, for disclosures. granted: uuids of the records that were granted to him alone.
-    local: he works on the service's own host, at the command line. account: uuid; None for a machine's token."""
-
-    name: str
-    role: str
-    state: str | None
-    region: str | None
-    district: str | None
-    organisation: str
-    granted: frozenset[str] = frozenset()
-    local: bool = False
-    account: str | None = None
-
-    @property
-    def logged(self) -> str:
-        """Who asked, as a log may say it: a machine by its name, a person by nothing but the account's id."""
-        if self.account is not None:
-            return f"account {self.account}"
-        return APPLICANT if self.role == APPLICANT else self.name
 
 
 async def principal_of(request: Request, *, by_form: bool = False) -> Principal:

@@ -12,7 +12,7 @@ from typing import Final
 
 from psycopg.rows import tuple_row
 
-from api.principals import Principal
+from api.principal import Principal
 from api.sending import SSID_ELEMENT
 from ledger.access import Decision
 from ledger.application import Ledger

@@ -17,7 +17,7 @@ from typing import Final, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
 from api.entries import allowed, make_durable, of_each, of_many, refused
-from api.principals import Principal
+from api.principal import Principal
 from ledger import telemetry
 from ledger.access import ALL, NOBODY, Decision, Subject
 from ledger.errors import LedgerError, NotFound

@@ -78,7 +78,7 @@ def unusual_(
     Names and counts; shows nothing of a child, and so records nothing."""
     from datetime import UTC, date, datetime
 
-    from api.policy import decided
+    from api.principal import decided
     from api.unusual import sheet, told, unusual
     from ledger.store.database import Role
     from projections.projectors import bring_to_head

@@ -17,7 +17,7 @@ from ledger.errors import LedgerError, NotOfStudent, Refused
 
 if TYPE_CHECKING:
     from api.bootstrap import Store
-    from api.principals import Principal
+    from api.principal import Principal
     from ledger.application import Ledger
     from ledger.events import Meta
     from ledger.sides import Sides

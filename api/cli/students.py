@@ -70,7 +70,7 @@ def students(
 ) -> None:
     """Print state, state student id and student id of every record. The listing is recorded before it leaves."""
     from api.entries import of_many
-    from api.policy import decided
+    from api.principal import decided
     from ledger.events import Meta
     from ledger.events.disclosure import RECORDS_MAX, BulkDisclosed
     from ledger.store.append import Append

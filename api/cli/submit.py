@@ -16,7 +16,7 @@ from api.cli.talk import As, Json, opened, operator, print_json, progress, say
 from ledger.errors import BadValue, LedgerError, SubmissionRefused
 
 if TYPE_CHECKING:
-    from api.principals import Principal
+    from api.principal import Principal
     from ledger.application import Ledger
     from ledger.intake.response import RowAnswer
     from ledger.intake.submission import Report
@@ -191,7 +191,7 @@ def _count_matches(reports: Sequence[Report], matched: Mapping[str, Tally]) -> N
 def _disclosing(ledger: Ledger, principal: Principal) -> Callable[[Report, Sequence[RowAnswer]], None]:
     """Records that rows' answers leave, a piece at a time, as over HTTP. Raises Forbidden."""
     from api.cli.students import PURPOSE
-    from api.policy import decided
+    from api.principal import decided
     from api.responding import ACTION, disclose, entry_of, records_of
     from ledger.events import Meta
 

@@ -11,7 +11,7 @@ import typer
 
 if TYPE_CHECKING:
     from api.bootstrap import Store
-    from api.principals import Principal
+    from api.principal import Principal
     from ledger.settings import Settings
 
 Json = Annotated[bool, typer.Option("--json", help="Print the data as JSON.")]
@@ -49,7 +49,7 @@ def service_logs(settings: Settings, *, usual: str = "info") -> None:
 def operator(store: Store, given: str | None) -> Principal:
     """Who works on the command line: the role operator, recorded and disclosed like anybody."""
     from api.bootstrap import actor
-    from api.principals import Principal
+    from api.principal import Principal
 
     name, organisation = actor(store.settings, given), store.settings.organisation
     return Principal(name, "operator", None, None, None, organisation, local=True)

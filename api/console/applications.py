@@ -27,7 +27,8 @@ from api.console.words import N_
 from api.listing import concerning, listed
 from api.managing import record_training
 from api.openapi import Direct, does, operation_id
-from api.policy import action_of, who
+from api.policy import action_of
+from api.principal import who
 from api.problems import Invalid
 from api.reading import ask, at_least
 from api.requests import at_least_of, page_of

@@ -21,8 +21,7 @@ from api.console.words import N_
 from api.explaining import of_account, told_of
 from api.managing import must_be_readable
 from api.openapi import Direct, does, operation_id
-from api.policy import who
-from api.principals import Principal
+from api.principal import Principal, who
 from ledger.access import ACTIONS, NOBODY, RULES, Rule, Subject, Who, decide
 from ledger.errors import Forbidden, OtherState
 from ledger.mde import STATES

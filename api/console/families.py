@@ -22,7 +22,8 @@ from api.console.visits import Visit, permitted, visitor
 from api.console.words import N_
 from api.managing import number_named
 from api.openapi import Direct, does, operation_id
-from api.policy import action_of, decided
+from api.policy import action_of
+from api.principal import decided
 from api.problems import Invalid
 from api.reading import ask, at_least
 from api.requests import at_least_of

@@ -19,7 +19,8 @@ from api.console.states import NAMES, choices
 from api.console.visits import Visit, permitted, visitor
 from api.console.words import N_
 from api.openapi import Direct, does, operation_id
-from api.policy import action_of, who
+from api.policy import action_of
+from api.principal import who
 from api.requests import at_least_of, purpose_of
 from api.routes.search import SearchView, show_found, state_of
 from api.services import Services

@@ -23,7 +23,8 @@ from api.console.words import N_
 from api.edge import request_id_of
 from api.openapi import Direct, does, operation_id
 from api.overseeing import Readers, readers_for
-from api.policy import action_of, decided, who
+from api.policy import action_of
+from api.principal import decided, who
 from api.problems import Invalid
 from api.requests import Body
 from api.routes.disclosures import DisclosuresSearch

@@ -23,7 +23,7 @@ from api.console.visits import Visit, permitted
 from api.console.words import LANGUAGES, N_
 from api.findings import Findings, findings
 from api.openapi import Direct, does, operation_id
-from api.policy import decided, who
+from api.principal import decided, who
 from api.problems import Fault, Invalid
 from api.progress import INTERRUPTED
 from api.reading import ask, at_least

@@ -21,8 +21,9 @@ from api.csrf import FIELD, SAFE, csrf_token, refuse_other_sites
 from api.edge import request_id_of
 from api.forms import KIND, form_of
 from api.language import language_of
-from api.policy import action_of, decided, who
-from api.principals import Principal, principal_of, visitor_of
+from api.policy import action_of, turned_away
+from api.principal import Principal, decided, who
+from api.principals import principal_of, visitor_of
 from api.problems import NotSignedIn
 from api.requests import KEY_MAX, Body
 from api.sending import keyed
@@ -150,8 +151,6 @@ async def visitor(request: Request) -> Visit:
     try:
         principal = await (principal_of(request, by_form=not safe) if held else visitor_of(request))
     except Forbidden as refusal:
-        from api.entries import turned_away
-
         if action_of(request) != PUBLIC:
             await turned_away(request, action_of(request), refusal.code)
         raise

@@ -22,7 +22,8 @@ from api.listing import Listing, listed
 from api.managing import about
 from api.openapi import AT_LEAST, CURSOR, LIMIT, PURPOSE, UUID, Direct, operation, operation_id
 from api.overseeing import readers_for
-from api.policy import permitted, signed_in, who
+from api.policy import permitted, signed_in
+from api.principal import who
 from api.problems import Fault, Invalid
 from api.requests import at_least_of, page_of, purpose_of
 from api.routes.disclosures import DisclosuresSearch

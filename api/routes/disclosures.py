@@ -17,8 +17,8 @@ from api.edge import request_id_of
 from api.entries import allowed, of_each
 from api.openapi import CURSOR, IDEMPOTENCY_KEY, LIMIT, PURPOSE, STUDENT_ID, Direct, operation, operation_id
 from api.overseeing import Readers, readers_for
-from api.policy import action_of, signed_in, who
-from api.principals import Principal
+from api.policy import action_of, signed_in
+from api.principal import Principal, who
 from api.problems import Fault, Invalid
 from api.reading import access_head, ask, at_least
 from api.requests import body_of, purpose_of

@@ -19,7 +19,7 @@ from api.list_asking import PAGING, asked_of, list_named, must_suit, office_aske
 from api.list_showing import ListView, office_told
 from api.openapi import AT_LEAST, CURSOR, LIMIT, PURPOSE, Direct, operation, operation_id
 from api.policy import permitted, signed_in, within
-from api.principals import Principal
+from api.principal import Principal
 from api.problems import Fault, Invalid
 from api.reading import ask
 from api.requests import LIMIT_MAX, at_least_of, purpose_of

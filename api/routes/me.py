@@ -18,7 +18,7 @@ from api.csrf import csrf_token
 from api.given_codes import take_family
 from api.openapi import Direct, operation, operation_id
 from api.policy import permitted
-from api.principals import Principal
+from api.principal import Principal
 from api.schemas.admission import NAMES, AdmittedAnswer, FamilyCodeBody, MeAnswer, RulesBody
 from api.services import services_of
 from api.standing import wanting

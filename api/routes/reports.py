@@ -16,7 +16,8 @@ from starlette.responses import Response
 
 from api.openapi import Direct, operation, operation_id
 from api.overseeing import readers_for
-from api.policy import action_of, decided, permitted
+from api.policy import action_of, permitted
+from api.principal import decided
 from api.problems import Fault, Invalid
 from api.requests import refuse_others
 from api.schemas.disclosures import UnusualAnswer

@@ -21,7 +21,7 @@ from api.admission import uuid_named
 from api.list_asking import must_suit
 from api.openapi import UUID, Direct, operation, operation_id
 from api.policy import permitted
-from api.principals import Principal
+from api.principal import Principal
 from api.problems import Fault, Invalid
 from api.requests import body_of
 from api.schemas.lists import NAMES, PARAMETERS, SavedListAnswer, SavedListBody, SavedListsAnswer

@@ -16,8 +16,8 @@ from starlette.responses import Response
 
 from api.edge import request_id_of
 from api.openapi import AT_LEAST, PURPOSE, Direct, operation, operation_id
-from api.policy import signed_in, who
-from api.principals import Principal
+from api.policy import signed_in
+from api.principal import Principal, who
 from api.problems import Fault, Invalid, malformed, pointer
 from api.reading import ask, at_least
 from api.requests import at_least_of, body_of, purpose_of

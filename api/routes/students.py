@@ -21,7 +21,7 @@ from starlette.responses import Response
 from api.edge import request_id_of
 from api.openapi import AT_LEAST, CURSOR, IF_NONE_MATCH, LIMIT, PURPOSE, STUDENT_ID, Direct, operation, operation_id
 from api.policy import signed_in
-from api.principals import Principal
+from api.principal import Principal
 from api.problems import Fault, Invalid
 from api.reading import access_head, ask, at_least
 from api.requests import at_least_of, purpose_of

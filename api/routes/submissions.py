@@ -27,8 +27,8 @@ from api import progress
 from api.edge import request_id_of
 from api.entries import allowed
 from api.openapi import AT_LEAST, CURSOR, IDEMPOTENCY_KEY, LIMIT, PURPOSE, Direct, operation, operation_id
-from api.policy import action_of, decided, permitted, signed_in, within
-from api.principals import Principal
+from api.policy import action_of, permitted, signed_in, within
+from api.principal import Principal, decided
 from api.problems import Fault, Invalid, Unsent
 from api.reading import ask, at_least
 from api.requests import at_least_of, page_of, purpose_of, truth_of

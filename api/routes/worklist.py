@@ -21,7 +21,7 @@ from api.named import case_named
 from api.offices import office_of
 from api.openapi import AT_LEAST, CASE_ID, CURSOR, IF_NONE_MATCH, LIMIT, PURPOSE, Direct, operation, operation_id
 from api.policy import signed_in
-from api.principals import Principal
+from api.principal import Principal
 from api.problems import Fault, Invalid
 from api.requests import at_least_of, page_of, purpose_of, truth_of
 from api.schemas.worklist import CaseAnswer, WorklistAnswer

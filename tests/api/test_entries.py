@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from api.entries import make_durable, of_many
-from api.principals import Principal
+from api.principal import Principal
 from ledger.application import Ledger
 from ledger.events.disclosure import RECORDS_MAX, BulkDisclosed, SearchDisclosed
 from ledger.ids import student_id

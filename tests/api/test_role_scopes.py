@@ -18,7 +18,7 @@ from starlette.testclient import TestClient
 
 from api import policy, principals
 from api.console import visits
-from api.principals import Principal
+from api.principal import Principal
 from ledger.access import LEVELS, ROLES
 from ledger.application import Ledger
 from ledger.events import Recorded

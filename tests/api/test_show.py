@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from api.principals import Principal
+from api.principal import Principal
 from api.show import (
     Found,
     FoundMany,

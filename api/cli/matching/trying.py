@@ -167,7 +167,7 @@ def _disclose(store: Store, ledger: Ledger, as_name: str | None, listed: Sequenc
     """Durable before anything is printed."""
     from api.cli.students import PURPOSE
     from api.entries import of_many
-    from api.policy import decided
+    from api.principal import decided
     from ledger.events import Meta
     from ledger.events.disclosure import BulkDisclosed
     from ledger.store.append import Append

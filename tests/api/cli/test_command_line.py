@@ -51,6 +51,15 @@ def test_help_imports_nothing_that_is_slow() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_what_a_command_shows_and_records_loads_nothing_of_a_service() -> None:
+    code = (
+        "import sys; import api.bootstrap, api.entries, api.cli.students, api.cli.history, api.cli.worklist\n"
+        "print([name for name in ('fastapi', 'starlette', 'alembic', 'joserfc', 'uvicorn') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == "[]"
+
+
 def test_help_comes_at_once(nowhere: CommandLine) -> None:
     def seconds() -> float:
         began = time.perf_counter()
