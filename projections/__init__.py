@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from projections import accounts, disclosures, readers, records, search, students, submissions, worklist
+from projections import accounts, audit_trail, disclosures, readers, records, search, students, submissions, worklist
 from projections.projection import Projection
 
 PROJECTIONS: tuple[Projection, ...] = (
@@ -11,6 +11,7 @@ PROJECTIONS: tuple[Projection, ...] = (
     submissions.PROJECTION,
     records.PROJECTION,
     worklist.PROJECTION,
+    audit_trail.PROJECTION,
     disclosures.PROJECTION,
     accounts.PROJECTION,
     readers.PROJECTION,

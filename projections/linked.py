@@ -10,7 +10,7 @@ codes, and nothing of a child. Who is who is said by ``ledger.linkage.clusters``
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
 from typing import Any, Final, LiteralString, NamedTuple
@@ -91,21 +91,47 @@ def placed_by(cursor: psycopg.Cursor[Any], schema: str, heard: Sequence[Recorded
     """
     if not heard:
         return NOWHERE
+    memory, new = _heard(cursor, schema, heard)
+    if not new:
+        return NOWHERE
+    return memory.placed({anchor.record: anchor for entry in new for anchor in memory.anchors(entry)}.values())
+
+
+class Moved(NamedTuple):
+    """What one act came to. position, at: of its first copy. placed: every record of the students that it touches, by
+    uuid, as they are right after it."""
+
+    position: int
+    at: datetime
+    placed: Mapping[str, Placed]
+
+
+def moved_by(cursor: psycopg.Cursor[Any], schema: str, heard: Sequence[Recorded]) -> list[Moved]:
+    """As ``placed_by``, act by act: for a read model that tells also where a record was between two acts of one batch.
+
+    What no act connects is told apart, so that many acts cost no more than each of them alone.
+    """
+    if not heard:
+        return []
+    memory, new = _heard(cursor, schema, heard)
+    return sorted(memory.moved({entry.position for entry in new}), key=lambda moved: moved.position)
+
+
+# -- inside
+
+
+def _heard(cursor: psycopg.Cursor[Any], schema: str, heard: Sequence[Recorded]) -> tuple[_Memory, list[_Entry]]:
+    """Everything said of the students that a batch touches, kept by now, and what of it is new."""
     memory = _Memory(cursor, schema)
     # What a reversal or a withdrawal answers stands in the stream in which it stands itself.
     memory.load({recorded.stream[_PREFIX:] for recorded in heard})
     new = memory.hear(heard)
-    if not new:
-        return NOWHERE
-    touched = {anchor.record: anchor for entry in new for anchor in memory.anchors(entry)}
-    memory.load(anchor.student_id for anchor in touched.values())
-    while missing := memory.neighbours():
-        memory.load(missing)
-    memory.write(new)
-    return memory.placed(touched.values())
-
-
-# -- inside
+    if new:
+        memory.load(anchor.student_id for entry in new for anchor in memory.anchors(entry))
+        while missing := memory.neighbours():
+            memory.load(missing)
+        memory.write(new)
+    return memory, new
 
 
 class _Said(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -178,10 +204,42 @@ class _Memory:
         execute(statement(_NAME, self._schema), (texts([one for one, _ in named]), int8s([at for _, at in named])))
 
     def placed(self, touched: Collection[Anchor]) -> dict[str, Placed]:
-        students = clusters(self._linkage, touched)
+        return self._placed(touched, self._linkage, [entry for _, entry in sorted(self._entries.items())])
+
+    def moved(self, new: Collection[int]) -> Iterator[Moved]:
+        """What each of the entries at these positions came to."""
+        for entries in self._apart():
+            said = Linkage()
+            for number, entry in enumerate(entries, start=1):
+                said = fold([(entry.position, entry.event)], said)
+                if entry.position in new:
+                    placed = self._placed(self.anchors(entry), said, entries[:number])
+                    yield Moved(entry.position, entry.at, placed)
+
+    def _apart(self) -> Iterable[list[_Entry]]:
+        """The entries in order, those apart that have no record in common, nor through others."""
+        head: dict[str, str] = {}
+
+        def head_of(record: str) -> str:
+            while head.setdefault(record, record) != record:
+                head[record] = record = head[head[record]]
+            return record
+
+        in_order = [entry for _, entry in sorted(self._entries.items())]
+        for entry in in_order:
+            first, *others = (anchor.record for anchor in self.anchors(entry))
+            for other in others:
+                head[head_of(other)] = head_of(first)
+        groups: dict[str, list[_Entry]] = {}
+        for entry in in_order:
+            groups.setdefault(head_of(self.anchors(entry)[0].record), []).append(entry)
+        return groups.values()
+
+    def _placed(self, touched: Collection[Anchor], linkage: Linkage, entries: Sequence[_Entry]) -> dict[str, Placed]:
+        students = clusters(linkage, touched)
         shown = {students.student_of[anchor.record] for anchor in touched}
         last: dict[str, _Entry] = {}
-        for _, entry in sorted(self._entries.items()):
+        for entry in entries:
             for anchor in self.anchors(entry):
                 if (student_id := students.student_of.get(anchor.record)) is not None:
                     last[student_id] = entry
