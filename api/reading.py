@@ -68,6 +68,13 @@ async def access_head(services: Services) -> int:
     return row[0] if row else 0
 
 
+async def ledger_head(services: Services) -> int:
+    """As ``access_head``, of the ledger."""
+    async with services.feed.connection() as connection:
+        row = await (await connection.execute("select position from ledger.head")).fetchone()
+    return row[0] if row else 0
+
+
 async def ask(pool: AsyncConnectionPool, question: Callable[[AsyncConnection[Any]], Awaitable[T]]) -> T:
     """What a question to a pooled connection gives. It must change nothing, since it may be asked more than once.
 

@@ -1,103 +1,304 @@
-"""The audit trail of a student as a view: read from the log, shown once its disclosure entries are durable."""
+"""The audit trail of a student as a view: lines of the read model, in words, shown once its entries are durable.
+
+Invariant: nothing that was durable when it was asked is missing, since the read model is waited for; and nothing of
+another child is shown by it: of records that the student holds no more there are lines only where they are asked for,
+up to their going, and to a family never. What people wrote in cases is for those who may read cases.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 import orjson
+import psycopg
 
+from api.policy import who
+from api.principals import Principal
+from api.reading import ask, at_least, ledger_head
+from api.services import Services
+from api.sheets import sheet
 from api.show import Found
+from api.trail_asked import Asked
 from api.words import told
+from ledger.access import Subject, decide
 from ledger.application import Ledger
-from ledger.errors import NotFound
-from ledger.events import Event
-from ledger.events.linkage import DeclarationWithdrawn, DeclaredNotSame, LinkageEvent
-from ledger.events.record import RecordOpened
-from ledger.history import Happened, History, history_of
+from ledger.events import Event, Meta, Recorded
+from ledger.events.case import CaseAnswered, CaseClosed, CaseOpened, Doubtful, Residue, Reversal
+from ledger.events.linkage import ActReversed, DeclarationWithdrawn, DeclaredNotSame, LinkageEvent
+from ledger.events.record import FactCorrected, FactStated, RecordEvent, RecordOpened
+from ledger.links import REASON, Seeds
+from projections import as_of, trails
+from projections.as_of import AsOf
+from projections.audit_trail import PROJECTION, SealedWords
+from projections.trails import Kept, Line, Question, Stay, Trail, Wanted
+
+Ask = Callable[[Question], Awaitable[tuple[AsOf, list[tuple[Any, ...]]]]]
+"""Asks the read model, once it reflects all that was durable before."""
+
+COLUMNS: Final = (
+    "position", "recorded_at", "event", "code", "record", "state", "state_student_id", "actor", "reason", "submission",
+    "source_row", "act", "case", "cause", "before", "after", "words",
+)  # fmt: skip
+"""Of an export."""
+
+
+def over_http(services: Services, position: int = 0) -> Callable[[], Awaitable[Ask]]:
+    """How a service asks: once the read model has reached the head as it is now, and the position that the reader names
+    too. Raises Behind, StoreUnavailable."""
+
+    async def begin() -> Ask:
+        durable = max(await ledger_head(services), position)
+
+        async def put(question: Question) -> tuple[AsOf, list[tuple[Any, ...]]]:
+            return await at_least(
+                services,
+                PROJECTION.name,
+                durable,
+                lambda: ask(services.reads, lambda conn: as_of.ask(conn, *question)),
+            )
+
+        return put
+
+    return begin
+
+
+def on_the_host(conn: psycopg.Connection[Any]) -> Callable[[], Awaitable[Ask]]:
+    """How a command asks, that has brought the read model to the head. Raises StoreUnavailable."""
+
+    async def put(question: Question) -> tuple[AsOf, list[tuple[Any, ...]]]:
+        return as_of.ask_now(conn, *question)
+
+    async def begin() -> Ask:
+        return put
+
+    return begin
+
+
+class Part(NamedTuple):
+    """Which part of the lines. begin: position of the first one; None: from the beginning. limit: None is all."""
+
+    begin: int | None = None
+    limit: int | None = None
 
 
 class HistoryView:
-    """Every event that touches the student, in order. after: position of the last one that was shown. limit: how many.
-    language: of the sentences.
-
-    The whole of it is read, since which records are the student's is not known before.
-    """
+    """A student's trail. principal: who is to read it. language: of the sentences. form: ``json`` or ``csv``."""
 
     action = "student.history"
     name = "history"
     sections: Sequence[str] = ("history",)
 
-    def __init__(self, ledger: Ledger, after: int = 0, limit: int | None = None, language: str = "en") -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        principal: Principal,
+        asks: Callable[[], Awaitable[Ask]],
+        asked: Asked = Asked(),  # noqa: B008 - a value
+        part: Part = Part(),  # noqa: B008 - a value
+        *,
+        language: str = "en",
+        form: str = "json",
+    ) -> None:
         self._ledger = ledger
-        self._after = after
-        self._limit = limit
+        self._principal = principal
+        self._asks = asks
+        self._asked = asked
+        self._part = part
         self._language = language
-        self.history: History | None = None
+        self._form = form
+        self.trail: Trail | None = None
+        self.entries: list[dict[str, Any]] = []
+        self.total = 0
+        self.records: Sequence[Kept] = ()
+        self.following: int | None = None
+        """Position that the next page begins with; None at the end."""
 
     async def read(self, student_id: str) -> Found | None:
-        """Raises StoreUnavailable, LogBroken, UnknownEvent."""
-        try:
-            history = self.history = await asyncio.to_thread(
-                history_of, self._ledger.log, self._ledger.links, student_id
-            )
-        except NotFound:
+        """Raises Behind, StoreUnavailable, LogBroken, UnknownEvent."""
+        put = await self._asks()
+        reflected, rows = await put(trails.whose(student_id))
+        trail = self.trail = trails.trail_of(rows) or await asyncio.to_thread(self._unopened, student_id)
+        if trail is None:
             return None
-        last = history.happened[-1].position if history.happened else 0
-        states = list(dict.fromkeys(name.split(" ", 1)[0] for name in _names(history).values()))
-        return Found(history.student_id, history.records, last, f"{last}.{self._after}.{self._limit}", states)
-
-    def page(self) -> tuple[list[dict[str, Any]], int | None]:
-        """The entries, and the position after which the next page begins; None at the end."""
-        assert self.history is not None, "rendered before it was read"
-        names = _names(self.history)
-        left = [one for one in self.history.happened if one.position > self._after]
-        shown = left if self._limit is None else left[: self._limit]
-        entries = [_entry(one, names, self._language) for one in shown]
-        return entries, shown[-1].position if len(shown) < len(left) else None
+        states = list(dict.fromkeys(kept.state for kept in trail.held if kept.state is not None))
+        held = [kept.record for kept in trail.held]
+        asked = self._narrowed(Subject(states, held))
+        begin, limit = self._part
+        question = trails.lines_of(
+            trail, asked, upto=reflected.position, begin=begin, newest=self._asked.newest, limit=limit
+        )
+        page = trails.page_of((await put(question))[1], limit)
+        earlier = trails.before(page.lines)
+        taken_back = {} if earlier is None else trails.taken_back(page.lines, (await put(earlier))[1])
+        words = await asyncio.to_thread(self._opened, page.lines) if any(one.sealed for one in page.lines) else {}
+        named = {kept.record: kept for kept in (*trail.held, *trail.former)}
+        reads_cases = decide(who(self._principal), "case.read", Subject(states)).allowed
+        self.entries = [
+            _entry(line, named, words.get(line.position), taken_back.get(line.position), self._language, reads_cases)
+            for line in page.lines
+        ]
+        self.total = page.total
+        self.following = page.following
+        self.records = [*trail.held, *(trail.former if asked.former else ())]
+        # What is shown may also change by what is not told any more, so it is told by all of it.
+        tag = hashlib.blake2b(self._body(), digest_size=12).hexdigest()
+        return Found(trail.student_id, [kept.record for kept in self.records], reflected.position, tag, states)
 
     def render(self, sections: Sequence[str], day: date) -> bytes:  # noqa: ARG002 - the shape of every view
-        assert self.history is not None, "rendered before it was read"
-        entries, following = self.page()
+        return self._body()
+
+    # -- inside
+
+    def _body(self) -> bytes:
+        assert self.trail is not None, "rendered before it was read"
+        if self._form == "csv":
+            return sheet(COLUMNS, map(_flat, self.entries)).encode()
         return orjson.dumps(
-            {"student_id": self.history.student_id, "history": entries, "cursor": following and str(following)}
+            {
+                "student_id": self.trail.student_id,
+                "history": self.entries,
+                "cursor": None if self.following is None else str(self.following),
+                "total": self.total,
+                "records": [_kept(kept) for kept in self.records],
+            }
         )
 
+    def _narrowed(self, subject: Subject) -> Wanted:
+        """What is asked for, as far as it is this child's alone where somebody may read nobody else's."""
+        own = decide(who(self._principal), self.action, subject).scope == "grant"
+        return self._asked.wanted._replace(former=False, cases=False) if own else self._asked.wanted
 
-def _names(history: History) -> dict[str, str]:
-    """Record to what a person knows it by: its state, and the state's own id."""
+    def _unopened(self, student_id: str) -> Trail | None:
+        """The trail of a student of whom nothing can be opened any more, by the guards. None where there is none."""
+        reach = self._ledger.links.reach(Seeds(students=[student_id]))
+        found = next((anchor for anchor in reach.records.values() if anchor.student_id == student_id), None)
+        if found is None:
+            return None
+        students = reach.students()
+        shown = students.student_of[found.record]
+        members = students.members[shown]
+        stays = {one.record: [Stay(shown, one.opened, None, None, None)] for one in members}
+        return Trail(
+            shown, [Kept(one.record, one.student_id, None, None, stays[one.record], ()) for one in members], ()
+        )
+
+    def _opened(self, lines: Sequence[Line]) -> dict[int, str | None]:
+        """Position to what a person wrote; None where its key was destroyed."""
+        log, found = self._ledger.log, dict[int, str | None]()
+        with log.connection() as conn:
+            for line in lines:
+                if line.sealed is not None:
+                    found[line.position] = log.open_field(conn, _recorded(line, line.sealed), REASON, line.sealed.words)
+        return found
+
+
+def _recorded(line: Line, sealed: SealedWords) -> Recorded:
+    """As much of the event's place as its sealed words hang on."""
+    return Recorded(
+        position=line.position,
+        stream=line.stream,
+        version=0,
+        recorded_at=line.recorded_at,
+        event_id=sealed.event_id,
+        meta=Meta(actor=line.actor or ""),
+        event=line.event,
+    )
+
+
+def _entry(
+    line: Line,
+    named: Mapping[str, Kept],
+    words: str | None,
+    taken_back: Mapping[str, str] | None,
+    language: str,
+    reads_cases: bool,
+) -> dict[str, Any]:
+    event, kept = line.event, named.get(line.record or "")
+    state, ssid = (None, None) if kept is None else (kept.state, kept.state_student_id)
+    before, after = _changed(event, taken_back)
     return {
-        one.record: f"{one.event.state} {one.event.state_student_id}"
-        for one in history.happened
-        if one.record is not None and isinstance(one.event, RecordOpened)
+        "position": line.position,
+        "recorded_at": _instant(line.recorded_at),
+        "event": line.topic,
+        "code": line.code,
+        "act": _act(event),
+        "record": line.record,
+        "state": state,
+        "state_student_id": ssid,
+        "actor": line.actor,
+        "submission": line.submission,
+        "source_row": event.source_row if isinstance(event, RecordEvent) else None,
+        "reason": words or line.reason or (_said(event) if reads_cases else None),
+        "before": before,
+        "after": after,
+        "answers": _answers(line),
+        "words": told(event, state and f"{state} {ssid}", language, line.case or ""),
     }
 
 
-def _named(event: Event) -> str | None:
+def _changed(
+    event: Event, taken_back: Mapping[str, str] | None
+) -> tuple[Mapping[str, str | None] | None, Mapping[str, str | None] | None]:
+    """Elements before and after it."""
+    match event:
+        case FactStated() | RecordOpened():
+            return None, event.elements
+        case FactCorrected():
+            changes = event.elements.items()
+            return {name: was for name, (was, _) in changes}, {name: now for name, (_, now) in changes}
+        case _:
+            return taken_back, None
+
+
+def _act(event: Event) -> str | None:
     """Id of the act or declaration that an event is, or withdraws."""
     if isinstance(event, DeclaredNotSame | DeclarationWithdrawn):
         return event.declaration
     return getattr(event, "act", None) if isinstance(event, LinkageEvent) else None
 
 
-def _entry(one: Happened, names: dict[str, str], language: str) -> dict[str, Any]:
-    name = None if one.record is None else names.get(one.record)
-    state, _, ssid = (name or "").partition(" ")
-    return {
-        "position": one.position,
-        "recorded_at": _instant(one.recorded_at),
-        "event": one.topic,
-        "act": _named(one.event),
-        "record": one.record,
-        "state": state or None,
-        "state_student_id": ssid or None,
-        "actor": one.actor or None,
-        "submission": one.submission,
-        "reason": one.reason,
-        "words": told(one.event, name, language),
+def _answers(line: Line) -> dict[str, Any]:
+    event, act = line.event, None
+    match event:
+        case ActReversed():
+            act = event.reverses
+        case DeclaredNotSame():
+            act = event.by
+        case CaseClosed():
+            act = event.act
+        case CaseOpened(proposal=Reversal() | Residue() | Doubtful() as proposal):
+            act = proposal.act
+        case _:
+            pass
+    case_id = event.case if isinstance(event, LinkageEvent) else line.case
+    return {"case": case_id, "act": act, "cause": line.cause, "decision": getattr(event, "decision", None)}
+
+
+def _said(event: Event) -> str | None:
+    """What somebody wrote in a case."""
+    return (event.reason or None) if isinstance(event, CaseOpened | CaseAnswered) else None
+
+
+def _kept(kept: Kept) -> dict[str, Any]:
+    stays = [{**one._asdict(), "came_at": _at(one.came_at), "went_at": _at(one.went_at)} for one in kept.stays]
+    names = ("record", "state", "state_student_id", "minted")
+    return {**{name: getattr(kept, name) for name in names}, "stays": stays}
+
+
+def _flat(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """An entry as a line of a sheet."""
+    values = {
+        name: None if (held := entry[name]) is None else orjson.dumps(held).decode() for name in ("before", "after")
     }
+    return {**entry, **values, "case": entry["answers"]["case"], "cause": entry["answers"]["cause"]}
+
+
+def _at(at: datetime | None) -> str | None:
+    return None if at is None else _instant(at)
 
 
 def _instant(at: datetime) -> str:

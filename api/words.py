@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterable, Mapping
 from importlib import resources
 from typing import Any, Final
 
+from api.words_of_cases import case_told
 from ledger.events import Erased, Event
+from ledger.events.case import CaseEvent
 from ledger.events.linkage import (
     ActReversed,
     Anchor,
@@ -34,12 +36,14 @@ from ledger.events.record import (
 from ledger.mde import TABLES
 
 
-def told(event: Event, record: str | None = None, language: str = "en") -> str:
-    """An event as a sentence. record: as a person knows it (``OR 123``), where the event is a record's. language: en
-    or es."""
+def told(event: Event, record: str | None = None, language: str = "en", case: str = "") -> str:
+    """An event as a sentence. record: as a person knows it (``OR 123``), where the event is a record's. case: its id,
+    where it is a case's. language: en or es."""
     words = _SENTENCES[language]
     if isinstance(event, Erased):
         return words["erased"].format(was=event.was)
+    if isinstance(event, CaseEvent):
+        return case_told(event, case, language)
     for kind, (key, say) in _SAYINGS.items():
         if isinstance(event, kind):
             return words[key].format(record=record or words["the record"], **say(event, language))

@@ -28,7 +28,7 @@ class Stay(NamedTuple):
 
     student_id: str
     came: int
-    came_at: datetime
+    came_at: datetime | None
     went: int | None
     went_at: datetime | None
 
@@ -104,11 +104,12 @@ class Line(NamedTuple):
 
 
 class Page(NamedTuple):
-    """total: how many lines there are on all pages. more: whether another page follows."""
+    """total: how many lines there are on all pages. following: position that the next page begins with; None at the
+    end."""
 
     lines: Sequence[Line]
     total: int
-    more: bool
+    following: int | None
 
 
 # -- questions
@@ -218,8 +219,8 @@ def page_of(rows: Sequence[Sequence[Any]], limit: int | None) -> Page:
              None if sealed is None else unsealed(sealed))
         for position, stream, at, topic, code, actor, reason, submission, cause, body, sealed, _ in rows
     ]  # fmt: skip
-    more = limit is not None and len(lines) > limit
-    return Page(lines[:limit], rows[0][-1] if rows else 0, more)
+    following = lines[limit].position if limit is not None and len(lines) > limit else None
+    return Page(lines[:limit], rows[0][-1] if rows else 0, following)
 
 
 def before(lines: Iterable[Line]) -> Question | None:

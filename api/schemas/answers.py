@@ -119,30 +119,6 @@ class RecordsAnswer(BaseModel):
     records: list[RecordAnswer]
 
 
-class HappenedAnswer(BaseModel):
-    """One event that touches the student."""
-
-    position: int
-    recorded_at: str = Field(description="UTC, microseconds.")
-    event: str = Field(description="Topic, such as `students-merged.v1`.")
-    act: str | None = Field(description="Id of the act or declaration of linkage; to be reversed or withdrawn by it.")
-    record: str | None = Field(description="UUID of the record that the event is of.")
-    state: str | None
-    state_student_id: str | None
-    actor: str | None
-    submission: str | None = Field(description="The file that said so: read it at /v1/submissions/{id}.")
-    reason: str | None = Field(description="In the words of the person who decided it.")
-    words: str
-
-
-class HistoryAnswer(BaseModel):
-    """Earliest first. cursor: of the next page; null at the end."""
-
-    student_id: str
-    history: list[HappenedAnswer]
-    cursor: str | None
-
-
 class DisclosureAnswer(BaseModel):
     """One showing of one record to one party, a refusal, or a party to whom an authority has passed it on: then actor,
     role and organisation are of the authority that says so."""
