@@ -29,6 +29,7 @@
     │   ├── AccountIsClosed      it was deactivated, or never opened
     │   ├── EmailRetired         an account of this address was deactivated: it is never taken again
     │   ├── PasswordRefused      too short, too long, or too easily guessed
+    │   ├── NoSuchPoint          no point of the past: it has not come, or nothing was recorded by then
     │   ├── CodeRefused          a one-time code that does not fit, was used or has ended: which is not told
     │   └── SubmissionRefused    a whole file, before anything of it was applied
     ├── NotFound
@@ -197,6 +198,12 @@ class PasswordRefused(Refused):
 
 class CodeRefused(Refused):
     code = "code-refused"
+
+
+class NoSuchPoint(Refused):
+    """element: the parameter that names the point."""
+
+    code = "no-such-point"
 
 
 class SubmissionRefused(Refused):

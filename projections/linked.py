@@ -91,10 +91,18 @@ def placed_by(cursor: psycopg.Cursor[Any], schema: str, heard: Sequence[Recorded
     """
     if not heard:
         return NOWHERE
-    memory, new = _heard(cursor, schema, heard)
+    memory, new = _remembered(cursor, schema, heard)
     if not new:
         return NOWHERE
-    return memory.placed({anchor.record: anchor for entry in new for anchor in memory.anchors(entry)}.values())
+    return memory.placed(memory.touched(new))
+
+
+def placed_of(heard: Sequence[Recorded]) -> Mapping[str, Placed]:
+    """As ``placed_by``, where nothing was heard before: linkage events of whole records, in order, from the first."""
+    if not heard:
+        return NOWHERE
+    all_of_it = _Heard()
+    return all_of_it.placed(all_of_it.touched(all_of_it.hear(heard)))
 
 
 class Moved(NamedTuple):
@@ -113,21 +121,21 @@ def moved_by(cursor: psycopg.Cursor[Any], schema: str, heard: Sequence[Recorded]
     """
     if not heard:
         return []
-    memory, new = _heard(cursor, schema, heard)
+    memory, new = _remembered(cursor, schema, heard)
     return sorted(memory.moved({entry.position for entry in new}), key=lambda moved: moved.position)
 
 
 # -- inside
 
 
-def _heard(cursor: psycopg.Cursor[Any], schema: str, heard: Sequence[Recorded]) -> tuple[_Memory, list[_Entry]]:
+def _remembered(cursor: psycopg.Cursor[Any], schema: str, heard: Sequence[Recorded]) -> tuple[_Memory, list[_Entry]]:
     """Everything said of the students that a batch touches, kept by now, and what of it is new."""
     memory = _Memory(cursor, schema)
     # What a reversal or a withdrawal answers stands in the stream in which it stands itself.
     memory.load({recorded.stream[_PREFIX:] for recorded in heard})
     new = memory.hear(heard)
     if new:
-        memory.load(anchor.student_id for entry in new for anchor in memory.anchors(entry))
+        memory.load(anchor.student_id for anchor in memory.touched(new))
         while missing := memory.neighbours():
             memory.load(missing)
         memory.write(new)
@@ -149,27 +157,15 @@ class _Entry(NamedTuple):
     event: LinkageEvent
 
 
-class _Memory:
-    """What was said of the linkage of the records that a batch concerns; no record is read in part."""
+class _Heard:
+    """What was said of the linkage of some records: each thing once, by its first copy."""
 
-    def __init__(self, cursor: psycopg.Cursor[Any], schema: str) -> None:
-        self._cursor = cursor
-        self._schema = schema
-        self._loaded: set[str] = set()
+    def __init__(self) -> None:
         self._entries: dict[int, _Entry] = {}
         self._linkage = Linkage()
 
-    def load(self, student_ids: Iterable[str]) -> None:
-        """Read the states of the records that minted these ids, where they are not read yet."""
-        wanted = sorted(set(student_ids) - self._loaded)
-        if not wanted:
-            return
-        self._loaded.update(wanted)
-        rows = self._cursor.execute(statement(_LOAD, self._schema), (texts(wanted),), prepare=False, binary=True)
-        self._add(_entry(_decode(body)) for (body,) in rows)
-
     def hear(self, heard: Iterable[Recorded]) -> list[_Entry]:
-        """What is new of it. Every state that a copy stands in is loaded."""
+        """What is new of it. Every state that a copy stands in is known."""
         known = {_name(entry.event) for entry in self._entries.values()}
         new: list[_Entry] = []
         for recorded in heard:
@@ -188,20 +184,9 @@ class _Memory:
         except KeyError:
             raise LogBroken(f"Position {entry.position} answers what was never said.") from None
 
-    def neighbours(self) -> set[str]:
-        """Ids minted by records that a live edge leads to, and whose states are not read yet."""
-        ends = chain.from_iterable((edge.left, edge.right) for edge in live_edges(self._linkage))
-        return {anchor.student_id for anchor in ends} - self._loaded
-
-    def write(self, new: Sequence[_Entry]) -> None:
-        """Keep what is new in the state of every record that it names."""
-        named = [(anchor.student_id, entry.position) for entry in new for anchor in self.anchors(entry)]
-        execute = self._cursor.execute
-        execute(
-            statement(_WRITE, self._schema),
-            (int8s([entry.position for entry in new]), byteas([_kept(entry) for entry in new])),
-        )
-        execute(statement(_NAME, self._schema), (texts([one for one, _ in named]), int8s([at for _, at in named])))
+    def touched(self, entries: Iterable[_Entry]) -> Collection[Anchor]:
+        """The records that these name."""
+        return {anchor.record: anchor for entry in entries for anchor in self.anchors(entry)}.values()
 
     def placed(self, touched: Collection[Anchor]) -> dict[str, Placed]:
         return self._placed(touched, self._linkage, [entry for _, entry in sorted(self._entries.items())])
@@ -255,6 +240,40 @@ class _Memory:
         added = {entry.position: entry for entry in entries if entry.position not in self._entries}
         self._entries |= added
         self._linkage = fold(((entry.position, entry.event) for entry in added.values()), self._linkage)
+
+
+class _Memory(_Heard):
+    """That of the records that a batch concerns, as the tables keep it; no record is read in part."""
+
+    def __init__(self, cursor: psycopg.Cursor[Any], schema: str) -> None:
+        super().__init__()
+        self._cursor = cursor
+        self._schema = schema
+        self._loaded: set[str] = set()
+
+    def load(self, student_ids: Iterable[str]) -> None:
+        """Read the states of the records that minted these ids, where they are not read yet."""
+        wanted = sorted(set(student_ids) - self._loaded)
+        if not wanted:
+            return
+        self._loaded.update(wanted)
+        rows = self._cursor.execute(statement(_LOAD, self._schema), (texts(wanted),), prepare=False, binary=True)
+        self._add(_entry(_decode(body)) for (body,) in rows)
+
+    def neighbours(self) -> set[str]:
+        """Ids minted by records that a live edge leads to, and whose states are not read yet."""
+        ends = chain.from_iterable((edge.left, edge.right) for edge in live_edges(self._linkage))
+        return {anchor.student_id for anchor in ends} - self._loaded
+
+    def write(self, new: Sequence[_Entry]) -> None:
+        """Keep what is new in the state of every record that it names."""
+        named = [(anchor.student_id, entry.position) for entry in new for anchor in self.anchors(entry)]
+        execute = self._cursor.execute
+        execute(
+            statement(_WRITE, self._schema),
+            (int8s([entry.position for entry in new]), byteas([_kept(entry) for entry in new])),
+        )
+        execute(statement(_NAME, self._schema), (texts([one for one, _ in named]), int8s([at for _, at in named])))
 
 
 def _name(event: LinkageEvent) -> tuple[str, str]:

@@ -7,7 +7,8 @@ whose every record was retracted is still found, and shows that and nothing else
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime
 from typing import Any, NamedTuple
 
 import msgspec
@@ -72,9 +73,22 @@ alter table {schema}.students alter column provenance set statistics 0;
 # A row stays in its page up to 8 kB: a student is read by one look, and written without squeezing it each time.
 
 
+class AsKnown(NamedTuple):
+    """Of a student as she was known at a point, and maybe as she was on a day. position: of the last event that counts.
+    at: the instant that was asked for, else when that event was recorded, which is ``recorded_at``. erased: events that
+    cannot be opened any more, and are left out."""
+
+    position: int
+    at: datetime
+    recorded_at: datetime
+    effective_on: date | None
+    erased: int
+
+
 class StudentRow(NamedTuple):
     """asked: the id that was asked for; student_id: the one that is shown. position: of the last event that touched
-    the student. sections: name to ready JSON. as_of: what the read model reflected when this was read."""
+    the student. sections: name to ready JSON. as_of: what the read model reflected when this was read. known: where it
+    is not what is known now (``projections.past``)."""
 
     asked: str
     student_id: str
@@ -83,6 +97,7 @@ class StudentRow(NamedTuple):
     position: int
     sections: dict[str, bytes]
     as_of: AsOf
+    known: AsKnown | None = None
 
 
 class ListedRecord(NamedTuple):
@@ -150,8 +165,14 @@ class StudentsFold:
         self._write(cursor, schema, self.hear(said, placed), placed)
         self._trim()
 
-    def hear(self, batch: Iterable[Recorded], placed: Mapping[str, Placed] = NOWHERE) -> Heard:
-        """What a batch changes. placed: whose linkage it touches. Everything needed is remembered."""
+    def hear(
+        self,
+        batch: Iterable[Recorded],
+        placed: Mapping[str, Placed] = NOWHERE,
+        shown_of: Callable[[Record], Record] | None = None,
+    ) -> Heard:
+        """What a batch changes. placed: whose linkage it touches. shown_of: what of a record is to be shown, where that
+        is not all. Everything needed is remembered."""
         touched: dict[str, Record] = {}
         students: dict[str, None] = {}
         for recorded in batch:
@@ -178,9 +199,13 @@ class StudentsFold:
         shown = [s for s in {**students, **dict.fromkeys(positions)} if s in self._members]
         return Heard(
             list(touched.values()),
-            [consolidate(s, list(self._members[s].values()), linked=positions.get(s, 0)) for s in shown],
+            [consolidate(s, self._records(s, shown_of), linked=positions.get(s, 0)) for s in shown],
             gone,
         )
+
+    def _records(self, student_id: str, shown_of: Callable[[Record], Record] | None) -> list[Record]:
+        records = self._members[student_id].values()
+        return list(records) if shown_of is None else [shown_of(record) for record in records]
 
     def _place(self, placed: Mapping[str, Placed], touched: dict[str, Record]) -> dict[str, None]:
         """Put records to their students; the ids of the students that they leave. touched: gets those that moved."""

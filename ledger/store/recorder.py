@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, LiteralString
+from typing import Any, Final, LiteralString
 
 import psycopg
 from eventsourcing.persistence import IntegrityError, StoredEvent
@@ -149,17 +149,17 @@ class LedgerRecorder(PostgresApplicationRecorder):
         return [first + places[id(event)] for event in stored_events]
 
 
-_COLUMNS = (
+COLUMNS: Final = (
     "stream, version, topic, body, uuid_send(event_id), uuid_send(key_id), key_check, position, recorded_at, leaf"
 )
 """In the order of ``SealedNotification``; ids as bytes, which nobody has to unpack again."""
 _STATEMENTS: dict[str, LiteralString] = {
-    "page": f"select {_COLUMNS} from {{schema}}.events where position between %s and %s order by position limit %s",
-    "page_of_topics": f"select {_COLUMNS} from {{schema}}.events where position between %s and %s"
+    "page": f"select {COLUMNS} from {{schema}}.events where position between %s and %s order by position limit %s",
+    "page_of_topics": f"select {COLUMNS} from {{schema}}.events where position between %s and %s"
     " and topic = any(%s) order by position limit %s",
-    "events_of": f"select {_COLUMNS} from {{schema}}.events where stream = any(%s) and version > %s and version <= %s"
+    "events_of": f"select {COLUMNS} from {{schema}}.events where stream = any(%s) and version > %s and version <= %s"
     " order by stream, version limit %s",
-    "events_of_desc": f"select {_COLUMNS} from {{schema}}.events where stream = any(%s) and version > %s"
+    "events_of_desc": f"select {COLUMNS} from {{schema}}.events where stream = any(%s) and version > %s"
     " and version <= %s order by stream, version desc limit %s",
     "head": "select position from {schema}.head",
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from hypothesis import given, settings
@@ -25,9 +25,10 @@ from projections.consolidation import consolidate
 from projections.projection import digest
 from projections.record_words import fold_record
 from support.linkage_tapes import STEPS, Step, act
-from support.naive_fold import Told, live_rows, parts_told, told_by, words_shown, words_told
+from support.naive_fold import told_by
 from support.naive_linkage import students_told
-from support.sections import facts_shown, parts_shown
+from support.says_all import assert_says_all
+from support.sections import facts_shown
 from support.stories import BATCHES, PIECES, append, destroy, own_story
 from support.telling import Teller, histories, opened, record_uuid
 from support.worlds import META, World
@@ -66,27 +67,6 @@ def shown_with(world: World, records: Iterable[str]) -> set[str]:
     with world.database.connect(Role.READER) as connection:
         rows = connection.execute("select student_id from students.students where records && %s", (list(records),))
         return {row[0] for row in rows.fetchall()}
-
-
-def assert_says_all(sections: Mapping[str, bytes], told: Mapping[str, Told]) -> None:
-    """Each thing that each record says is shown once, and of what others say too, nothing of it is lost."""
-    shown = facts_shown(sections)
-    rows = {(name, n): row for name, record in told.items() for n, row in live_rows(record).items()}
-    assert set(shown) == set(rows)
-    for key, (letter, row) in rows.items():
-        fact = shown[key]
-        assert fact.letter == letter
-        if fact.shared:
-            own = told[key[0]]["facts"][key[1]]["elements"]
-            assert own.items() <= fact.row.items()
-        else:
-            assert fact.row == row
-    assert parts_shown(sections) == {
-        (name, n): p for name, record in told.items() for n, p in parts_told(record).items()
-    }
-    assert words_shown(sections) == {
-        (name, n): w for name, record in told.items() for n, w in words_told(record).items()
-    }
 
 
 TAPES = st.lists(STEPS, max_size=12)

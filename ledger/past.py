@@ -1,0 +1,225 @@
+"""What the log held of one student up to a point: as if nothing had been recorded since.
+
+The one invariant: what stands behind the point is not looked at, and what stands before it is all there: which records
+were the student's is told by the linkage that held then, found from record to record and not by reading the log. An act
+counts once any copy of it is reached, as everywhere.
+
+What was destroyed since stays destroyed: it is left out, and counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+import psycopg
+
+from ledger.errors import NoSuchPoint, NotFound
+from ledger.events import Erased, Recorded
+from ledger.events.linkage import LinkageEvent
+from ledger.history import act_of
+from ledger.linkage import Linkage, anchors_of, clusters, fold, live_edges
+from ledger.store import looking_back
+from ledger.store.log import Log
+
+POSITION_MAX: Final = 2**63 - 1
+_RECORD: Final = len("record/")
+_LINKAGE: Final = len("linkage/")
+
+
+class Point(msgspec.Struct, frozen=True):
+    """A place in the ledger. position: of the last event that counts. at: the instant that was asked for, else when
+    that event was recorded (UTC); its day is the day of what was known then. head: the last position that there is."""
+
+    position: int
+    at: datetime
+    recorded_at: datetime
+    head: int
+
+
+class NotThen(msgspec.Struct, frozen=True):
+    """Of an id that was minted, and of which there is nothing to show. record, state: that minted it. why: to be said
+    to whoever may read of that state's children."""
+
+    record: str
+    state: str
+    why: NotFound
+
+
+class Past(msgspec.Struct, frozen=True, kw_only=True):
+    """student_id: that the id showed then. records: uuids, earliest opened first. said: of these records, in order,
+    what can be opened. linkage: of their acts and declarations the first copies, in order. erased: events that cannot
+    be opened any more."""
+
+    point: Point
+    student_id: str
+    records: list[str]
+    said: list[Recorded]
+    linkage: list[Recorded]
+    erased: int
+
+
+# -- points
+
+
+def asked_in(text: str, name: str = "as_of") -> int | datetime:
+    """What a person writes for a point: a position, or an instant as ISO 8601 with its offset. name: of the parameter.
+
+    Raises NoSuchPoint.
+    """
+    text = text.strip()
+    if text.isascii() and text.isdigit():
+        if len(text) <= 19 and int(text) <= POSITION_MAX:
+            return int(text)
+        raise NoSuchPoint("The position has too many digits.", remedy=_REMEDY, element=name)
+    # In an address a plus that was not escaped arrives as a blank.
+    if text[-6:-5] == " " and "T" in text:
+        text = f"{text[:-6]}+{text[-5:]}"
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise NoSuchPoint("This is neither a position nor an instant.", remedy=_REMEDY, element=name) from None
+    if instant.tzinfo is None:
+        raise NoSuchPoint("The instant has no offset from UTC.", remedy=_REMEDY, element=name)
+    return instant
+
+
+def point_at(log: Log, asked: int | datetime | None, now: datetime, name: str = "as_of") -> Point:
+    """The point that is asked for; None: the head. now: UTC, after which nothing is known.
+
+    Raises NoSuchPoint for an instant that has not come, a position that has not been given, and a time before the
+    first event; StoreUnavailable.
+    """
+    with log.connection() as conn:
+        position, recorded_at, head = looking_back.place_at(conn, asked)
+        if isinstance(asked, int) and asked > head:
+            raise NoSuchPoint(
+                f"The ledger has come to position {head}, not yet to {asked}.",
+                remedy=f"Ask for a position from 1 to {head}.",
+                element=name,
+            )
+        if isinstance(asked, datetime) and asked > now and position == head:
+            raise NoSuchPoint(
+                "The instant has not come yet.",
+                remedy="Ask for one that has; what is known now is read without any.",
+                element=name,
+            )
+        if recorded_at is None:
+            first = looking_back.first_instant(conn)
+            since = "" if first is None else f" The first event is position 1, of {first.isoformat()}."
+            raise NoSuchPoint(
+                f"Nothing had been recorded by then.{since}", remedy="Ask for a later point.", element=name
+            )
+    return Point(position, asked if isinstance(asked, datetime) else recorded_at, recorded_at, head)
+
+
+_REMEDY: Final = "Give a position, such as 12345, or an instant with its offset, such as 2025-09-02T18:00:00-07:00."
+
+
+# -- a student
+
+
+def past_of(log: Log, student_id: str, point: Point) -> Past | NotThen:
+    """What the log held at a point of the student that an id showed then. student_id: any that was ever minted.
+
+    Raises NotFound where it never was, StoreUnavailable, LogBroken, UnknownEvent.
+    """
+    with log.connection() as conn:
+        rows = log.open(conn, looking_back.rows_of_student(conn, student_id, point.position))
+        own = [one for one in rows if one.stream.startswith("record/")]
+        if not own:
+            return _not_then(conn, student_id)
+        heard = [one for one in rows if isinstance(one.event, LinkageEvent)]
+        name, shown, records = own[0].stream[_RECORD:], student_id, [own[0].stream[_RECORD:]]
+        if heard:
+            heard, linkage = _linkage(log, conn, student_id, heard, point)
+            students = clusters(linkage, ())
+            if name in students.student_of:
+                shown = students.student_of[name]
+                records = [anchor.record for anchor in students.members[shown]]
+        others = [f"record/{record}" for record in records if record != name]
+        said = own
+        if others:
+            more = log.open(conn, looking_back.rows_of(conn, others, point.position))
+            said = sorted([*own, *more], key=_position)
+    opened = [one for one in said if type(one.event) is not Erased]
+    return Past(
+        point=point,
+        student_id=shown,
+        records=records,
+        said=opened,
+        linkage=heard,
+        erased=len(said) - len(opened),
+    )
+
+
+def nothing_left(log: Log, student_id: str) -> NotThen:
+    """Of a student whose every record was destroyed."""
+    with log.connection() as conn:
+        minted = looking_back.minted_by(conn, student_id)
+    if minted is None:
+        raise _never()
+    why = NotFound(
+        "Nothing that was known of this student then can be opened any more: its keys were destroyed.",
+        remedy="The proofs over the log still verify; ask the state office for the certificate of disposal.",
+    )
+    return NotThen(minted.record, minted.state, why)
+
+
+# -- inside
+
+
+def _not_then(conn: psycopg.Connection[Any], student_id: str) -> NotThen:
+    minted = looking_back.minted_by(conn, student_id)
+    if minted is None:
+        raise _never()
+    why = NotFound(
+        "This student id had not been minted then: its record was opened later.",
+        remedy="Ask for a later point, or for the id that the child was known by then.",
+    )
+    return NotThen(minted.record, minted.state, why)
+
+
+def _never() -> NotFound:
+    return NotFound("No student has this id.", remedy="Compare it with where it was read, or search.")
+
+
+def _linkage(
+    log: Log, conn: psycopg.Connection[Any], student_id: str, heard: Sequence[Recorded], point: Point
+) -> tuple[list[Recorded], Linkage]:
+    """First copies of what had been said of the linkage of a student's records, and what that comes to."""
+    read = {student_id: list(heard)}
+    while True:
+        first: dict[str | None, Recorded] = {}
+        for one in sorted((one for stream in read.values() for one in stream), key=_position):
+            first.setdefault(act_of(one.event), one)
+        known = fold((one.position, one.event) for one in first.values())
+        holds = [one for one in first.values() if one.position <= point.position]
+        linkage = fold((one.position, one.event) for one in holds)
+        ends = {anchor.student_id for edge in live_edges(linkage) for anchor in (edge.left, edge.right)}
+        missing = (ends | _of_copies(first.values(), holds, known, point)) - read.keys()
+        if not missing:
+            return holds, linkage
+        streams = [f"linkage/{one}" for one in missing]
+        read |= {one: [] for one in missing}
+        for one in log.open(conn, looking_back.rows_of(conn, streams, POSITION_MAX)):
+            read[one.stream[_LINKAGE:]].append(one)
+
+
+def _of_copies(first: Iterable[Recorded], holds: Sequence[Recorded], known: Linkage, point: Point) -> set[str]:
+    """Streams in which an earlier copy may stand, where that would tell more: of what lies just behind the point, since
+    it counts from its first copy on; and of the last thing said, whose position is the student's. Copies are written
+    together, so they have one instant."""
+    last = max((one.recorded_at for one in holds), default=None)
+    return {
+        anchor.student_id
+        for one in first
+        if (one.recorded_at <= point.recorded_at if one.position > point.position else one.recorded_at == last)
+        for anchor in anchors_of(one.event, known)
+    }
+
+
+def _position(one: Recorded) -> int:
+    return one.position

@@ -1,0 +1,101 @@
+"""Rows of the log up to a position: which position an instant comes to, and what a student's streams held by then.
+
+Invariant: nothing here reads more of the log than the streams that are named. An instant is found by halves, since
+positions are given in order and no instant goes back; so a log of any length takes some thirty looks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final, LiteralString, NamedTuple
+
+import psycopg
+from psycopg.rows import tuple_row
+
+from ledger.store.mapper import SealedNotification
+from ledger.store.recorder import COLUMNS
+
+
+class Place(NamedTuple):
+    """A position with its instant. head: the last position that there is."""
+
+    position: int
+    recorded_at: datetime | None
+    head: int
+
+
+class Minted(NamedTuple):
+    """The record that minted a student id. record: uuid. state: that keeps it."""
+
+    record: str
+    state: str
+
+
+def place_at(conn: psycopg.Connection[Any], asked: int | datetime | None) -> Place:
+    """The last position that is not after what is asked for; the head where nothing is. Position 0, without an instant:
+    nothing had been recorded."""
+    query = _AT_HEAD if asked is None else _AT_POSITION if isinstance(asked, int) else _AT
+    row = _cursor(conn).execute(query, {"at": asked}, prepare=True).fetchone()
+    assert row is not None, "a log has one head"
+    return Place(*row)
+
+
+def first_instant(conn: psycopg.Connection[Any]) -> datetime | None:
+    """When the first event was recorded."""
+    row = _cursor(conn).execute(_FIRST).fetchone()
+    return row[0] if row else None
+
+
+def minted_by(conn: psycopg.Connection[Any], student_id: str) -> Minted | None:
+    """The record that minted an id; None where none has."""
+    row = _cursor(conn).execute(_MINTED, (student_id,), prepare=True).fetchone()
+    return None if row is None else Minted(str(row[0]), row[1])
+
+
+def rows_of_student(conn: psycopg.Connection[Any], student_id: str, until: int) -> list[SealedNotification]:
+    """Of the record that minted an id, up to a position, and all that was ever said of its linkage."""
+    stream = f"linkage/{student_id}"
+    return _rows(conn, _OF_STUDENT, (stream, student_id, until, stream))
+
+
+def rows_of(conn: psycopg.Connection[Any], streams: Sequence[str], until: int) -> list[SealedNotification]:
+    """Of several streams, up to a position."""
+    return _rows(conn, _OF_STREAMS, (list(streams), until))
+
+
+def _rows(conn: psycopg.Connection[Any], query: LiteralString, params: Sequence[Any]) -> list[SealedNotification]:
+    return list(map(SealedNotification._make, _cursor(conn).execute(query, params, prepare=True).fetchall()))
+
+
+def _cursor(conn: psycopg.Connection[Any]) -> psycopg.Cursor[tuple[Any, ...]]:
+    return conn.cursor(binary=True, row_factory=tuple_row)
+
+
+_AT_HEAD: Final = (
+    "select h.position, e.recorded_at, h.position from ledger.head h left join ledger.events e using (position)"
+)
+_AT_POSITION: Final = (
+    "select coalesce(e.position, 0), e.recorded_at, h.position from ledger.head h"
+    " left join ledger.events e on e.position = %(at)s"
+)
+_AT: Final = (
+    "with recursive halves (low, high, head) as ("
+    "select 0::bigint, position, position from ledger.head"
+    " union all"
+    # A lookup within the select, so that each half is one look by the primary key, whatever the planner reckons.
+    " select case when before then middle else low end, case when before then high else middle - 1 end, head from ("
+    "select low, high, head, middle,"
+    " (select e.recorded_at <= %(at)s from ledger.events e where e.position = middle) as before"
+    " from (select *, (low + high + 1) / 2 as middle from halves where low < high) looked offset 0) found"
+    ") select low, (select e.recorded_at from ledger.events e where e.position = low), head from halves"
+    " where low = high"
+)
+_FIRST: Final = "select recorded_at from ledger.events where position = 1"
+_MINTED: Final = "select record_id, state from ledger.records where minted = %s"
+_OF_STUDENT: Final = (
+    f"select {COLUMNS} from ledger.events where stream = any(array[%s,"
+    " (select 'record/' || record_id from ledger.records where minted = %s)]::text[])"
+    " and (position <= %s or stream = %s) order by position"
+)
+_OF_STREAMS: Final = f"select {COLUMNS} from ledger.events where stream = any(%s) and position <= %s order by position"
