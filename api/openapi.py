@@ -66,6 +66,24 @@ AT_LEAST: Final = {
     "description": "Position that the answer must have reached; waits 2 s at most.",
     "schema": {"type": "integer", "minimum": 0, "maximum": 2**63 - 1},
 }
+AS_OF: Final = {
+    "name": "as_of",
+    "in": "query",
+    "required": False,
+    "description": "What was known then: a position of the ledger, or an instant, ISO 8601 with its offset.",
+    "schema": {
+        "type": "string",
+        "pattern": r"^([0-9]{1,19}|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{5,15}(Z|[+-][0-9]{2}:[0-9]{2}))$",
+    },
+    "example": "2025-09-02T18:00:00-07:00",
+}
+EFFECTIVE_ON: Final = {
+    "name": "effective_on",
+    "in": "query",
+    "required": False,
+    "description": "What was true on that day, by what was known: facts with a date from their date on, others always.",
+    "schema": {"type": "string", "format": "date"},
+}
 PURPOSE: Final = {
     "name": "Purpose",
     "in": "header",

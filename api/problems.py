@@ -214,7 +214,8 @@ def faults_of(error: errors.LedgerError) -> tuple[Fault, ...]:
         return (Fault(place, error.element, error.rule, error.what, error.remedy),)
     if error.element is not None:
         rule = getattr(error, "rule", None)
-        place = getattr(error, "place", None) or f"/{error.element}"
+        where = "query:" if isinstance(error, errors.NoSuchPoint) else "/"
+        place = getattr(error, "place", None) or f"{where}{error.element}"
         return (Fault(place, error.element, rule, error.what, error.remedy),)
     return ()
 

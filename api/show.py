@@ -32,7 +32,8 @@ class Found(NamedTuple):
     """What a view has read, before any of it leaves.
 
     records: uuids. position: of the last ledger event that it reflects. tag: changes whenever what is shown would.
-    states: that keep the records.
+    states: that keep the records. as_of: the position as of which it was asked for, effective_on: the day, where that
+    was. refused: why nothing is shown of a child that there is; it is said only to whoever may read of her.
     """
 
     student_id: str
@@ -40,6 +41,9 @@ class Found(NamedTuple):
     position: int
     tag: str
     states: Sequence[str]
+    as_of: int | None = None
+    effective_on: str | None = None
+    refused: LedgerError | None = None
 
 
 class View(Protocol):
@@ -110,7 +114,8 @@ async def show(
     purpose: what it is read for; None: that of the rule. student_id: any id ever issued. now: UTC. zone_of: by which
     the day is told. known: the reader's If-None-Match.
 
-    Errors: NotFound where the id was never issued; Forbidden, OtherState; StoreUnavailable, and then nothing was shown.
+    Errors: NotFound where the id was never issued; Forbidden, OtherState; why the view refuses; StoreUnavailable, and
+    then nothing was shown.
     """
     found = await view.read(student_id)
     # One whom no state keeps is nobody's: whoever may not read learns nothing of whether there is such a student.
@@ -127,7 +132,7 @@ async def show(
     )
     if found is None:
         raise NotFound("No student has this id.", remedy="Compare it with where it was read, or search.")
-    sections = sections_of(decision, view)
+    sections = () if found.refused is not None else sections_of(decision, view)
     day = await day_of(principal, found.states, now, zone_of)
     etag = f'"{found.tag}-{".".join(sections)}-{day.isoformat()}"'
     not_modified = etag in known and is_current(etag, known)
@@ -144,9 +149,13 @@ async def show(
         own_state=principal.state,
         states=list(dict.fromkeys(found.states)),
         child=None if found.student_id == student_id else found.student_id,
+        as_of=found.as_of,
+        effective_on=found.effective_on,
     )
     parts = of_each(found.records, disclosed, request_id)
     disclosed_at = await make_durable(access, parts, principal, request_id)
+    if found.refused is not None:
+        raise found.refused
     _shown_count(view.name, principal.role, len(found.records))
     return Shown(None if not_modified else view.render(sections, day), etag, found.position, disclosed_at)
 

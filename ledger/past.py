@@ -40,11 +40,12 @@ class Point(msgspec.Struct, frozen=True):
 
 
 class NotThen(msgspec.Struct, frozen=True):
-    """Of an id that was minted, and of which there is nothing to show. record, state: that minted it. why: to be said
-    to whoever may read of that state's children."""
+    """Of an id that was minted, and of which there is nothing to show. record, state: that minted it. position: of the
+    point that was asked for. why: to be said to whoever may read of that state's children."""
 
     record: str
     state: str
+    position: int
     why: NotFound
 
 
@@ -100,7 +101,8 @@ def point_at(log: Log, asked: int | datetime | None, now: datetime, name: str = 
                 remedy=f"Ask for a position from 1 to {head}.",
                 element=name,
             )
-        if isinstance(asked, datetime) and asked > now and position == head:
+        # A clock that was set back may be behind what the log has stamped: that is no future.
+        if isinstance(asked, datetime) and asked > max(now, recorded_at or now):
             raise NoSuchPoint(
                 "The instant has not come yet.",
                 remedy="Ask for one that has; what is known now is read without any.",
@@ -130,7 +132,7 @@ def past_of(log: Log, student_id: str, point: Point) -> Past | NotThen:
         rows = log.open(conn, looking_back.rows_of_student(conn, student_id, point.position))
         own = [one for one in rows if one.stream.startswith("record/")]
         if not own:
-            return _not_then(conn, student_id)
+            return _not_then(conn, student_id, point)
         heard = [one for one in rows if isinstance(one.event, LinkageEvent)]
         name, shown, records = own[0].stream[_RECORD:], student_id, [own[0].stream[_RECORD:]]
         if heard:
@@ -155,7 +157,7 @@ def past_of(log: Log, student_id: str, point: Point) -> Past | NotThen:
     )
 
 
-def nothing_left(log: Log, student_id: str) -> NotThen:
+def nothing_left(log: Log, student_id: str, point: Point) -> NotThen:
     """Of a student whose every record was destroyed."""
     with log.connection() as conn:
         minted = looking_back.minted_by(conn, student_id)
@@ -165,13 +167,13 @@ def nothing_left(log: Log, student_id: str) -> NotThen:
         "Nothing that was known of this student then can be opened any more: its keys were destroyed.",
         remedy="The proofs over the log still verify; ask the state office for the certificate of disposal.",
     )
-    return NotThen(minted.record, minted.state, why)
+    return NotThen(minted.record, minted.state, point.position, why)
 
 
 # -- inside
 
 
-def _not_then(conn: psycopg.Connection[Any], student_id: str) -> NotThen:
+def _not_then(conn: psycopg.Connection[Any], student_id: str, point: Point) -> NotThen:
     minted = looking_back.minted_by(conn, student_id)
     if minted is None:
         raise _never()
@@ -179,7 +181,7 @@ def _not_then(conn: psycopg.Connection[Any], student_id: str) -> NotThen:
         "This student id had not been minted then: its record was opened later.",
         remedy="Ask for a later point, or for the id that the child was known by then.",
     )
-    return NotThen(minted.record, minted.state, why)
+    return NotThen(minted.record, minted.state, point.position, why)
 
 
 def _never() -> NotFound:

@@ -53,7 +53,7 @@ def student_at(log: Log, student_id: str, point: Point, effective_on: date | Non
     past = past_of(log, student_id, point)
     if isinstance(past, NotThen):
         return past
-    return row_of(past, student_id, effective_on) or nothing_left(log, student_id)
+    return row_of(past, student_id, effective_on) or nothing_left(log, student_id, point)
 
 
 def row_of(past: Past, asked: str, effective_on: date | None = None) -> StudentRow | None:
@@ -73,4 +73,3 @@ def row_of(past: Past, asked: str, effective_on: date | None = None) -> StudentR
         AsOf(past.point.position, PROJECTION.version),
         AsKnown(past.point.position, past.point.at, past.point.recorded_at, effective_on, past.erased),
     )
-

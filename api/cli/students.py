@@ -18,14 +18,28 @@ from ledger.errors import Refused
 PURPOSE = "command line"
 
 
+AsOf = Annotated[
+    str | None,
+    typer.Option(
+        "--as-of", metavar="POINT", help="As known then: a position, or an instant (2025-09-02T18:00:00-07:00)."
+    ),
+]
+EffectiveOn = Annotated[
+    str | None, typer.Option("--effective-on", metavar="DATE", help="Dated facts as they were on that day.")
+]
+
+
 def student(
     student_id: Annotated[str, typer.Argument(metavar="ID", help="Any student id ever issued.")],
+    as_of: AsOf = None,
+    effective_on: EffectiveOn = None,
     as_json: Json = False,
     as_name: As = None,
 ) -> None:
-    """Print one consolidated record. The reading is recorded first."""
+    """Print one consolidated record, as it is known now or was as of a point. The reading is recorded first."""
     import orjson
 
+    from api.past import then_at
     from api.routes.students import StudentView
     from api.show import show
     from ledger.batching import Batches
@@ -37,7 +51,9 @@ def student(
     if not is_student_id(student_id):
         raise Refused("This is not a student id.", remedy="It has 12 digits, the last of them a check digit.")
     with opened() as store, store.ledger() as ledger, store.database.connect(Role.READER) as conn:
-        bring_to_head([PROJECTION], store.database, ledger.logs)
+        then = then_at(ledger.log, as_of, effective_on, ledger.clock())
+        if then is None:
+            bring_to_head([PROJECTION], store.database, ledger.logs)
         principal = operator(store, as_name)
 
         async def read(ids: Sequence[str]) -> dict[str, StudentRow]:
@@ -47,11 +63,11 @@ def student(
             show(
                 principal,
                 PURPOSE,
-                StudentView(Batches(read)),
+                StudentView(Batches(read) if then is None else then),
                 student_id,
                 access=ledger.access,
                 request_id=str(uuid.uuid4()),
-                now=ledger.clock(),
+                now=ledger.clock() if then is None else then.point.at,
             )
         )
     assert shown.body is not None

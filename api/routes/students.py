@@ -19,7 +19,20 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from api.edge import request_id_of
-from api.openapi import AT_LEAST, CURSOR, IF_NONE_MATCH, LIMIT, PURPOSE, STUDENT_ID, Direct, operation, operation_id
+from api.openapi import (
+    AS_OF,
+    AT_LEAST,
+    CURSOR,
+    EFFECTIVE_ON,
+    IF_NONE_MATCH,
+    LIMIT,
+    PURPOSE,
+    STUDENT_ID,
+    Direct,
+    operation,
+    operation_id,
+)
+from api.past import Then, instant, then_of
 from api.policy import signed_in
 from api.principal import Principal
 from api.problems import Fault, Invalid
@@ -30,6 +43,7 @@ from api.services import Services, services_of
 from api.show import SECTIONS, Found, Shown, View, show
 from ledger.batching import Batches
 from ledger.ids import is_student_id
+from ledger.past import NotThen
 from projections import disclosures, students
 from projections.as_of import AsOf
 from projections.disclosures import Cursor, Disclosure
@@ -61,9 +75,10 @@ def looks_over(services: Services) -> Looks:
 
 
 class Reader(Protocol):
-    """Finds students by any id ever issued."""
+    """Finds students by any id ever issued. None where it never was; NotThen where there is nothing of the student to
+    show as of the point that was asked for."""
 
-    async def get(self, student_id: str, /) -> StudentRow | None: ...
+    async def get(self, student_id: str, /) -> StudentRow | NotThen | None: ...
 
 
 class ReaderFrom:
@@ -138,27 +153,51 @@ class StudentView:
 
     async def read(self, student_id: str) -> Found | None:
         """One row, by any id ever issued."""
-        row = self.row = await self._reader.get(student_id)
+        row = await self._reader.get(student_id)
         if row is None:
             return None
+        if isinstance(row, NotThen):
+            return Found(student_id, [row.record], 0, "", [row.state], row.position, refused=row.why)
+        self.row = row
         self.dates = _dates(row.sections["core"])
         states = [record.state for record in self.dates.records]
         tag = f"{row.position}.{row.as_of.version}"
-        return Found(row.student_id, row.records, row.position, tag, states)
+        known = row.known
+        if known is None:
+            return Found(row.student_id, row.records, row.position, tag, states)
+        effective_on = None if known.effective_on is None else known.effective_on.isoformat()
+        tag = f"{tag}.{known.position}.{effective_on or ''}.{known.erased}"
+        return Found(row.student_id, row.records, row.position, tag, states, known.position, effective_on)
 
     def render(self, sections: Sequence[str], day: date) -> bytes:
         row = self.row
         assert row is not None, "rendered before it was read"
+        if row.known is not None:
+            day = row.known.effective_on or day
         head = {
             "student_id": row.student_id,
             "position": row.position,
             "day": day.isoformat(),
             "eligible_now": self.dates.eligible_on(day),
+            **known_of(row),
         }
         parts = [orjson.dumps(head)[:-1]]
         parts += [b',"%b":%b' % (name.encode(), row.sections[name]) for name in sections]
         parts.append(b"}")
         return b"".join(parts)
+
+
+def known_of(row: StudentRow) -> dict[str, Any]:
+    """As of what a student is shown, where that was asked for."""
+    known = row.known
+    if known is None:
+        return {}
+    return {
+        "as_of": known.position,
+        "known_at": instant(known.recorded_at),
+        "effective_on": None if known.effective_on is None else known.effective_on.isoformat(),
+        "erased": known.erased,
+    }
 
 
 class RecordsView(StudentView):
@@ -171,7 +210,7 @@ class RecordsView(StudentView):
     def render(self, sections: Sequence[str], day: date) -> bytes:  # noqa: ARG002 - the shape of every view
         row = self.row
         assert row is not None, "rendered before it was read"
-        head = orjson.dumps({"student_id": row.student_id, "position": row.position})[:-1]
+        head = orjson.dumps({"student_id": row.student_id, "position": row.position, **known_of(row)})[:-1]
         return b'%b,"records":%b}' % (head, bytes(_records(row.sections["core"]).records))
 
 
@@ -242,13 +281,16 @@ def student_id_of(request: Request) -> str:
     return student_id
 
 
-async def show_student(request: Request, principal: Principal, view: Callable[[Reader], View]) -> Shown:
-    """Show what a view makes of the student in the path, to the principal of the request."""
+async def show_student(
+    request: Request, principal: Principal, view: Callable[[Reader], View], then: Then | None = None
+) -> Shown:
+    """Show what a view makes of the student in the path, to the principal of the request. then: as known when, where
+    that is not now."""
     student_id = student_id_of(request)
     services = services_of(request)
     state = request.app.state
     purpose = purpose_of(request)
-    reader = ReaderFrom(services, state.students, at_least_of(request))
+    reader = ReaderFrom(services, state.students, at_least_of(request)) if then is None else then
     return await show(
         principal,
         purpose,
@@ -256,15 +298,15 @@ async def show_student(request: Request, principal: Principal, view: Callable[[R
         student_id,
         access=services.ledger.access,
         request_id=request_id_of(request),
-        now=services.clock(),
+        now=services.clock() if then is None else then.point.at,
         zone_of=state.profiles.zone_of,
         known=request.headers.get("if-none-match", ""),
     )
 
 
-async def _answer(request: Request, view: Callable[[Reader], View]) -> Response:
+async def _answer(request: Request, view: Callable[[Reader], View], *, of_the_past: bool = False) -> Response:
     principal = await signed_in(request)
-    shown = await show_student(request, principal, view)
+    shown = await show_student(request, principal, view, await then_of(request) if of_the_past else None)
     headers = {"ETag": shown.etag, "Cache-Control": "private, no-cache"}
     if shown.body is None:
         return Response(status_code=304, headers=headers)
@@ -272,6 +314,7 @@ async def _answer(request: Request, view: Callable[[Reader], View]) -> Response:
 
 
 _PARAMETERS: Final = (STUDENT_ID, AT_LEAST, PURPOSE, IF_NONE_MATCH)
+_OF_THE_PAST: Final = (*_PARAMETERS, AS_OF, EFFECTIVE_ON)
 
 
 def _responses(model: type[Any]) -> dict[int | str, dict[str, Any]]:
@@ -285,22 +328,24 @@ def _responses(model: type[Any]) -> dict[int | str, dict[str, Any]]:
     "/v1/students/{id}",
     summary="Read a consolidated record",
     responses=_responses(StudentAnswer),
-    openapi_extra=operation("student.read", _PARAMETERS),
+    openapi_extra=operation("student.read", _OF_THE_PAST),
 )
 async def read_student(request: Request) -> Response:
-    """Takes any id ever issued. Each record shown gets a disclosure entry before the answer leaves."""
-    return await _answer(request, StudentView)
+    """Takes any id ever issued. Each record shown gets a disclosure entry before the answer leaves.
+
+    With `as_of` it is what was known then, by the linkage of then; with `effective_on` what was true on that day."""
+    return await _answer(request, StudentView, of_the_past=True)
 
 
 @router.get(
     "/v1/students/{id}/records",
     summary="Which states keep a record of the student",
     responses=_responses(RecordsAnswer),
-    openapi_extra=operation("student.records", _PARAMETERS),
+    openapi_extra=operation("student.records", _OF_THE_PAST),
 )
 async def read_records(request: Request) -> Response:
-    """The records that are linked now, each with its state and the state's own id."""
-    return await _answer(request, RecordsView)
+    """The records that are linked now, or were as of a point, each with its state and the state's own id."""
+    return await _answer(request, RecordsView, of_the_past=True)
 
 
 @router.get(

@@ -92,6 +92,10 @@ class StudentAnswer(BaseModel):
     position: int = Field(description="Position of the last event that changed it.")
     day: str = Field(description="The day for which it is said, YYYY-MM-DD.")
     eligible_now: bool = Field(description="Whether a qualifying move makes the child eligible on that day.")
+    as_of: int | None = Field(None, description="Where a point was asked for: the last position that counts.")
+    known_at: str | None = Field(None, description="When the event of that position was recorded.")
+    effective_on: str | None = Field(None, description="The day for which dated facts were asked.")
+    erased: int | None = Field(None, description="Events that cannot be opened any more, and are left out.")
     core: dict[str, Any] | None = None
     contacts: dict[str, Any] | None = None
     health: dict[str, Any] | None = None
@@ -112,10 +116,14 @@ class RecordAnswer(BaseModel):
 
 
 class RecordsAnswer(BaseModel):
-    """Earliest opened first."""
+    """Earliest opened first. as_of and what follows: as of StudentAnswer."""
 
     student_id: str
     position: int
+    as_of: int | None = None
+    known_at: str | None = None
+    effective_on: str | None = None
+    erased: int | None = None
     records: list[RecordAnswer]
 
 

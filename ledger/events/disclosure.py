@@ -37,6 +37,8 @@ class Disclosed(Event, frozen=True, kw_only=True):
     own_state: str | None = None
     states: list[str] = []
     child: str | None = None
+    as_of: int | None = None
+    effective_on: str | None = None
 
     def key_class(self) -> KeyClass:
         return KeyClass.DISCLOSURE

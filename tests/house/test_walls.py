@@ -54,6 +54,7 @@ MAY_IMPORT = {
         "ledger.application",
         "ledger.kept",
         "ledger.links",
+        "ledger.past",
         "ledger.matched",
         "ledger.match_portion",
         "ledger.match_standing",

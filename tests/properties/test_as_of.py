@@ -1,5 +1,5 @@
-"""A student as of any position is what the log comes to there and no further: the naive fold, linkage included, and byte
-for byte what the read model showed when it had come so far.
+"""A student as of any position is what the log comes to there and no further: the naive fold, linkage included, and
+byte for byte what the read model showed when it had come so far.
 """
 
 from __future__ import annotations

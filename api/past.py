@@ -1,0 +1,87 @@
+"""A student as known at a point, for the ways in: what a request or a command asks for, found before it is shown.
+
+Invariant: the point is found once, before anybody is read, so that all of an answer is as of one position, and its day
+is the day of that point.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from datetime import UTC, date, datetime
+from typing import Final
+
+from starlette.requests import Request
+
+from api.services import services_of
+from ledger.errors import NoSuchPoint, NotFound
+from ledger.past import NotThen, Point, asked_in, point_at
+from ledger.store.log import Log
+from projections.past import student_at
+from projections.students import StudentRow
+
+AS_OF: Final = "as_of"
+EFFECTIVE_ON: Final = "effective_on"
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+class Then:
+    """Reads students as known at a point: a reader for views (``api.routes.students.Reader``)."""
+
+    def __init__(self, log: Log, point: Point, effective_on: date | None) -> None:
+        self._log = log
+        self._effective_on = effective_on
+        self.point = point
+
+    async def get(self, student_id: str, /) -> StudentRow | NotThen | None:
+        """Raises StoreUnavailable, LogBroken, UnknownEvent."""
+        return await asyncio.to_thread(self._get, student_id)
+
+    def _get(self, student_id: str) -> StudentRow | NotThen | None:
+        try:
+            return student_at(self._log, student_id, self.point, self._effective_on)
+        except NotFound:
+            return None
+
+
+def then_at(log: Log, as_of: str | None, effective_on: str | None, now: datetime) -> Then | None:
+    """As two parameters ask; None where neither is given: what is known now is the read model's to say. now: UTC.
+
+    Raises NoSuchPoint, StoreUnavailable.
+    """
+    if as_of is None and effective_on is None:
+        return None
+    day = None if effective_on is None else day_in(effective_on)
+    asked = None if as_of is None else asked_in(as_of, AS_OF)
+    return Then(log, point_at(log, asked, now, AS_OF), day)
+
+
+async def then_of(request: Request) -> Then | None:
+    """As the address asks. Raises as ``then_at``."""
+    as_of, effective_on = (_once(request, name) for name in (AS_OF, EFFECTIVE_ON))
+    if as_of is None and effective_on is None:
+        return None
+    services = services_of(request)
+    return await asyncio.to_thread(then_at, services.ledger.log, as_of, effective_on, services.clock())
+
+
+def day_in(text: str) -> date:
+    """Raises NoSuchPoint."""
+    try:
+        if _DAY.fullmatch(text):
+            return date.fromisoformat(text)
+    except ValueError:
+        pass
+    raise NoSuchPoint("This is no day.", remedy="Give it as 2025-09-02.", element=EFFECTIVE_ON)
+
+
+def instant(at: datetime) -> str:
+    """As answers say it: UTC, microseconds."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _once(request: Request, name: str) -> str | None:
+    given = request.query_params.getlist(name)
+    if len(given) > 1:
+        raise NoSuchPoint("It is asked for twice.", remedy="Send it once.", element=name)
+    return given[0] if given else None
