@@ -11,7 +11,7 @@ import os
 import secrets
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,20 +28,26 @@ from ledger.application import Ledger
 from ledger.audit import Sizes
 from ledger.errors import LedgerError, Misconfigured
 from ledger.ids import Uuid7Source
+from ledger.proofs.doubt import Doubt
+from ledger.proofs.log_keys import LogKeys, parse_keys
+from ledger.proofs.note import Signer
 from ledger.settings import Settings, decode_secrets, read_secret
 from ledger.store import faults
 from ledger.store.data_folder import claim, default_data_dir, sync
 from ledger.store.database import Database, Role
 from ledger.store.embedded import EmbeddedServer
 from ledger.store.log import Log
+from ledger.store.signed_file import SignedFile
 from ledger.store.vault import MasterKey, Vault
 
 if TYPE_CHECKING:
     from api.oidc import OpenId
     from api.services import Services
     from ledger.intake.uploads import Spools
+    from ledger.reactors.notary import Notary
 
 MASTER_KEY_FILE = "master.key"
+SIGNING_KEY_FILE = "signing.key"
 PRACTICE_FILE = "practice"
 """Stands in the data folder of a practice space, whose every child is invented."""
 
@@ -88,6 +94,42 @@ class Store:
                 logs[name] = Log(name, self.database, self.vault, self.ids, role=role, clock=now)
                 stack.callback(logs[name].close)
             yield logs
+
+    def log_keys(self, log: str) -> LogKeys | None:
+        """The keys that sign a log; None where none is set. The embedded store makes one. Raises Misconfigured."""
+        texts, name = self.settings.signing_texts(), "SOJOURN_SIGNING_KEY"
+        if not texts and self.server is not None:
+            file = self.server.data / SIGNING_KEY_FILE
+            texts, name = _made_once(file, _new_signing_key).split(), str(file)
+        try:
+            return parse_keys(texts, log) if texts else None
+        except Doubt as doubt:
+            raise Misconfigured(
+                f"{name} holds no key that signs checkpoints. {doubt.what}",
+                remedy="Make one with `sojourn keys signing`, or put back the one that was in use.",
+            ) from None
+
+    def notary(self, log: str, receipts: Sequence[bytes] = ()) -> Notary | None:
+        """The notary of a log; None where no key is set. receipts: kept elsewhere, which the log must go on from.
+        Raises Misconfigured."""
+        from ledger.reactors.notary import Notary
+
+        keys = self.log_keys(log)
+        if keys is None:
+            return None
+        signed = SignedFile(self._signed_folder() / f"{log}.checkpoint")
+        return Notary(self.database, log, keys, signed, receipts=receipts, every_s=self.settings.checkpoint_seconds)
+
+    def _signed_folder(self) -> Path:
+        """Where this host keeps what it signed last: beside the key, where that lies in a file."""
+        settings = self.settings
+        if settings.signed is not None:
+            return settings.signed
+        if settings.signing_key is None and settings.signing_key_file is not None:
+            return settings.signing_key_file.absolute().parent
+        folder = data_folder(settings)
+        claim(folder)
+        return folder
 
 
 def now() -> datetime:
@@ -190,17 +232,27 @@ def _embedded_masters(settings: Settings, data: Path) -> list[MasterKey]:
     if given:
         return [MasterKey.of(secret) for secret in given]
     file = data / MASTER_KEY_FILE
-    if not file.exists():
-        # Written whole under another name first: a crash leaves no half a key, and two first starts agree on one.
-        draft = _written(file, [secrets.token_hex(32)])
-        with suppress(FileExistsError):
-            os.link(draft, file)
-        draft.unlink()
-        sync(data)
-    secrets_in_file = decode_secrets(read_secret(file, str(file)), str(file))
+    secrets_in_file = decode_secrets(_made_once(file, lambda: secrets.token_hex(32)), str(file))
     if not secrets_in_file:
         raise Misconfigured(f"{file} is empty.", remedy="Put back the key that was in it: without it nothing opens.")
     return [MasterKey.of(secret) for secret in secrets_in_file]
+
+
+def _new_signing_key() -> str:
+    """Of a name that no other installation has: it is the origin of the log."""
+    return Signer.of(f"sojourn.localhost/{secrets.token_hex(8)}", secrets.token_bytes(32)).text()
+
+
+def _made_once(file: Path, make: Callable[[], str]) -> str:
+    """What a key file holds; made where there is none."""
+    if not file.exists():
+        # Written whole under another name first: a crash leaves no half a key, and two first starts agree on one.
+        draft = _written(file, [make()])
+        with suppress(FileExistsError):
+            os.link(draft, file)
+        draft.unlink()
+        sync(file.parent)
+    return read_secret(file, str(file))
 
 
 def replace_secrets(file: Path, lines: Sequence[str]) -> None:

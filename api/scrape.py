@@ -53,6 +53,7 @@ async def ask_all(services: Services, lags: Lags, logs: Mapping[str, str]) -> li
         # Else the database is away, and whoever asks for the metrics has waited long enough.
         found[telemetry.REACTOR_LAG] = await reactors(services, lags, logs)
         found[telemetry.UNDECIDED] = await undecided(services)
+        found |= await checkpoints(services)
         found[telemetry.UNUSUAL_READERS] = await _unusual_readers(services)
         states, profiles, now = await _files(services)
         _tell_files(found, states, profiles, now)
@@ -133,6 +134,22 @@ async def undecided(services: Services) -> dict[tuple[str, ...], float]:
     return {(): math.nan if row is None else row[0]}
 
 
+async def checkpoints(services: Services) -> Found:
+    """How far each log is covered by what was signed; not-a-number where that is not known, nothing of a log of which
+    nothing was signed but how far that is behind."""
+    try:
+        async with asyncio.timeout(TIMEOUT_S), services.feed.connection() as connection:
+            cursor = await connection.execute(_CHECKPOINTS)
+            rows = await cursor.fetchall()
+    except _AWAY:
+        return {telemetry.CHECKPOINT_LAG: {("ledger",): math.nan, ("access",): math.nan}}
+    return {
+        telemetry.CHECKPOINT_LAG: {(log,): head - (size or 0) for log, head, size, _ in rows},
+        telemetry.CHECKPOINT_SIZE: {(log,): size for log, _, size, _ in rows if size is not None},
+        telemetry.CHECKPOINT_TIME: {(log,): at.timestamp() for log, _, _, at in rows if at is not None},
+    }
+
+
 async def _unusual_readers(services: Services) -> dict[tuple[str, ...], float]:
     """How many, by why; names stay where they are."""
     day = services.clock().astimezone(UTC).date()
@@ -210,6 +227,12 @@ def _tell_files(found: Found, states: Mapping[str, Files], profiles: Mapping[str
                 found[t.LAST_FINDINGS][state, rule, level] = number
 
 
+_CHECKPOINTS: Final = """
+    select h.log, h.position, c.size, c.signed_at
+      from (select 'ledger' as log, position from ledger.head union all select 'access', position from access.head) h
+      left join lateral (select size, signed_at from proofs.checkpoints where log = h.log order by size desc limit 1) c
+        on true
+"""
 _UNKNOWN: Final[Mapping[str, float]] = {"position": math.nan, "head": math.nan, "lag_events": math.nan}
 _OUTCOMES: Final = ("accepted", "unchanged", "refused")
 _OF_FILES: Final = (

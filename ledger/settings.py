@@ -49,8 +49,16 @@ class Settings(BaseSettings):
         None, description="32 bytes, base64 or hexadecimal, that wrap every key. Several, by comma: the first wraps."
     )
     master_key_file: Path | None = Field(None, description="File that holds the master key.")
-    signing_key: str | None = Field(None, description="Go note key that signs checkpoints.")
+    signing_key: str | None = Field(
+        None, repr=False, description="Go note key that signs checkpoints. Several, by comma: the first signs."
+    )
     signing_key_file: Path | None = Field(None, description="File that holds the signing key.")
+    signed: Path | None = Field(
+        None,
+        description="Folder of the last checkpoints that this host signed. Absent: that of the signing key's file.",
+    )
+    checkpoint_seconds: float = Field(5.0, ge=0.1, description="Seconds between two checkpoints of a log, at least.")
+    witnesses: str = Field("", description="Keys, by comma, of those who may cosign checkpoints.")
     actor: str | None = Field(None, description="Who acts on the command line. Absent: the user of the system.")
     oidc_issuer: str | None = Field(None, description="Address of the OpenID provider.")
     oidc_audience: str | None = Field(None, description="Audience that tokens of the provider must name.")
@@ -141,6 +149,13 @@ class Settings(BaseSettings):
             name = "SOJOURN_MASTER_KEY_FILE"
             text = read_secret(self.master_key_file, name)
         return decode_secrets(text or "", name)
+
+    def signing_texts(self) -> list[str]:
+        """The signing keys given, the one in use first; empty when none is set. Raises Misconfigured."""
+        text = self.signing_key
+        if text is None and self.signing_key_file is not None:
+            text = read_secret(self.signing_key_file, "SOJOURN_SIGNING_KEY_FILE")
+        return (text or "").replace(",", " ").split()
 
     def client_secret(self) -> str | None:
         """The secret that the OpenID provider knows this service by, if there is one. Raises Misconfigured."""

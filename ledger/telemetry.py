@@ -311,6 +311,18 @@ REACTOR_LAG = Asked("reactor_lag_events", "Events that a reactor has not passed 
 UNDECIDED = Asked(
     "matching_undecided_records", "Records that the matcher has yet to decide, or to read anew for another policy.", ()
 )
+CHECKPOINT_SIZE = Asked("checkpoint_size_events", "Events that the last signed checkpoint of a log covers.", ("log",))
+CHECKPOINT_LAG = Asked("checkpoint_lag_events", "Events of a log that no signed checkpoint covers yet.", ("log",))
+CHECKPOINT_TIME = Asked(
+    "checkpoint_timestamp_seconds", "When the last checkpoint of a log was signed, Unix time.", ("log",)
+)
+NOTARY_REFUSING = Gauge(
+    "refusing_notaries",
+    "Processes whose notary signs nothing, because the log, a key or a file is not what it must be, by log.",
+    ("log",),
+    registry=REGISTRY,
+    multiprocess_mode="livesum",
+)
 
 
 # Told as 0 from the start: these are rare, and a rate of what has no sample yet misses the first.

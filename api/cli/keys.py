@@ -1,8 +1,8 @@
-"""``sojourn keys rotate``: wrap the vault under a new master key. No event is touched.
+"""``sojourn keys signing``: make a key that signs. ``sojourn keys rotate``: wrap the vault under a new master key.
 
-The one invariant: a key that wraps something is never dropped. So one rotation at a time, from its first step to its
-last, held by locks that end with their holder; and whatever is killed leaves a vault that the keys at hand open
-together, with which the next rotation goes on.
+The one invariant: a key that wraps something is never dropped, and no event is touched. So one rotation at a time,
+from its first step to its last, held by locks that end with their holder; and whatever is killed leaves a vault that
+the keys at hand open together, with which the next rotation goes on.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -29,12 +29,29 @@ if TYPE_CHECKING:
 ROTATION: Final = "rotation.lock"
 """In the data folder of the embedded server; holds the name of whoever has it."""
 
-app = typer.Typer(help="Master key.", no_args_is_help=True)
+app = typer.Typer(help="Master key, and keys that sign.", no_args_is_help=True)
 
 
 @app.callback()
 def _keys() -> None:
-    """Master key."""
+    """Master key, and keys that sign."""
+
+
+@app.command()
+def signing(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the key: of a log, its origin.")],
+    witness: Annotated[bool, typer.Option("--witness", help="Of a witness, who cosigns.")] = False,
+) -> None:
+    """Make a key that signs checkpoints: the secret on stdout, the key to hand out on stderr."""
+    from ledger.proofs.doubt import Malformed
+    from ledger.proofs.note import COSIGNATURE, ED25519, Signer
+
+    try:
+        signer = Signer.of(name, secrets.token_bytes(32), COSIGNATURE if witness else ED25519)
+    except Malformed as malformed:
+        raise typer.BadParameter(malformed.what, param_hint="NAME") from None
+    print(signer.text())
+    say(f"Keep the secret. Hand out {signer.verifier.text()}")
 
 
 @app.command()

@@ -30,6 +30,9 @@ POINTS = (
     "disclosure.before-entry",
     "disclosure.entry-durable",
     "edge.answer-begun",
+    "notary.before-signed",
+    "notary.signed",
+    "notary.committed",
 )
 
 _armed: str | None = None

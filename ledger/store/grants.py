@@ -122,6 +122,11 @@ _GRANTS: dict[str, dict[str, Sequence[Role]]] = {
         **dict.fromkeys(("INSERT", "UPDATE", "DELETE", "TRUNCATE"), _WRITE),
     },
     "matching.state": {"SELECT": _WRITE, "UPDATE": _WRITE},
+    "proofs": {"USAGE": _ALL},
+    "proofs.checkpoints": {"SELECT": _ALL, "INSERT": _WRITE},
+    "proofs.cosignatures": {"SELECT": _ALL, "INSERT": _WRITE},
+    "proofs.tiles": {"SELECT": _ALL, "INSERT": _WRITE, "UPDATE": _WRITE},
+    "proofs.head_pages": {"SELECT": _ALL, "INSERT": _WRITE, "UPDATE": _WRITE},
 }
 """Who holds which privilege; whatever is not here, nobody holds, but for the owner: he holds all save what would change
 events or destroy keys."""
@@ -143,7 +148,7 @@ _HELD = """
                (aclexplode(coalesce(proacl, acldefault('f', proowner)))).* from pg_proc p
          where prorettype <> 'trigger'::regtype
       ) held join pg_namespace n on n.oid = held.schema
-     where n.nspname in ('ledger', 'access', 'vault', 'tracking', 'matching')
+     where n.nspname in ('ledger', 'access', 'vault', 'tracking', 'matching', 'proofs')
        and (grantee <> owner
             or name ~ '^(ledger|access)[.]events' and privilege_type in ('UPDATE', 'DELETE', 'TRUNCATE')
             or name = 'vault.keys' and privilege_type in ('DELETE', 'TRUNCATE'))

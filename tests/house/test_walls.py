@@ -30,6 +30,7 @@ MORE_LIBRARIES = {
     "ledger.matching.training": {"numpy", "random"},
     "ledger.matching.words": {"rapidfuzz"},
     "ledger.proofs.fold": {"cryptography"},
+    "ledger.proofs.log_keys": {"cryptography"},
     "ledger.proofs.note": {"cryptography"},
 }
 """Of one module only. ``ids`` keeps a lock, so that no two threads mint the same id. Populations and training have
@@ -79,7 +80,7 @@ MAY_IMPORT = {
 ENTRIES = {"api.cli", "api.cli.__main__"}
 """What is started from outside."""
 
-BEFORE_THEIR_USERS = {f"ledger.proofs.{part}" for part in ("verify", "writing", "head_pages", "one_file")}
+BEFORE_THEIR_USERS = {f"ledger.proofs.{part}" for part in ("verify", "writing", "one_file")}
 """Built before the notary, the export and the commands that will import them; whoever builds those empties this."""
 
 

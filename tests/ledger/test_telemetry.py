@@ -29,6 +29,7 @@ UNITS = (
     "_info",
     "_writers",
     "_readers",
+    "_notaries",
 )
 SECRET = "Marisol"
 
