@@ -347,6 +347,7 @@ CLOSED = as_of.query(
     " order by found.position desc",
 )
 ONE = as_of.query("worklist", "cases", f"{_SELECT} where c.case_id = %s")
+ABOUT = as_of.query("worklist", "cases", f"{_SELECT} where c.records && %s::text[]", " order by found.opened")
 # Of several states asked, what is urgent for an office is its own part: a case that its state has answered stands last.
 _DUE: LiteralString = (
     "(select min(p.due_on) from worklist.parts p where p.case_id = c.case_id and not p.answered"
@@ -423,6 +424,12 @@ def one_now(conn: psycopg.Connection[Any], case_id: str) -> tuple[AsOf, Listed |
     """As ``one``, for the command line."""
     reflected, rows = as_of.ask_now(conn, ONE, (case_id,))
     return reflected, _listed(rows[0]) if rows else None
+
+
+def about_now(conn: psycopg.Connection[Any], records: Sequence[str]) -> tuple[AsOf, list[Listed]]:
+    """What is reflected, and every case that names one of these records, open or closed, as they were opened."""
+    reflected, rows = as_of.ask_now(conn, ABOUT, (list(records),))
+    return reflected, [_listed(row) for row in rows]
 
 
 def place(listed: Listed) -> int:

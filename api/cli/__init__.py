@@ -12,6 +12,7 @@ from api.cli import (
     account,
     case,
     ending,
+    export,
     history,
     keys,
     linkage,
@@ -22,6 +23,7 @@ from api.cli import (
     students,
     submit,
     token,
+    verify,
     worklist,
 )
 from api.cli.bench import bench
@@ -49,6 +51,8 @@ app.command()(linkage.merge)
 app.command()(linkage.split)
 app.command()(linkage.answer)
 app.command()(linkage.reverse)
+app.command()(export.export)
+app.command()(verify.verify)
 app.command()(bench)
 app.add_typer(project.app, name="project")
 app.add_typer(matching.app, name="matching")

@@ -23,7 +23,7 @@ from api.openapi import (
     operation_id,
 )
 from api.policy import signed_in
-from api.principals import Principal
+from api.principal import Principal
 from api.requests import at_least_of, body_of, page_of
 from api.routes.students import show_student
 from api.schemas.history import INSTANT, HistoryAnswer, HistoryBody

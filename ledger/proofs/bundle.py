@@ -104,7 +104,7 @@ def events_in(data: bytes) -> Iterator[Event]:
             return
     except struct.error:
         pass
-    raise Malformed("An event in the bundle is not of the form that it must have, or is cut off.")
+    raise Malformed("An event is not of the form that it must have, or is cut off.")
 
 
 def bound(stream: bytes, topic: bytes, event_id: bytes) -> bytes:

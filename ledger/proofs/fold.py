@@ -25,7 +25,8 @@ class Fold:
     """What comes of the events. versions, last_leaf: by stream, of its last event. counts: events by stream (not of a
     whole log). opened: how many bodies did."""
 
-    def __init__(self, archive: Archive) -> None:
+    def __init__(self, archive: Archive | None = None) -> None:
+        """Without an archive whoever folds hands in the events himself, a chunk at a time."""
         self._archive = archive
         self.events = 0
         self.opened = 0
@@ -44,7 +45,7 @@ class Fold:
             leaves: list[bytes] = []
             first = self.position
             try:
-                self._log_chunk(data, leaves)
+                self.log_chunk(data, leaves)
             except Doubt:
                 # An event before this one, or this very one, may be another than was signed: that comes first.
                 self._compare(data, leaves, levels.leaves(first, len(leaves)))
@@ -53,7 +54,9 @@ class Fold:
         if self.position != levels.size:
             raise Doubt(f"The events after position {self.position} are missing.", position=self.position + 1)
 
-    def _log_chunk(self, data: bytes, leaves: list[bytes]) -> None:
+    def log_chunk(self, data: bytes, leaves: list[bytes]) -> None:
+        """The events that follow those so far. leaves: gets their leaves, up to the first event that is wrong. Raises
+        Doubt there; whoever knows the leaves that were signed compares those so far before he tells it."""
         # Nothing is looked up twice in here: it runs once for each event of a log.
         versions, last_leaf, add = self.versions, self.last_leaf, leaves.append
         topics: list[bytes] = []
@@ -111,6 +114,7 @@ class Fold:
 
     def each(self, manifest: Manifest, root: bytes) -> Iterator[tuple[Event, bytes | None]]:
         """The events, each proven to be in the tree of this root, with their bodies where they open. Raises Doubt."""
+        assert self._archive is not None, "a bundle is read"
         proofs = self._archive.open("inclusion.bin")
         for data in self._chunks():
             try:
@@ -150,6 +154,7 @@ class Fold:
         self.last_leaf[stream] = sha256(event[8]).digest()
 
     def _chunks(self) -> Iterator[bytes]:
+        assert self._archive is not None, "a bundle is read"
         number = 0
         while (name := chunk_name(number)) in self._archive:
             reading = self._archive.open(name)

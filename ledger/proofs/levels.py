@@ -7,8 +7,9 @@ follow from those below it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
 
-from ledger.proofs.archive import Archive
+from ledger.proofs.archive import Member
 from ledger.proofs.bundle import tile_levels
 from ledger.proofs.doubt import Doubt, Malformed
 from ledger.proofs.tiles import TILE_HASHES, TILE_LEVELS, Tile, Tiles, level_above
@@ -17,10 +18,35 @@ from ledger.proofs.tree import HASH_BYTES, Frontier, root_at
 _BATCH_BYTES = TILE_HASHES * HASH_BYTES * TILE_HASHES
 
 
-class Levels:
-    """Reads them out of an archive. size: of the tree. Raises Malformed where a level is too short or too long."""
+class Part(NamedTuple):
+    """A level, as what holds it names it, and its bytes."""
 
-    def __init__(self, archive: Archive, size: int) -> None:
+    name: str
+    size: int
+
+
+class LevelReading(Protocol):
+    """A level while it is read. ``ended`` raises Doubt where it is not what it says that it is."""
+
+    left: int
+
+    def read(self, length: int) -> bytes: ...
+    def ended(self) -> None: ...
+
+
+class Leveled(Protocol):
+    """Whatever holds levels under the names ``tiles/0.bin`` and on: an archive, or the store itself."""
+
+    @property
+    def members(self) -> Sequence[Part | Member]: ...
+    def open(self, name: str) -> LevelReading: ...
+    def peek(self, name: str, at: int, length: int) -> bytes: ...
+
+
+class Levels:
+    """Reads them out of what holds them. size: of the tree. Raises Malformed where a level is too short or too long."""
+
+    def __init__(self, archive: Leveled, size: int) -> None:
         self._archive = archive
         self.size = size
         self._sizes = {m.name: m.size for m in archive.members}
@@ -58,7 +84,7 @@ class Levels:
         if found != root:
             raise Doubt("This is not the log that was signed.", expected=root.hex(), found=found.hex())
         for level in range(tile_levels(self.size) - 1, 0, -1):
-            _must_be_equal(level, told[level], computed[level], "are not those that were signed")
+            must_be_equal(level, told[level], computed[level], "are not those that were signed")
 
     def must_be_like(self, kept: Mapping[int, bytes]) -> None:
         """Raises Doubt unless the log begins with what was kept of these levels, and says where it does not."""
@@ -67,7 +93,7 @@ class Levels:
                 raise Malformed(f"What was kept is no tile level {level}.")
             there = self._sizes.get(_name(level), 0)
             here = self._archive.peek(_name(level), 0, len(hashes)) if there else b""
-            _must_be_equal(level, hashes[: len(here)], here, "were changed since their hashes were kept")
+            must_be_equal(level, hashes[: len(here)], here, "were changed since their hashes were kept")
             if there < len(hashes):
                 first = (there // HASH_BYTES << TILE_LEVELS * level) + 1
                 raise Doubt("The log is shorter than the one whose hashes were kept.", position=first)
@@ -78,7 +104,7 @@ class Levels:
         ]
 
 
-def _must_be_equal(level: int, expected: bytes, found: bytes, otherwise: str) -> None:
+def must_be_equal(level: int, expected: bytes, found: bytes, otherwise: str) -> None:
     """Raises Doubt that names the events below the first hash that differs."""
     if expected == found:
         return

@@ -1,14 +1,14 @@
 """Looks whether the store is as it must be, and says how to mend what is not.
 
-Reads only, as the projector, in short transactions beside a running service; never holds more than a page in memory.
-What was recorded is taken for the truth, and everything that follows from it (leaves, heads, guards) is computed again
-and compared. Knows no HTTP and no read model; who follows a log is told to it by name.
+Reads only, as the projector (answers: as the writer), in short transactions beside a running service; never holds more
+than a page in memory. What was recorded is taken for the truth, and everything that follows from it (leaves, heads,
+guards) is computed again and compared. Knows no HTTP and no read model; who follows a log is told to it by name.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ import psycopg
 from psycopg.rows import tuple_row
 
 from ledger.errors import LedgerError
-from ledger.store import doctor_accounts, doctor_cases, doctor_linkage, doctor_records
+from ledger.store import doctor_accounts, doctor_answers, doctor_cases, doctor_linkage, doctor_records
 from ledger.store.canonical import entry, leaf
 from ledger.store.commit import microseconds
 from ledger.store.database import Database, Role, translate
@@ -77,12 +77,13 @@ def examine(
     followers: Mapping[str, str] | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     sample: int | None = None,
+    only: Collection[str] | None = None,
 ) -> list[Examined]:
     """Examine a store.
 
     logs: by name, opened as a role that may read them. fits: raises Misconfigured unless the schema is this release's.
     row_key: of the guard's row hashes. followers: name of a read model or reactor to the log that it follows. sample:
-    look only at so many of the newest events, records and keys; None: at all.
+    look only at so many of the newest events, records and keys; None: at all. only: names of what is to be looked at.
 
     Raises nothing that the database or a key may cause: that is what it reports.
     """
@@ -94,6 +95,8 @@ def examine(
     with conn:
         case = _Case(database, conn, logs, fits, row_key, followers or {}, clock, sample)
         for name, look in _EXAMINATIONS:
+            if only is not None and name not in only:
+                continue
             for log in logs if "{log}" in name else [""]:
                 title = name.replace("{log}", log)
                 examined += [found._replace(name=title) for found in _careful(look, case, log)]
@@ -346,16 +349,22 @@ def _guards(case: _Case, _: str) -> Iterator[Examined]:
 
 
 def _guarded(faults: Callable[..., Iterator[str]], sound: str) -> Callable[[_Case, str], Iterator[Examined]]:
-    def look(case: _Case, _: str) -> Iterator[Examined]:
-        wrong = list(faults(case.conn, case.logs["ledger"]))
-        for fault in wrong[:5]:
-            yield Examined("", False, fault, MEND_GUARD)
-        if len(wrong) > 5:
-            yield Examined("", False, f"{len(wrong) - 5} more are wrong.", MEND_GUARD)
-        if not wrong:
-            yield Examined("", True, sound)
+    return lambda case, _: _told(faults(case.conn, case.logs["ledger"]), sound)
 
-    return look
+
+def _answers(case: _Case, _: str) -> Iterator[Examined]:
+    with case.database.connect(Role.WRITER, name="sojourn doctor") as conn:
+        yield from _told(doctor_answers.faults(conn), "Each idempotency answer names a position of its instant.")
+
+
+def _told(faults: Iterator[str], sound: str) -> Iterator[Examined]:
+    wrong = list(faults)
+    for fault in wrong[:5]:
+        yield Examined("", False, fault, MEND_GUARD)
+    if len(wrong) > 5:
+        yield Examined("", False, f"{len(wrong) - 5} more are wrong.", MEND_GUARD)
+    if not wrong:
+        yield Examined("", True, sound)
 
 
 def _keys(case: _Case, _: str) -> Iterator[Examined]:
@@ -452,6 +461,9 @@ def _so_many(seen: int, there: int, sample: int | None = None) -> str:
     return f"{seen}" if seen == there else f"The newest {seen} of {there}"
 
 
+GUARDS = ("guards", "linkage guards", "cases", "accounts", "answers", "keys")
+"""What follows from the events of the ledger and is looked at by name where the events themselves are verified."""
+
 _EXAMINATIONS: tuple[tuple[str, Callable[[_Case, str], Iterator[Examined]]], ...] = (
     ("database", _database),
     ("settings", _settings),
@@ -466,6 +478,7 @@ _EXAMINATIONS: tuple[tuple[str, Callable[[_Case, str], Iterator[Examined]]], ...
     ("linkage guards", _guarded(doctor_linkage.faults, "Students and declarations follow from the acts of linkage.")),
     ("cases", _guarded(doctor_cases.faults, "The guards of cases follow from their events.")),
     ("accounts", _guarded(doctor_accounts.faults, "The guards of accounts follow from their events.")),
+    ("answers", _answers),
     ("keys", _keys),
     ("clock", _clock),
     ("followers", _followers),

@@ -128,7 +128,7 @@ def test_a_sound_store_is_found_sound(request: pytest.FixtureRequest, which: str
         "database", "migrations", "event trigger", "grants",
         "ledger triggers", "access triggers", "ledger partitions", "access partitions",
         "ledger events", "access events", "ledger heads", "access heads",
-        "guards", "linkage guards", "cases", "accounts", "keys", "clock",
+        "guards", "linkage guards", "cases", "accounts", "answers", "keys", "clock",
     ]  # fmt: skip
     said = {e.name: e.what for e in found}
     assert said["ledger events"].startswith("26 events")

@@ -1,0 +1,186 @@
+"""Evidence bundles out of a log: all of it, or all that was said of one student, with what proves it.
+
+Invariant: what is handed over has been verified as whoever gets it will (``ledger.proofs.verify``), and stands under
+its name only then. Until then it is a part beside it, named after what is exported, with which the next run goes on.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from hashlib import sha256
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+import psycopg
+
+from ledger.errors import Conflict, LogBroken, Misconfigured, NotFound
+from ledger.links import Links, Seeds
+from ledger.proofs.bundle import WHOLE_LOG, WHOLE_STREAMS, Manifest
+from ledger.proofs.doubt import Doubt
+from ledger.proofs.head_pages import HeadTree
+from ledger.proofs.note import Checkpoint, Verifier, open_checkpoint
+from ledger.proofs.tiles import Tiles
+from ledger.proofs.verify import verify
+from ledger.proofs.writing import BundleWriter, Shown
+from ledger.store import pending
+from ledger.store.copied_out import Stored, shown, stored
+from ledger.store.database import Database, Role, translated
+from ledger.store.proof_store import ProofStore
+from ledger.store.vault import Vault
+
+EVENTS_AT_ONCE = 2_000
+KEEP = "Keep the database as it is, and run `sojourn verify`: it names the first thing that is wrong."
+
+
+class Wanted(NamedTuple):
+    """What a bundle holds. log: ``ledger`` or ``access``. streams: each whole; None: the whole log. keys: whether the
+    body keys of what is shown are handed over, as far as they are there. receipts: checkpoints that were kept, from
+    each of which the bundle proves that the log has gone on."""
+
+    log: str
+    streams: Sequence[str] | None = None
+    keys: bool = True
+    receipts: Sequence[bytes] = ()
+
+
+class OfStudent(NamedTuple):
+    """student_id: as it is shown now. records: uuids. minted: every id that a record of the student has minted."""
+
+    student_id: str
+    records: Sequence[str]
+    minted: Sequence[str]
+    states: Sequence[str]
+
+    def streams(self, log: str, cases: Sequence[str]) -> list[str]:
+        """Those of a log that speak of the student: the records, what joined and parted them, the cases about them; of
+        the access log, to whom the records were shown."""
+        if log == "access":
+            return sorted(f"disclosure/{record}" for record in self.records)
+        named = (("record", self.records), ("linkage", self.minted), ("case", cases))
+        return sorted(f"{kind}/{name}" for kind, names in named for name in names)
+
+
+def student_of(links: Links, student_id: str) -> OfStudent:
+    """A student by any id that was ever minted. Raises NotFound, StoreUnavailable, LogBroken."""
+    reach = links.reach(Seeds(students=[student_id]))
+    found = next((anchor for anchor in reach.records.values() if anchor.student_id == student_id), None)
+    if found is None:
+        raise NotFound("No student has this id.", remedy="Compare it with where it was read, or search.")
+    students = reach.students()
+    shown_as = students.student_of[found.record]
+    members = students.members[shown_as]
+    records = [anchor.record for anchor in members]
+    with links.log.connection() as conn:
+        states = pending.states_of(conn, records)
+    return OfStudent(
+        shown_as, records, [anchor.student_id for anchor in members], list(dict.fromkeys(states[r] for r in records))
+    )
+
+
+def export(
+    out: Path,
+    wanted: Wanted,
+    key: Verifier,
+    database: Database,
+    vault: Vault,
+    progress: Callable[[int, int], None] = lambda *_: None,
+) -> Manifest:
+    """Write a bundle as of the latest checkpoint, verify it, and let it stand as ``out``, readable by its owner alone.
+
+    key: of the log. Raises Conflict where another export writes the same, LogBroken where what is stored is not what
+    was signed, Misconfigured where nothing was signed yet, StoreUnavailable, OSError.
+    """
+    with translated(), ProofStore(database, wanted.log) as proofs:
+        note = proofs.checkpoint()
+        if note is None:
+            raise Misconfigured("Nothing was signed of this log yet.", remedy="Set SOJOURN_SIGNING_KEY.")
+        part = _part(out, wanted, key)
+        with _alone(part) as file:
+            try:
+                checkpoint, _ = open_checkpoint(note, key)
+                manifest = _write(file, wanted, note, checkpoint, key, database, vault, proofs, progress)
+                file.seek(0)
+                verdict = verify(file, key=key.text(), receipts=wanted.receipts)
+                if verdict.wrong is not None:
+                    raise verdict.wrong
+            except Doubt as doubt:
+                # Whatever is wrong is in it: the next run begins anew.
+                part.unlink()
+                where = "" if doubt.position is None else f" (position {doubt.position})"
+                raise LogBroken(
+                    f"The {wanted.log} log does not prove what it holds{where}. {doubt.what}", remedy=KEEP
+                ) from None
+            os.fsync(file.fileno())
+            # Verified and on the disk: from here on it may be found.
+            part.replace(out)
+    return manifest
+
+
+def _write(
+    file: BinaryIO,
+    wanted: Wanted,
+    note: bytes,
+    checkpoint: Checkpoint,
+    key: Verifier,
+    database: Database,
+    vault: Vault,
+    proofs: ProofStore,
+    progress: Callable[[int, int], None],
+) -> Manifest:
+    writer = BundleWriter(file)
+    with (
+        database.connect(Role.PROJECTOR, name="sojourn export") as conn,
+        database.connect(Role.PROJECTOR, name="sojourn export") as beside,
+    ):
+        events = stored(conn, wanted.log, first=writer.position + 1, last=checkpoint.size, streams=wanted.streams or ())
+        writer.events(_shown(beside, vault, events, wanted, lambda position: progress(position, checkpoint.size)))
+    heads = HeadTree(proofs.pages)
+    receipts = {open_checkpoint(receipt, key)[0].size: receipt for receipt in wanted.receipts}
+    earlier = [receipt for size, receipt in sorted(receipts.items()) if size < checkpoint.size]
+    return writer.finish(
+        kind=WHOLE_LOG if wanted.streams is None else WHOLE_STREAMS,
+        checkpoint=note,
+        key=key.text(),
+        tiles=Tiles(checkpoint.size, proofs.fetch),
+        heads=[(stream, *heads.prove(stream)) for stream in sorted(wanted.streams or ())],
+        earlier=earlier,
+    )
+
+
+def _shown(
+    conn: psycopg.Connection[object],
+    vault: Vault,
+    events: Iterable[Stored],
+    wanted: Wanted,
+    reached: Callable[[int], None],
+) -> Iterator[Shown]:
+    rest = iter(events)
+    while batch := list(islice(rest, EVENTS_AT_ONCE)):
+        yield from shown(conn, vault, batch, keys=wanted.keys)
+        reached(batch[-1][0])
+
+
+def _part(out: Path, wanted: Wanted, key: Verifier) -> Path:
+    """The same for the same question alone: of another one's part nothing is taken."""
+    asked = "\n".join((key.text(), str(wanted.keys), str(wanted.streams is None), *(wanted.streams or ())))
+    return out.with_name(f"{out.name}.{sha256(asked.encode()).hexdigest()[:12]}.part")
+
+
+@contextmanager
+def _alone(part: Path) -> Iterator[BinaryIO]:
+    """The part, open for whoever alone writes it. It holds what is confidential, so nobody else may read it."""
+    descriptor = os.open(part, os.O_RDWR | os.O_CREAT, 0o600)
+    with os.fdopen(descriptor, "r+b") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Whoever held the lock until now may have given the file its name.
+            mine = part.exists() and os.path.samestat(part.stat(), os.fstat(descriptor))
+        except BlockingIOError:
+            mine = False
+        if not mine:
+            raise Conflict("Another export is writing the same bundle.", remedy="Wait for it, or end it.")
+        yield file
