@@ -291,3 +291,20 @@ def _some_part(ledger: Ledger, minted: str) -> Part:
     version = len(ledger.log.read_stream(f"linkage/{minted}"))
     act = ActReversed(act=f"{minted}-{version + 1}", reverses="1-1")
     return Part(stream=f"linkage/{minted}", subject="ledger", expected=version, events=[act])
+
+
+def test_an_act_begins_with_its_first_copy_whichever_stream_is_read_first(
+    ledger: Ledger, three: tuple[str, ...]
+) -> None:
+    """Else who was shown the joined record as of that very position is on no recall list."""
+    a, b, c = sorted(three)
+    for left, right in ((c, b), (a, c)):
+        act = merge(ledger, left, right)
+        copies = [
+            said.position
+            for said in ledger.log.read(0, 1000)
+            if isinstance(said.event, StudentsMerged) and said.event.act == act.id
+        ]
+        linkage = ledger.links.reach(Seeds(acts=[act.id])).linkage
+        assert len(copies) > 1
+        assert linkage.acts[act.id][0] == min(copies)
