@@ -181,3 +181,15 @@ def test_whoever_may_not_search_is_refused_whatever_he_typed(visitor: Visitor, l
         assert visitor.posts("/find", q=typed, **{FIELD: csrf}).status_code == 403
         [*_, last] = ledger.access.read(0, 1000)
         assert isinstance(last.event, DisclosureRefused)
+
+
+def test_a_child_whose_name_nobody_has_stated_is_found_and_shown_by_her_id(visitor: Visitor, make_token) -> None:
+    token = {"Authorization": f"Bearer {make_token(state='OR')}"}
+    body = student(demographics=[])
+    made = visitor.ask("PUT", "/v1/records/OR/9907", json=body, headers=token).json()
+    wait = {"state_student_id": "9907"}
+    asked = f"/v1/students/search?at_least={made['position']}"
+    visitor.ask("POST", asked, json=wait, headers=token).raise_for_status()
+    page = visitor.posts("/find", q="9907")
+    assert page.status_code == 200, page.text
+    assert f'>{made["student_id"]}</a>' in page.text
