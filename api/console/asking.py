@@ -25,12 +25,14 @@ from projections.search_terms import Wanted
 
 class Asked(NamedTuple):
     """How a text was understood. student_id: that is one, and so asks for nobody else. other_id: a state's own id, or
-    another id in the same state. unused: words that could not be taken."""
+    another id in the same state. unused: words that could not be taken. slip: that all the numbers together have the
+    length of a student id, and a check digit that says that one of them is wrong."""
 
     wanted: Wanted
     student_id: str | None = None
     other_id: str | None = None
     unused: tuple[str, ...] = ()
+    slip: bool = False
 
 
 def understood(text: str) -> Asked:
@@ -41,6 +43,7 @@ def understood(text: str) -> Asked:
     name: list[str] = []
     ids: list[str] = []
     unused: list[str] = []
+    numbers: list[str] = []
     for word in words:
         if state is None and word.is_state():
             state = word.plain.upper()
@@ -48,14 +51,17 @@ def understood(text: str) -> Asked:
             continue
         elif any(sign.isdigit() for sign in word.plain):
             (unused if _NO_ID.fullmatch(word.plain) else ids).append(word.plain)
+            numbers.append(word.plain)
         else:
             name.append(word.plain)
     wanted = Wanted(name=" ".join(name) or None, birth_date=born, state=state)
-    digits = "".join(sign for sign in "".join(ids) if sign.isdigit())
-    joined = "".join(ids)
-    if joined and re.fullmatch(r"[0-9 .-]+", joined) and len(digits) == 12 and is_student_id(digits):
+    # Whatever looks like a year alone is counted too: it may be a group of a student id that was pasted with blanks.
+    joined = "".join(numbers)
+    digits = "".join(sign for sign in joined if sign.isdigit())
+    long_enough = re.fullmatch(r"[0-9.-]+", joined) is not None and len(digits) == 12
+    if long_enough and is_student_id(digits):
         return Asked(wanted, student_id=digits)
-    return Asked(wanted, other_id=ids[0] if ids else None, unused=(*unused, *ids[1:]))
+    return Asked(wanted, other_id=ids[0] if ids else None, unused=(*unused, *ids[1:]), slip=long_enough)
 
 
 def date_in(text: str) -> date | None:

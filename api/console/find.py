@@ -135,6 +135,7 @@ class FindView(SearchView):
             only=self._only,
             asked=self._wish.wanted[0],
             other_id=self._wish.asked.other_id,
+            slip=self._wish.asked.slip,
             unused=self._wish.asked.unused,
             **_form(self._here.said, {}),
         )
@@ -165,7 +166,7 @@ def wish_of(said: Mapping[str, str]) -> Wish:
             wanted._replace(alternate_state_student_id=asked.other_id),
         )
     if asked.student_id is None and not faults and every[0]._replace(state=None) == Wanted():
-        faults[BOX] = _NOTHING
+        faults[BOX] = _UNREAD if asked.unused else _NOTHING
     return Wish(every, asked, faults)
 
 
@@ -191,4 +192,5 @@ def _again(here: Visit, faults: Mapping[str, str]) -> Response:
     return page(here, "find.html", status=422, **_form(here.said, faults))
 
 
+_UNREAD: Final = N_("This is no day of the calendar, and no id. Write a date like 3/2/2015 or 2 mar 2015.")
 _NOTHING: Final = N_("There is nothing to look for yet. Give a name, a birth date or an id.")

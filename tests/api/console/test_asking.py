@@ -125,3 +125,10 @@ def test_a_text_however_long_is_read_in_time_that_grows_as_it_does() -> None:
         f"marzo 2,{blanks}del{blanks}!",
     ):
         assert understood(text).wanted.birth_date is None
+
+
+def test_an_id_whose_group_looks_like_a_year_is_an_id_all_the_same() -> None:
+    found = next(one for number in range(10_000) if (one := student_id(number))[4:6] == "20")
+    for pasted in (f"{found[:4]} {found[4:8]} {found[8:]}", f" {found[:4]}-{found[4:8]}-{found[8:]}"):
+        assert understood(pasted).student_id == found
+    assert understood("Ana 2013").student_id is None

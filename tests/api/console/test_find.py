@@ -192,4 +192,19 @@ def test_a_child_whose_name_nobody_has_stated_is_found_and_shown_by_her_id(visit
     visitor.ask("POST", asked, json=wait, headers=token).raise_for_status()
     page = visitor.posts("/find", q="9907")
     assert page.status_code == 200, page.text
-    assert f'>{made["student_id"]}</a>' in page.text
+    assert f">{made['student_id']}</a>" in page.text
+
+
+@pytest.mark.parametrize("typed", ["2/31/2013", "13/13/2013", "2/29/2013"])
+def test_a_day_that_no_calendar_has_is_told_as_that_where_nothing_else_was_typed(visitor: Visitor, typed: str) -> None:
+    page = visitor.posts("/find", q=typed)
+    assert page.status_code == 422
+    assert "This is no day of the calendar" in page.text
+    assert "nothing to look for" not in page.text
+
+
+def test_twelve_digits_with_a_slip_are_told_to_be_no_student_id(visitor: Visitor) -> None:
+    known = student_id(1)
+    slip = known[:-1] + str((int(known[-1]) + 1) % 10)
+    assert "Twelve digits that are no student id" in visitor.posts("/find", q=f"{slip[:4]} {slip[4:]}").text
+    assert "Twelve digits that are no student id" not in visitor.posts("/find", q="410123456").text
