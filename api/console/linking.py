@@ -124,7 +124,7 @@ async def propose_merge_page(request: Request) -> Response:
         done = await here.did(lambda meta, key: proposals.propose_merge(left, right, master, reason, meta, key))
     except (Refused, Conflict) as error:
         return await _pair(here, "merge", error)
-    return seen_other(f"/proposals/{done.case}")
+    return seen_other(f"/proposals/{done.case}?at_least={done.position}")
 
 
 @router.get("/students/{id}/not-same", openapi_extra=does("linkage.settle"))
@@ -165,7 +165,7 @@ async def propose_split_page(request: Request) -> Response:
         done = await here.did(lambda meta, key: proposals.propose_split(student, [apart], reason, meta, key))
     except (Refused, Conflict) as error:
         return await _split(here, error)
-    return seen_other(f"/proposals/{done.case}")
+    return seen_other(f"/proposals/{done.case}?at_least={done.position}")
 
 
 @router.get("/proposals/{id}", openapi_extra=does("linkage.propose"))
@@ -178,6 +178,7 @@ async def proposal_page(request: Request) -> Response:
         here,
         "linkage/proposed.html",
         case=case,
+        position=at_least_of(request),
         question=question,
         waits=waits,
         levels=LEVELS,
