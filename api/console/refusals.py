@@ -7,18 +7,20 @@ not signed in and asked for a page is led to where he can.
 from __future__ import annotations
 
 import inspect
+from typing import NamedTuple
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from api.console.pages import page
+from api.console.policy_words import ACTION_NAMES
 from api.console.visits import Visit, made_before, visit
 from api.language import language_of
 from api.openapi import Direct, does, operation_id
 from api.problems import NoSuchPath, NotSignedIn, families, faults_of, status_of
 from api.services import services_of
-from ledger.access import PUBLIC
+from ledger.access import ACTIONS, PUBLIC, RULES
 from ledger.errors import LedgerError, RenewalNeeded
 
 router = APIRouter(include_in_schema=False, route_class=Direct, generate_unique_id_function=operation_id)
@@ -65,8 +67,26 @@ async def refusal(request: Request, error: LedgerError, request_id: str | None) 
         remedy=error.remedy,
         faults=[fault for fault in faults_of(error) if fault.message != error.what],
         rule=(error.members or {}).get("rule"),
+        lacks=_lacking(error.what),
         request_id=request_id,
     )
+
+
+class _Lacking(NamedTuple):
+    """What a role may not do at all, in English, the key of the Spanish, and which may. host: or not in a browser."""
+
+    action: str
+    roles: tuple[str, ...]
+    host: bool
+
+
+def _lacking(what: str) -> _Lacking | None:
+    """What the policy says of a role, taken apart, so that a page can say it in the reader's language."""
+    for action, words in ACTIONS.items():
+        if what in (said := (f"This role may not {words}.", f"Over HTTP this role may not {words}.")):
+            roles = tuple(sorted({rule.role for rule in RULES if rule.action == action}))
+            return _Lacking(ACTION_NAMES.get(action, words), roles, what == said[1])
+    return None
 
 
 async def _who(request: Request) -> Visit:

@@ -127,6 +127,11 @@ SAME: Final = (
     N_("It is not your state's."),
     N_("The role is narrowed to a part of the state."),
     N_("It takes one for the whole state."),
+    N_("There is no such case."),
+    N_("See the worklist."),
+    N_("This is not a student id."),
+    N_("A student id is 12 digits, the last of them a check digit."),
+    N_("It has not the form of a student id."),
 )
 """Said by a page as it is said."""
 
@@ -147,6 +152,10 @@ OTHERWISE: Final[Mapping[str, str]] = {
     "Sign in as you are used to, and send the code to /v1/me/family-grants.": N_(
         "Sign in as you are used to, and type the code at My account."
     ),
+    "Nothing is served under this path.": N_("There is no such page."),
+    "See /openapi.json.": N_("Look whether the address has a slip, or begin at the start page."),
+    "This path does not take this method.": N_("This is not a page that is opened by its address alone."),
+    "See the header Allow.": N_("Begin at the start page."),
     "GET /v1/me tells which it has.": N_("My account tells which it has."),
     "Send it to /v1/attachments as certificate, with the application by which the role was given.": N_(
         "Add it to the papers of the application by which the role was given."

@@ -89,3 +89,22 @@ def test_in_spanish_it_is_told_in_spanish_as_far_as_there_is_some(people: People
     told = page.partition('role="alert">')[2].partition("</div>")[0]
     assert "<p>No es de su estado.</p>" in told
     assert '<span lang="en">Who acts for a state may read accounts of that state.</span>' in told
+
+
+def test_a_role_that_may_not_is_told_so_in_the_reader_s_language(people: People) -> None:
+    rosa = desk(people, "rosa@school.example.org", "user_administrator", "OR")
+    rosa.language = "es"
+    page = rosa.get("/find")
+    assert page.status_code == 403
+    assert "Con esta función no se puede buscar menores." in page.text
+    assert "Hace falta una de estas funciones: auditor" in page.text
+    assert 'class="notice wrong" role="alert">\n<p><span lang="en"' not in page.text
+    assert "This role may not" not in page.text
+
+
+def test_an_address_that_is_no_page_is_told_without_what_programs_read(ana: Desk) -> None:
+    for path in ("/nowhere", "/lists/ending/saved"):
+        page = ana.get(path)
+        assert page.status_code in (404, 405)
+        assert "openapi" not in page.text
+        assert "header Allow" not in page.text
