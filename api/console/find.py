@@ -109,7 +109,8 @@ async def find(request: Request) -> Response:
         shown = await show_found(request, principal, purpose_of(request), view, wish.wanted[0].state)
     except EmptyField as empty:
         return _again(here, {empty.field if empty.field in here.said else BOX: _NOTHING})
-    kept = {"Cache-Control": "private, no-store", "Vary": "Cookie, Accept-Language"}
+    # Kept by the browser, as a record is: else going back from a record ends at an error. Signing out clears it.
+    kept = {"Cache-Control": "private, no-cache", "Vary": "Cookie, Accept-Language"}
     return Response(shown.body, 200, kept, "text/html; charset=utf-8")
 
 

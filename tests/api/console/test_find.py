@@ -52,7 +52,7 @@ def test_a_name_and_a_date_find_the_child_and_it_is_said_how_they_were_understoo
     assert "born May 9, 2013" in understood(page.text)
     assert "Marisol Quiñones Abarca" in page.text
     assert "Fits: name exact; birth date exact" in page.text
-    assert page.headers["Cache-Control"] == "private, no-store"
+    assert page.headers["Cache-Control"] == "private, no-cache"
 
 
 def test_the_first_hit_has_the_focus_so_that_enter_opens_it(visitor: Visitor) -> None:
