@@ -16,8 +16,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 import psycopg
 
-from api.principal import who
-from api.principal import Principal
+from api.principal import Principal, who
 from api.reading import ask, at_least, ledger_head
 from api.services import Services
 from api.sheets import sheet

@@ -20,8 +20,8 @@ from api.console.pages import page, rendered
 from api.console.visits import Visit, visitor
 from api.console.words import N_
 from api.openapi import Direct, does, operation_id
-from api.principal import decided
 from api.policy import action_of
+from api.principal import decided
 from api.problems import Fault, Invalid
 from api.routes.students import show_student
 from api.sheets import MEDIA_TYPE

@@ -20,8 +20,7 @@ from support.linkage_tapes import STEPS, Step, act
 from support.naive_fold import Told, told_by
 from support.naive_linkage import ToldStudent, students_told
 from support.says_all import assert_says_all
-from support.stories import append, destroy, own_story
-from support.stored_histories import Histories
+from support.stories import append, own_story
 from support.telling import histories
 from support.worlds import World
 
