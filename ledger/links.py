@@ -93,7 +93,7 @@ class Links:
             if streams:
                 for recorded in self._log.read_streams([f"linkage/{student}" for student in streams]):
                     said[recorded.stream[PREFIX:]].append(recorded)
-                # In the order of the log: of copies in several streams the first counts, whichever stream is read first.
+                # In the order of the log: of copies in several streams the first counts, whichever is read first.
                 heard = sorted(chain.from_iterable(said.values()), key=lambda one: one.position)
                 linkage = fold((one.position, one.event) for one in heard)
             ends = {a.student_id for edge in live_edges(linkage) for a in (edge.left, edge.right)}
