@@ -75,7 +75,8 @@ async def search_disclosures(request: Request) -> Response:
         access=here.services.ledger.access,
         request_id=request_id_of(request),
     )
-    headers = {"Cache-Control": "private, no-store", "Vary": "Cookie, Accept-Language"}
+    # As after a search: going back from a child leads here.
+    headers = {"Cache-Control": "private, no-cache", "Vary": "Cookie, Accept-Language"}
     return Response(shown.body, 200, headers, "text/html; charset=utf-8")
 
 
