@@ -145,17 +145,17 @@ def test_an_answer_without_yes_or_no_is_refused_in_words(oregon: Sitter) -> None
 # -- merge, and take back
 
 
-def test_a_bad_merge_is_taken_back_in_three_actions_and_the_page_names_who_was_shown_it(
+def test_a_bad_merge_is_taken_back_in_three_actions_from_its_history_and_the_page_names_who_was_shown_it(
     practice: Practice, oregon: Sitter, other: Sitter, registrar: Sitter
 ) -> None:
     one, another = practice.ids[LEAP], practice.ids[ENE]
     _, act = merged(oregon, other, one, another)
     assert "Yoloxóchitl" in said(registrar.page(f"/students/{another}"))
 
-    history = oregon.page(f"/students/{one}/history")  # 1: the record's history, which has the act
+    history = oregon.page(f"/students/{one}/history")
     assert f'href="/acts/{act}"' in history
-    assert f'href="/acts/{act}/reversal"' in oregon.page(f"/acts/{act}")  # 2: the act
-    preview = said(oregon.page(f"/acts/{act}/reversal"))
+    assert f'href="/acts/{act}/reversal"' in oregon.page(f"/acts/{act}")  # 1: the act, from the history
+    preview = said(oregon.page(f"/acts/{act}/reversal"))  # 2: what taking it back comes to
     for needed in ("Yoloxóchitl", "Ñusta Citlali", "registrar@practice.example.org"):
         assert needed in preview, preview
     done = oregon.fills(f"/acts/{act}/reversal")  # 3: take it back

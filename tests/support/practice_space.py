@@ -247,7 +247,6 @@ class Practice:
     service: Service
     address: str
     ids: dict[str, str] = field(default_factory=dict)
-    case: str = ""
     refused: str = ""
 
     def sits(self, seat: str, language: str = "en") -> Sitter:
