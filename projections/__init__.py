@@ -11,9 +11,9 @@ PROJECTIONS: tuple[Projection, ...] = (
     submissions.PROJECTION,
     records.PROJECTION,
     worklist.PROJECTION,
-    audit_trail.PROJECTION,
     disclosures.PROJECTION,
     accounts.PROJECTION,
     readers.PROJECTION,
+    audit_trail.PROJECTION,
 )
 """Every read model there is."""

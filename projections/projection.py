@@ -133,17 +133,22 @@ def digest(conn: psycopg.Connection[Any], projection: Projection, schema: str | 
 
 
 def _digest(conn: psycopg.Connection[Any], projection: Projection, schema: str) -> Digest:
-    sha256 = hashlib.sha256()
     with conn.transaction(), conn.cursor(row_factory=tuple_row) as cursor:
         cursor.execute("set transaction isolation level repeatable read, read only")
         row = cursor.execute(REACHED, (schema,)).fetchone()
-        for table, key in projection.keys.items():
-            sha256.update(table.encode())
-            rows = sql.SQL("copy (select * from {}.{} order by {}) to stdout (format binary)")
-            with cursor.copy(rows.format(sql.Identifier(schema), sql.Identifier(table), sql.SQL(key))) as copy:
-                for data in copy:
-                    sha256.update(data)
-    return Digest(row[0] if row else 0, sha256.hexdigest())
+        return Digest(row[0] if row else 0, hashed(cursor, projection, schema))
+
+
+def hashed(cursor: psycopg.Cursor[Any], projection: Projection, schema: str) -> str:
+    """The hash of ``Digest``, of the tables of a schema as the cursor's transaction sees them."""
+    sha256 = hashlib.sha256()
+    for table, key in projection.keys.items():
+        sha256.update(table.encode())
+        rows = sql.SQL("copy (select * from {}.{} order by {}) to stdout (format binary)")
+        with cursor.copy(rows.format(sql.Identifier(schema), sql.Identifier(table), sql.SQL(key))) as copy:
+            for data in copy:
+                sha256.update(data)
+    return sha256.hexdigest()
 
 
 def _built(conn: psycopg.Connection[Any], schema: str) -> datetime | None:

@@ -4,6 +4,10 @@ The one invariant: readers see the old tables until the new ones reflect at leas
 There is no second code: the shadow is filled by the same fold, in the same batches, as the live tables.
 
 A rebuild that ends early goes on where it stopped, since the shadow has a position of its own.
+
+Where it is asked to, it compares what it made with what it replaced, row by row, both as they are at one position
+(``projections.comparing``): the snapshot is taken while the live tables stand still, and read after the swap, when
+projector and readers go on.
 """
 
 from __future__ import annotations
@@ -12,10 +16,11 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import msgspec
 import psycopg
+import structlog
 from psycopg import sql
 
 from ledger.errors import Conflict
@@ -24,8 +29,13 @@ from ledger.store import faults
 from ledger.store.database import Database, Role, translated
 from ledger.store.datastore import RoleDatastore
 from ledger.store.following import Interruption, connected, try_lock, wait_for_lock
+from projections.comparing import Compared, compare
 from projections.projection import Projection, statement
-from projections.runner import BATCH_EVENTS_MAX, PROJECTED, Readable, Tables, Tracker
+from projections.runner import BATCH_EVENTS_MAX, PROJECTED, BatchRunner, Readable, Tables, Tracker
+
+LEVEL_S: Final = 60.0
+"""How long a comparison waits for the live tables to come as far as the shadow."""
+_log = structlog.get_logger()
 
 Progress = Callable[[int, int], None]
 """Called after every batch with the position reached and the head of the log."""
@@ -33,12 +43,14 @@ Progress = Callable[[int, int], None]
 
 class Rebuilt(msgspec.Struct, frozen=True, kw_only=True):
     """What a rebuild did. position: that the new tables reflect. events: read by this run. swapped: false when it was
-    told to stop, or when there was nothing to do; a later run goes on."""
+    told to stop, or when there was nothing to do; a later run goes on. compared: with the tables that it replaced; None
+    where it was not asked to, or they were of another version, or could not be brought to the same position."""
 
     position: int
     events: int
     seconds: float
     swapped: bool
+    compared: Compared | None = None
 
 
 class Rebuild:
@@ -53,8 +65,10 @@ class Rebuild:
         progress: Progress | None = None,
         stop: threading.Event | None = None,
         batch_events_max: int = BATCH_EVENTS_MAX,
+        comparing: bool = False,
     ) -> None:
         self._projection = projection
+        self._comparing = comparing
         self._database = database
         self._log = log
         self._progress = progress
@@ -92,20 +106,48 @@ class Rebuild:
     def _rebuild(self, conn: psycopg.Connection[Any]) -> Rebuilt:
         began = time.monotonic()
         self._open_shadow(conn)
-        swapped = False
+        swapped, compared = False, None
         with _ReadAhead(self._log, self._batch_events_max) as ahead:
             while not self._stop.is_set() and not swapped:
                 batch = ahead.read(self._shadow.position)
                 if batch:
                     self._fold(conn, batch)
                 if len(batch) < self._batch_events_max:
-                    self._swap(conn)
+                    if self._is_comparable(conn):
+                        compared = self._swap_and_compare(conn)
+                    else:
+                        self._swap(conn)
                     swapped = True
         if swapped:
             self._drop(conn, self._projection.old)
         return Rebuilt(
-            position=self._shadow.position, events=self._events, seconds=time.monotonic() - began, swapped=swapped
+            position=self._shadow.position,
+            events=self._events,
+            seconds=time.monotonic() - began,
+            swapped=swapped,
+            compared=compared,
         )
+
+    def _is_comparable(self, conn: psycopg.Connection[Any]) -> bool:
+        """Whether the live tables are of this version, and have been brought as far as the shadow."""
+        if not self._comparing or self._is_outdated(conn):
+            return False
+        live = BatchRunner(self._projection, self._database, self._log, batch_events_max=self._batch_events_max)
+        try:
+            return live.run_to(self._shadow.position, timeout_s=LEVEL_S, stop=self._stop) >= self._shadow.position
+        except Exception as error:
+            # Whatever keeps the live tables back, a fold that stops among it, is what they are rebuilt for.
+            _log.warning("live tables cannot be compared", projection=self._projection.name, exc_info=error)
+            return False
+
+    def _swap_and_compare(self, conn: psycopg.Connection[Any]) -> Compared | None:
+        with self._database.connect(Role.PROJECTOR) as beside, beside.transaction():
+            beside.execute("set transaction isolation level repeatable read, read only")
+            position = self._swap(conn, beside)
+            if position is None:
+                return None
+            # A name is looked up as it stands now, and the rows as they stood when the snapshot was taken.
+            return compare(beside, self._projection, self._projection.old, self._projection.name, position)
 
     def _open_shadow(self, conn: psycopg.Connection[Any]) -> None:
         """The shadow that an earlier run left, if it is of our version; else a new one."""
@@ -126,17 +168,19 @@ class Rebuild:
         if self._progress:
             self._progress(self._shadow.position, max(self._log.head(), self._shadow.position))
 
-    def _swap(self, conn: psycopg.Connection[Any]) -> None:
+    def _swap(self, conn: psycopg.Connection[Any], beside: psycopg.Connection[Any] | None = None) -> int | None:
         """Put the shadow in the place of the live tables.
 
         The live projector needs the row that is held here for every batch, so the live tables stand still meanwhile,
-        and what the shadow lacks of them is a few events.
+        and what the shadow lacks of them is a few events. beside: takes its snapshot when both are at one position,
+        which is returned; None where they are not.
         """
         live, shadow, old = self._projection.name, self._projection.next, self._projection.old
         try:
             with conn.transaction():
                 conn.execute("set local synchronous_commit = on")
                 held = self._tracker.hold(conn, live)
+                level = self._level(beside, held.position) if beside is not None else None
                 self._tracker.hold(conn, shadow)
                 while self._shadow.position < held.position:
                     batch = self._log.read(self._shadow.position, self._batch_events_max)
@@ -161,6 +205,21 @@ class Rebuild:
         except BaseException:
             self._shadow.forget()
             raise
+        return level
+
+    def _level(self, beside: psycopg.Connection[Any], position: int) -> int | None:
+        """Bring the shadow to the position that the live tables are held at, where others see it; then let ``beside``
+        look. A process that ends here leaves a shadow that is further on, and nothing else."""
+        with self._database.connect(Role.PROJECTOR) as writing, translated():
+            while self._shadow.position < position:
+                batch = self._log.read(self._shadow.position, self._batch_events_max)
+                batch = [recorded for recorded in batch if recorded.position <= position]
+                if not self._shadow.apply(writing, batch):
+                    self._shadow.resume(writing)
+                    continue
+                self._events += len(batch)
+        beside.execute("select 1")
+        return position if self._shadow.position == position else None
 
     def _drop(self, conn: psycopg.Connection[Any], schema: str) -> None:
         """Drop a copy that nobody is led to any more; waits for reads that began on it."""

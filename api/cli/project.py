@@ -64,12 +64,15 @@ def run() -> None:
 def rebuild(
     names: Annotated[list[str] | None, typer.Argument(metavar="NAME", help="Read models to rebuild.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Rebuild every read model.")] = False,
+    as_json: Json = False,
 ) -> None:
-    """Rebuild read models beside the live ones, while writes go on, and swap them in."""
+    """Rebuild read models beside the live ones, while writes go on, compare the two, and swap them in."""
+    from msgspec import to_builtins
+
     from ledger.store.database import Role
     from projections import PROJECTIONS
+    from projections.comparing import in_lines
     from projections.projection import digest
-    from projections.projection import status as look
     from projections.projectors import rebuild_all
 
     known = {p.name: p for p in PROJECTIONS}
@@ -79,17 +82,32 @@ def rebuild(
     for name in wanted:
         if name not in known:
             raise typer.BadParameter(f"there is no read model {name}; there are: {', '.join(known)}", param_hint="NAME")
+    rows: list[dict[str, object]] = []
     with opened() as store, store.logs() as logs, store.database.connect(Role.PROJECTOR) as conn:
-        heads = {name: log.head() for name, log in logs.items()}
-        there = {found.name for found in look(conn, PROJECTIONS, heads) if found.stored_version is not None}
-        digests = {name: digest(conn, known[name]) for name in wanted if name in there}
         with progress(", ".join(wanted)) as bar:
-            done = rebuild_all([known[name] for name in wanted], store.database, logs, progress=bar)
+            done = rebuild_all([known[name] for name in wanted], store.database, logs, progress=bar, comparing=True)
         for name, rebuilt in done.items():
             took = f"{rebuilt.events:,} events in {rebuilt.seconds:.1f} s"
             say(f"{name}: rebuilt to position {rebuilt.position:,}, {took}")
-            before = digests.get(name)
-            if before is not None:
-                say(f"  digest before, at position {before.position:,}: {before.sha256}")
-            after = digest(conn, known[name])
-            say(f"  digest now, at position {after.position:,}: {after.sha256}")
+            compared = rebuilt.compared
+            now = digest(conn, known[name]) if compared is None else compared.now
+            if compared is None:
+                say("  not compared: there were no tables of this version at the same position")
+            else:
+                say(f"  digest before, at position {compared.before.position:,}: {compared.before.sha256}")
+            say(f"  digest now, at position {now.position:,}: {now.sha256}")
+            for line in in_lines(compared) if compared is not None else ():
+                say(f"  {line}")
+            rows.append(
+                {
+                    "name": name,
+                    "position": rebuilt.position,
+                    "events": rebuilt.events,
+                    "seconds": rebuilt.seconds,
+                    "digest": now.sha256,
+                    "same": None if compared is None else compared.same,
+                    "compared": to_builtins(compared),
+                }
+            )
+    if as_json:
+        print_json(rows)

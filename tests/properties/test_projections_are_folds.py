@@ -213,9 +213,9 @@ def test_every_read_model_is_held_here() -> None:
         "submissions",
         "records",
         "worklist",
-        "audit_trail",
         "disclosures",
         "accounts",
         "readers",
+        "audit_trail",
     ]
     assert [projection.name for projection in PROJECTIONS] == held
