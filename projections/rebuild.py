@@ -210,7 +210,7 @@ class Rebuild:
     def _level(self, beside: psycopg.Connection[Any], position: int) -> int | None:
         """Bring the shadow to the position that the live tables are held at, where others see it; then let ``beside``
         look. A process that ends here leaves a shadow that is further on, and nothing else."""
-        with self._database.connect(Role.PROJECTOR) as writing, translated():
+        with connected(self._database, self._projection.next) as writing, translated():
             while self._shadow.position < position:
                 batch = self._log.read(self._shadow.position, self._batch_events_max)
                 batch = [recorded for recorded in batch if recorded.position <= position]
