@@ -20,13 +20,11 @@ from api.console.pages import page, rendered
 from api.console.visits import Visit, visitor
 from api.console.words import N_
 from api.openapi import Direct, does, operation_id
-from api.policy import action_of
-from api.principal import decided
 from api.problems import Fault, Invalid
 from api.routes.students import show_student
 from api.sheets import MEDIA_TYPE
 from api.trail import HistoryView, Part, over_http
-from api.trail_asked import FILTERS, Asked, asked_of
+from api.trail_asked import FILTERS, Asked, asked_by, asked_of
 from projections.life_cycle import NAMES
 
 router = APIRouter(include_in_schema=False, route_class=Direct, generate_unique_id_function=operation_id)
@@ -95,11 +93,10 @@ async def exported_history(request: Request) -> Response:
     here = await visitor(request)
     said = {name: here.said[name].strip() for name in FIELDS if here.said.get(name, "").strip()}
     form = "csv" if here.said.get("form") == "csv" else "json"
-    services = here.services
-    view = HistoryView(
-        services.ledger, here.signed_in, over_http(services), _asked(said, ORDERS[1]), language=here.language, form=form
-    )
-    shown = await show_student(request, here.signed_in, lambda _: view)
+    services, principal = here.services, here.signed_in
+    asked = asked_by(principal, lambda: _asked(said, ORDERS[1]))
+    view = HistoryView(services.ledger, principal, over_http(services), asked, language=here.language, form=form)
+    shown = await show_student(request, principal, lambda _: view)
     headers = {"Cache-Control": "private, no-store", "Content-Disposition": f'attachment; filename="history.{form}"'}
     return Response(shown.body, 200, headers, MEDIA_TYPE if form == "csv" else "application/json")
 
@@ -114,11 +111,10 @@ class _Said(NamedTuple):
 
 async def _shown(here: Visit, said: _Said) -> Response:
     try:
-        asked = _asked(said.said, said.order)
+        asked = asked_by(here.signed_in, lambda: _asked(said.said, said.order))
     except Invalid as wrong:
         if here.request.method == "GET":
             raise
-        decided(here.signed_in, action_of(here.request))
         return page(here, "history.html", status=422, **_told(here, said, _wrong(wrong, here.language)))
     shown = await show_student(here.request, here.signed_in, lambda _: HistoryPage(here, said, asked))
     headers = {"Cache-Control": "private, no-store", "Vary": "Cookie, Accept-Language"}

@@ -30,7 +30,7 @@ from api.schemas.history import INSTANT, HistoryAnswer, HistoryBody
 from api.services import services_of
 from api.sheets import MEDIA_TYPE
 from api.trail import HistoryView, Part, over_http
-from api.trail_asked import FILTERS, Asked, asked_of, from_body
+from api.trail_asked import FILTERS, Asked, asked_by, asked_of, from_body
 from ledger.mde import STATES
 from projections.life_cycle import NAMES
 from projections.trails import KINDS
@@ -79,7 +79,8 @@ async def read_history(request: Request) -> Response:
     """Complete up to the moment of asking: it waits for what is durable already. Takes any id ever issued."""
     principal = await signed_in(request)
     query = request.query_params
-    return await _answer(request, principal, asked_of({name: query.getlist(name) for name in FILTERS}))
+    asked = asked_by(principal, lambda: asked_of({name: query.getlist(name) for name in FILTERS}))
+    return await _answer(request, principal, asked)
 
 
 @router.post(
@@ -92,7 +93,7 @@ async def search_history(request: Request) -> Response:
     """As the history, also by who did it."""
     principal = await signed_in(request)
     said = (await body_of(request)).as_model(HistoryBody, tuple(HistoryBody.model_fields))
-    return await _answer(request, principal, from_body(said))
+    return await _answer(request, principal, asked_by(principal, lambda: from_body(said)))
 
 
 async def _answer(request: Request, principal: Principal, asked: Asked) -> Response:

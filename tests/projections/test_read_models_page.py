@@ -7,7 +7,7 @@ import re
 import pytest
 
 from api.schemas.search import FitAnswer, SearchBody
-from projections import PROJECTIONS, accounts_fold, linked, worklist
+from projections import PROJECTIONS, accounts_fold, audit_trail, linked, worklist
 from projections.records import StateRecord
 from projections.submissions import Submission
 from support.sources import ROOT
@@ -16,6 +16,7 @@ PAGE = (ROOT / "docs" / "reference" / "read-models.md").read_text("utf-8")
 OWN_TABLES = worklist.TABLES[len(linked.TABLES) :]
 COLUMN = re.compile(r"(?m)^ {4}(\w+) +(?:text|bigint|integer|double|date|timestamptz|boolean|bytea)")
 COLUMNS_OF_WORKLIST = set(COLUMN.findall(OWN_TABLES))
+COLUMNS_OF_TRAIL = set(COLUMN.findall(audit_trail.TABLES[len(linked.TABLES) :]))
 COLUMNS_OF_ACCOUNTS = set(COLUMN.findall(accounts_fold.TABLES))
 SECTIONS = dict(re.findall(r"^## `(\w+)`\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
 
@@ -35,6 +36,7 @@ def test_every_read_model_has_its_section_and_no_other_has_one() -> None:
         ("records", set(StateRecord._fields)),
         ("worklist", COLUMNS_OF_WORKLIST),
         ("accounts", COLUMNS_OF_ACCOUNTS),
+        ("audit_trail", COLUMNS_OF_TRAIL),
         ("search", set(SearchBody.model_fields) - {"limit"}),
         ("search", set(FitAnswer.model_json_schema()["properties"]["how"]["enum"])),
     ],
