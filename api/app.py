@@ -33,6 +33,7 @@ from api.routes import (
     attachments,
     cases,
     contacts,
+    diff,
     disclosures,
     events,
     families,
@@ -153,6 +154,7 @@ def create_app(services: Services) -> FastAPI:
     for router in (
         students.router,
         history.router,
+        diff.router,
         acts.router,
         cases.router,
         worklist.router,

@@ -84,6 +84,8 @@ EFFECTIVE_ON: Final = {
     "description": "What was true on that day, by what was known: facts with a date from their date on, others always.",
     "schema": {"type": "string", "format": "date"},
 }
+POINT_FROM: Final = {**AS_OF, "name": "from", "required": True}
+POINT_TO: Final = {**AS_OF, "name": "to", "description": "As `from`; the head of the ledger where it is not sent."}
 PURPOSE: Final = {
     "name": "Purpose",
     "in": "header",

@@ -65,6 +65,21 @@ async def then_of(request: Request) -> Then | None:
     return await asyncio.to_thread(then_at, services.ledger.log, as_of, effective_on, services.clock())
 
 
+def points_of(request: Request) -> tuple[Point, Point]:
+    """The two points that the address names as from and to. Raises NoSuchPoint, StoreUnavailable."""
+    first = _once(request, "from")
+    if first is None:
+        raise NoSuchPoint("It is not said from when on.", remedy="Send `from`, a point.", element="from")
+    services = services_of(request)
+    return points_at(services.ledger.log, first, _once(request, "to"), services.clock())
+
+
+def points_at(log: Log, first: str, last: str | None, now: datetime) -> tuple[Point, Point]:
+    """Two points as text names them; without a last one, the head. Raises NoSuchPoint, StoreUnavailable."""
+    asked = asked_in(first, "from"), None if last is None else asked_in(last, "to")
+    return point_at(log, asked[0], now, "from"), point_at(log, asked[1], now, "to")
+
+
 def day_in(text: str) -> date:
     """Raises NoSuchPoint."""
     try:

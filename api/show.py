@@ -33,7 +33,8 @@ class Found(NamedTuple):
 
     records: uuids. position: of the last ledger event that it reflects. tag: changes whenever what is shown would.
     states: that keep the records. as_of: the position as of which it was asked for, effective_on: the day, where that
-    was. refused: why nothing is shown of a child that there is; it is said only to whoever may read of her.
+    was. since: the position from which on changes were asked for. refused: why nothing is shown of a child that
+    there is; it is said only to whoever may read of her.
     """
 
     student_id: str
@@ -43,6 +44,7 @@ class Found(NamedTuple):
     states: Sequence[str]
     as_of: int | None = None
     effective_on: str | None = None
+    since: int | None = None
     refused: LedgerError | None = None
 
 
@@ -151,6 +153,7 @@ async def show(
         child=None if found.student_id == student_id else found.student_id,
         as_of=found.as_of,
         effective_on=found.effective_on,
+        since=found.since,
     )
     parts = of_each(found.records, disclosed, request_id)
     disclosed_at = await make_durable(access, parts, principal, request_id)

@@ -157,6 +157,14 @@ def past_of(log: Log, student_id: str, point: Point) -> Past | NotThen:
     )
 
 
+def said_between(one: Past | None, other: Past | None, after: int) -> list[Recorded]:
+    """What was said of a student from one point to another: of the records and the linkage of either, each thing once,
+    in order. after: position of the earlier point. None: where the id had not been minted."""
+    pasts = [past for past in (one, other) if past is not None]
+    found = {said.position: said for past in pasts for said in (*past.said, *past.linkage) if said.position > after}
+    return [found[position] for position in sorted(found)]
+
+
 def nothing_left(log: Log, student_id: str, point: Point) -> NotThen:
     """Of a student whose every record was destroyed."""
     with log.connection() as conn:

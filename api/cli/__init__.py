@@ -11,6 +11,7 @@ from api.cli import (
     access,
     account,
     case,
+    diff,
     ending,
     export,
     history,
@@ -44,6 +45,7 @@ app.command()(submit.sample)
 app.command()(submit.submit)
 app.command()(students.student)
 app.command()(students.students)
+app.command()(diff.diff)
 app.command()(history.history)
 app.command()(worklist.worklist)
 app.command()(case.case)

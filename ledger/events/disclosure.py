@@ -39,6 +39,7 @@ class Disclosed(Event, frozen=True, kw_only=True):
     child: str | None = None
     as_of: int | None = None
     effective_on: str | None = None
+    since: int | None = None
 
     def key_class(self) -> KeyClass:
         return KeyClass.DISCLOSURE
