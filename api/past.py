@@ -80,14 +80,14 @@ def points_at(log: Log, first: str, last: str | None, now: datetime) -> tuple[Po
     return point_at(log, asked[0], now, "from"), point_at(log, asked[1], now, "to")
 
 
-def day_in(text: str) -> date:
-    """Raises NoSuchPoint."""
+def day_in(text: str, name: str = EFFECTIVE_ON) -> date:
+    """name: of the parameter. Raises NoSuchPoint."""
     try:
         if _DAY.fullmatch(text):
             return date.fromisoformat(text)
     except ValueError:
         pass
-    raise NoSuchPoint("This is no day.", remedy="Give it as 2025-09-02.", element=EFFECTIVE_ON)
+    raise NoSuchPoint("This is no day.", remedy="Give it as 2025-09-02.", element=name)
 
 
 def instant(at: datetime) -> str:

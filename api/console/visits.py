@@ -71,10 +71,10 @@ class Visit:
         """Where this page, or the one whose form it answers, is read again. Its own path answers a form alone, perhaps:
         then the nearest one above it that can be read."""
         path = self.path
-        if self.request.method in SAFE:
-            return path
         if BACK in self.request.scope:
             return self.request.scope[BACK]
+        if self.request.method in SAFE:
+            return path
         while path and not self._is_page(path):
             path = path.rpartition("/")[0]
         return path or "/"
