@@ -94,27 +94,7 @@ def point_at(log: Log, asked: int | datetime | None, now: datetime, name: str = 
     first event; StoreUnavailable.
     """
     with log.connection() as conn:
-        position, recorded_at, head = looking_back.place_at(conn, asked)
-        if isinstance(asked, int) and asked > head:
-            raise NoSuchPoint(
-                f"The ledger has come to position {head}, not yet to {asked}.",
-                remedy=f"Ask for a position from 1 to {head}.",
-                element=name,
-            )
-        # A clock that was set back may be behind what the log has stamped: that is no future.
-        if isinstance(asked, datetime) and asked > max(now, recorded_at or now):
-            raise NoSuchPoint(
-                "The instant has not come yet.",
-                remedy="Ask for one that has; what is known now is read without any.",
-                element=name,
-            )
-        if recorded_at is None:
-            first = looking_back.first_instant(conn)
-            since = "" if first is None else f" The first event is position 1, of {first.isoformat()}."
-            raise NoSuchPoint(
-                f"Nothing had been recorded by then.{since}", remedy="Ask for a later point.", element=name
-            )
-    return Point(position, asked if isinstance(asked, datetime) else recorded_at, recorded_at, head)
+        return _point(conn, asked, now, name)
 
 
 _REMEDY: Final = "Give a position, such as 12345, or an instant with its offset, such as 2025-09-02T18:00:00-07:00."
@@ -129,32 +109,13 @@ def past_of(log: Log, student_id: str, point: Point) -> Past | NotThen:
     Raises NotFound where it never was, StoreUnavailable, LogBroken, UnknownEvent.
     """
     with log.connection() as conn:
-        rows = log.open(conn, looking_back.rows_of_student(conn, student_id, point.position))
-        own = [one for one in rows if one.stream.startswith("record/")]
-        if not own:
-            return _not_then(conn, student_id, point)
-        heard = [one for one in rows if isinstance(one.event, LinkageEvent)]
-        name, shown, records = own[0].stream[_RECORD:], student_id, [own[0].stream[_RECORD:]]
-        if heard:
-            heard, linkage = _linkage(log, conn, student_id, heard, point)
-            students = clusters(linkage, ())
-            if name in students.student_of:
-                shown = students.student_of[name]
-                records = [anchor.record for anchor in students.members[shown]]
-        others = [f"record/{record}" for record in records if record != name]
-        said = own
-        if others:
-            more = log.open(conn, looking_back.rows_of(conn, others, point.position))
-            said = sorted([*own, *more], key=_position)
-    opened = [one for one in said if type(one.event) is not Erased]
-    return Past(
-        point=point,
-        student_id=shown,
-        records=records,
-        said=opened,
-        linkage=heard,
-        erased=len(said) - len(opened),
-    )
+        return _past(log, conn, student_id, point)
+
+
+def past_as_of(log: Log, student_id: str, asked: int | datetime | None, now: datetime) -> Past | NotThen:
+    """As ``past_of`` at ``point_at``, on one connection. Raises what they raise."""
+    with log.connection() as conn:
+        return _past(log, conn, student_id, _point(conn, asked, now, "as_of"))
 
 
 def said_between(one: Past | None, other: Past | None, after: int) -> list[Recorded]:
@@ -179,6 +140,57 @@ def nothing_left(log: Log, student_id: str, point: Point) -> NotThen:
 
 
 # -- inside
+
+
+def _point(conn: psycopg.Connection[Any], asked: int | datetime | None, now: datetime, name: str) -> Point:
+    position, recorded_at, head = looking_back.place_at(conn, asked)
+    if isinstance(asked, int) and asked > head:
+        raise NoSuchPoint(
+            f"The ledger has come to position {head}, not yet to {asked}.",
+            remedy=f"Ask for a position from 1 to {head}.",
+            element=name,
+        )
+    # A clock that was set back may be behind what the log has stamped: that is no future.
+    if isinstance(asked, datetime) and asked > max(now, recorded_at or now):
+        raise NoSuchPoint(
+            "The instant has not come yet.",
+            remedy="Ask for one that has; what is known now is read without any.",
+            element=name,
+        )
+    if recorded_at is None:
+        first = looking_back.first_instant(conn)
+        since = "" if first is None else f" The first event is position 1, of {first.isoformat()}."
+        raise NoSuchPoint(f"Nothing had been recorded by then.{since}", remedy="Ask for a later point.", element=name)
+    return Point(position, asked if isinstance(asked, datetime) else recorded_at, recorded_at, head)
+
+
+def _past(log: Log, conn: psycopg.Connection[Any], student_id: str, point: Point) -> Past | NotThen:
+    rows = log.open(conn, looking_back.rows_of_student(conn, student_id, point.position))
+    own = [one for one in rows if one.stream.startswith("record/")]
+    if not own:
+        return _not_then(conn, student_id, point)
+    heard = [one for one in rows if isinstance(one.event, LinkageEvent)]
+    name, shown, records = own[0].stream[_RECORD:], student_id, [own[0].stream[_RECORD:]]
+    if heard:
+        heard, linkage = _linkage(log, conn, student_id, heard, point)
+        students = clusters(linkage, ())
+        if name in students.student_of:
+            shown = students.student_of[name]
+            records = [anchor.record for anchor in students.members[shown]]
+    others = [f"record/{record}" for record in records if record != name]
+    said = own
+    if others:
+        more = log.open(conn, looking_back.rows_of(conn, others, point.position))
+        said = sorted([*own, *more], key=_position)
+    opened = [one for one in said if type(one.event) is not Erased]
+    return Past(
+        point=point,
+        student_id=shown,
+        records=records,
+        said=opened,
+        linkage=heard,
+        erased=len(said) - len(opened),
+    )
 
 
 def _not_then(conn: psycopg.Connection[Any], student_id: str, point: Point) -> NotThen:

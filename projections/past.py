@@ -10,11 +10,11 @@ since, which is left out and counted. Nothing here asks what day it is.
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from functools import partial
 
 from ledger.errors import NoSuchPoint
-from ledger.past import NotThen, Past, Point, asked_in, nothing_left, past_of, point_at
+from ledger.past import NotThen, Past, Point, asked_in, nothing_left, past_as_of, past_of
 from ledger.store.log import Log
 from projections import linked
 from projections.as_of import AsOf
@@ -28,18 +28,18 @@ def student_as_of(
     as_of: str | int | datetime | None = None,
     effective_on: date | None = None,
     *,
-    now: datetime | None = None,
+    now: datetime,
 ) -> StudentRow:
     """The student that an id showed, as known at a point. as_of: a position, an instant, or either as text; None: the
-    head. now: UTC; the clock's if it is not given.
+    head. now: UTC, after which nothing is known.
 
     Raises NoSuchPoint, NotFound where the id was not minted by then; StoreUnavailable, LogBroken, UnknownEvent.
     """
     asked = asked_in(as_of) if isinstance(as_of, str) else as_of
     if isinstance(asked, datetime) and asked.tzinfo is None:
         raise NoSuchPoint("The instant has no offset from UTC.", remedy="Give it a time zone.", element="as_of")
-    point = point_at(log, asked, now or datetime.now(UTC))
-    found = student_at(log, student_id, point, effective_on)
+    past = past_as_of(log, student_id, asked, now)
+    found = _row_of(log, past, student_id, effective_on)
     if isinstance(found, NotThen):
         raise found.why
     return found
@@ -50,10 +50,7 @@ def student_at(log: Log, student_id: str, point: Point, effective_on: date | Non
 
     Raises NotFound where the id never was.
     """
-    past = past_of(log, student_id, point)
-    if isinstance(past, NotThen):
-        return past
-    return row_of(past, student_id, effective_on) or nothing_left(log, student_id, point)
+    return _row_of(log, past_of(log, student_id, point), student_id, effective_on)
 
 
 def row_of(past: Past, asked: str, effective_on: date | None = None) -> StudentRow | None:
@@ -73,3 +70,9 @@ def row_of(past: Past, asked: str, effective_on: date | None = None) -> StudentR
         AsOf(past.point.position, PROJECTION.version),
         AsKnown(past.point.position, past.point.at, past.point.recorded_at, effective_on, past.erased),
     )
+
+
+def _row_of(log: Log, past: Past | NotThen, asked: str, effective_on: date | None) -> StudentRow | NotThen:
+    if isinstance(past, NotThen):
+        return past
+    return row_of(past, asked, effective_on) or nothing_left(log, asked, past.point)

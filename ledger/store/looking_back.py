@@ -54,13 +54,14 @@ def minted_by(conn: psycopg.Connection[Any], student_id: str) -> Minted | None:
 
 
 def rows_of_student(conn: psycopg.Connection[Any], student_id: str, until: int) -> list[SealedNotification]:
-    """Of the record that minted an id, up to a position, and all that was ever said of its linkage."""
+    """Of the record that minted an id, up to a position, and all that was ever said of its linkage; by stream and
+    version."""
     stream = f"linkage/{student_id}"
     return _rows(conn, _OF_STUDENT, (stream, student_id, until, stream))
 
 
 def rows_of(conn: psycopg.Connection[Any], streams: Sequence[str], until: int) -> list[SealedNotification]:
-    """Of several streams, up to a position."""
+    """Of several streams, up to a position, by stream and version."""
     return _rows(conn, _OF_STREAMS, (list(streams), until))
 
 
@@ -96,6 +97,6 @@ _MINTED: Final = "select record_id, state from ledger.records where minted = %s"
 _OF_STUDENT: Final = (
     f"select {COLUMNS} from ledger.events where stream = any(array[%s,"
     " (select 'record/' || record_id from ledger.records where minted = %s)]::text[])"
-    " and (position <= %s or stream = %s) order by position"
+    " and (position <= %s or stream = %s) order by stream, version"
 )
 _OF_STREAMS: Final = f"select {COLUMNS} from ledger.events where stream = any(%s) and position <= %s order by position"
