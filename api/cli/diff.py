@@ -15,7 +15,7 @@ from ledger.errors import Refused
 def diff(
     student_id: Annotated[str, typer.Argument(metavar="ID", help="Any student id ever issued.")],
     first: Annotated[str, typer.Argument(metavar="FROM", help="A position, or an instant with its offset.")],
-    last: Annotated[str | None, typer.Argument(metavar="[TO]", help="As FROM; without it, now.")] = None,
+    last: Annotated[str | None, typer.Argument(metavar="TO", help="As FROM; without it, now.")] = None,
     as_json: Json = False,
     as_name: As = None,
 ) -> None:

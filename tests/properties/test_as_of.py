@@ -6,12 +6,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from random import Random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger.events import Recorded
+from ledger.errors import NoSuchPoint
+from ledger.events import Erased, Recorded
 from ledger.events.record import RecordOpened
 from ledger.past import NotThen, point_at
 from projections.past import student_at
@@ -20,12 +23,14 @@ from support.linkage_tapes import STEPS, Step, act
 from support.naive_fold import Told, told_by
 from support.naive_linkage import ToldStudent, students_told
 from support.says_all import assert_says_all
-from support.stories import append, own_story
+from support.stored_histories import Histories
+from support.stories import append, destroy, own_story
 from support.telling import histories
 from support.worlds import World
 
 TAPES = st.lists(STEPS, max_size=12)
 POSITIONS_A_STORY = 8
+STEPS = 15
 
 
 def as_of(world: World, student_id: str, position: int) -> StudentRow | NotThen:
@@ -79,11 +84,82 @@ def told_in(world: World, drawn: Sequence[Recorded], tape: Sequence[Step]) -> tu
 
 
 def test_as_of_a_position_is_the_naive_fold_up_to_there(world: World, sized: Callable[..., settings]) -> None:
-    @sized(30)
+    @sized(20)
     @given(histories(records_max=4), TAPES, st.randoms(use_true_random=False))
     def law(drawn: list[Recorded], tape: list[Step], chance: Random) -> None:
         minted, log = told_in(world, drawn, tape)
         for position in {chance.choice(log).position for _ in range(POSITIONS_A_STORY)}:
             assert_is_the_naive_fold(world, log, minted, position)
+
+    law()
+
+
+@pytest.mark.parametrize("histories", [6, pytest.param(300, marks=pytest.mark.torture)])
+def test_as_of_a_position_is_what_the_read_model_showed_there_byte_for_byte(world: World, histories: int) -> None:
+    """At every position of a history, so also between two copies of an act."""
+    tell = Histories(world)
+    for seed in range(histories):
+        world.project(1_000)
+        start = world.head()
+        children = tell.tell(Random(f"as of {seed}"), STEPS)
+        for position in range(start + 1, tell.settle() + 1):
+            world.project(1_000, until=position)
+            for child in children:
+                live, then = world.student(child.minted), as_of(world, child.minted, position)
+                if live is None:
+                    assert isinstance(then, NotThen)
+                else:
+                    assert isinstance(then, StudentRow)
+                    assert then.known is not None
+                    assert (then.known.position, then.known.erased) == (position, 0)
+                    assert then._replace(known=None) == live
+
+
+def test_what_was_destroyed_is_left_out_of_every_past_and_counted(world: World, sized: Callable[..., settings]) -> None:
+    @sized(10)
+    @given(histories(records_max=3), TAPES, st.sampled_from(["education", "eligibility"]))
+    def law(drawn: list[Recorded], tape: list[Step], key_class: str) -> None:
+        minted, log = told_in(world, drawn, tape)
+        destroyed = next(one.stream for one in log if isinstance(one.event, RecordOpened))
+        destroy(world, destroyed.removeprefix("record/"), key_class)
+        log = world.events(log[0].position - 1)
+        for position in {log[len(log) // 2].position, log[-1].position}:
+            told = told_by([one for one in log if one.position <= position])
+            for student in students_told(log, position):
+                there = told.keys() & student.records
+                for student_id in {told[record]["student_id"] for record in there} & set(minted):
+                    row = as_of(world, student_id, position)
+                    if isinstance(row, NotThen):
+                        # By the id of a record that is gone no state could be told; others lead to what is left.
+                        assert destroyed.removeprefix("record/") in student.records
+                        continue
+                    assert_is_told(row, student, told)
+                    assert row.known is not None
+                    assert row.known.erased == sum(
+                        isinstance(one.event, Erased) and one.stream[len("record/") :] in student.records
+                        for one in log
+                        if one.position <= position
+                    )
+
+    law()
+
+
+def test_an_instant_is_the_last_position_recorded_by_it(world: World, sized: Callable[..., settings]) -> None:
+    @sized(20)
+    @given(histories(records_max=2), TAPES, st.randoms(use_true_random=False))
+    def law(drawn: list[Recorded], tape: list[Step], chance: Random) -> None:
+        told_in(world, drawn, tape)
+        everything = world.events()
+        log, now = world.ledgers[1].log, world.clocks[1].latest
+        for _ in range(POSITIONS_A_STORY):
+            instant = chance.choice(everything).recorded_at + timedelta(microseconds=chance.choice([-1, 0, 1]))
+            by_then = [one for one in everything if one.recorded_at <= instant]
+            if instant > max(now, everything[-1].recorded_at) or not by_then:
+                with pytest.raises(NoSuchPoint):
+                    point_at(log, instant, now)
+                continue
+            point = point_at(log, instant, now)
+            assert (point.position, point.recorded_at) == (by_then[-1].position, by_then[-1].recorded_at)
+            assert (point.at, point.head) == (instant, everything[-1].position)
 
     law()
