@@ -43,6 +43,7 @@ from api.routes import (
     lists,
     me,
     policies,
+    proofs,
     records,
     reports,
     saved_lists,
@@ -106,6 +107,7 @@ _TAGS: Final = [
     {"name": "state office", "description": "How a state wants its records kept, and whom to ask there."},
     {"name": "access", "description": "Applications, accounts and trainings: who may sign in, and as what."},
     {"name": "papers", "description": "Signed forms and certificates of applications for access, sealed."},
+    {"name": "proofs", "description": "Checkpoints, tiles and proofs of both logs: hashes, and nothing of any child."},
     {"name": "feed", "description": "Every event, once and in order: ids, types and links."},
     {"name": "operations", "description": "Health and metrics."},
 ]
@@ -175,6 +177,7 @@ def create_app(services: Services) -> FastAPI:
         policies.router,
         disclosures.router,
         reports.router,
+        proofs.router,
         health.router,
         *console.ROUTERS,
     ):

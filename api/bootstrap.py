@@ -30,7 +30,8 @@ from ledger.errors import LedgerError, Misconfigured
 from ledger.ids import Uuid7Source
 from ledger.proofs.doubt import Doubt
 from ledger.proofs.log_keys import LogKeys, parse_keys
-from ledger.proofs.note import Signer
+from ledger.proofs.note import COSIGNATURE, Signer, Verifier
+from ledger.proofs.receipts import checkpoint_in, origin_of
 from ledger.settings import Settings, decode_secrets, read_secret
 from ledger.store import faults
 from ledger.store.data_folder import claim, default_data_dir, sync
@@ -117,8 +118,10 @@ class Store:
         keys = self.log_keys(log)
         if keys is None:
             return None
+        origins = {verifier.name for verifier in keys.known}
+        own = [checkpoint_in(data) for data in receipts if origin_of(data) in origins]
         signed = SignedFile(self._signed_folder() / f"{log}.checkpoint")
-        return Notary(self.database, log, keys, signed, receipts=receipts, every_s=self.settings.checkpoint_seconds)
+        return Notary(self.database, log, keys, signed, receipts=own, every_s=self.settings.checkpoint_seconds)
 
     def _signed_folder(self) -> Path:
         """Where this host keeps what it signed last: beside the key, where that lies in a file."""
@@ -290,6 +293,24 @@ def open_id(settings: Settings, seal_key: bytes) -> OpenId | None:
     return OpenId(registration, seal_key=seal_key, clock=now) if registration else None
 
 
+def _witnesses(settings: Settings) -> list[Verifier]:
+    """Raises Misconfigured for what is no witness's key."""
+    found = []
+    for text in settings.witnesses.replace(",", " ").split():
+        try:
+            found.append(Verifier.parse(text))
+        except Doubt as doubt:
+            raise Misconfigured(
+                f"SOJOURN_WITNESSES: {doubt.what}", remedy="Give keys as witnesses hand them out."
+            ) from None
+        if found[-1].kind != COSIGNATURE:
+            raise Misconfigured(
+                f"SOJOURN_WITNESSES: {found[-1].name} is no witness's key.",
+                remedy="A witness makes one: `sojourn keys signing NAME --witness`.",
+            )
+    return found
+
+
 def services(store: Store, ledger: Ledger) -> Services:
     """What the app is made of."""
     from psycopg_pool import AsyncConnectionPool
@@ -369,6 +390,7 @@ def services(store: Store, ledger: Ledger) -> Services:
         practice=store.practice,
         checks=(Check("schema", fits), Check("writer", writes)),
         spools=kept,
+        witnesses=_witnesses(settings),
         limits=limits(settings.rate_requests, settings.rate_burst, settings.rate_tries),
         clock=now,
     )

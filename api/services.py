@@ -20,6 +20,7 @@ from api.rate_limit import Limits
 from api.standings import Standings
 from ledger.application import Ledger
 from ledger.intake.uploads import Spools
+from ledger.proofs.note import Verifier
 from ledger.store.credentials import Credentials
 from ledger.store.sessions import Sessions
 from ledger.store.tokens import Tokens
@@ -52,6 +53,7 @@ class Services:
     the read models. sessions, standings, credentials: of people who sign in here. support: whom people ask, in words.
     openid: the identity provider, where one is named. csrf_key: 32 bytes, of the tokens in forms. spools: where files
     that come are kept until they are applied; None where none are taken.
+    witnesses: keys of those who may cosign checkpoints.
     limits: how often somebody may ask; None: as often as he likes. clock: now, UTC.
     """
 
@@ -73,6 +75,7 @@ class Services:
     checks: Sequence[Check] = ()
     spools: Spools | None = None
     limits: Limits | None = None
+    witnesses: Sequence[Verifier] = ()
     clock: Callable[[], datetime] = _now
 
 

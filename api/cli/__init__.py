@@ -11,6 +11,7 @@ from api.cli import (
     access,
     account,
     case,
+    checkpoint,
     diff,
     ending,
     export,
@@ -25,6 +26,7 @@ from api.cli import (
     submit,
     token,
     verify,
+    witness,
     worklist,
 )
 from api.cli.bench import bench
@@ -55,6 +57,8 @@ app.command()(linkage.answer)
 app.command()(linkage.reverse)
 app.command()(export.export)
 app.command()(verify.verify)
+app.command()(checkpoint.checkpoint)
+app.command()(witness.witness)
 app.command()(bench)
 app.add_typer(project.app, name="project")
 app.add_typer(matching.app, name="matching")

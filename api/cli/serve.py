@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from datetime import date
 from pathlib import Path
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from api.bootstrap import Store
     from ledger.application import Ledger
     from ledger.reactors.matching import MatcherRunner
+    from ledger.reactors.notary import Notary
 
 RESTART_SECONDS = 1.0
 MATCHER_RESTART_SECONDS, MATCHER_RESTART_SECONDS_MAX = 5.0, 300.0
@@ -38,6 +39,10 @@ DEMO_APART = 7
 """Days to the demo's second night: the one before that of the example in the documentation, which can follow."""
 
 Host = Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Address to listen on.")]
+Receipts = Annotated[
+    list[Path] | None,
+    typer.Option("--receipt", metavar="FILE", help="Kept checkpoint that the log must go on from; again for more."),
+]
 Port = Annotated[int, typer.Option("--port", metavar="N", min=1, max=65535, help="Port to listen on.")]
 
 
@@ -51,16 +56,19 @@ def serve(
     tls_key: Annotated[
         Path | None, typer.Option("--tls-key", metavar="FILE", help="Its private key, PEM, where that is apart.")
     ] = None,
+    receipt: Receipts = None,
 ) -> None:
     """Serve API and pages, and keep the read models up."""
     from ledger.shared_counts import shared
 
     # Before anything is imported that makes a metric: there it is decided into what it counts.
     with shared():
-        _serve(host, port, workers, tls_certificate, tls_key)
+        _serve(host, port, workers, tls_certificate, tls_key, receipt or ())
 
 
-def _serve(host: str, port: int, workers: int, certificate: Path | None, key: Path | None) -> None:
+def _serve(
+    host: str, port: int, workers: int, certificate: Path | None, key: Path | None, receipts: Sequence[Path]
+) -> None:
     import uvicorn
 
     from api.app import create_app
@@ -76,16 +84,18 @@ def _serve(host: str, port: int, workers: int, certificate: Path | None, key: Pa
     address = f"{'http' if certificate is None else 'https'}://{host}:{port}/"
     _must_be_free(host, port)
     with open_store(settings) as store, kept_running(store.server):
+        _notaries(store, receipts)  # a wrong key or receipt ends us here, and not the folding process again and again
+        options = [word for path in receipts for word in ("--receipt", str(path.absolute()))]
         if workers == 1:
             with store.ledger() as ledger:
                 app = create_app(services(store, ledger))
-                with _follower():
+                with _follower(*options):
                     say(address)
                     _run(app, how)
             return
         with store.ledger() as ledger:
             ledger.row_key()  # a wrong master key ends us here; a worker that ends is only started again
-        with _follower():
+        with _follower(*options):
             say(address)
             uvicorn.run("api.cli.serve:worker", factory=True, workers=workers, **how)
 
@@ -110,12 +120,14 @@ def worker() -> Any:
 
 def follow(
     data: Annotated[Path | None, typer.Option("--data", help="Data folder of an embedded server.")] = None,
+    receipt: Receipts = None,
 ) -> None:
     """Fold until standard input ends: the other half of ``serve``."""
     from api.bootstrap import open_store, spools
     from ledger.intake.applying import Applying
     from ledger.reactors import REACTORS
     from ledger.reactors.matching import MatcherRunner
+    from ledger.reactors.notary import Notaries
     from ledger.reactors.reactor import Reactors
     from ledger.reactors.timekeeper import Timekeeper
     from ledger.settings import Settings
@@ -127,6 +139,7 @@ def follow(
     with open_store(settings) as store, store.ledger() as ledger, store.logs() as logs:
         projectors = Projectors(PROJECTIONS, store.database, logs)
         reactors = Reactors(REACTORS, store.database, ledger.log)
+        notaries = Notaries(_notaries(store, receipt or ()))
         applying = Applying(ledger, spools(settings))
         ending = threading.Event()
         timekeeper = Timekeeper(
@@ -139,14 +152,24 @@ def follow(
         reactors.start()
         keeping.start()
         matching.start()
+        notaries.start()
         applying.start()
         sys.stdin.buffer.read()
         ending.set()
         applying.stop()
         reactors.stop()
+        notaries.stop()
         matching.join(10)
         keeping.join(10)
         projectors.stop()
+
+
+def _notaries(store: Store, receipts: Sequence[Path]) -> list[Notary]:
+    """The notary of each log; none where no key is set, which `sojourn doctor` tells. Raises Misconfigured."""
+    from api.cli.witnessing import kept_notes
+
+    notes = kept_notes(receipts)
+    return [notary for log in ("ledger", "access") if (notary := store.notary(log, notes)) is not None]
 
 
 def _match(matcher: MatcherRunner, ending: threading.Event) -> None:

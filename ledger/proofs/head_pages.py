@@ -77,7 +77,7 @@ class HeadTree:
     def root(self) -> bytes:
         """Of the heads so far."""
         (page,) = self._pages.get([(0, 0)])
-        return (folded(_children(page)) if _has_branches(page) else subtree(_rows(page), 0))[1:]
+        return NO_HEADS[1:] if page is None else counted((0, 0), page)[1:]
 
     def must_be_whole(self) -> None:
         """Each page follows from those below it, down to the last: then the root tells of all of them.
@@ -113,8 +113,8 @@ class HeadTree:
         became: dict[Place, CountedHash] = {}
         for level in reversed(levels):
             for place, below, page in level:
-                if page is not None and _has_branches(page):
-                    children = _children(page)
+                if page is not None and has_branches(page):
+                    children = heads_below(page)
                     for branch, _ in _by_branch(place, below):
                         children[branch[1] % _BRANCHES_PER_PAGE] = became.pop(branch)
                     changed[place] = _BRANCHES + b"".join(children)
@@ -130,8 +130,8 @@ class HeadTree:
         bits = int.from_bytes(key)
         depth, beside = 0, list[bytes]()
         (page,) = self._pages.get([(0, 0)])
-        while page is not None and _has_branches(page):
-            way = _children(page)
+        while page is not None and has_branches(page):
+            way = heads_below(page)
             while len(way) > 1 and folded(way)[0] == 2:
                 half = len(way) // 2
                 left, right = way[:half], way[half:]
@@ -158,7 +158,7 @@ class HeadTree:
             asked = [
                 branch
                 for place, below, page in level
-                if page is not None and _has_branches(page)
+                if page is not None and has_branches(page)
                 for branch in _by_branch(place, below)
             ]
         return levels
@@ -211,7 +211,13 @@ def _merged(page: bytes | None, rows: list[bytes]) -> list[bytes]:
     return sorted(there.values())
 
 
-def _has_branches(page: bytes | None) -> bool:
+def counted(place: Place, page: bytes) -> CountedHash:
+    """What stands above a page, as it is."""
+    return folded(heads_below(page)) if has_branches(page) else subtree(_rows(page), place[0])
+
+
+def has_branches(page: bytes | None) -> bool:
+    """Whether it tells of its branches, and does not hold heads."""
     return page is not None and page[:1] == _BRANCHES
 
 
@@ -219,7 +225,8 @@ def _rows(page: bytes | None) -> list[bytes]:
     return [] if page is None else [page[i : i + HEAD_BYTES] for i in range(1, len(page), HEAD_BYTES)]
 
 
-def _children(page: bytes | None) -> list[CountedHash]:
+def heads_below(page: bytes | None) -> list[CountedHash]:
+    """What a page of branches tells of each."""
     assert page is not None, "a page of branches is there"
     return [page[i : i + _CHILD_BYTES] for i in range(1, len(page), _CHILD_BYTES)]
 

@@ -118,7 +118,7 @@ class Signer(NamedTuple):
         """The signature line over a note's text. at: a cosignature's time, in seconds since 1970."""
         assert (at is not None) == (self.verifier.kind == COSIGNATURE), "a cosignature has a time, no other has"
         signature = self.private.sign(text) if at is None else at.to_bytes(8) + self.private.sign(_cosigned(text, at))
-        return f"— {self.verifier.name} {_base64(self.verifier.key_id + signature)}\n"
+        return signature_line(self.verifier.name, self.verifier.key_id + signature)
 
 
 class Signed(NamedTuple):
@@ -189,6 +189,11 @@ def split(note: bytes) -> tuple[bytes, list[tuple[str, bytes, bytes]]]:
     if len(lines) > SIGNATURES_MAX:
         raise Malformed(f"A note has at most {SIGNATURES_MAX} signatures.")
     return text + b"\n", [_signature_line(line) for line in lines]
+
+
+def signature_line(name: str, signature: bytes) -> str:
+    """As it stands below a note. signature: with the key's id in front."""
+    return f"— {name} {_base64(signature)}\n"
 
 
 def _signature_line(line: str) -> tuple[str, bytes, bytes]:

@@ -23,12 +23,13 @@ from psycopg import sql
 
 from ledger import telemetry
 from ledger.errors import LedgerError, LogBroken, Misconfigured
+from ledger.proofs.checked_pages import CheckedPages
 from ledger.proofs.doubt import Doubt
 from ledger.proofs.growing import Growing, edge_of
 from ledger.proofs.head_pages import HeadTree
 from ledger.proofs.log_keys import LogKeys
 from ledger.proofs.note import Checkpoint, heads_line, open_checkpoint, sign_checkpoint, split
-from ledger.proofs.sparse import Head, key_of
+from ledger.proofs.sparse import EMPTY, Head, key_of
 from ledger.proofs.tiles import Tiles
 from ledger.proofs.tree import consistency_proof, root_at, verify_consistency
 from ledger.store import faults
@@ -120,12 +121,12 @@ class Notary:
                         _log.warning("notary waits", log=self.log, exc_info=error)
                         stop.wait(pause_s)
                         pause_s = min(pause_s * 2, _BACKOFF_S[1])
-                    elif isinstance(error, LedgerError):
-                        self._tell(refusing=True)
-                        _log.error("notary refuses to sign", log=self.log, what=error.what, remedy=error.remedy)
-                        stop.wait(REFUSED_PAUSE_S)
                     else:
-                        raise
+                        # Whatever it is, nothing is signed until it is mended; the log goes on without.
+                        self._tell(refusing=True)
+                        told = {"what": error.what, "remedy": error.remedy} if isinstance(error, LedgerError) else {}
+                        _log.error("notary refuses to sign", log=self.log, exc_info=error, **told)
+                        stop.wait(REFUSED_PAUSE_S)
         self.state = "stopped"
 
     # -- a round
@@ -157,14 +158,14 @@ class Notary:
     def _sign_next(self, tables: ProofTables) -> bool:
         """Whether a checkpoint was signed; the transaction has yet to be committed."""
         last, before = self._last(tables)
-        tree = self._edge(tables, before)
+        tree, heads = self._edge(tables, before), self._heads(tables, before)
         head, floors = tables.head(), self._floors()
         most = max((floor.size for floor in floors), default=0)
         if head < max(before.size, most):
             raise Doubt(f"It has {head} events, and {max(before.size, most)} were signed: the last ones are gone.")
         signs = last is None or head > before.size
         upto = min(head, max(before.size + self._events_max, most))
-        after = self._grown(tables, tree, upto) if signs else before
+        after = self._grown(tables, tree, heads, upto) if signs else before
         self._must_go_on(tables, before, after)
         for floor in floors:
             self._must_go_on(tables, floor, after)
@@ -186,7 +187,8 @@ class Notary:
         """The last checkpoint, whose signature is ours; that of nothing where none was signed."""
         kept = tables.latest()
         if kept is None:
-            return None, Checkpoint(self.keys.signer.verifier.name, 0, Growing().root())
+            name = self.keys.signer.verifier.name
+            return None, Checkpoint(name, 0, Growing().root(), (heads_line(EMPTY),))
         checkpoint = self._opened(kept.note, "The last checkpoint in the database")
         if checkpoint.size != kept.size:
             raise Doubt(f"The checkpoint of {kept.size} events in the database says {checkpoint.size}.")
@@ -212,20 +214,25 @@ class Notary:
         return floors
 
     def _edge(self, tables: ProofTables, before: Checkpoint) -> Growing:
-        """The tree to go on with, as stored: it must be the one that was signed, and so must the heads' tree."""
+        """The tree to go on with, as stored: it must be the one that was signed."""
         edge = edge_of(before.size)
         hashes = iter(tables.fetch([tile for tile in edge if tile is not None]))
         tree = Growing(before.size, [b"" if tile is None else next(hashes) for tile in edge])
         if tree.root() != before.root:
             raise Doubt("The stored tiles are not those of the last checkpoint.", expected=before.root.hex())
-        heads = before.heads()
-        if heads is not None and HeadTree(tables.pages).root() != heads:
-            raise Doubt("The stored heads are not those of the last checkpoint.", expected=heads.hex())
         return tree
 
-    def _grown(self, tables: ProofTables, tree: Growing, upto: int) -> Checkpoint:
+    @staticmethod
+    def _heads(tables: ProofTables, before: Checkpoint) -> HeadTree:
+        root = before.heads()
+        if root is None:
+            raise Doubt("The last checkpoint tells no root of stream heads.")
+        heads = HeadTree(CheckedPages(tables.pages, root))
+        heads.root()
+        return heads
+
+    def _grown(self, tables: ProofTables, tree: Growing, heads: HeadTree, upto: int) -> Checkpoint:
         """Tiles and heads up to a position, and what is to be signed of them."""
-        heads = HeadTree(tables.pages)
         while tree.size < upto:
             leaves = tables.leaves(tree.size, min(READ_EVENTS, upto - tree.size))
             for expected, leaf in enumerate(leaves, tree.size + 1):
@@ -248,3 +255,25 @@ class Notary:
             raise Doubt("The stored tiles are not those of the last checkpoint.", expected=after.root.hex())
         proof = consistency_proof(before.size, after.size, tiles.read)
         verify_consistency(before.size, after.size, before.root, after.root, proof)
+
+
+class Notaries:
+    """The notaries of one process, a thread each; start once, stop once."""
+
+    def __init__(self, notaries: Sequence[Notary]) -> None:
+        self._stop = threading.Event()
+        self._threads = [
+            threading.Thread(target=notary.follow, args=(self._stop,), name=f"notary {notary.log}", daemon=True)
+            for notary in notaries
+        ]
+
+    def start(self) -> None:
+        """Sign whatever is there, and whatever comes."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self, timeout_s: float = 10.0) -> None:
+        """End each; a round that it was at is rolled back."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(timeout_s)

@@ -10,7 +10,7 @@ import struct
 from collections.abc import Sequence
 from typing import Any
 
-from psycopg import Connection
+from psycopg import AsyncConnection, Connection
 from psycopg.abc import AdaptContext
 from psycopg.adapt import Dumper
 from psycopg.pq import Format
@@ -108,7 +108,7 @@ _DUMPERS = {
 }
 
 
-def register(conn: Connection[Any]) -> None:
+def register(conn: Connection[Any] | AsyncConnection[Any]) -> None:
     """Let a connection take these arrays as parameters; once a connection."""
     for kind, dumper in _DUMPERS.items():
         conn.adapters.register_dumper(kind, dumper)

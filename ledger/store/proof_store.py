@@ -48,13 +48,13 @@ class StoredPages:
 
     def get(self, places: Sequence[Place]) -> list[bytes | None]:
         """In one question."""
-        rows = _rows(self._conn, _PAGES, (*_columns(places), self._log))
+        rows = _rows(self._conn, PAGES, (*columns(places), self._log))
         return [row[0] for row in rows]
 
     def put(self, pages: Mapping[Place, bytes]) -> None:
         """In one statement of the transaction that is open."""
         if pages:
-            self._conn.execute(_PUT_PAGES, (self._log, *_columns(list(pages)), byteas(list(pages.values()))))
+            self._conn.execute(_PUT_PAGES, (self._log, *columns(list(pages)), byteas(list(pages.values()))))
 
 
 class ProofTables:
@@ -70,22 +70,22 @@ class ProofTables:
 
     def latest(self) -> Kept | None:
         """The last checkpoint that was signed, without cosignatures."""
-        rows = _rows(self._conn, _LATEST, (self.log,))
+        rows = _rows(self._conn, LATEST, (self.log,))
         return Kept(*rows[0]) if rows else None
 
     def kept_at(self, size: int) -> Kept | None:
         """The checkpoint of a size, without cosignatures."""
-        rows = _rows(self._conn, _AT, (self.log, size))
+        rows = _rows(self._conn, AT, (self.log, size))
         return Kept(*rows[0]) if rows else None
 
     def cosigned(self, witness: str | None = None) -> int | None:
         """The size of the last checkpoint that a witness has cosigned (``name+id`` of his key), or anybody has."""
-        rows = _rows(self._conn, _COSIGNED, {"log": self.log, "witness": witness})
+        rows = _rows(self._conn, COSIGNED, {"log": self.log, "witness": witness})
         return rows[0][0] if rows else None
 
     def note(self, kept: Kept) -> bytes:
         """A checkpoint with every cosignature that has come."""
-        return kept.note + b"".join(row[0] for row in _rows(self._conn, _LINES, (self.log, kept.size)))
+        return kept.note + b"".join(row[0] for row in _rows(self._conn, LINES, (self.log, kept.size)))
 
     def sizes(self) -> list[int]:
         """Of every checkpoint that was signed, earliest first."""
@@ -94,7 +94,7 @@ class ProofTables:
     def fetch(self, tiles: Sequence[Tile]) -> list[bytes]:
         """As ``ledger.proofs.tiles.Tiles`` asks: each as wide as it is named, or less where less is there."""
         levels, numbers = int2s([tile.level for tile in tiles]), int8s([tile.number for tile in tiles])
-        rows = _rows(self._conn, _TILES, (levels, numbers, self.log))
+        rows = _rows(self._conn, TILES, (levels, numbers, self.log))
         return [(row[0] or b"")[: tile.width * HASH_BYTES] for tile, row in zip(tiles, rows, strict=True)]
 
     def head(self) -> int:
@@ -185,7 +185,7 @@ def _rows(conn: psycopg.Connection[Any], query: bytes, params: Any = None) -> li
         return cursor.execute(query, params).fetchall()
 
 
-def _columns(places: Sequence[Place]) -> tuple[Int2Array, ByteaArray]:
+def columns(places: Sequence[Place]) -> tuple[Int2Array, ByteaArray]:
     """Depth and prefix of each. A prefix is the bits of its place in whole bytes, unused ones in front."""
     prefixes = [bits.to_bytes((depth + 7) // 8) for depth, bits in places]
     return int2s([depth for depth, _ in places]), byteas(prefixes)
@@ -197,19 +197,19 @@ def _leaves(log: str) -> bytes:
     ).encode()
 
 
-_LATEST = b"select size, note, signed_at from proofs.checkpoints where log = %s order by size desc limit 1"
-_AT = b"select size, note, signed_at from proofs.checkpoints where log = %s and size = %s"
+LATEST = b"select size, note, signed_at from proofs.checkpoints where log = %s order by size desc limit 1"
+AT = b"select size, note, signed_at from proofs.checkpoints where log = %s and size = %s"
 _SIZES = b"select size from proofs.checkpoints where log = %s order by size"
 _ADD = b"insert into proofs.checkpoints (log, size, note) values (%s, %s, %s)"
-_LINES = b"select line from proofs.cosignatures where log = %s and size = %s order by witness"
-_COSIGNED = b"""
+LINES = b"select line from proofs.cosignatures where log = %s and size = %s order by witness"
+COSIGNED = b"""
 select max(size) from proofs.cosignatures where log = %(log)s and (%(witness)s::text is null or witness = %(witness)s)
 having max(size) is not null
 """
 _COSIGN = b"""
 insert into proofs.cosignatures (log, size, witness, line) values (%s, %s, %s, %s) on conflict do nothing
 """
-_TILES = b"""
+TILES = b"""
 select t.hashes from unnest(%s::smallint[], %s::bigint[]) with ordinality as asked (level, number, place)
   left join proofs.tiles t on t.log = %s and t.level = asked.level and t.number = asked.number
  order by asked.place
@@ -219,7 +219,7 @@ insert into proofs.tiles (log, level, number, hashes)
 select %s, * from unnest(%s::smallint[], %s::bigint[], %s::bytea[])
     on conflict (log, level, number) do update set hashes = excluded.hashes
 """
-_PAGES = b"""
+PAGES = b"""
 select p.page from unnest(%s::smallint[], %s::bytea[]) with ordinality as asked (depth, prefix, place)
   left join proofs.head_pages p on p.log = %s and p.depth = asked.depth and p.prefix = asked.prefix
  order by asked.place

@@ -48,6 +48,9 @@ jurisdiction.set      .  .  .  .  w  .  .  .  .  .  .  .  .  .  *  .  .
 region.set            .  .  .  .  w  w  .  .  .  .  .  .  .  .  *  .  .
 contact.read          *  *  *  *  *  *  *  *  *  *  *  *  *  *  *  *  .
 feed.read             *  *  *  *  *  .  .  *  .  .  .  .  *  .  *  .  .
+proof.read            .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  *
+proof.head            .  .  .  .  *  .  .  *  .  .  .  *  *  .  *  .  .
+proof.cosign          .  .  .  .  *  .  .  *  .  .  .  .  .  .  .  .  .
 operations.read       .  .  .  .  .  .  .  .  .  .  .  .  *  *  *  .  .
 application.send      .  .  .  .  .  .  o  .  .  .  .  .  .  *  .  .  e
 application.read      .  .  .  .  .  .  o  .  .  .  .  *  *  .  .  .  e
