@@ -145,7 +145,9 @@ class Notary:
             with translated(), conn.transaction():
                 conn.execute("select pg_advisory_xact_lock(%s)", (lock_key(f"reactor {self._name}"),))
                 signed = self._sign_next(ProofTables(conn, self.log))
-            # Durable: tiles, pages and checkpoint; from here on it may be shown.
+            # Durable: tiles, pages and checkpoint; from here on it may be shown. The receipts hold for ever now, since
+            # each later tree must go on from this one.
+            self._receipts.clear()
             if signed:
                 faults.point("notary.committed")
         except Doubt as doubt:
@@ -169,8 +171,6 @@ class Notary:
         self._must_go_on(tables, before, after)
         for floor in floors:
             self._must_go_on(tables, floor, after)
-        # They hold for ever now: each later tree must go on from this one.
-        self._receipts.clear()
         if not signs:
             return False
         note = sign_checkpoint(after, self.keys.signer)

@@ -18,14 +18,18 @@ from ledger.errors import Unavailable
 from ledger.events.submission import FindingsRecorded
 from ledger.intake.sample import write_samples
 from ledger.intake.submission import Report, stream_of, submit
+from ledger.proofs.log_keys import parse_keys
+from ledger.reactors.notary import Notary
 from ledger.store.database import Role
 from ledger.store.embedded import EmbeddedServer
+from ledger.store.signed_file import SignedFile
 from projections import students
 from projections.projection import Digest, digest
 from projections.rebuild import Rebuild, Rebuilt
 from projections.runner import BatchRunner
 from support.databases import migrated_database
 from support.keyed_requests import COPY_SIZED, Answered, expected_events, serve, stories, without_student_id
+from support.notarized import KEY, assert_what_was_signed_holds, filled
 from support.service_processes import Pipe, Store, Work, open_store_of
 from support.wholeness import assert_read_model_is_the_fold, assert_whole, events_by_student
 
@@ -245,6 +249,45 @@ class Rebuilding(Scenario):
             return digest(conn, students.PROJECTION)
 
 
+def notarize(pipe: Pipe, store: Store, file: Path, events: int) -> None:
+    with store.ledger() as ledger:
+        _until_available(lambda: filled(ledger, events))
+    notary = Notary(
+        store.database,
+        "ledger",
+        parse_keys([KEY.text()], "ledger"),
+        SignedFile(file),
+        checkpoint_events_max=events // 4,
+    )
+    pipe.say(_until_available(notary.sign).size)
+
+
+class Notarizing(Scenario):
+    """A log that grows is signed in small steps; whatever was signed, or kept as signed, is gone on from."""
+
+    work = staticmethod(notarize)
+
+    def __init__(self, settings: Settings, server: EmbeddedServer, tmp: Path, size: int = 1) -> None:
+        super().__init__(settings, server, tmp, size)
+        self.file = tmp / "ledger.checkpoint"
+        self.arguments = (self.file, 40)
+        self.signed = 0
+
+    def heard(self, word: int) -> None:
+        assert word >= self.signed
+
+    def after_kill(self) -> None:
+        with open_store_of(self.settings) as store:
+            signed = assert_what_was_signed_holds(store.database, self.file)
+        assert signed >= self.signed, "nothing that was signed is lost"
+        self.signed = signed
+
+    def done(self) -> None:
+        self.after_kill()
+        with open_store_of(self.settings) as store, store.logs() as logs:
+            assert self.signed == logs["ledger"].head()
+
+
 def _until_available(work: Callable[[], Any]) -> Any:
     while True:
         try:
@@ -254,6 +297,9 @@ def _until_available(work: Callable[[], Any]) -> Any:
 
 
 SCENARIOS: dict[str, type[Scenario]] = {
+    "notary.before-signed": Notarizing,
+    "notary.signed": Notarizing,
+    "notary.committed": Notarizing,
     "sequencer.before-lock": Requests,
     "sequencer.in-copy": CopySizedRequests,
     "sequencer.before-commit": Requests,

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import os
 import random
-import subprocess
 from base64 import b64decode, b64encode
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,30 +13,12 @@ from ledger.proofs.doubt import Doubt
 from ledger.proofs.note import Checkpoint, Signer, Verifier, cosign, open_note, sign_note
 from ledger.proofs.tiles import parse_path, tiles_between
 from support.evidence import LOG_KEY, sample_log
-from support.parts import GO_SOURCES, need
+from support.go_asking import Ask, ask
 
-PROGRAM = Path(__file__).parents[2] / "support" / "go" / "main.go"
-Ask = Callable[[list[dict[str, Any]]], list[dict[str, str]]]
+__all__ = ["ask"]
 
 LOG = sample_log(1_000)
 SIZES = [1, 2, 3, 255, 256, 257, 511, 512, 640, 999, 1_000]
-
-
-@pytest.fixture(scope="module")
-def ask(tmp_path_factory: pytest.TempPathFactory) -> Ask:
-    go, folder = need("go"), tmp_path_factory.mktemp("go")
-    offline = {"GO111MODULE": "off", "GOPATH": str(GO_SOURCES), "GOPROXY": "off", "GOFLAGS": "", "HOME": str(folder)}
-    environment = {**os.environ, **offline, "GOCACHE": str(folder / "cache"), "CGO_ENABLED": "0"}
-    program = folder / "ask"
-    subprocess.run([go, "build", "-o", program, PROGRAM], env=environment, cwd=folder, timeout=600, check=True)
-
-    def asked(questions: list[dict[str, Any]]) -> list[dict[str, str]]:
-        done = subprocess.run(
-            [program], input=json.dumps(questions), capture_output=True, text=True, timeout=60, check=True
-        )
-        return json.loads(done.stdout)
-
-    return asked
 
 
 def text(data: bytes) -> str:
