@@ -38,7 +38,7 @@ from ledger.store.data_folder import claim, default_data_dir, sync
 from ledger.store.database import Database, Role
 from ledger.store.embedded import EmbeddedServer
 from ledger.store.log import Log
-from ledger.store.signed_file import SignedFile
+from ledger.store.signed_file import SignedFile, Signing
 from ledger.store.vault import MasterKey, Vault
 
 if TYPE_CHECKING:
@@ -110,18 +110,22 @@ class Store:
                 remedy="Make one with `sojourn keys signing`, or put back the one that was in use.",
             ) from None
 
+    def signing(self, log: str) -> Signing | None:
+        """What signs a log here; None where no key is set. Raises Misconfigured."""
+        keys = self.log_keys(log)
+        return None if keys is None else Signing(keys, SignedFile(self._signed_folder() / f"{log}.checkpoint"))
+
     def notary(self, log: str, receipts: Sequence[bytes] = ()) -> Notary | None:
         """The notary of a log; None where no key is set. receipts: kept elsewhere, which the log must go on from.
         Raises Misconfigured."""
         from ledger.reactors.notary import Notary
 
-        keys = self.log_keys(log)
-        if keys is None:
+        signing = self.signing(log)
+        if signing is None:
             return None
-        origins = {verifier.name for verifier in keys.known}
+        origins = {verifier.name for verifier in signing.keys.known}
         own = [checkpoint_in(data) for data in receipts if origin_of(data) in origins]
-        signed = SignedFile(self._signed_folder() / f"{log}.checkpoint")
-        return Notary(self.database, log, keys, signed, receipts=own, every_s=self.settings.checkpoint_seconds)
+        return Notary(self.database, log, *signing, receipts=own, every_s=self.settings.checkpoint_seconds)
 
     def _signed_folder(self) -> Path:
         """Where this host keeps what it signed last: beside the key, where that lies in a file."""

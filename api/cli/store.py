@@ -41,6 +41,7 @@ def doctor(as_json: Json = False) -> None:
             row_key=ledger.row_key,
             followers={p.name: p.log for p in PROJECTIONS},
             clock=ledger.clock,
+            signing=store.signing,
         )
     if as_json:
         print_json([e._asdict() for e in found])

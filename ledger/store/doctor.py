@@ -16,12 +16,13 @@ import psycopg
 from psycopg.rows import tuple_row
 
 from ledger.errors import LedgerError
-from ledger.store import doctor_accounts, doctor_answers, doctor_cases, doctor_linkage, doctor_records
+from ledger.store import doctor_accounts, doctor_answers, doctor_cases, doctor_linkage, doctor_proofs, doctor_records
 from ledger.store.canonical import entry, leaf
 from ledger.store.commit import microseconds
 from ledger.store.database import Database, Role, translate
 from ledger.store.grants import differences, mending
 from ledger.store.log import Log
+from ledger.store.signed_file import Signing
 from ledger.store.vault import Vault
 
 OLDEST_POSTGRESQL = 15
@@ -58,6 +59,7 @@ class _Case(NamedTuple):
     followers: Mapping[str, str]
     clock: Callable[[], datetime]
     sample: int | None
+    signing: Callable[[str], Signing | None] | None
 
     def rows(self, query: str, params: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
         with self.conn.cursor(row_factory=tuple_row) as cursor:
@@ -78,12 +80,14 @@ def examine(
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     sample: int | None = None,
     only: Collection[str] | None = None,
+    signing: Callable[[str], Signing | None] | None = None,
 ) -> list[Examined]:
     """Examine a store.
 
     logs: by name, opened as a role that may read them. fits: raises Misconfigured unless the schema is this release's.
     row_key: of the guard's row hashes. followers: name of a read model or reactor to the log that it follows. sample:
     look only at so many of the newest events, records and keys; None: at all. only: names of what is to be looked at.
+    signing: what signs a log here; None: checkpoints are not looked at.
 
     Raises nothing that the database or a key may cause: that is what it reports.
     """
@@ -93,7 +97,7 @@ def examine(
     except LedgerError as e:
         return [Examined("database", False, e.what, e.remedy)]
     with conn:
-        case = _Case(database, conn, logs, fits, row_key, followers or {}, clock, sample)
+        case = _Case(database, conn, logs, fits, row_key, followers or {}, clock, sample, signing)
         for name, look in _EXAMINATIONS:
             if only is not None and name not in only:
                 continue
@@ -323,6 +327,15 @@ def _heads(case: _Case, log: str) -> Iterator[Examined]:
         )
 
 
+def _checkpoint(case: _Case, log: str) -> Iterator[Examined]:
+    if case.signing is None:
+        return
+    signing = case.signing(log)
+    known, file = ((), None) if signing is None else (signing.keys.known, signing.file)
+    for found in doctor_proofs.look(case.conn, log, known, file, case.sample, KEEP):
+        yield Examined("", *found)
+
+
 # -- guards and keys
 
 
@@ -474,6 +487,7 @@ _EXAMINATIONS: tuple[tuple[str, Callable[[_Case, str], Iterator[Examined]]], ...
     ("{log} partitions", _partitions),
     ("{log} events", _log),
     ("{log} heads", _heads),
+    ("{log} checkpoint", _checkpoint),
     ("guards", _guards),
     ("linkage guards", _guarded(doctor_linkage.faults, "Students and declarations follow from the acts of linkage.")),
     ("cases", _guarded(doctor_cases.faults, "The guards of cases follow from their events.")),

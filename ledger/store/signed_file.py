@@ -10,8 +10,10 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
 
 from ledger.errors import Misconfigured
+from ledger.proofs.log_keys import LogKeys
 from ledger.store.data_folder import sync
 
 
@@ -52,3 +54,10 @@ class SignedFile:
             " signed.",
             remedy="Let SOJOURN_SIGNED name a folder that this user may write to, with that file in it.",
         )
+
+
+class Signing(NamedTuple):
+    """What a log is signed with on this host."""
+
+    keys: LogKeys
+    file: SignedFile
