@@ -114,7 +114,7 @@ def must_be_equal(level: int, expected: bytes, found: bytes, otherwise: str) -> 
             first = (at // HASH_BYTES << TILE_LEVELS * level) + 1
             last = first - 1 + (1 << TILE_LEVELS * level)
             which = f"The events from {first} to {last}" if level else f"The event at position {first}"
-            were = otherwise if level else otherwise.replace("were", "was").replace("their", "its")
+            were = otherwise if level else otherwise.replace("were", "was").replace("their hashes was", "its hash was")
             raise Doubt(f"{which} {were}.", position=first, expected=one.hex(), found=other.hex())
 
 

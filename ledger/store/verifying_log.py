@@ -243,10 +243,7 @@ class _Run:
             self._compare_heads()
         self._compare_kept()
         if self._wrong_root is not None:
-            if self._levels is not None and self._latest is not None and self._wrong_tile is None:
-                # Where only the lowest tiles were changed with the events, those above name the 256.
-                self._levels.must_lead_to(self._latest.root)
-            raise self._wrong_root
+            raise self._in_a_tile() or self._wrong_root
         if self._signed:
             checkpoint, named = self._signed[-1]
             what = f"{named} covers more than there is: the events after position {self.fold.position} are missing."
@@ -265,6 +262,16 @@ class _Run:
             except Doubt as doubt:
                 what = "The stored tiles do not follow from the events, which are those that were signed."
                 raise Doubt(what, position=doubt.position, expected=doubt.found, found=doubt.expected) from None
+
+    def _in_a_tile(self) -> Doubt | None:
+        """Where the lowest tiles alone were changed with the events, and the right edge was not, those above name the
+        256."""
+        if self._levels is not None and self._latest is not None and self._wrong_tile is None:
+            try:
+                self._levels.must_lead_to(self._latest.root)
+            except Doubt as doubt:
+                return doubt if doubt.position is not None else None
+        return None
 
     def _compare_kept(self) -> None:
         levels = {1: bytes(self._tile_hashes)}

@@ -8,9 +8,11 @@ from collections.abc import Iterator
 import pytest
 
 from ledger.store import faults
+from ledger.store.database import Database
 from ledger.store.embedded import EmbeddedServer
 from support.databases import migrated_database
 from support.servers import running_server
+from support.tampering import Signed, copy_of, signed_store
 
 Hits = Counter[tuple[str, str]]
 """(point, what was killed) to how often."""
@@ -40,6 +42,20 @@ def durable(durable_server: EmbeddedServer) -> Iterator[dict[str, str]]:
     """Settings that name a fresh database on the durable server."""
     with migrated_database(durable_server) as settings:
         yield settings
+
+
+@pytest.fixture(scope="module")
+def signed(server: EmbeddedServer) -> Iterator[Signed]:
+    """A store that was signed, and what was handed out of it."""
+    with signed_store(server) as there:
+        yield there
+
+
+@pytest.fixture
+def store(server: EmbeddedServer, signed: Signed) -> Iterator[Database]:
+    """It, once more, for one forger."""
+    with copy_of(server, signed) as database:
+        yield database
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
