@@ -19,8 +19,8 @@ import orjson
 import psycopg
 
 from api.past import instant
-from api.policy import who
-from api.principals import Principal
+from api.principal import who
+from api.principal import Principal
 from api.show import Found
 from ledger.access import Subject, decide
 from ledger.errors import NotFound

@@ -27,13 +27,11 @@ _HEADER_BYTES = len(_HEADER) + 8
 _TRAILER = b"\xff\xff"
 _EPOCH_US = 946_684_800_000_000  # PostgreSQL counts from 1 January 2000
 
-_START = struct.Struct(">hiqi")  # columns, length of position, position, length of stream
-_MIDDLE = struct.Struct(">iqi")  # length of version, version, length of topic
-_END = struct.Struct(">i16siqi16si32si")  # event id, instant, key id, key check; length of the body
-_LEAF = struct.Struct(">i32s")
+_START = struct.Struct(">hiqi")  # columns; length of position, position; length of stream
+_LENGTH = struct.Struct(">i")
+_END = struct.Struct(">i16siqi16si32xi")  # event id, instant, key id, key check; length of the body
 _INSTANT = struct.Struct(">q").pack
-_TO_INSTANT = 4 + 16 + 4  # from the end of the topic
-_KEY_COLUMNS = 4 + 16 + 4 + 32  # behind the instant
+_NUMBER_LENGTH, _LEAF_LENGTH = _LENGTH.pack(8), _LENGTH.pack(32)
 
 
 def stored(
@@ -86,30 +84,33 @@ def _each(begun: bytes, rows: Iterator[bytes | bytearray | memoryview]) -> Itera
 def _event(row: bytes, before: int) -> Stored:
     try:
         columns, l0, position, stream_length = _START.unpack_from(row)
-        at = 18 + stream_length
-        l1, _, topic_length = _MIDDLE.unpack_from(row, at)
-        topic_end = at + 16 + topic_length
-        l2, event_id, l3, instant, l4, key_id, l5, _, body_length = _END.unpack_from(row, topic_end)
+        topic_at = 34 + stream_length
+        topic_end = topic_at + _LENGTH.unpack_from(row, topic_at - 4)[0]
+        l2, event_id, l3, instant, l4, key_id, l5, body_length = _END.unpack_from(row, topic_end)
         body_at = topic_end + _END.size
-        body_end = body_at + body_length
-        l6, leaf = _LEAF.unpack_from(row, body_end)
-        ciphertext = row[body_at:body_end]
-        instant_at = topic_end + _TO_INSTANT
+        leaf_at = body_at + body_length + 4
+        ciphertext = row[body_at : leaf_at - 4]
+        instant_at = topic_end + 24
         entry = b"".join(
             (
                 b"\x01",
                 row[2:instant_at],
                 _INSTANT(instant + _EPOCH_US),
-                row[instant_at + 8 : instant_at + 8 + _KEY_COLUMNS],
+                row[instant_at + 8 : body_at - 4],
                 sha256(ciphertext).digest(),
             )
         )
     except struct.error:
         raise _no_event(before) from None
-    lengths = (columns, l0, l1, l2, l3, l4, l5, l6, body_end + _LEAF.size)
-    if lengths != (10, 8, 8, 16, 8, 16, 32, 32, len(row)) or min(stream_length, topic_length, body_length) < 0:
+    if (
+        (columns, l0, l2, l3, l4, l5, leaf_at + 32) != (10, 8, 16, 8, 16, 32, len(row))
+        or row[leaf_at - 4 : leaf_at] != _LEAF_LENGTH
+        or row[topic_at - 16 : topic_at - 12] != _NUMBER_LENGTH
+        or min(stream_length, body_length) < 0
+        or topic_end < topic_at
+    ):
         raise _no_event(before)
-    return position, entry, ciphertext, leaf, event_id, key_id
+    return position, entry, ciphertext, row[leaf_at:], event_id, key_id
 
 
 def _no_event(before: int) -> Malformed:
