@@ -92,7 +92,7 @@ class HeadTree:
                     continue
                 if page is None or not _is_page(page):
                     raise Malformed(f"The page of heads at depth {place[0]} is not there, or is none.")
-                children = _children(page) if _has_branches(page) else []
+                children = heads_below(page) if has_branches(page) else []
                 found = folded(children) if children else subtree(_rows(page), place[0])
                 if told is not None and found != told:
                     what = f"The page of heads at depth {place[0]} is not what the page above it says."
@@ -233,8 +233,8 @@ def heads_below(page: bytes | None) -> list[CountedHash]:
 
 def _is_page(page: bytes) -> bool:
     """Whether it is of one of the two forms."""
-    if _has_branches(page):
-        children = _children(page)
+    if has_branches(page):
+        children = heads_below(page)
         return len(page) == 1 + _BRANCHES_PER_PAGE * _CHILD_BYTES and all(
             c[0] in (1, 2) or c == NO_HEADS for c in children
         )
