@@ -54,6 +54,7 @@ from api.routes import (
 )
 from api.schemas import admission, linkage
 from api.schemas import disclosures as accounted
+from api.schemas import history as trail
 from api.schemas import jurisdictions as office
 from api.schemas import lists as daily
 from api.schemas.elements import (
@@ -80,6 +81,7 @@ BODIES: Final = (
     RetractionBody,
     SearchBody,
     *accounted.BODIES,
+    *trail.BODIES,
     *office.BODIES,
     *linkage.BODIES,
     *admission.BODIES,

@@ -26,7 +26,7 @@ from api.policy import signed_in
 from api.principal import Principal
 from api.requests import at_least_of, body_of, page_of
 from api.routes.students import show_student
-from api.schemas.history import INSTANT, HistoryAnswer, HistoryBody
+from api.schemas.history import FIELDS, INSTANT, HistoryAnswer, HistoryBody
 from api.services import services_of
 from api.sheets import MEDIA_TYPE
 from api.trail import HistoryView, Part, over_http
@@ -92,7 +92,7 @@ async def read_history(request: Request) -> Response:
 async def search_history(request: Request) -> Response:
     """As the history, also by who did it."""
     principal = await signed_in(request)
-    said = (await body_of(request)).as_model(HistoryBody, tuple(HistoryBody.model_fields))
+    said = (await body_of(request)).as_model(HistoryBody, FIELDS)
     return await _answer(request, principal, asked_by(principal, lambda: from_body(said)))
 
 

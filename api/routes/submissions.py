@@ -272,9 +272,8 @@ async def get_submission(request: Request) -> Response:
 )
 async def get_response(request: Request) -> Response:
     """For as long as the state has its answers kept. Each piece is disclosed before it leaves."""
-    purpose = purpose_of(request)
     found = await _found(request, RESPONSE)
-    principal = found.principal
+    principal, purpose = found.principal, purpose_of(request)
     language = request.query_params.get("language", "en")
     if language not in ("en", "es"):
         raise Invalid(

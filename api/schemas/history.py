@@ -47,6 +47,11 @@ class HistoryBody(BaseModel):
     order: Literal["oldest", "newest"] = "oldest"
 
 
+BODIES: tuple[type[BaseModel], ...] = (HistoryBody,)
+FIELDS = tuple(HistoryBody.model_fields)
+"""Names that a body may hold, to guess the one that was meant."""
+
+
 class Answers(BaseModel):
     """What a line answers; null where it answers nothing of the kind."""
 
