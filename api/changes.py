@@ -19,8 +19,7 @@ import orjson
 import psycopg
 
 from api.past import instant
-from api.principal import who
-from api.principal import Principal
+from api.principal import Principal, who
 from api.show import Found
 from ledger.access import Subject, decide
 from ledger.errors import NotFound

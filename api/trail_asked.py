@@ -10,8 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, NamedTuple, NoReturn
 
-from api.principal import who
-from api.principal import Principal
+from api.principal import Principal, who
 from api.problems import Fault, Invalid
 from api.schemas.history import INSTANT
 from ledger.access import Lack, decide

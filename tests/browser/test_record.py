@@ -20,7 +20,10 @@ from support.bodies import CHILD, ENROLLMENT, student
 from support.serving import served
 
 PHONE = {"width": 390, "height": 844}
-PAGES = ("", "?as_of=3", "/history", "/disclosures", "/print?language=es", "/print?language=en&as_of=3")
+PAGES = (
+    *("", "?as_of=3", "/history", "/history?kind=enrolled", "/disclosures"),
+    *("/print?language=es", "/print?language=en&as_of=3"),
+)
 
 
 @pytest.fixture

@@ -127,7 +127,9 @@ def _rows(ids: Sequence[str]) -> tuple[list[Row], set[str]]:
     Refused where there is no such row."""
     from api.cli.bench import p1, p1m, p2, p3, p4, p5, p6, p7, p8, p9, p10, p11, p13, p14, search
 
-    rows = {page.ROW.id.upper(): page.ROW for page in (p1, p1m, p2, p3, p4, p5, p6, p7, p8, p9, p10, p11, p13, p14, search)}
+    rows = {
+        page.ROW.id.upper(): page.ROW for page in (p1, p1m, p2, p3, p4, p5, p6, p7, p8, p9, p10, p11, p13, p14, search)
+    }
     wanted = {given.upper() for given in ids} or set(rows)
     others = {MATCHING, ABLATION}
     if unknown := sorted(wanted - {*rows, *others}):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -39,6 +40,24 @@ def test_a_rebuild_gives_the_same_digest(loaded: CommandLine) -> None:
     assert loaded.json("project", "status")[0]["digest"] == before
     assert "disclosures: rebuilt" in loaded.run("project", "rebuild", "--all").stderr
     assert "there is no read model nonsense" in loaded.run("project", "rebuild", "nonsense", code=2).stderr
+
+
+def test_a_rebuild_that_differs_says_which_rows_and_columns_and_no_value(
+    loaded: CommandLine, database: Database
+) -> None:
+    loaded.run("project", "run")
+    with database.connect() as admin:
+        row = admin.execute("update search.records set student_id = 'Marisol' returning record").fetchone()
+    assert row is not None
+    done = loaded.run("project", "rebuild", "search", "students", "--json")
+    search, students = json.loads(done.stdout)
+    assert (search["same"], students["same"]) == (False, True)
+    [table] = search["compared"]["tables"]
+    assert (table["table"], table["columns"]) == ("records", {"student_id": table["changed"]})
+    assert row[0] in {one["key"]["record"] for one in table["first"]}
+    assert f"record {row[0]}: differs in student_id" in done.stderr
+    assert "Marisol" not in done.stdout + done.stderr
+    assert loaded.json("project", "rebuild", "search")[0]["same"], "it is mended"
 
 
 def test_run_brings_every_read_model_to_the_head(loaded: CommandLine) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import os
 import time
 from collections.abc import Callable
@@ -144,3 +146,20 @@ def test_what_changed_is_told_with_its_events(sojourn: CommandLine, ids: dict[st
     text = sojourn.run("diff", ids["OR5540013"], "1").stdout
     assert "demographics-stated.v1" in text
     assert "\x1b[" not in text
+
+
+def test_a_history_is_narrowed_turned_round_and_taken_along(sojourn: CommandLine, ids: dict[str, str]) -> None:
+    student = ids["OR5540012"]
+    every = sojourn.json("history", student)
+    enrolled = sojourn.json("history", student, "--kind", "enrolled", "--kind", "record-opened")
+    assert enrolled == [one for one in every if one["event"] in ("enrolled.v1", "record-opened.v1")]
+    assert sojourn.json("history", student, "--newest") == every[::-1]
+    assert sojourn.json("history", student, "--actor", "nobody") == []
+    assert sojourn.json("history", student, "--code", "originate", "--state", "OR", "--until", "2999-01-01") == every
+    assert sojourn.json("history", student, "--since", "2999-01-01", "--former") == []
+    rows = list(csv.DictReader(io.StringIO(sojourn.run("history", student, "--csv").stdout)))
+    assert [row["position"] for row in rows] == [str(one["position"]) for one in every]
+    assert {row["source_row"] for row in rows} == {str(one["source_row"]) for one in every}
+    assert "se abrió; su identificador" in sojourn.run("history", student, "--language", "es").stdout
+    for wrong in (("--kind", "nonsense"), ("--since", "soon"), ("--language", "fr"), ("--csv", "--json")):
+        assert sojourn.run("history", student, *wrong, code=2).stdout == ""
