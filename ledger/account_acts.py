@@ -39,8 +39,6 @@ from ledger.persons import same_person
 
 TEXT_MAX: Final = 500
 """Characters of a reason, and of whatever else is said in words."""
-FAMILY_DAYS_MAX: Final = 366
-"""Longest that a family's access lasts before a school looks at it again."""
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):
@@ -286,8 +284,10 @@ def _(command: GrantFamily, account: Account) -> list[Event]:
         raise _bad("records", "No record is named.", "Name each record that the grant is for.")
     # In the student's favour: where the records tell several birth dates, the earliest counts.
     grown = min((grown_up_on(born) for born in command.born), default=None)
-    longest = command.today + timedelta(days=FAMILY_DAYS_MAX)
-    until, ends_by = min(command.until, longest), "court-order" if command.court_order else "date"
+    if command.until > a_year_after(command.today):
+        # Then a school looks at it again.
+        raise _bad("until", "A family's access lasts a year at most.", "Give a day within a year, and renew it then.")
+    until, ends_by = command.until, "court-order" if command.court_order else "date"
     if command.relation == "student":
         if grown is None or command.today < grown:
             raise _bad("relation", "The student is not eighteen yet.", "Until then a parent or guardian asks.")

@@ -8,12 +8,12 @@ the birth dates of all the records (34 CFR 99.5).
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import date, timedelta
+from datetime import date
 
 import msgspec
 
-from ledger.account_acts import FAMILY_DAYS_MAX, EndFamily, GrantFamily
-from ledger.accounts import Family
+from ledger.account_acts import EndFamily, GrantFamily
+from ledger.accounts import Family, a_year_after
 from ledger.admissions import Admissions, Admitted
 from ledger.errors import Forbidden, NotFound
 from ledger.events import Meta
@@ -70,7 +70,7 @@ class FamilyAccess:
             records=named,
             relation=asked.relation,
             identification=asked.identification,
-            until=asked.until or today + timedelta(days=FAMILY_DAYS_MAX),
+            until=asked.until or a_year_after(today),
             organisation=official.organisation,
             state=official.state or "",
             today=today,

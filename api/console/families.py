@@ -30,6 +30,7 @@ from api.requests import at_least_of
 from api.routes.students import student_id_of
 from api.schemas.admission import AccountReasonBody, FamilyEndBody, FamilyGrantBody
 from ledger.access import Subject
+from ledger.accounts import Family
 from ledger.errors import Forbidden, NotFound, Refused
 from projections import accounts
 from projections.accounts import Given
@@ -80,7 +81,7 @@ async def post_grant(request: Request) -> Response:
     if given.code is None:
         # The form was sent twice, and a browser shows the second answer alone.
         return seen_other(f"/families?done=granted&at_least={given.done.position}")
-    return _handed(here, given.code, said.email)
+    return _handed(here, given.code, said.email, given.family)
 
 
 @router.post("/families/{id}/{grant}/ending", openapi_extra=does("family.grant"))
@@ -110,8 +111,9 @@ async def another_code(request: Request) -> Response:
         )
     except (Invalid, Refused) as refused:
         return await _list(here, faults_told(refused, here.language))
-    known = await asyncio.to_thread(here.services.ledger.admissions.standing, account)
-    return _handed(here, code, known.email)
+    admissions = here.services.ledger.admissions
+    known, held = await asyncio.to_thread(lambda: (admissions.standing(account), admissions.account(account)))
+    return _handed(here, code, known.email, held.families[number])
 
 
 # -- inside
@@ -144,9 +146,9 @@ def _form(here: Visit, wrong: Faults) -> Response:
     )
 
 
-def _handed(here: Visit, code: object, email: str) -> Response:
+def _handed(here: Visit, code: object, email: str, family: Family) -> Response:
     kept = {"Cache-Control": "no-store"}
-    return page(here, "accounts/code.html", headers=kept, code=code, email=email, back="/families", family=True)
+    return page(here, "accounts/code.html", headers=kept, code=code, email=email, back="/families", family=family)
 
 
 async def _list(here: Visit, wrong: Faults, position: int = 0) -> Response:

@@ -80,6 +80,8 @@ SAME: Final = (
     N_("The student is eighteen: the rights are the student's own now (34 CFR 99.5)."),
     N_("Grant it to the student."),
     N_("That day is over."),
+    N_("A family's access lasts a year at most."),
+    N_("Give a day within a year, and renew it then."),
     N_("Give the last day of access, today or later."),
     N_("The account was deactivated, for good."),
     N_("Apply under another e-mail address."),

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from ledger.account_acts import (
-    FAMILY_DAYS_MAX,
     TEXT_MAX,
     AcceptRules,
     Command,
@@ -25,7 +24,7 @@ from ledger.account_acts import (
     TakeFamily,
     decide,
 )
-from ledger.accounts import NEW, fold
+from ledger.accounts import NEW, a_year_after, fold
 from ledger.errors import AccountIsClosed, BadValue, Forbidden, LedgerError, NotFound, OwnApplication
 from ledger.events import Event
 from ledger.events.account import (
@@ -310,7 +309,8 @@ def test_a_court_order_sets_the_last_day_as_that() -> None:
 
 
 def test_a_grant_lasts_a_year_at_most_and_today_at_least() -> None:
-    assert granted(until=date(2099, 1, 1)).until == (TODAY + timedelta(days=FAMILY_DAYS_MAX)).isoformat()
+    assert granted(until=a_year_after(TODAY)).until == a_year_after(TODAY).isoformat()
+    refused(OPENED, family(TODAY, a_year_after(TODAY) + timedelta(days=1)), BadValue)
     assert granted(until=TODAY).until == TODAY.isoformat()
     refused(OPENED, family(TODAY, TODAY - timedelta(days=1)), BadValue)
 

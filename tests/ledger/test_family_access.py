@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from ledger.account_acts import FAMILY_DAYS_MAX, Deactivate, TakeFamily
-from ledger.accounts import Family, records_on
+from ledger.account_acts import Deactivate, TakeFamily
+from ledger.accounts import Family, a_year_after, records_on
 from ledger.admissions import Admitted, family_subject
 from ledger.application import Ledger
 from ledger.errors import BadValue, EmailRetired, Forbidden, LedgerError, NotFound, OwnApplication
@@ -27,7 +27,7 @@ from support.rows import demographics, enrollment, move, student
 
 TODAY = date(2025, 10, 2)
 """In Oregon, by the clock that the test moves."""
-LONGEST = TODAY + timedelta(days=FAMILY_DAYS_MAX)
+LONGEST = a_year_after(TODAY)
 HOOD, OTHER, FRESNO = "4113770", "4100009", "0614550"
 EVE = "eve@home.example.org"
 CHILD = "2012-03-04"

@@ -120,7 +120,7 @@ def test_a_parent_reads_her_child_by_every_way_and_no_other_child_and_both_are_r
     me = maria.get("/v1/me").json()
     assert (me["role"], me["families"]) == (
         "parent",
-        [{"grant": 1, "student_id": ana, "relation": "parent", "until": "2026-09-03", "ends_by": "date"}],
+        [{"grant": 1, "student_id": ana, "relation": "parent", "until": "2026-09-02", "ends_by": "date"}],
     )
     before = people.ledger.access.head()
     for rest in WAYS:
