@@ -57,5 +57,5 @@ class CheckedPages:
 def _counted(place: Place, page: bytes) -> CountedHash:
     try:
         return counted(place, page)
-    except (IndexError, RecursionError):
+    except (IndexError, RecursionError, Malformed):
         raise Malformed("A stored page of heads is no page of heads.") from None

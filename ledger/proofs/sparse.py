@@ -29,6 +29,8 @@ EMPTY = bytes(HASH_BYTES)
 KEY_BITS = 256
 HEAD_BYTES = 32 + 8 + 32
 
+_FEW = 64
+
 CountedHash = bytes
 """Of a subtree: how many heads it has, 0, 1 or 2 for more, as one byte, and its hash."""
 
@@ -158,11 +160,34 @@ def folded(nodes: Sequence[CountedHash]) -> CountedHash:
 
 
 def subtree(rows: Sequence[bytes], depth: int) -> CountedHash:
-    """The subtree at a depth of these rows, in order."""
+    """The subtree at a depth of these rows, in order. Raises Malformed where two have one key."""
     if len(rows) < 2:
         return b"\x01" + sha256(b"\x02" + rows[0]).digest() if rows else NO_HEADS
+    if len(rows) <= _FEW:
+        keys = [int.from_bytes(row[:HASH_BYTES]) for row in rows]
+        return b"\x02" + _subtree_of_few(rows, keys, 0, len(rows), depth)
     middle = ones_from(rows, depth)
     return combined(subtree(rows[:middle], depth + 1), subtree(rows[middle:], depth + 1))
+
+
+def _subtree_of_few(rows: Sequence[bytes], keys: Sequence[int], first: int, beyond: int, depth: int) -> bytes:
+    """As ``subtree``, of the rows from ``first`` up to ``beyond``: straight to where their keys part, since a page of
+    heads is hashed whole whenever one of them changes."""
+    if beyond - first == 1:
+        return sha256(b"\x02" + rows[first]).digest()
+    low, high = keys[first], keys[beyond - 1]
+    bits = (low ^ high).bit_length()
+    if not bits or high < low:
+        raise Malformed("Heads are in the order of their keys, one for each.")
+    parts = KEY_BITS - bits
+    middle = bisect_left(keys, high >> bits - 1 << bits - 1, first, beyond)
+    left = _subtree_of_few(rows, keys, first, middle, parts + 1)
+    node = sha256(b"\x03" + left + _subtree_of_few(rows, keys, middle, beyond, parts + 1)).digest()
+    for level in range(parts - 1, depth - 1, -1):
+        # All of them are on one side here, and nothing is on the other.
+        beside = EMPTY + node if low >> KEY_BITS - 1 - level & 1 else node + EMPTY
+        node = sha256(b"\x03" + beside).digest()
+    return node
 
 
 def ones_from(rows: Sequence[bytes], depth: int) -> int:

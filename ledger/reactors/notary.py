@@ -39,7 +39,9 @@ from ledger.store.proof_store import Kept, ProofTables
 from ledger.store.signed_file import SignedFile
 
 READ_EVENTS: Final = 10_000
-"""Leaves that are read, and heads that are set, at once."""
+"""Leaves that are read at once."""
+HEADS_AT_ONCE: Final = 20_000
+"""Heads that are set at once: their pages are in memory, some 2 kB for each."""
 CHECKPOINT_EVENTS_MAX: Final = 200_000
 """Events by which one checkpoint goes beyond the one before while there are more: a round is one transaction."""
 EVERY_S: Final = 5.0
@@ -233,6 +235,7 @@ class Notary:
 
     def _grown(self, tables: ProofTables, tree: Growing, heads: HeadTree, upto: int) -> Checkpoint:
         """Tiles and heads up to a position, and what is to be signed of them."""
+        waiting: dict[bytes, Head] = {}
         while tree.size < upto:
             leaves = tables.leaves(tree.size, min(READ_EVENTS, upto - tree.size))
             for expected, leaf in enumerate(leaves, tree.size + 1):
@@ -241,7 +244,10 @@ class Notary:
             if not leaves:
                 raise Doubt(f"There is no event at position {tree.size + 1}.", position=tree.size + 1)
             tables.put_tiles(tree.extend(b"".join([leaf.leaf for leaf in leaves])))
-            heads.update({key_of(leaf.stream): Head(leaf.version, leaf.leaf) for leaf in leaves})
+            waiting.update((key_of(leaf.stream), Head(leaf.version, leaf.leaf)) for leaf in leaves)
+            if len(waiting) >= HEADS_AT_ONCE or tree.size == upto:
+                heads.update(waiting)
+                waiting.clear()
         name = self.keys.signer.verifier.name
         return Checkpoint(name, tree.size, tree.root(), (heads_line(heads.root()),))
 

@@ -205,3 +205,15 @@ def test_no_other_s_cosignature_is_taken(signed: TestClient, services: Services)
 
 def test_paths_are_those_of_tlog_tiles() -> None:
     assert parse_path("tile/0/x001/234.p/5").number == 1_234
+
+
+def test_how_far_each_log_is_signed_is_told(signed: TestClient) -> None:
+    told = signed.get("/metrics").text
+    for line in (
+        'checkpoint_size_events{log="ledger"} 700.0',
+        'checkpoint_lag_events{log="ledger"} 200.0',
+        'checkpoint_lag_events{log="access"} 0.0',
+        "checkpoint_timestamp_seconds{",
+    ):
+        assert line in told, line
+    assert 'checkpoint_size_events{log="access"}' not in told, "of which nothing was signed"
