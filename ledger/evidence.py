@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
@@ -135,8 +135,10 @@ def _write(
     with (
         database.connect(Role.PROJECTOR, name="sojourn export") as conn,
         database.connect(Role.PROJECTOR, name="sojourn export") as beside,
+        closing(
+            stored(conn, wanted.log, first=writer.position + 1, last=checkpoint.size, streams=wanted.streams or ())
+        ) as events,
     ):
-        events = stored(conn, wanted.log, first=writer.position + 1, last=checkpoint.size, streams=wanted.streams or ())
         writer.events(_shown(beside, vault, events, wanted, lambda position: progress(position, checkpoint.size)))
     heads = HeadTree(proofs.pages)
     receipts = {open_checkpoint(receipt, key)[0].size: receipt for receipt in wanted.receipts}

@@ -8,7 +8,7 @@ is decoded and written again, and a log is read several times as fast as by way 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from hashlib import sha256
 from typing import Any, LiteralString
 
@@ -36,9 +36,10 @@ _NUMBER_LENGTH, _LEAF_LENGTH = _LENGTH.pack(8), _LENGTH.pack(32)
 
 def stored(
     conn: psycopg.Connection[Any], log: str, *, first: int = 1, last: int | None = None, streams: Sequence[str] = ()
-) -> Iterator[Stored]:
+) -> Generator[Stored, None, None]:
     """The events of a log from ``first`` to ``last`` in the order of their positions; of these streams, if any is
-    named. conn: of a role that may read them; until the last is taken it does nothing else.
+    named. conn: of a role that may read them; until the last is taken it does nothing else, and whoever breaks
+    off before closes this first (``contextlib.closing``).
 
     Raises Malformed at a row that no event can have, psycopg.Error.
     """

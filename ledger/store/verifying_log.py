@@ -8,6 +8,7 @@ snapshot and a few megabytes at a time; memory grows with the streams alone, by 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from hashlib import sha256
 from itertools import islice
 from typing import Any, LiteralString, NamedTuple
@@ -64,9 +65,10 @@ def verify_log(
     with conn.transaction():
         conn.execute("set transaction isolation level repeatable read, read only")
         head, recorded_us = _head(conn, log)
-        for batch in _batches(stored(conn, log), run.cut):
-            run.batch(batch)
-            progress(run.fold.position, head)
+        with closing(stored(conn, log)) as events:
+            for batch in _batches(events, run.cut):
+                run.batch(batch)
+                progress(run.fold.position, head)
         run.ended()
         run.must_end_at(head, recorded_us)
         run.must_have_heads(conn)

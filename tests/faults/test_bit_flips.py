@@ -69,7 +69,7 @@ class Flipper:
         self.vault = Vault([MasterKey.of(MASTER)])
         self.owner = stack.enter_context(superuser(database))
         self._database = database
-        self._conns = [stack.enter_context(database.connect(Role.PROJECTOR)) for _ in range(2)]
+        self._conn, self._beside = (stack.enter_context(database.connect(Role.PROJECTOR)) for _ in range(2))
         self._proofs = {log: stack.enter_context(ProofStore(database, log)) for log in LOGS}
         self._rows = {
             (log, table): [row[0] for row in self._ask(f"select t::text from {_named(table, log)} t {_of(table, log)}")]
@@ -102,9 +102,9 @@ class Flipper:
         try:
             if of_what_was_signed:
                 with ProofStore(self._database, log) as proofs:
-                    verify_log(*self._conns, log, self.vault, proofs, outside(log))
+                    verify_log(self._conn, self._beside, log, self.vault, proofs, outside(log))
             else:
-                verify_log(*self._conns, log, self.vault, self._proofs[log], outside(log))
+                verify_log(self._conn, self._beside, log, self.vault, self._proofs[log], outside(log))
         except Doubt as doubt:
             return doubt
         return None

@@ -1,0 +1,282 @@
+"""A store is verified where it lies: while it is written to, however long it is, with whatever somebody brings."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+
+import pytest
+from psycopg import sql
+
+from ledger.application import Ledger
+from ledger.proofs.log_keys import of_log
+from ledger.proofs.note import COSIGNATURE, Checkpoint, Signer, cosign, sign_checkpoint
+from ledger.proofs.verify import Verdict
+from ledger.store import verifying_log
+from ledger.store.canonical import entry, leaf
+from ledger.store.commit import microseconds
+from ledger.store.copied_out import stored
+from ledger.store.database import Database, Role
+from ledger.store.embedded import EmbeddedServer
+from ledger.store.outside import Outside
+from ledger.store.proof_store import ProofStore, ProofTables
+from ledger.store.vault import MasterKey, Vault
+from ledger.store.verifying import Given, verify_store
+from support.databases import copied
+from support.notarized import KEY, OTHER_KEY, filled
+from support.tampering import (
+    AT,
+    CHANGES,
+    FIRST_SIZE,
+    HEAD,
+    LOGS,
+    MASTER,
+    SECOND_SIZE,
+    Signed,
+    copy_of,
+    opened,
+    outside,
+    rewrite,
+    sign,
+    signed_store,
+    superuser,
+    wrong,
+)
+
+WITNESS = Signer.of("oregon.example.org", b"W" * 32, COSIGNATURE)
+STRANGER = Signer.of("texas.example.org", b"X" * 32, COSIGNATURE)
+
+
+@pytest.fixture(scope="module")
+def signed(server: EmbeddedServer) -> Iterator[Signed]:
+    with signed_store(server) as there:
+        yield there
+
+
+@pytest.fixture
+def store(server: EmbeddedServer, signed: Signed) -> Iterator[Database]:
+    with copy_of(server, signed) as database:
+        yield database
+
+
+@pytest.fixture
+def a_tile_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verifying_log, "EVENTS_AT_ONCE", 256)
+
+
+def verdict_on(
+    database: Database, given: dict[str, Outside] | None = None, *, receipts: Sequence[bytes] = ()
+) -> Verdict:
+    """Of the two logs alone."""
+    known = {log: outside(log) for log in LOGS} | (given or {})
+    return verify_store(database, Vault([MasterKey.of(MASTER)]), Given(known, receipts, lambda: ()))
+
+
+# -- what is read
+
+
+def test_an_entry_off_the_wire_is_the_canonical_one(store: Database) -> None:
+    with opened(store) as ledger, store.connect(Role.PROJECTOR) as conn:
+        for log in (ledger.log, ledger.access):
+            page = log.reader.page(conn, 1, 1_000)
+            found = list(stored(conn, log.log_name))
+            assert len(found) == len(page)
+            for one, e in zip(found, page, strict=True):
+                at = microseconds(e.recorded_at)
+                made = entry(
+                    e.id, e.originator_id, e.originator_version, e.topic, e.event_id, at, e.key_id, e.key_check, e.state
+                )
+                assert one == (e.id, made, e.state, leaf(made), e.event_id, e.key_id)
+            assert [one[0] for one in stored(conn, log.log_name, first=3, last=5)] == [3, 4, 5]
+            streams = [page[0].originator_id, page[-1].originator_id]
+            some = [one[0] for one in stored(conn, log.log_name, streams=streams)]
+            assert some == [e.id for e in page if e.originator_id in streams]
+            assert list(stored(conn, log.log_name, streams=["nobody"])) == []
+
+
+def test_an_empty_store_is_proven(server: EmbeddedServer) -> None:
+    with copied(server) as name:
+        database = Database(server.conninfo(name), log_in=True)
+        assert verdict_on(database).holds
+        for log in LOGS:
+            sign(database, log, KEY)
+        verdict = verdict_on(database)
+        assert verdict.holds, verdict.text()
+        assert "The root of the heads of 0 streams at 0 events follows." in "\n".join(verdict.proven)
+
+
+@pytest.mark.usefixtures("a_tile_at_a_time")
+def test_a_log_of_several_batches_partitions_and_checkpoints_is_proven_as_a_whole(ledger: Ledger) -> None:
+    with superuser(ledger.database) as conn:
+        conn.execute("update ledger.head set partition_rows = 700")
+        for _ in range(3):
+            conn.execute("select ledger.add_partition()")
+    for size in (1, 255, 256, 257, 511, 512, 513, 1_000, 1_023):
+        filled(ledger, size - ledger.log.head(), seed=size)
+        sign(ledger.database, "ledger", KEY)
+    filled(ledger, 300)
+    seen: list[tuple[str, int, int]] = []
+    given = Given({log: outside(log) for log in LOGS}, (), lambda: ())
+    verdict = verify_store(ledger.database, ledger.vault, given, lambda *told: seen.append(told))
+    assert verdict.holds, verdict.text()
+    assert "9 checkpoints, up to 1023 events" in "\n".join(verdict.proven)
+    assert seen[-1] == ("ledger", 1_323, 1_323)
+    assert [done for _, done, _ in seen][:4] == [256, 512, 768, 1_023]
+
+
+@pytest.mark.usefixtures("a_tile_at_a_time")
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_doubt_in_the_middle_of_a_long_log_ends_the_reading_there(store: Database, change: str) -> None:
+    rewrite(store, CHANGES[change])
+    assert wrong(verdict_on(store))[1] == AT
+    # Nothing of it goes on behind.
+    with superuser(store) as conn:
+        query = "select count(*) from pg_stat_activity where application_name = 'sojourn verify' and state = 'active'"
+        assert conn.execute(query).fetchone() == (0,)
+
+
+def test_whoever_writes_meanwhile_makes_nobody_doubt(store: Database) -> None:
+    stop = threading.Event()
+    with opened(store) as ledger:
+
+        def write() -> None:
+            number = 0
+            while not stop.is_set():
+                filled(ledger, 20, seed=number)
+                sign(store, "ledger", KEY)
+                number += 1
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        try:
+            verdicts = [verdict_on(store) for _ in range(8)]
+        finally:
+            stop.set()
+            writer.join()
+        assert ledger.log.head() > HEAD
+    assert [v.text() for v in verdicts if not v.holds] == []
+
+
+# -- what is brought along
+
+
+def test_a_receipt_says_itself_of_which_log_it_is(store: Database, signed: Signed) -> None:
+    with ProofStore(store, "access") as proofs:
+        of_access = proofs.checkpoint()
+    assert of_access is not None
+    told = "\n".join(verdict_on(store, receipts=[*signed.held.notes, of_access]).proven)
+    assert f"ledger: The log goes on from the receipt at {SECOND_SIZE} events" in told
+    assert "access: The log goes on from the receipt at 24 events" in told
+
+
+def forged(key: Signer, size: int, root: bytes = b"r" * 32) -> bytes:
+    return sign_checkpoint(Checkpoint(key.verifier.name, size, root), key)
+
+
+OTHER_LOG = Signer.of("elsewhere.example.org", b"E" * 32)
+
+
+@pytest.mark.parametrize(
+    ("receipt", "words"),
+    [
+        (forged(OTHER_LOG, 5), "The receipt is another log's."),
+        (forged(OTHER_KEY, 5), "No key that is known here has signed."),
+        (forged(KEY, 5), "The receipt at 5 events is not of this log"),
+        (forged(KEY, 0), "The receipt at 0 events is not of this log"),
+        (forged(KEY, HEAD + 1), "The receipt at 606 events covers more than there is"),
+        (forged(KEY, 1 << 62), "covers more than there is"),
+        (forged(KEY, 5)[:-9], "A note is text"),
+        (b"", "A note is text"),
+        (b"\xff\xfe", "A note is UTF-8 text."),
+        (b"hello\n", "A note is text"),
+    ],
+)
+def test_a_receipt_that_is_not_of_this_log_is_a_plain_doubt(store: Database, receipt: bytes, words: str) -> None:
+    assert words in wrong(verdict_on(store, receipts=[receipt]))[0]
+
+
+def test_without_a_key_the_roots_are_compared_and_who_signed_is_not_told(store: Database) -> None:
+    nobody = {log: Outside() for log in LOGS}
+    verdict = verdict_on(store, nobody)
+    assert verdict.holds
+    assert "ledger: Who signed the checkpoints: no key of the log is at hand." in verdict.unproven
+    assert "no key of the log is at hand" in wrong(verdict_on(store, nobody, receipts=[forged(KEY, 5)]))[0]
+    rewrite(store, CHANGES["swap"])
+    assert wrong(verdict_on(store, nobody))[1] == AT
+
+
+def test_checkpoints_by_a_former_key_count_where_it_is_known(store: Database) -> None:
+    with opened(store) as ledger:
+        filled(ledger, 10)
+    with superuser(store) as conn:
+        conn.execute("delete from proofs.checkpoints where log = 'ledger' and size = %s", (SECOND_SIZE,))
+        for table in ("tiles", "head_pages"):
+            conn.execute(sql.SQL("delete from proofs.{} where log = 'ledger'").format(sql.Identifier(table)))
+        conn.execute("delete from proofs.checkpoints where log = 'ledger'")
+    sign(store, "ledger", OTHER_KEY)
+    both = {"ledger": Outside([KEY.verifier, OTHER_KEY.verifier])}
+    assert verdict_on(store, both).holds
+    assert "No key that is known here" in wrong(verdict_on(store))[0]
+
+
+def cosigned(database: Database, witness: Signer, *, at: int = 1_700_000_000, size: int = FIRST_SIZE) -> None:
+    with ProofStore(database, "ledger") as proofs:
+        note = proofs.checkpoint_at(size)
+    assert note is not None
+    line = cosign(note, witness, at)[len(note) :]
+    with database.connect(Role.WRITER) as conn:
+        ProofTables(conn, "ledger").add_cosignature(size, "name+id", line)
+
+
+def test_who_must_have_cosigned_has_or_it_is_a_doubt(store: Database) -> None:
+    wanted = {"ledger": outside("ledger")._replace(required=[WITNESS.verifier])}
+    assert "oregon.example.org has cosigned no checkpoint" in wrong(verdict_on(store, wanted))[0]
+    cosigned(store, STRANGER)
+    assert verdict_on(store).holds, "nobody here knows the stranger"
+    assert "has cosigned no checkpoint" in wrong(verdict_on(store, wanted))[0]
+    cosigned(store, WITNESS, size=SECOND_SIZE)
+    verdict = verdict_on(store, wanted)
+    assert f"ledger: oregon.example.org has cosigned, last at {SECOND_SIZE} events." in verdict.proven
+
+
+def test_a_cosignature_that_was_changed_is_found_where_the_witness_is_known(store: Database) -> None:
+    cosigned(store, WITNESS)
+    known = {"ledger": outside("ledger")._replace(witnesses=[WITNESS.verifier])}
+    assert verdict_on(store, known).holds
+    with superuser(store) as conn:
+        conn.execute("update proofs.cosignatures set line = overlay(line placing 'AAAA'::bytea from 60)")
+    assert f"The checkpoint at {FIRST_SIZE} events: " in wrong(verdict_on(store, known))[0]
+
+
+@pytest.mark.parametrize(
+    ("kept", "words"),
+    [
+        ({1: b"x"}, "What was kept is no tile level 1."),
+        ({9: bytes(32)}, "What was kept is no tile level 9."),
+        ({1: bytes(32)}, "The events from 1 to 256 were changed since their hashes were kept."),
+        ({2: bytes(32)}, "The log is shorter than the one whose hashes were kept."),
+        ({0: bytes(32)}, "This event was changed since its hash was kept."),
+    ],
+)
+def test_what_was_kept_and_does_not_fit_is_a_plain_doubt(store: Database, kept: dict[int, bytes], words: str) -> None:
+    assert words in wrong(verdict_on(store, {"ledger": outside("ledger")._replace(kept=kept)}))[0]
+
+
+# -- what cannot be read
+
+
+def test_a_master_key_that_is_another_one_is_a_plain_doubt(store: Database) -> None:
+    given = Given({log: outside(log) for log in LOGS}, (), lambda: ())
+    what, _ = wrong(verify_store(store, Vault([MasterKey.of(b"z" * 32)]), given))
+    assert "is wrapped by master key" in what
+
+
+def test_a_database_that_is_not_there_is_a_plain_doubt(server: EmbeddedServer) -> None:
+    what, _ = wrong(verdict_on(Database(server.conninfo("no_such_database"), log_in=True)))
+    assert what.startswith("It cannot be read to its end.")
+
+
+def test_the_access_log_has_a_key_of_its_own(store: Database) -> None:
+    assert of_log(KEY, "access").verifier != KEY.verifier
+    swapped = {"access": Outside([KEY.verifier])}
+    assert "In the access log: " in wrong(verdict_on(store, swapped))[0]
