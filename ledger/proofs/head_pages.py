@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from ledger.proofs.doubt import Doubt, Malformed
 from ledger.proofs.sparse import (
     EMPTY,
     HEAD_BYTES,
@@ -33,8 +32,6 @@ PAGE_HEADS_MAX = 32
 """So many heads below one place are stored as they are; with one more, pages of its branches take them."""
 
 _BRANCHES_PER_PAGE = 1 << PAGE_LEVELS
-_PAGES_AT_ONCE = 64
-_CHILD_BYTES = 33
 _HEADS, _BRANCHES = b"\x01", b"\x02"
 
 Place = tuple[int, int]
@@ -78,27 +75,6 @@ class HeadTree:
         """Of the heads so far."""
         (page,) = self._pages.get([(0, 0)])
         return NO_HEADS[1:] if page is None else counted((0, 0), page)[1:]
-
-    def must_be_whole(self) -> None:
-        """Each page follows from those below it, down to the last: then the root tells of all of them.
-
-        Reads every page once, and keeps few. Raises Doubt that names the place of the first page that is wrong.
-        """
-        waiting: list[tuple[Place, CountedHash | None]] = [((0, 0), None)]
-        while waiting:
-            asked, waiting = waiting[-_PAGES_AT_ONCE:], waiting[:-_PAGES_AT_ONCE]
-            for (place, told), page in zip(asked, self._pages.get([place for place, _ in asked]), strict=True):
-                if page is None and told is None:
-                    continue
-                if page is None or not _is_page(page):
-                    raise Malformed(f"The page of heads at depth {place[0]} is not there, or is none.")
-                children = heads_below(page) if has_branches(page) else []
-                found = folded(children) if children else subtree(_rows(page), place[0])
-                if told is not None and found != told:
-                    what = f"The page of heads at depth {place[0]} is not what the page above it says."
-                    raise Doubt(what, expected=told[1:].hex(), found=found[1:].hex())
-                depth, bits = place[0] + PAGE_LEVELS, place[1] << PAGE_LEVELS
-                waiting += [((depth, bits | n), child) for n, child in enumerate(children) if child[0]]
 
     def update(self, heads: Mapping[bytes, Head]) -> bytes:
         """Set the heads of these keys (``sparse.key_of``); the new root.
@@ -228,17 +204,7 @@ def _rows(page: bytes | None) -> list[bytes]:
 def heads_below(page: bytes | None) -> list[CountedHash]:
     """What a page of branches tells of each."""
     assert page is not None, "a page of branches is there"
-    return [page[i : i + _CHILD_BYTES] for i in range(1, len(page), _CHILD_BYTES)]
-
-
-def _is_page(page: bytes) -> bool:
-    """Whether it is of one of the two forms."""
-    if has_branches(page):
-        children = heads_below(page)
-        return len(page) == 1 + _BRANCHES_PER_PAGE * _CHILD_BYTES and all(
-            c[0] in (1, 2) or c == NO_HEADS for c in children
-        )
-    return page[:1] == _HEADS and (len(page) - 1) % HEAD_BYTES == 0
+    return [page[i : i + 33] for i in range(1, len(page), 33)]
 
 
 def _bit(bits: int, depth: int) -> int:

@@ -20,12 +20,12 @@ from psycopg.sql import SQL, Identifier
 from ledger.proofs.bundle import frame, text_of
 from ledger.proofs.doubt import Doubt, Malformed
 from ledger.proofs.fold import Fold
-from ledger.proofs.head_pages import HeadTree
 from ledger.proofs.levels import Levels, must_be_equal
 from ledger.proofs.note import Checkpoint, Verifier
 from ledger.proofs.sparse import Head, packed_head, root_of_heads
 from ledger.proofs.tiles import TILE_HASHES, TILE_LEVELS, Tile, level_above
 from ledger.proofs.tree import HASH_BYTES, Frontier
+from ledger.proofs.whole_pages import pages_must_be_whole
 from ledger.store.copied_out import Stored, shown, stored
 from ledger.store.outside import Outside, opened_by
 from ledger.store.proof_store import ProofStore
@@ -221,7 +221,7 @@ class _Run:
         told = None if self._latest is None else self._latest.heads()
         if told is None or self._wrong_root is not None:
             return
-        fold, tree = self.fold, HeadTree(self._proofs.pages)
+        fold = self.fold
         found = root_of_heads(
             packed_head(sha256(stream).digest(), Head(version, fold.last_leaf[stream]))
             for stream, version in fold.versions.items()
@@ -229,11 +229,9 @@ class _Run:
         if found != told:
             what = f"The root of stream heads that the checkpoint at {self.cut} events tells does not follow from them."
             raise Doubt(what, expected=found.hex(), found=told.hex())
-        if (kept := tree.root()) != told:
-            raise Doubt(
-                "The pages of stream heads do not lead to what was signed.", expected=told.hex(), found=kept.hex()
-            )
-        tree.must_be_whole()
+        if (kept := pages_must_be_whole(self._proofs.pages)) != told:
+            what = "The pages of stream heads do not lead to what was signed."
+            raise Doubt(what, expected=told.hex(), found=kept.hex())
         self._proven.append(f"The root of the heads of {len(fold.versions)} streams at {self.cut} events follows.")
 
     # -- at the end

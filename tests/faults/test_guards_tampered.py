@@ -127,7 +127,7 @@ GUARDED = {
     "a tile that is gone": ("delete from proofs.tiles where log = 'access'", "is not stored as it must be."),
     "a page of heads": (
         "update proofs.head_pages set page = overlay(page placing 'x'::bytea from 40) where log = 'ledger'",
-        "The pages of stream heads do not lead to what was signed.",
+        "page",
     ),
     "a page that is gone": (
         "delete from proofs.head_pages where log = 'ledger'",

@@ -170,8 +170,8 @@ def test_a_bundle_that_is_not_what_it_says_is_a_plain_doubt(office: Office, evid
         "a text": b"H|OR|20250902\n",
         "another ledger's": bundle_of(sample_log(), "log"),
     }
+    file = tmp_path / "bad.zip"
     for name, wrong in bad.items():
-        file = tmp_path / "bad.zip"
         file.write_bytes(wrong)
         assert refused(office.sojourn, "verify", file, *key).startswith("WRONG\n"), name
     file.write_bytes(bad["edited"])

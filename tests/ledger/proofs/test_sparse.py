@@ -182,38 +182,3 @@ def test_few_pages_are_touched_by_a_change_and_each_level_is_one_question() -> N
     assert len(asked) <= 5
     assert sum(asked) < 100 * 4
     assert put == [sum(asked)]
-
-
-# -- pages that are kept
-
-
-def test_pages_that_nobody_touched_are_whole() -> None:
-    TREE.must_be_whole()
-    HeadTree(PagesInMemory()).must_be_whole()
-    tree_of(heads_of(range(3))).must_be_whole()
-
-
-@pytest.mark.parametrize("seed", range(60))
-def test_a_bit_of_any_page_that_flips_is_found(seed: int) -> None:
-    chance = random.Random(seed)
-    kept = PagesInMemory()
-    tree = HeadTree(kept)
-    tree.update(keyed(heads_of(range(700))))
-    root = tree.root()
-    place = chance.choice(sorted(kept.pages))
-    page = bytearray(kept.pages[place])
-    bit = chance.randrange(len(page) * 8)
-    page[bit // 8] ^= 1 << bit % 8
-    kept.pages[place] = bytes(page)
-    if tree.root() == root:  # else the topmost page tells it by itself
-        with pytest.raises(Doubt):
-            tree.must_be_whole()
-
-
-def test_a_page_that_is_gone_is_found() -> None:
-    kept = PagesInMemory()
-    tree = HeadTree(kept)
-    tree.update(keyed(heads_of(range(700))))
-    del kept.pages[max(kept.pages)]
-    with pytest.raises(Malformed, match="is not there"):
-        tree.must_be_whole()
