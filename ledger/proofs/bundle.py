@@ -109,7 +109,8 @@ def events_in(data: bytes) -> Iterator[Event]:
 
 def bound(stream: bytes, topic: bytes, event_id: bytes) -> bytes:
     """What a body is bound to (associated data of its encryption), so that it opens in its own place only."""
-    return b"".join((b"\x01", _field(stream), _field(topic), _field(event_id)))
+    lengths = len(stream).to_bytes(4), len(topic).to_bytes(4), len(event_id).to_bytes(4)
+    return b"".join((b"\x01", lengths[0], stream, lengths[1], topic, lengths[2], event_id))
 
 
 def text_of(data: bytes) -> str:
@@ -118,10 +119,6 @@ def text_of(data: bytes) -> str:
         return data.decode()
     except UnicodeDecodeError:
         raise Malformed("A text in the bundle is not UTF-8.") from None
-
-
-def _field(data: bytes) -> bytes:
-    return len(data).to_bytes(4) + data
 
 
 # -- heads

@@ -17,6 +17,7 @@ from ledger.proofs.doubt import Doubt
 from ledger.proofs.verify import Verdict
 from ledger.store.database import Database, Role, translate
 from ledger.store.doctor import Examined
+from ledger.store.gone_keys import GoneKeys
 from ledger.store.outside import Outside, receipts_of
 from ledger.store.proof_store import ProofStore
 from ledger.store.vault import Vault
@@ -40,10 +41,17 @@ def verify_store(database: Database, vault: Vault, given: Given, progress: Progr
     proven: list[str] = []
     unproven: list[str] = []
     try:
+        gone = GoneKeys()
         for log, outside in receipts_of(given.receipts, given.outside).items():
-            told = _log(database, vault, log, outside, progress)
+            told = _log(database, vault, log, outside, gone, progress)
             proven += [f"{log}: {line}" for line in told.proven]
             unproven += [f"{log}: {line}" for line in told.unproven]
+        with (
+            database.connect(Role.PROJECTOR, name="sojourn verify") as conn,
+            database.connect(Role.PROJECTOR, name="sojourn verify") as beside,
+        ):
+            if count := gone.must_be_told_of(conn, beside, vault):
+                proven.append(f"keys: {count} are gone, and events say of each that it was destroyed.")
         proven += [f"guards: {line}" for line in _guards(given.guards())]
     except Doubt as doubt:
         return Verdict((), (), doubt)
@@ -59,14 +67,16 @@ def verify_store(database: Database, vault: Vault, given: Given, progress: Progr
     return Verdict(tuple(proven), tuple(unproven))
 
 
-def _log(database: Database, vault: Vault, log: str, outside: Outside, progress: Progress) -> Proven:
+def _log(database: Database, vault: Vault, log: str, outside: Outside, gone: GoneKeys, progress: Progress) -> Proven:
     try:
         with ExitStack() as stack:
             proofs = stack.enter_context(ProofStore(database, log))
             conn, beside = (
                 stack.enter_context(database.connect(Role.PROJECTOR, name="sojourn verify")) for _ in range(2)
             )
-            return verify_log(conn, beside, log, vault, proofs, outside, lambda done, total: progress(log, done, total))
+            return verify_log(
+                conn, beside, log, vault, proofs, outside, lambda done, total: progress(log, done, total), gone
+            )
     except Doubt as doubt:
         told = Doubt(
             f"In the {log} log: {doubt.what}",

@@ -27,6 +27,7 @@ from ledger.proofs.tiles import TILE_HASHES, TILE_LEVELS, Tile, level_above
 from ledger.proofs.tree import HASH_BYTES, Frontier
 from ledger.proofs.whole_pages import pages_must_be_whole
 from ledger.store.copied_out import Stored, shown, stored
+from ledger.store.gone_keys import GoneKeys
 from ledger.store.outside import Outside, opened_by
 from ledger.store.proof_store import ProofStore
 from ledger.store.stored_levels import StoredLevels
@@ -53,14 +54,15 @@ def verify_log(
     proofs: ProofStore,
     outside: Outside,
     progress: Progress = lambda *_: None,
+    gone: GoneKeys | None = None,
 ) -> Proven:
     """Verify a log from its first event to its last.
 
     conn, beside: in autocommit, of a role that reads events and keys; the one reads the log, the other the vault.
-    proofs: opened before, so that it is as of an instant before. Raises Doubt at the first thing that is wrong;
-    LogBroken, Misconfigured, StoreUnavailable, psycopg.Error.
+    proofs: opened before, so that it is as of an instant before. gone: gets the keys that are not there. Raises Doubt
+    at the first thing that is wrong; LogBroken, Misconfigured, StoreUnavailable, psycopg.Error.
     """
-    run = _Run(beside, log, vault, proofs, outside)
+    run = _Run(beside, log, vault, proofs, outside, gone or GoneKeys())
     run.checkpoints()
     with conn.transaction():
         conn.execute("set transaction isolation level repeatable read, read only")
@@ -79,9 +81,16 @@ class _Run:
     """The state of one verification."""
 
     def __init__(
-        self, beside: psycopg.Connection[Any], log: str, vault: Vault, proofs: ProofStore, outside: Outside
+        self,
+        beside: psycopg.Connection[Any],
+        log: str,
+        vault: Vault,
+        proofs: ProofStore,
+        outside: Outside,
+        gone: GoneKeys,
     ) -> None:
         self.fold = Fold()
+        self._gone = gone
         self.cut = 0
         """The size of the latest checkpoint: what the heads are at that event is compared with what was signed."""
         self._beside = beside
@@ -143,7 +152,8 @@ class _Run:
     def batch(self, events: Sequence[Stored]) -> None:
         """The events that follow. Raises Doubt at the first that is wrong."""
         first = self.fold.position
-        data = b"".join([frame(*one) for one in shown(self._beside, self._vault, events)])
+        told = shown(self._beside, self._vault, events)
+        data = b"".join([frame(*one) for one in told])
         leaves: list[bytes] = []
         wrong: Doubt | None = None
         try:
@@ -155,6 +165,7 @@ class _Run:
         self._compare(first, events, computed)
         if wrong is not None:
             raise wrong
+        self._gone.see(self._log, events, told)
         self._grow(first, computed)
         if self.fold.position == self.cut:
             self._compare_heads()
@@ -333,7 +344,7 @@ class _Run:
         ]
         unproven = list(self._unproven)
         if fold.opened < fold.events:
-            unproven.append(f"What {fold.events - fold.opened} events say: their keys are not in the vault any more.")
+            unproven.append(f"What {fold.events - fold.opened} events say: their keys were destroyed.")
         if behind:
             unproven.append(f"That the last {behind} events were not written anew: no checkpoint covers them yet.")
         if self._latest is not None and not self._outside.keys:

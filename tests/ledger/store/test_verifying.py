@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pytest
 from psycopg import sql
 
 from ledger.application import Ledger
+from ledger.events.retention import KeyDestroyed
 from ledger.proofs.log_keys import of_log
 from ledger.proofs.note import COSIGNATURE, Checkpoint, Signer, cosign, sign_checkpoint
 from ledger.proofs.verify import Verdict
@@ -23,6 +25,7 @@ from ledger.store.proof_store import ProofStore, ProofTables
 from ledger.store.vault import MasterKey, Vault
 from ledger.store.verifying import Given, verify_store
 from support.databases import copied
+from support.logs import append
 from support.notarized import KEY, OTHER_KEY, filled
 from support.tampering import (
     AT,
@@ -260,6 +263,48 @@ def test_a_cosignature_that_was_changed_is_found_where_the_witness_is_known(stor
 )
 def test_what_was_kept_and_does_not_fit_is_a_plain_doubt(store: Database, kept: dict[int, bytes], words: str) -> None:
     assert words in wrong(verdict_on(store, {"ledger": outside("ledger")._replace(kept=kept)}))[0]
+
+
+# -- keys
+
+
+def test_a_key_that_somebody_took_away_is_missed_and_one_that_was_destroyed_is_told_of(store: Database) -> None:
+    with superuser(store) as conn:
+        ((key_id, subject),) = conn.execute(
+            "delete from vault.keys where key_id = (select key_id from ledger.events where position = 1)"
+            " returning key_id, subject"
+        ).fetchall()
+    found = verdict_on(store)
+    what = "In the ledger log: The key of this event is gone, and no event says that it was destroyed."
+    assert wrong(found) == (what, 1)
+    with opened(store) as ledger:
+        append(ledger.log, f"retention/{subject}", KeyDestroyed(key_ids=[key_id.hex], schedule="5 years"))
+    verdict = verdict_on(store)
+    assert verdict.holds, verdict.text()
+    assert "keys: 1 are gone, and events say of each that it was destroyed." in verdict.proven
+    assert "their keys were destroyed" in "\n".join(verdict.unproven)
+
+
+def test_a_key_that_is_destroyed_while_the_log_is_read_makes_nobody_doubt(
+    store: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = verifying_log.shown
+
+    def destroyed_meanwhile(*given: Any, **more: Any) -> Any:
+        monkeypatch.setattr(verifying_log, "shown", read)
+        with superuser(store) as conn:
+            ((key_id,),) = conn.execute(
+                "delete from vault.keys where key_id = (select key_id from ledger.events where position = 1)"
+                " returning key_id"
+            ).fetchall()
+        with opened(store) as ledger:
+            append(ledger.log, "retention/1", KeyDestroyed(key_ids=[key_id.hex], schedule="5 years"))
+        return read(*given, **more)
+
+    monkeypatch.setattr(verifying_log, "shown", destroyed_meanwhile)
+    verdict = verdict_on(store)
+    assert verdict.holds, verdict.text()
+    assert "keys: 1 are gone" in "\n".join(verdict.proven)
 
 
 # -- what cannot be read
