@@ -20,7 +20,7 @@ from api.console.visits import Visit, visitor
 from api.language import LANGUAGES
 from api.openapi import Direct, does, operation_id
 from api.problems import Fault, Invalid
-from api.routes.students import show_student
+from api.routes.students import point_for, show_student
 
 router = APIRouter(include_in_schema=False, route_class=Direct, generate_unique_id_function=operation_id)
 
@@ -31,7 +31,7 @@ _NOT_KEPT: Final = {"Cache-Control": "private, no-store", "Vary": "Cookie, Accep
 async def student_page(request: Request) -> Response:
     """The consolidated record to read; a disclosure like any other."""
     here = await visitor(request)
-    then = await then_on(request, here)
+    then = await point_for(request, here.signed_in, then_on(request, here))
     shown = await show_student(
         request,
         here.signed_in,
@@ -49,7 +49,7 @@ async def student_print(request: Request) -> Response:
     """All of it, for paper. ``language``: en or es, whatever the reader reads otherwise."""
     here = _in_language(await visitor(request))
     at = here.services.clock()
-    then = await then_on(request, here)
+    then = await point_for(request, here.signed_in, then_on(request, here))
     shown = await show_student(
         request,
         here.signed_in,
@@ -65,7 +65,7 @@ async def student_pdf(request: Request) -> Response:
     here = _in_language(await visitor(request))
     at = here.services.clock()
     await paper.must_be_there()
-    then = await then_on(request, here)
+    then = await point_for(request, here.signed_in, then_on(request, here))
     shown = await show_student(
         request,
         here.signed_in,

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import date
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 import msgspec
 import orjson
@@ -34,14 +34,16 @@ from api.openapi import (
 )
 from api.past import Then, instant, then_of
 from api.policy import signed_in
-from api.principal import Principal
+from api.principal import Principal, who
 from api.problems import Fault, Invalid
 from api.reading import access_head, ask, at_least
 from api.requests import at_least_of, purpose_of
 from api.schemas.answers import DisclosuresAnswer, RecordsAnswer, StudentAnswer
 from api.services import Services, services_of
 from api.show import SECTIONS, Found, Shown, View, show
+from ledger.access import Subject, decide
 from ledger.batching import Batches
+from ledger.errors import NoSuchPoint
 from ledger.ids import is_student_id
 from ledger.past import NotThen
 from projections import disclosures, students
@@ -52,6 +54,7 @@ from projections.students import StudentRow
 router = APIRouter(tags=["students"], route_class=Direct, generate_unique_id_function=operation_id)
 
 LIMIT_MAX: Final = 1000
+T = TypeVar("T")
 
 
 class Look(NamedTuple):
@@ -304,9 +307,24 @@ async def show_student(
     )
 
 
+async def point_for(request: Request, principal: Principal, point: Awaitable[T]) -> T:
+    """The point that an address asks for. Who may not read the student is refused, and that is written down, before he
+    is told what is wrong with it. Raises NoSuchPoint, Forbidden, OtherState, StoreUnavailable."""
+    try:
+        return await point
+    except NoSuchPoint:
+        now = StudentView(ReaderFrom(services_of(request), request.app.state.students, 0))
+        found = await now.read(student_id_of(request))
+        subject = Subject((), ()) if found is None else Subject(found.states, found.records)
+        if not decide(who(principal), now.action, subject).allowed:
+            await show_student(request, principal, StudentView)
+        raise
+
+
 async def _answer(request: Request, view: Callable[[Reader], View], *, of_the_past: bool = False) -> Response:
     principal = await signed_in(request)
-    shown = await show_student(request, principal, view, await then_of(request) if of_the_past else None)
+    then = await point_for(request, principal, then_of(request)) if of_the_past else None
+    shown = await show_student(request, principal, view, then)
     headers = {"ETag": shown.etag, "Cache-Control": "private, no-cache"}
     if shown.body is None:
         return Response(status_code=304, headers=headers)

@@ -309,3 +309,13 @@ def test_an_instant_that_a_clock_set_back_has_passed_already_is_no_future(
     assert read(oregon, child, as_of=recorded.isoformat())["as_of"] == head
     late = (recorded + timedelta(seconds=1)).isoformat()
     assert oregon.get(f"/v1/students/{child}", params={"as_of": late}).status_code == 422
+
+
+def test_who_may_read_no_student_is_refused_before_he_is_told_of_the_point(
+    office: Office, ledger: Ledger, children: Children
+) -> None:
+    office.gives("hal", "help_desk", None)
+    for asked in ("?as_of=x", "/records?effective_on=x", "/diff", "/diff?from=x"):
+        before = ledger.access.head()
+        assert office.refused("hal", "GET", f"/v1/students/{children.oregon}{asked}") == (403, "forbidden")
+        assert [one.event.topic for one in ledger.access.read(before, 5)] == ["disclosure-refused.v1"]
