@@ -16,7 +16,7 @@ _TILE_BYTES = TILE_HASHES * HASH_BYTES
 
 
 def edge_of(size: int) -> list[Tile | None]:
-    """By level, the tile at the right edge that is not full; None where none is."""
+    """By level, the tile at the right edge that is not full; None where none is. size: 0 or more."""
     edge: list[Tile | None] = []
     while count := size >> TILE_LEVELS * len(edge):
         number, width = divmod(count, TILE_HASHES)
@@ -29,7 +29,7 @@ class Growing:
 
     def __init__(self, size: int = 0, edge: Sequence[bytes] = ()) -> None:
         """Raises Malformed where an edge has not the length that it must have."""
-        widths = [0 if tile is None else tile.width for tile in edge_of(size)]
+        widths = [-1] if size < 0 else [0 if tile is None else tile.width for tile in edge_of(size)]
         if [len(hashes) for hashes in edge] != [width * HASH_BYTES for width in widths]:
             raise Malformed(f"These are not the tiles at the edge of a tree of {size} leaves.")
         self.size = size

@@ -66,7 +66,7 @@ def asks(services: Services) -> Iterator[tuple[str, str]]:
     """Every method of every route, with paths that lead nowhere in particular."""
     for route in create_app(services).routes:
         for method in sorted(getattr(route, "methods", ())):
-            yield method, getattr(route, "path", "").format(**NAMED)
+            yield method, getattr(route, "path", "").replace("{path:path}", "0/000").format(**NAMED)
 
 
 @pytest.mark.parametrize("base", [HTTP, HTTPS])
