@@ -98,9 +98,7 @@ def examine(
         return [Examined("database", False, e.what, e.remedy)]
     with conn:
         case = _Case(database, conn, logs, fits, row_key, followers or {}, clock, sample, signing)
-        for name, look in _EXAMINATIONS:
-            if only is not None and name not in only:
-                continue
+        for name, look in (one for one in _EXAMINATIONS if only is None or one[0] in only):
             for log in logs if "{log}" in name else [""]:
                 title = name.replace("{log}", log)
                 examined += [found._replace(name=title) for found in _careful(look, case, log)]
