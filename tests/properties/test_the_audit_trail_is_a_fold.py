@@ -14,7 +14,8 @@ from psycopg.rows import dict_row
 from ledger.events import Erased, Recorded
 from ledger.events.record import RecordOpened
 from ledger.store.database import Role
-from projections import audit_trail
+from projections import as_of, audit_trail, trails
+from projections.trails import Wanted
 from support.casework import Work
 from support.linkage_tapes import STEPS, Step, act
 from support.naive_trail import cases_told, lines_told, stays_told
@@ -140,3 +141,85 @@ def test_law_8_for_what_can_still_be_opened(world: World, sized: Sized) -> None:
         assert all(row[name] is None for row in blank for name in ("actor", "reason", "submission", "cause", "said"))
 
     law()
+
+
+# -- what is read of it
+
+
+def read(world: World, asked: str, wanted: Wanted, limit: int, *, newest: bool) -> tuple[trails.Trail, list[int], int]:
+    """A trail by an id, and the positions of its lines, page by page; and how many lines its first page told of."""
+    found: list[int] = []
+    with world.database.connect(Role.READER) as connection:
+        reflected, rows_ = as_of.ask_now(connection, *trails.whose(asked))
+        trail = trails.trail_of(rows_)
+        assert trail is not None
+        begin, total = None, 0
+        while True:
+            question = trails.lines_of(trail, wanted, upto=reflected.position, begin=begin, newest=newest, limit=limit)
+            page = trails.page_of(as_of.ask_now(connection, *question)[1], limit)
+            total = total or page.total
+            assert page.total == total
+            found += [line.position for line in page.lines]
+            if page.following is None:
+                return trail, found, total
+            begin = page.following
+
+
+def told_of(log: Sequence[Recorded], shown: str, *, former: bool) -> list[int]:
+    """Positions of what a student's trail holds, told plainly: of every record that it is or was shown for, what stands
+    in its streams up to its going, each act at its first place among them."""
+    until: dict[str, float] = {}
+    minted = {one.stream.partition("/")[2]: one.event.student_id for one in log if isinstance(one.event, RecordOpened)}
+    for record, stays in stays_told(log, log[-1].position).items():
+        of_it = [went for _, _, student_id, went, _ in stays if student_id == shown]
+        if of_it and (of_it[-1] is None or former):
+            until[record] = of_it[-1] or float("inf")
+    ends = {f"record/{record}": end for record, end in until.items()}
+    ends |= {f"linkage/{minted[record]}": end for record, end in until.items()}
+    withheld, about = cases_told(log)
+    for record, case in about:
+        if record in until and not withheld[case]:
+            ends[f"case/{case}"] = max(ends.get(f"case/{case}", 0), until[record])
+    lines = lines_told(log)
+    first: dict[Any, int] = {}
+    for (stream, position), row in sorted(lines.items(), key=lambda one: one[0][1]):
+        if position <= ends.get(stream, 0):
+            first.setdefault(row["said"] or position, position)
+    return sorted(first.values())
+
+
+def test_a_students_trail_is_what_its_records_streams_say_while_they_are_its_own(world: World, sized: Sized) -> None:
+    Work(world.ledgers[0]).profile("OR", second_person=True)
+
+    @sized(15)
+    @given(TAPES, st.booleans(), st.booleans(), st.integers(1, 7))
+    def law(tape: list[Step], former: bool, newest: bool, limit: int) -> None:
+        start = world.head()
+        office = Office(world)
+        for step in tape:
+            office.do(step)
+        log = world.events(start)
+        world.project(500, MODEL)
+        for asked in office.minted:
+            trail, found, total = read(world, asked, Wanted(former=former), limit, newest=newest)
+            told = told_of(log, trail.student_id, former=former)
+            assert found == (told[::-1] if newest else told)
+            assert total == len(told)
+            assert any(one.minted == asked for one in trail.held)
+
+    law()
+
+
+def test_the_tapes_come_to_records_that_went_and_to_cases_that_are_withheld(world: World) -> None:
+    """Else the laws above would hold of little."""
+    Work(world.ledgers[0]).profile("OR", second_person=True)
+    start = world.head()
+    for tape in ([(3, 0, 1), (8, 0, 0), (12, 0, 0), (12, 0, 0)], [(15, 0, 1)], [(15, 0, 1), (8, 0, 0)]):
+        office = Office(world)
+        for step in tape:
+            office.do(step)
+    log = world.events(start)
+    assert max(len(stays) for stays in stays_told(log, world.head()).values()) >= 4
+    assert set(cases_told(log)[0].values()) == {True, False}
+    codes = {row["code"] for row in lines_told(log).values()}
+    assert codes >= {"originate", "merge", "unmerge", "verify", "attest"}
