@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from ledger.events import Event, Recorded
 from ledger.events.record import (
     AssessmentReported,
+    Changes,
     CourseReported,
     DemographicsStated,
     Enrolled,
@@ -137,7 +138,7 @@ def test_what_bears_no_date_counts_as_it_is_known() -> None:
 
 
 def test_a_date_that_was_corrected_counts_as_it_is_known_now() -> None:
-    change = {"enrollment_date": ("2025-01-06", "2025-02-06")}
+    change: Changes = {"enrollment_date": ("2025-01-06", "2025-02-06")}
     of = record(
         Enrolled(fact=1, elements={"enrollment_date": "2025-01-06"}),
         FactCorrected(fact=1, letter="E", elements=change),

@@ -8,7 +8,7 @@ that position, all columns, in its own connection.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from datetime import date, timedelta
 from statistics import median
 from typing import Any
@@ -44,6 +44,7 @@ def measure(ground: Ground, size: Size) -> Generator[Run, None, None]:
         with store.database.connect(Role.WRITER) as conn:
             while True:
                 ground.settle()
+                rows: Sequence[Any] = ()
                 bare: list[float] = []
                 ours: list[float] = []
                 for _ in range(size.of(READS, 2)):

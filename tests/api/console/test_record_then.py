@@ -125,6 +125,7 @@ def test_it_is_one_disclosure_that_says_as_of_when(oregon: TestClient, child: st
     assert isinstance(entry, Disclosed)
     assert entry.view == "student-page"
     assert entry.as_of == entry.since == entry.position
+    assert entry.as_of is not None
     assert entry.as_of < ledger.log.head()
 
 
