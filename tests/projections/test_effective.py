@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ledger.events import Event, Recorded
@@ -146,6 +146,7 @@ def test_a_date_that_was_corrected_counts_as_it_is_known_now() -> None:
     assert shown(of, date(2025, 1, 20))["core"]["enrollments"] == []
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # a busy machine draws slowly
 @given(histories(), st.dates(date(2024, 1, 1), date(2026, 12, 31)))
 def test_of_any_record_only_what_is_dated_later_is_left_out_and_the_record_stays_as_it_was(
     log: list[Recorded], day: date
