@@ -61,6 +61,7 @@ def test_the_page_of_a_day_shows_what_was_known_then_and_marks_what_is_otherwise
     assert "Marisol Marisa" in told
     assert "Jun 13, 2025" in told
     assert "French Prairie Middle School" in told
+    assert f"/students/{child}/merge" not in page, "acts are of today's students"
     assert "oregon nightly" in told, "who said so"
     assert page.count(">changed since<") == 2, "her name's row and her school's"
     assert 'value="2025-09-02"' in page
