@@ -32,7 +32,7 @@ TAPES = st.lists(STEPS, max_size=12)
 PLACES = st.integers(0, 200)
 """Places in a log; beyond its end they begin anew. The log of a world grows, so a choice from it would not be the same
 when Hypothesis asks again."""
-TOLD = 15
+STEPS_A_HISTORY = 15
 
 
 def as_of(world: World, student_id: str, position: int) -> StudentRow | NotThen:
@@ -103,7 +103,7 @@ def test_as_of_a_position_is_what_the_read_model_showed_there_byte_for_byte(worl
     for seed in range(histories):
         world.project(1_000)
         start = world.head()
-        children = tell.tell(Random(f"as of {seed}"), TOLD)
+        children = tell.tell(Random(f"as of {seed}"), STEPS_A_HISTORY)
         for position in range(start + 1, tell.settle() + 1):
             world.project(1_000, until=position)
             for child in children:
