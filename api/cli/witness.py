@@ -69,7 +69,7 @@ def witness(
             _print(found)
     if as_json:
         print_json(told)
-    if any(found["verdict"] != "PROVEN" for found in told):
+    if any(found["verdict"] != "PROVEN" or "not_taken" in found for found in told):
         raise typer.Exit(1)
 
 
@@ -86,7 +86,9 @@ def _print(found: dict[str, Any]) -> None:
         print(f"  It goes on from the {size} events that were held: nothing of them was changed, left out or moved.")
     if not found["went_on_from"]:
         print("  Nothing was held before: this is the first look, and it proves nothing of what was before it.")
-    if found["cosigned"]:
+    if "not_taken" in found:
+        print(f"  The cosignature was not handed in: {found['not_taken']}")
+    elif found["cosigned"]:
         print(f"  Cosigned by {found['cosigned']}.")
     if "receipt" in found:
         print(f"  Receipt: {found['receipt']}")

@@ -171,16 +171,17 @@ class Witness:
         if self._folder is not None:
             self._folder.write(log, accepted.held)
         # Held for good: from here on it may be cosigned.
-        cosigned = self._cosigned(accepted, service)
-        return self._finished(key, log, accepted, sorted(went_on), cosigned)
-
-    def _cosigned(self, accepted: Accepted, service: Service | None) -> bytes | None:
-        if self._signer is None:
-            return None
-        note = cosign(accepted.held.note, self._signer, int(self._clock().timestamp()))
-        if service is not None:
-            service.cosign(note)
-        return note
+        cosigned = None
+        if self._signer is not None:
+            cosigned = cosign(accepted.held.note, self._signer, int(self._clock().timestamp()))
+        told = self._finished(key, log, accepted, sorted(went_on), cosigned)
+        if cosigned is not None and service is not None:
+            try:
+                service.cosign(cosigned)
+            except Unanswered as unanswered:
+                # What was proven is, all the same; only nobody else is shown that it was.
+                told["not_taken"] = str(unanswered)
+        return told
 
     def _finished(
         self, key: Verifier, log: str, accepted: Accepted, went_on: list[int], cosigned: bytes | None
