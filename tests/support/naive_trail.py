@@ -16,8 +16,6 @@ from ledger.events.linkage import (
     DeclarationWithdrawn,
     DeclaredNotSame,
     LinkageEvent,
-    RecordLinked,
-    StudentsMerged,
 )
 from ledger.events.record import RecordOpened
 from support.naive_linkage import students_told
@@ -135,8 +133,3 @@ def cases_told(log: Sequence[Recorded]) -> tuple[dict[str, bool], set[tuple[str,
         after = closed.get(name)
         withheld[name] = blind and (name not in closed or (after is not None and after not in closed))
     return withheld, {(concerned.anchor.record, name) for name, event in opened.items() for concerned in event.records}
-
-
-def acts_told(log: Sequence[Recorded]) -> bool:
-    """Whether anything was joined at all."""
-    return any(isinstance(one.event, RecordLinked | StudentsMerged) for one in log)
