@@ -6,6 +6,7 @@ A first figure: without the matcher, which the row does not count, and in one pr
 from __future__ import annotations
 
 from collections.abc import Generator
+from pathlib import Path
 
 from api.bootstrap import open_store
 from api.cli.bench import message_db, uma
@@ -15,7 +16,8 @@ from api.cli.bench.ground import Ground
 from api.cli.bench.library import SAVE_MAX, Library
 from api.cli.bench.message_db import MessageDb
 from api.cli.bench.report import Goal, Row, Run, Size
-from ledger.intake.submission import submit
+from ledger.application import Ledger
+from ledger.intake.submission import Report, submit
 
 CHILDREN = 5_000
 PEER_EVENTS = 10_000
@@ -38,8 +40,7 @@ def measure(ground: Ground, size: Size) -> Generator[Run, None, None]:
     while True:
         with open_store(ground.new_store()) as store, store.ledger() as ledger:
             ground.settle()
-            report = submit(ledger, path, ACTOR)
-            assert not report.refused, "the sample's rows are all valid"
+            report = submitted(ledger, path)
             events = sealed_events(ledger.log)
         ground.settle()
         copy_s = copy_in(plain, events)
@@ -63,6 +64,13 @@ def measure(ground: Ground, size: Size) -> Generator[Run, None, None]:
                 "copy_events_per_s": len(events) / copy_s,
             },
         )
+
+
+def submitted(ledger: Ledger, path: Path) -> Report:
+    """A file, applied: what is measured."""
+    report = submit(ledger, path, ACTOR)
+    assert not report.refused, "the sample's rows are all valid"
+    return report
 
 
 ROW = Row(

@@ -5,15 +5,16 @@ Of the events only the leaves are there, as the tree's tiles: nothing else of an
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from itertools import count
 from random import Random
 
 from api.bootstrap import Store, open_store
 from api.cli.bench.facts import token
 from api.cli.bench.ground import Ground
+from api.cli.bench.load import Outcome
 from api.cli.bench.report import Goal, Row, Run, Size
-from api.cli.bench.serving import get, serving
+from api.cli.bench.serving import Service, get, serving
 from ledger.proofs.growing import Growing
 from ledger.proofs.note import Checkpoint, Signer, heads_line, sign_checkpoint
 from ledger.proofs.sparse import EMPTY
@@ -40,11 +41,9 @@ def measure(ground: Ground, size: Size) -> Generator[Run, None, None]:
     for run in count():
         chance = Random(SEED + run)  # noqa: S311 - which event is asked for, the same in every run
         wanted = [chance.randint(1, events) for _ in range(size.of(PROOFS, 20))]
-        asked = [_proof(secret, position) for position in wanted]
         ground.settle()
         with serving(ground, settings) as service:
-            first = service.send(asked, connections=1, expect=200)
-            again = service.send(asked, connections=1, expect=200)
+            first, again = prove(service, secret, wanted), prove(service, secret, wanted)
         longest = max(inclusion_length(position - 1, events) for position in wanted)
         yield Run(
             again.rate,
@@ -74,8 +73,12 @@ def _signed(store: Store, events: int) -> bytes:
     return note
 
 
-def _proof(secret: str, position: int) -> bytes:
-    return get(f"/v1/proofs/inclusion?position={position}", f"Authorization: Bearer {secret}")
+def prove(service: Service, secret: str, positions: Sequence[int]) -> Outcome:
+    """One proof of each, one at a time: what is measured."""
+    asked = [
+        get(f"/v1/proofs/inclusion?position={position}", f"Authorization: Bearer {secret}") for position in positions
+    ]
+    return service.send(asked, connections=1, expect=200)
 
 
 ROW = Row(

@@ -18,7 +18,7 @@ from ledger.settings import environment
 
 CHILDREN = 40_000
 """As many as one file may have."""
-_MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024
+MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024
 """getrusage counts in kilobytes, on macOS in bytes."""
 
 _WAITER = """
@@ -66,7 +66,7 @@ def _submitted(ground: Ground, children: int) -> tuple[float, float]:
     )
     if child.returncode:
         raise Refused(f"`sojourn submit` ended with {child.returncode}.", remedy="Run it by hand to see why.")
-    return int(child.stdout) * _MAXRSS_BYTES / 1e6, time.perf_counter() - started
+    return int(child.stdout) * MAXRSS_BYTES / 1e6, time.perf_counter() - started
 
 
 ROW = Row(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from random import Random
 
 import psycopg
@@ -10,9 +10,10 @@ import psycopg
 from api.bootstrap import Store, open_store
 from api.cli.bench.facts import load, student_ids, token
 from api.cli.bench.ground import Ground
+from api.cli.bench.load import Outcome
 from api.cli.bench.report import Goal, Row, Run, Size
 from api.cli.bench.server import ROWS, STATIC
-from api.cli.bench.serving import get, serving
+from api.cli.bench.serving import Service, get, serving
 from ledger.settings import Settings
 from projections import PROJECTIONS
 from projections.projectors import bring_to_head
@@ -32,27 +33,23 @@ def measure(ground: Ground, size: Size) -> Generator[Run, None, None]:
     settings = ground.new_store()
     with open_store(settings) as store, store.ledger() as ledger:
         load(ledger, ground.folder, size.of(STUDENTS, CONNECTIONS))
-        _catch_up(store)
+        catch_up(store)
         ids = student_ids(store)
         secret = token(store, "secondary_user")
     _bare_rows(settings)
     chance = Random(SEED)  # noqa: S311 - which student is read when, the same in every run
-    count = size.of(READS, CONNECTIONS)
     while True:
         with open_store(settings) as store:
-            _catch_up(store)
-        wanted = chance.choices(ids, k=count)
-        reads = [_read(secret, student) for student in wanted]
+            catch_up(store)
+        wanted = chance.choices(ids, k=size.of(READS, CONNECTIONS))
         bare = [get(ROWS + student) for student in wanted]
         with serving(ground, settings) as service:
             service.send(bare[: len(bare) // 5 or 1], connections=CONNECTIONS, expect=200)
             limit = service.send(bare, connections=CONNECTIONS, expect=200)
-            static = service.send(
-                [get(STATIC)], connections=CONNECTIONS, expect=200, times=size.of(STATIC_REQUESTS, CONNECTIONS)
-            )
-            first = service.send([_read(secret, student) for student in ids], connections=CONNECTIONS, expect=200)
+            static = ready(service, size)
+            first = read(service, secret, ids)
             ground.settle()
-            counted = service.send(reads, connections=CONNECTIONS, expect=200)
+            counted = read(service, secret, wanted)
         yield Run(
             counted.rate,
             {"bare_read": limit.rate, "static": static.rate},
@@ -67,9 +64,22 @@ def measure(ground: Ground, size: Size) -> Generator[Run, None, None]:
         )
 
 
-def _catch_up(store: Store) -> None:
+def catch_up(store: Store, timeout_s: float = CATCH_UP_S) -> None:
+    """Bring every read model to the head."""
     with store.logs() as logs:
-        bring_to_head(PROJECTIONS, store.database, logs, timeout_s=CATCH_UP_S)
+        bring_to_head(PROJECTIONS, store.database, logs, timeout_s=timeout_s)
+
+
+def ready(service: Service, size: Size) -> Outcome:
+    """The static answer: what the server, the loop and the client cost whatever is read."""
+    times = size.of(STATIC_REQUESTS, CONNECTIONS)
+    return service.send([get(STATIC)], connections=CONNECTIONS, expect=200, times=times)
+
+
+def read(service: Service, secret: str, students: Sequence[str]) -> Outcome:
+    """One read of each: what is measured."""
+    requests = [get(f"/v1/students/{student}", f"Authorization: Bearer {secret}") for student in students]
+    return service.send(requests, connections=CONNECTIONS, expect=200)
 
 
 def _bare_rows(settings: Settings) -> None:
@@ -82,10 +92,6 @@ def _bare_rows(settings: Settings) -> None:
             "insert into bench.rows select student_id, core || contacts || health || provenance from students.students"
         )
         conn.execute("vacuum analyze bench.rows")
-
-
-def _read(secret: str, student: str) -> bytes:
-    return get(f"/v1/students/{student}", f"Authorization: Bearer {secret}")
 
 
 ROW = Row(

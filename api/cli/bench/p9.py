@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from datetime import date, timedelta
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 
@@ -35,29 +35,24 @@ COURSES = 6
 META = Meta(actor=ACTOR)
 
 
+class Asked(NamedTuple):
+    """A child, by her id and by the stream of her record; position: as of which she is read."""
+
+    student_id: str
+    stream: str
+    position: int
+
+
 def measure(ground: Ground, size: Size) -> Generator[Run, None, None]:
     """Each run: every student read in turn, the bare way and ours by turns."""
     settings = ground.new_store()
     with open_store(settings) as store, store.ledger() as ledger:
         load(ledger, ground.folder, size.of(OTHERS, 20))
-        asked = [_student(ledger, number, size.of(EVENTS, 30)) for number in range(STUDENTS)]
+        asked = students(ledger, size)
         with store.database.connect(Role.WRITER) as conn:
             while True:
                 ground.settle()
-                rows: Sequence[Any] = ()
-                bare: list[float] = []
-                ours: list[float] = []
-                for _ in range(size.of(READS, 2)):
-                    for student_id, stream, position in asked:
-                        rows = _timed(bare, lambda stream=stream, position=position: _bare(conn, stream, position))
-                        at = rows[-1][5]
-                        found = _timed(
-                            ours,
-                            lambda student_id=student_id, at=at: student_as_of(
-                                ledger.log, student_id, at, now=ledger.clock()
-                            ),
-                        )
-                        assert found.position == position, "as of the same rows"
+                bare, ours, events = read(ledger, conn, asked, size.of(READS, 2))
                 yield Run(
                     rate=1 / median(ours),
                     against={},
@@ -65,9 +60,34 @@ def measure(ground: Ground, size: Size) -> Generator[Run, None, None]:
                         "times": median(ours) / median(bare),
                         "p50_ms": median(ours) * 1000,
                         "rows_p50_ms": median(bare) * 1000,
-                        "events": float(size.of(EVENTS, 30)),
+                        "events": float(events),
                     },
                 )
+
+
+def students(ledger: Ledger, size: Size) -> list[Asked]:
+    """Put the children who are asked for into a ledger."""
+    return [_student(ledger, number, size.of(EVENTS, 30)) for number in range(STUDENTS)]
+
+
+def read(
+    ledger: Ledger, conn: psycopg.Connection[Any], asked: Sequence[Asked], times: int
+) -> tuple[list[float], list[float], int]:
+    """Read every child in turn so many times: seconds of each read the bare way and ours, and how many events the
+    last one has."""
+    bare: list[float] = []
+    ours: list[float] = []
+    events = 0
+    for _ in range(times):
+        for student_id, stream, position in asked:
+            rows = _timed(bare, lambda stream=stream, position=position: _bare(conn, stream, position))
+            at, events = rows[-1][5], len(rows)
+            found = _timed(
+                ours,
+                lambda student_id=student_id, at=at: student_as_of(ledger.log, student_id, at, now=ledger.clock()),
+            )
+            assert found.position == position, "as of the same rows"
+    return bare, ours, events
 
 
 def _timed(taken: list[float], do: Callable[[], Any]) -> Any:
@@ -83,8 +103,8 @@ def _bare(conn: psycopg.Connection[Any], stream: str, position: int) -> list[tup
     ).fetchall()
 
 
-def _student(ledger: Ledger, number: int, events: int) -> tuple[str, str, int]:
-    """A child with as many events by some position, and more after it: her id, the record's stream, the position."""
+def _student(ledger: Ledger, number: int, events: int) -> Asked:
+    """A child with as many events by some position, and more after it."""
     ssid = f"PAST{number}"
     rows = [
         SentRow("D", {"first_name": "Marisol", "last_name_1": "Abarca", "birth_date": "2010-05-09", "sex": "Female"}),
@@ -102,7 +122,7 @@ def _student(ledger: Ledger, number: int, events: int) -> tuple[str, str, int]:
             position = done.position
         if said >= events * 4 // 3:
             break
-    return opened.student_id, stream, position
+    return Asked(opened.student_id, stream, position)
 
 
 def _terms(ssid: str) -> Generator[Any, None, None]:

@@ -60,10 +60,12 @@ class Run:
 @dataclass(frozen=True)
 class Size:
     """scale: share of the usual counts; under 1 for a look, not for figures. students: that are there before, where a
-    row is about these and another number is asked for than its own."""
+    row is about these and another number is asked for than its own. events: sizes of one store, where a row is about
+    its growth and others are asked for than its own."""
 
     scale: float = 1.0
     students: int | None = None
+    events: Sequence[int] = ()
 
     def of(self, usual: int, least: int = 1) -> int:
         """A count at this scale."""
@@ -72,13 +74,17 @@ class Size:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """A row of the table of numbers. goals: the first one is the row's ratio. measure: endless; each step is a run."""
+    """A row of the table of numbers. goals: the first one is the row's ratio. measure: endless; each step is a run.
+
+    hours: one run takes so long that the row is measured only where it is named, and once unless told otherwise.
+    """
 
     id: str
     work: str
     unit: str
     goals: Sequence[Goal]
     measure: Callable[[Ground, Size], Generator[Run, None, None]]
+    hours: bool = False
 
 
 class Told(Protocol):
