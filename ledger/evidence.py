@@ -23,6 +23,7 @@ from ledger.proofs.bundle import WHOLE_LOG, WHOLE_STREAMS, Manifest
 from ledger.proofs.doubt import Doubt
 from ledger.proofs.head_pages import HeadTree
 from ledger.proofs.note import Checkpoint, Verifier, open_checkpoint
+from ledger.proofs.receipts import checkpoint_in
 from ledger.proofs.tiles import Tiles
 from ledger.proofs.verify import verify
 from ledger.proofs.writing import BundleWriter, Shown
@@ -38,8 +39,8 @@ KEEP = "Keep the database as it is, and run `sojourn verify`: it names the first
 
 class Wanted(NamedTuple):
     """What a bundle holds. log: ``ledger`` or ``access``. streams: each whole; None: the whole log. keys: whether the
-    body keys of what is shown are handed over, as far as they are there. receipts: checkpoints that were kept, from
-    each of which the bundle proves that the log has gone on."""
+    body keys of what is shown are handed over, as far as they are there. receipts: checkpoints that were kept, bare
+    or on their sheets, from each of which the bundle proves that the log has gone on."""
 
     log: str
     streams: Sequence[str] | None = None
@@ -141,7 +142,8 @@ def _write(
     ):
         writer.events(_shown(beside, vault, events, wanted, lambda position: progress(position, checkpoint.size)))
     heads = HeadTree(proofs.pages)
-    receipts = {open_checkpoint(receipt, key)[0].size: receipt for receipt in wanted.receipts}
+    kept = [checkpoint_in(receipt) for receipt in wanted.receipts]
+    receipts = {open_checkpoint(note, key)[0].size: note for note in kept}
     earlier = [receipt for size, receipt in sorted(receipts.items()) if size < checkpoint.size]
     return writer.finish(
         kind=WHOLE_LOG if wanted.streams is None else WHOLE_STREAMS,

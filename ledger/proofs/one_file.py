@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 from importlib.resources import files
 
-PARTS = ("doubt", "tree", "tiles", "sparse", "note", "archive", "bundle", "levels", "fold", "verify")
+PARTS = ("doubt", "tree", "tiles", "sparse", "note", "receipts", "archive", "bundle", "levels", "fold", "verify")
 """Each imports only those before it, the standard library and ``cryptography``."""
 
 _HEAD = '''#!/usr/bin/env python3

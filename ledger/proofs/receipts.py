@@ -11,8 +11,8 @@ from datetime import datetime
 from ledger.proofs.doubt import Malformed
 from ledger.proofs.note import Checkpoint, Verifier, split
 
-_BEGIN = b"-----BEGIN CHECKPOINT-----\n"
-_END = b"-----END CHECKPOINT-----\n"
+_SHEET_BEGIN = b"-----BEGIN CHECKPOINT-----\n"
+_SHEET_END = b"-----END CHECKPOINT-----\n"
 RECEIPT_BYTES_MAX = 1 << 21
 
 
@@ -29,7 +29,7 @@ def receipt(note: bytes, key: Verifier, at: datetime) -> bytes:
         root=checkpoint.root.hex(),
         key=key.text(),
     )
-    return head.encode() + _BEGIN + note + _END
+    return head.encode() + _SHEET_BEGIN + note + _SHEET_END
 
 
 def checkpoint_in(data: bytes) -> bytes:
@@ -38,10 +38,10 @@ def checkpoint_in(data: bytes) -> bytes:
         raise Malformed("This is too long for a receipt.")
     # Whoever keeps a receipt may have opened it in an editor that ends its lines otherwise.
     data = data.replace(b"\r\n", b"\n").removeprefix(b"\xef\xbb\xbf")
-    before, begin, rest = data.partition(_BEGIN)
+    before, begin, rest = data.partition(_SHEET_BEGIN)
     if not begin:
         return data
-    note, end, _ = rest.partition(_END)
+    note, end, _ = rest.partition(_SHEET_END)
     if not end or (before and not before.endswith(b"\n")):
         raise Malformed("This receipt is cut off: the checkpoint in it has no end.")
     return note

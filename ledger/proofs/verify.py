@@ -40,6 +40,7 @@ from ledger.proofs.doubt import Doubt, Malformed
 from ledger.proofs.fold import Fold
 from ledger.proofs.levels import Levels
 from ledger.proofs.note import ED25519, NOTE_BYTES_MAX, Checkpoint, Verifier, open_checkpoint
+from ledger.proofs.receipts import checkpoint_in
 from ledger.proofs.sparse import Head, packed_head, root_of_heads, verify_head
 from ledger.proofs.tree import HASH_BYTES, verify_consistency
 
@@ -90,9 +91,10 @@ def verify(
     """The verdict on a bundle; it raises nothing for what may be in it.
 
     key: of the log, as it was handed out; without it the bundle's own is taken, and the verdict says so. witnesses:
-    keys of those who must have cosigned. receipts: checkpoints of this log that were kept. consistency: proofs for
-    receipts that the bundle has none for, by size; for one that is ahead of the bundle, the proof from the bundle to
-    it. kept: by tile level, the first hashes of it as they once were, one after the other (a whole log's bundle only).
+    keys of those who must have cosigned. receipts: checkpoints of this log that were kept, bare or on their sheets.
+    consistency: proofs for receipts that the bundle has none for, by size; for one that is ahead of the bundle, the
+    proof from the bundle to it. kept: by tile level, the first hashes of it as they once were, one after the other (a
+    whole log's bundle only).
     """
     try:
         return _Run(file, key, witnesses, consistency or {}, kept or {}).verdict(receipts)
@@ -189,7 +191,7 @@ class _Run:
     # -- what was kept from before
 
     def _receipt(self, receipt: bytes, checkpoint: Checkpoint) -> None:
-        kept, _ = open_checkpoint(receipt, self.log)
+        kept, _ = open_checkpoint(checkpoint_in(receipt), self.log)
         if kept.size <= checkpoint.size:
             self._goes_on(kept, checkpoint)
             self.proven.append(

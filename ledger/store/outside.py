@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from ledger.proofs.doubt import Doubt
 from ledger.proofs.note import Checkpoint, Verifier, open_checkpoint, split
+from ledger.proofs.receipts import checkpoint_in
 
 
 class Outside(NamedTuple):
@@ -40,7 +41,8 @@ def receipts_of(receipts: Sequence[bytes], outside: Mapping[str, Outside]) -> di
     if receipts and not any(one.keys for one in outside.values()):
         raise Doubt("A receipt cannot be opened: no key of the log is at hand.")
     found = dict(outside)
-    for receipt in receipts:
+    for kept in receipts:
+        receipt = checkpoint_in(kept)
         origin = split(receipt)[0].decode().partition("\n")[0]
         log = next((log for log, one in outside.items() if any(key.name == origin for key in one.keys)), None)
         if log is None:

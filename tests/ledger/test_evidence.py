@@ -6,6 +6,7 @@ import fcntl
 import io
 import os
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from ledger.proofs import writing
 from ledger.proofs.archive import Archive
 from ledger.proofs.bundle import WHOLE_STREAMS, Manifest, events_in
 from ledger.proofs.head_pages import HeadTree
+from ledger.proofs.receipts import receipt
 from ledger.proofs.tiles import Tiles
 from ledger.proofs.verify import Verdict, verify
 from ledger.proofs.writing import BundleWriter
@@ -136,6 +138,13 @@ def test_a_bundle_from_which_one_event_was_left_out_fails(untouched: Database, l
 
 
 # -- of the whole log
+
+
+def test_a_sheet_out_of_a_drawer_is_a_receipt(untouched: Database, signed: Signed, tmp_path: Path) -> None:
+    sheets = [receipt(note, KEY.verifier, datetime(2026, 9, 1, tzinfo=UTC)) for note in signed.held.notes]
+    out = tmp_path / "out.zip"
+    exported(untouched, out, Wanted("ledger", receipts=sheets))
+    assert verdict_on(out, sheets).holds
 
 
 def test_a_whole_log_goes_on_from_a_receipt_and_only_its_owner_may_read_it(

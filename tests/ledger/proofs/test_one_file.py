@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from base64 import b64encode
+from datetime import UTC, datetime
 from itertools import combinations
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 
 from ledger.proofs import one_file
 from ledger.proofs.bundle import WHOLE_LOG, WHOLE_STREAMS
+from ledger.proofs.receipts import receipt
 from ledger.proofs.tiles import level_above
 from ledger.proofs.tree import consistency_proof
 from support.evidence import LOG_KEY, bundle_of, sample_log
@@ -98,6 +100,16 @@ def test_it_takes_receipts_and_tiles_that_were_kept(folder: Path) -> None:
     done = run(folder, *arguments, "other")
     assert done.returncode == 1
     assert "1 to 256" in done.stdout
+
+
+def test_the_sheet_out_of_a_drawer_is_a_receipt(folder: Path) -> None:
+    log = sample_log(600)
+    (folder / "log.zip").write_bytes(bundle_of(log, WHOLE_LOG, keys=False))
+    sheet = receipt(log.checkpoint(400), LOG_KEY.verifier, datetime(2026, 9, 1, tzinfo=UTC))
+    (folder / "sheet").write_bytes(sheet.replace(b"\n", b"\r\n"))
+    done = run(folder, "log.zip", "--key", KEY, "--receipt", "sheet")
+    assert done.returncode == 0, done.stdout
+    assert "receipt at 400 events" in done.stdout
 
 
 def test_it_takes_a_proof_that_the_bundle_lacks(folder: Path) -> None:

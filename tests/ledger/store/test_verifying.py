@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from ledger.application import Ledger
 from ledger.events.retention import KeyDestroyed
 from ledger.proofs.log_keys import of_log
 from ledger.proofs.note import COSIGNATURE, Checkpoint, Signer, cosign, sign_checkpoint
+from ledger.proofs.receipts import receipt
 from ledger.proofs.verify import Verdict
 from ledger.store import verifying_log
 from ledger.store.canonical import entry, leaf
@@ -167,7 +169,8 @@ def test_a_receipt_says_itself_of_which_log_it_is(store: Database, signed: Signe
     with ProofStore(store, "access") as proofs:
         of_access = proofs.checkpoint()
     assert of_access is not None
-    told = "\n".join(verdict_on(store, receipts=[*signed.held.notes, of_access]).proven)
+    sheets = [receipt(note, KEY.verifier, datetime(2026, 9, 1, tzinfo=UTC)) for note in signed.held.notes]
+    told = "\n".join(verdict_on(store, receipts=[*sheets, of_access]).proven)
     assert f"ledger: The log goes on from the receipt at {SECOND_SIZE} events" in told
     assert "access: The log goes on from the receipt at 24 events" in told
 
