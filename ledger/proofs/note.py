@@ -275,6 +275,18 @@ def open_checkpoint(note: bytes, log: Verifier, witnesses: Sequence[Verifier] = 
     return checkpoint, opened
 
 
+def must_tell_the_same(kept: Checkpoint, found: Checkpoint) -> None:
+    """That two checkpoints, of one size, tell one root of stream heads, where both tell any: their roots alone do not
+    say so. Raises Doubt: whoever signed both told two people two things."""
+    one, other = kept.heads(), found.heads()
+    if kept.size == found.size and None not in (one, other) and one != other:
+        raise Doubt(
+            f"Of {kept.size} events two roots of stream heads were signed.",
+            expected=None if one is None else one.hex(),
+            found=None if other is None else other.hex(),
+        )
+
+
 # -- letters
 
 

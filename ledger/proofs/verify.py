@@ -39,7 +39,7 @@ from ledger.proofs.bundle import (
 from ledger.proofs.doubt import Doubt, Malformed
 from ledger.proofs.fold import Fold
 from ledger.proofs.levels import Levels
-from ledger.proofs.note import ED25519, NOTE_BYTES_MAX, Checkpoint, Verifier, open_checkpoint
+from ledger.proofs.note import ED25519, NOTE_BYTES_MAX, Checkpoint, Verifier, must_tell_the_same, open_checkpoint
 from ledger.proofs.receipts import checkpoint_in
 from ledger.proofs.sparse import Head, packed_head, root_of_heads, verify_head
 from ledger.proofs.tree import HASH_BYTES, verify_consistency
@@ -194,6 +194,7 @@ class _Run:
         kept, _ = open_checkpoint(checkpoint_in(receipt), self.log)
         if kept.size <= checkpoint.size:
             self._goes_on(kept, checkpoint)
+            must_tell_the_same(kept, checkpoint)
             self.proven.append(
                 f"The log goes on from the receipt at {kept.size} events: nothing before it was changed."
             )
@@ -212,6 +213,7 @@ class _Run:
         if kept.size != size:
             raise Doubt(f"{note_name} is a checkpoint of another size.", expected=str(size), found=str(kept.size))
         verify_consistency(size, checkpoint.size, kept.root, checkpoint.root, self._proof_in(proof_name))
+        must_tell_the_same(kept, checkpoint)
         self.proven.append(f"The log goes on from its checkpoint at {size} events.")
 
     def _goes_on(self, kept: Checkpoint, checkpoint: Checkpoint) -> None:

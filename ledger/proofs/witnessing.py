@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ledger.proofs.doubt import Doubt, Malformed
 from ledger.proofs.levels import must_be_equal
-from ledger.proofs.note import Checkpoint, Verifier, open_checkpoint
+from ledger.proofs.note import Checkpoint, Verifier, must_tell_the_same, open_checkpoint
 from ledger.proofs.tiles import TILE_HASHES, TILE_LEVELS, Tile, tile_at
 from ledger.proofs.tree import EMPTY_ROOT, HASH_BYTES, Frontier, verify_consistency
 
@@ -57,6 +57,8 @@ def accept(note: bytes, log: Verifier, source: Source, held: Held | None, former
             verify_consistency(before, new.size, root, new.root, source.consistency(before, new.size))
         else:
             verify_consistency(before, new.size, root, new.root, ())
+            if old is not None:
+                must_tell_the_same(old, new)
         if source.fetch is not None:
             tops = _grown(tops, new, source.fetch)
     except Doubt:

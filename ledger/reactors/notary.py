@@ -28,7 +28,7 @@ from ledger.proofs.doubt import Doubt
 from ledger.proofs.growing import Growing, edge_of
 from ledger.proofs.head_pages import HeadTree
 from ledger.proofs.log_keys import LogKeys
-from ledger.proofs.note import Checkpoint, heads_line, open_checkpoint, sign_checkpoint, split
+from ledger.proofs.note import Checkpoint, heads_line, must_tell_the_same, open_checkpoint, sign_checkpoint, split
 from ledger.proofs.sparse import EMPTY, Head, key_of
 from ledger.proofs.tiles import Tiles
 from ledger.proofs.tree import consistency_proof, root_at, verify_consistency
@@ -168,11 +168,14 @@ class Notary:
         if head < max(before.size, most):
             raise Doubt(f"It has {head} events, and {max(before.size, most)} were signed: the last ones are gone.")
         signs = last is None or head > before.size
-        upto = min(head, max(before.size + self._events_max, most))
+        # Up to exactly what was signed elsewhere, where that is ahead: so that all that it tells can be compared.
+        upto = most if most > before.size else min(head, before.size + self._events_max)
         after = self._grown(tables, tree, heads, upto) if signs else before
         self._must_go_on(tables, before, after)
         for floor in floors:
             self._must_go_on(tables, floor, after)
+            must_tell_the_same(floor, before)
+            must_tell_the_same(floor, after)
         if not signs:
             return False
         note = sign_checkpoint(after, self.keys.signer)
@@ -256,6 +259,9 @@ class Notary:
         """Out of the tiles as they are stored, by the same proof that anybody else is given. Raises Doubt."""
         if (before.size, before.root) == (after.size, after.root):
             return
+        if before.size == after.size:
+            what = f"The log no longer begins with its first {before.size} events."
+            raise Doubt(what, expected=before.root.hex(), found=after.root.hex())
         tiles = Tiles(after.size, tables.fetch)
         if root_at(after.size, tiles.read) != after.root:
             raise Doubt("The stored tiles are not those of the last checkpoint.", expected=after.root.hex())

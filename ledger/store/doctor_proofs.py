@@ -15,7 +15,7 @@ from ledger.proofs.checked_pages import CheckedPages
 from ledger.proofs.doubt import Doubt
 from ledger.proofs.head_pages import HeadTree
 from ledger.proofs.levels import must_be_equal
-from ledger.proofs.note import Checkpoint, Verifier
+from ledger.proofs.note import Checkpoint, Verifier, must_tell_the_same
 from ledger.proofs.sparse import Head
 from ledger.proofs.tiles import TILE_HASHES, TILE_LEVELS, Tiles, level_above, tile_at
 from ledger.proofs.tree import HASH_BYTES, root_at
@@ -167,6 +167,7 @@ def _host(tables: ProofTables, file: SignedFile | None, known: Sequence[Verifier
         raise Doubt(f"The log has {head} events, and this host signed {own.size}: the last ones are gone.")
     if own.size <= last.size and root_at(own.size, Tiles(last.size, tables.fetch).read) != own.root:
         raise Doubt(f"The log does not begin with the {own.size} events that this host signed.")
+    must_tell_the_same(own, last)
 
 
 def _sound(kept: Kept, head: int, seen: int, streams: int) -> str:

@@ -21,7 +21,7 @@ from ledger.proofs.bundle import frame, text_of
 from ledger.proofs.doubt import Doubt, Malformed
 from ledger.proofs.fold import Fold
 from ledger.proofs.levels import Levels, must_be_equal
-from ledger.proofs.note import Checkpoint, Verifier
+from ledger.proofs.note import Checkpoint, Verifier, must_tell_the_same
 from ledger.proofs.sparse import Head, packed_head, root_of_heads
 from ledger.proofs.tiles import TILE_HASHES, TILE_LEVELS, Tile, level_above
 from ledger.proofs.tree import HASH_BYTES, Frontier
@@ -100,6 +100,7 @@ class _Run:
         self._outside = outside
         self._latest: Checkpoint | None = None
         self._levels: Levels | None = None
+        self._here: dict[int, Checkpoint] = {}
         self._signed: list[tuple[Checkpoint, str]] = []  # and what each is; those to come, the smallest last
         self._tree = Frontier()
         self._rest = b""  # leaves behind the last full tile
@@ -128,6 +129,7 @@ class _Run:
             if witness not in self._cosigned:
                 raise Doubt(f"{witness.name} has cosigned no checkpoint that is here.", expected=witness.text())
         self._proven += [f"{by.name} has cosigned, last at {size} events." for by, size in self._cosigned.items()]
+        self._here = {checkpoint.size: checkpoint for checkpoint, _ in signed}
         signed += [(receipt, f"The receipt at {receipt.size} events") for receipt in outside.receipts]
         self._signed = sorted(signed, key=lambda one: one[0].size, reverse=True)
         if sizes and outside.keys:
@@ -264,6 +266,8 @@ class _Run:
                 expected=f"{checkpoint.size} events",
                 found=f"{self.fold.position} events",
             )
+        for receipt in self._outside.receipts:
+            must_tell_the_same(receipt, self._here.get(receipt.size, receipt))
         if self._wrong_tile is not None:
             raise self._wrong_tile
         if self._levels is not None and self._latest is not None:

@@ -293,6 +293,14 @@ def test_a_log_that_was_written_anew_does_not_go_on_from_a_receipt() -> None:
         wrong(honest(WHOLE_LOG), receipts=[garbage])
 
 
+@pytest.mark.parametrize("kind", [WHOLE_LOG, WHOLE_STREAMS])
+def test_other_heads_than_the_receipt_of_the_same_size_tells_are_a_doubt(kind: str) -> None:
+    assert verdict(honest(kind), receipts=[LOG.checkpoint()]).holds
+    assert verdict(honest(kind), receipts=[LOG.checkpoint(with_heads=False)]).holds
+    doubt = wrong(honest(kind), receipts=[LOG.checkpoint(heads=b"h" * 32)])
+    assert doubt.what == "Of 30 events two roots of stream heads were signed."
+
+
 def test_tiles_that_were_kept_place_the_change() -> None:
     log, anew = sample_log(1_000), sample_log(700)
     for number in range(300):

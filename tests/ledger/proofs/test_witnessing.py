@@ -10,7 +10,7 @@ import pytest
 
 from ledger.proofs.doubt import Doubt
 from ledger.proofs.growing import Growing
-from ledger.proofs.note import Checkpoint, Signer, sign_checkpoint
+from ledger.proofs.note import Checkpoint, Signer, heads_line, open_checkpoint, sign_checkpoint
 from ledger.proofs.tiles import Tile, Tiles
 from ledger.proofs.tree import consistency_proof
 from ledger.proofs.witnessing import Held, Source, accept, root_over
@@ -77,6 +77,17 @@ def test_another_tree_of_the_same_size_is_refused() -> None:
     held = accept(first.note(), KEY.verifier, first.source, None).held
     with pytest.raises(Doubt, match="another one"):
         accept(thief.note(), KEY.verifier, thief.source, held)
+
+
+def test_other_heads_of_the_same_tree_are_refused() -> None:
+    log = Log(800)
+    told = open_checkpoint(log.note(), KEY.verifier)[0]
+    one, other = (sign_checkpoint(told._replace(extensions=(heads_line(bytes([n]) * 32),)), KEY) for n in (1, 2))
+    held = accept(one, KEY.verifier, log.source, None).held
+    assert accept(one, KEY.verifier, log.source, held).before == 800
+    with pytest.raises(Doubt, match="two roots of stream heads") as doubt:
+        accept(other, KEY.verifier, log.source, held)
+    assert (doubt.value.expected, doubt.value.found) == ("01" * 32, "02" * 32)
 
 
 def test_tiles_that_do_not_lead_to_the_root_are_refused() -> None:

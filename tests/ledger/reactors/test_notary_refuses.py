@@ -176,6 +176,21 @@ def test_a_log_written_anew_with_a_tree_of_its_own_is_not_signed_where_this_host
     refused(Notary(database, "ledger", KEYS, signed_file), "no longer begins with its first 300 events")
 
 
+def test_other_heads_at_the_size_that_this_host_signed_are_not_signed_though_the_root_is_the_same(
+    database: Database, ledger: Ledger, signed_file: SignedFile
+) -> None:
+    filled(ledger, 300)
+    Notary(database, "ledger", KEYS, signed_file).sign()
+    as_superuser(
+        database,
+        "update ledger.events set version = version + 1 where position = 300",
+        "truncate proofs.tiles, proofs.head_pages, proofs.checkpoints, proofs.cosignatures",
+    )
+    refused(Notary(database, "ledger", KEYS, signed_file), "Of 300 events two roots of stream heads")
+    filled(ledger, 10, 2)
+    refused(Notary(database, "ledger", KEYS, signed_file), "Of 300 events two roots of stream heads")
+
+
 def test_tables_that_are_lost_are_made_again_from_the_same_events(
     database: Database, ledger: Ledger, signed_file: SignedFile
 ) -> None:

@@ -13,7 +13,7 @@ from psycopg import sql
 from ledger.application import Ledger
 from ledger.events.retention import KeyDestroyed
 from ledger.proofs.log_keys import of_log
-from ledger.proofs.note import COSIGNATURE, Checkpoint, Signer, cosign, sign_checkpoint
+from ledger.proofs.note import COSIGNATURE, Checkpoint, Signer, cosign, heads_line, open_checkpoint, sign_checkpoint
 from ledger.proofs.receipts import receipt
 from ledger.proofs.verify import Verdict
 from ledger.store import verifying_log
@@ -177,6 +177,14 @@ def test_a_receipt_says_itself_of_which_log_it_is(store: Database, signed: Signe
 
 def forged(key: Signer, size: int, root: bytes = b"r" * 32) -> bytes:
     return sign_checkpoint(Checkpoint(key.verifier.name, size, root), key)
+
+
+def test_a_receipt_that_tells_other_heads_than_the_checkpoint_of_its_size_is_a_doubt(
+    store: Database, signed: Signed
+) -> None:
+    told = open_checkpoint(signed.held.notes[0], KEY.verifier)[0]
+    lie = sign_checkpoint(told._replace(extensions=(heads_line(b"h" * 32),)), KEY)
+    assert "two roots of stream heads" in wrong(verdict_on(store, receipts=[lie]))[0]
 
 
 OTHER_LOG = Signer.of("elsewhere.example.org", b"E" * 32)
