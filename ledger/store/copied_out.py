@@ -38,17 +38,22 @@ def stored(
     conn: psycopg.Connection[Any], log: str, *, first: int = 1, last: int | None = None, streams: Sequence[str] = ()
 ) -> Generator[Stored, None, None]:
     """The events of a log from ``first`` to ``last`` in the order of their positions; of these streams, if any is
-    named. conn: of a role that may read them; until the last is taken it does nothing else, and whoever breaks
-    off before closes this first (``contextlib.closing``).
+    named. Without any of these whatever stands there, also where no event can have been given a position.
+
+    conn: of a role that may read them; until the last is taken it does nothing else, and whoever breaks off before
+    closes this first (``contextlib.closing``).
 
     Raises Malformed at a row that no event can have, psycopg.Error.
     """
-    query = SQL(_OF_STREAMS if streams else _ALL).format(log=Identifier(log))
     params: list[object] = [first, 2**62 if last is None else last]
     if streams:
-        params.append(list(streams))
+        query, params = _OF_STREAMS, [*params, list(streams)]
+    elif first == 1 and last is None:
+        query, params = _ALL, []
+    else:
+        query = _SOME
     before = first - 1
-    with conn.cursor() as cursor, cursor.copy(query, params) as copy:
+    with conn.cursor() as cursor, cursor.copy(SQL(query).format(log=Identifier(log)), params) as copy:
         rows = iter(copy)
         header = bytes(next(rows, b""))
         if not header.startswith(_HEADER):
@@ -121,7 +126,8 @@ def _no_event(before: int) -> Malformed:
 
 
 _COLUMNS = "position, stream, version, topic, event_id, recorded_at, key_id, key_check, body, leaf"
-_ALL: LiteralString = (
+_ALL: LiteralString = f"copy (select {_COLUMNS} from {{log}}.events order by position) to stdout (format binary)"
+_SOME: LiteralString = (
     f"copy (select {_COLUMNS} from {{log}}.events where position between %s and %s order by position)"
     " to stdout (format binary)"
 )

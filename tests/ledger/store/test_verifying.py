@@ -165,6 +165,23 @@ def test_whoever_writes_meanwhile_makes_nobody_doubt(store: Database) -> None:
 # -- what is brought along
 
 
+@pytest.mark.parametrize("place", [-(2**63), -1, 0, 2**62 + 1])
+def test_an_event_where_no_position_is_given_is_found_since_readers_of_its_stream_would_take_it(
+    store: Database, place: int
+) -> None:
+    with superuser(store) as conn:
+        conn.execute(
+            f"create table aside partition of ledger.events for values from ({place}) to ({place + 1})".encode()
+        )
+        conn.execute(
+            "insert into ledger.events select %s, stream, version, topic, event_id, recorded_at, key_id, key_check,"
+            " body, leaf from ledger.events where position = %s",
+            (place, AT),
+        )
+    position = wrong(verdict_on(store))[1]
+    assert position == (1 if place < 1 else HEAD + 1)
+
+
 def test_a_receipt_says_itself_of_which_log_it_is(store: Database, signed: Signed) -> None:
     with ProofStore(store, "access") as proofs:
         of_access = proofs.checkpoint()
