@@ -40,12 +40,14 @@ KEEP = "Keep the database as it is, and run `sojourn verify`: it names the first
 class Wanted(NamedTuple):
     """What a bundle holds. log: ``ledger`` or ``access``. streams: each whole; None: the whole log. keys: whether the
     body keys of what is shown are handed over, as far as they are there. receipts: checkpoints that were kept, bare
-    or on their sheets, from each of which the bundle proves that the log has gone on."""
+    or on their sheets, from each of which the bundle proves that the log has gone on. size: of the checkpoint, where a
+    whole log is not to hold what came after it; None: the latest."""
 
     log: str
     streams: Sequence[str] | None = None
     keys: bool = True
     receipts: Sequence[bytes] = ()
+    size: int | None = None
 
 
 class OfStudent(NamedTuple):
@@ -90,13 +92,15 @@ def export(
     vault: Vault,
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> Manifest:
-    """Write a bundle as of the latest checkpoint, verify it, and let it stand as ``out``, readable by its owner alone.
+    """Write a bundle as of a checkpoint, verify it, and let it stand as ``out``, readable by its owner alone.
 
     key: of the log. Raises Conflict where another export writes the same, LogBroken where what is stored is not what
     was signed, Misconfigured where nothing was signed yet, StoreUnavailable, OSError.
     """
     with translated(), ProofStore(database, wanted.log) as proofs:
-        note = proofs.checkpoint()
+        # Heads are kept as of the latest checkpoint alone, so streams are proven against that.
+        assert wanted.size is None or wanted.streams is None, "a whole log alone is as of an earlier checkpoint"
+        note = proofs.checkpoint() if wanted.size is None else proofs.checkpoint_at(wanted.size)
         if note is None:
             raise Misconfigured("Nothing was signed of this log yet.", remedy="Set SOJOURN_SIGNING_KEY.")
         part = _part(out, wanted, key)

@@ -62,7 +62,9 @@ def export(
             streams = student.streams(log, _cases(store, ledger, student) if log == "ledger" else ())
         else:
             _disclose_all(store, ledger, principal, size, sealed=sealed)
-        wanted = Wanted(log, streams, keys=not sealed, receipts=kept)
+        # A whole log as of the checkpoint up to which everybody in it was written down: who came since is not in it.
+        upto = size if streams is None else None
+        wanted = Wanted(log, streams, keys=not sealed, receipts=kept, size=upto)
         with progress("events") as reached:
             manifest = write(out, wanted, key, store.database, store.vault, reached)
     digest = sha256(manifest.data()).hexdigest()

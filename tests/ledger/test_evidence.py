@@ -32,6 +32,7 @@ from support.notarized import KEY
 from support.tampering import (
     AT,
     CHANGES,
+    FIRST_SIZE,
     MASTER,
     SECOND_SIZE,
     Signed,
@@ -138,6 +139,17 @@ def test_a_bundle_from_which_one_event_was_left_out_fails(untouched: Database, l
 
 
 # -- of the whole log
+
+
+def test_a_whole_log_holds_nothing_that_came_after_the_checkpoint_that_was_asked_for(
+    untouched: Database, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.zip"
+    told = exported(untouched, out, Wanted("ledger", size=FIRST_SIZE))
+    assert (told.events, told.size) == (FIRST_SIZE, FIRST_SIZE)
+    assert verdict_on(out).holds
+    with pytest.raises(Misconfigured, match="Nothing was signed"):
+        exported(untouched, tmp_path / "other.zip", Wanted("ledger", size=FIRST_SIZE + 1))
 
 
 def test_a_sheet_out_of_a_drawer_is_a_receipt(untouched: Database, signed: Signed, tmp_path: Path) -> None:
