@@ -61,9 +61,9 @@ def accept(note: bytes, log: Verifier, source: Source, held: Held | None, former
                 must_tell_the_same(old, new)
         if source.fetch is not None:
             tops = _grown(tops, new, source.fetch)
-    except Doubt:
-        if source.fetch is not None and tops:
-            _place(tops, new.size, source.fetch)
+    except Doubt as doubt:
+        if source.fetch is not None and tops and (placed := _placed(tops, new.size, source.fetch)) is not None:
+            raise placed from doubt
         raise
     return Accepted(new, Held(note, tops), None if held is None else before)
 
@@ -111,11 +111,16 @@ def _must_be_equal_behind(tops: bytes, here: int, fetched: bytes) -> None:
     must_be_equal(1, tops, tops[:here] + fetched[: len(tops) - here], "were changed since their hashes were kept")
 
 
-def _place(tops: bytes, size: int, fetch: Callable[[Sequence[Tile]], Sequence[bytes]]) -> None:
-    """Raises Doubt that names the first 256 events that are not what they were; nothing where all are."""
+def _placed(tops: bytes, size: int, fetch: Callable[[Sequence[Tile]], Sequence[bytes]]) -> Doubt | None:
+    """The doubt that names the first 256 events that are not what they were; None where it cannot be told."""
     count = min(len(tops) // HASH_BYTES, size >> TILE_LEVELS)
-    now = _level_1(0, count, fetch)
-    must_be_equal(1, tops[: len(now)], now, "were changed since their hashes were kept")
+    try:
+        now = _level_1(0, count, fetch)
+        must_be_equal(1, tops[: len(now)], now, "were changed since their hashes were kept")
+    except Exception as error:
+        # Whatever: a log that is asked for its tiles and answers no more is wrong all the same.
+        return error if isinstance(error, Doubt) and error.position is not None else None
+    return None
 
 
 def _level_1(first: int, count: int, fetch: Callable[[Sequence[Tile]], Sequence[bytes]]) -> bytes:

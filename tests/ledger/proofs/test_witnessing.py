@@ -65,6 +65,17 @@ def test_a_change_is_placed_among_256_events(changed: int) -> None:
     assert doubt.value.position == (changed - 1) // 256 * 256 + 1
 
 
+def test_a_log_that_answers_no_more_once_it_was_found_out_is_wrong_all_the_same() -> None:
+    first, thief = Log(800), Log(900, 300)
+    held = accept(first.note(), KEY.verifier, first.source, None).held
+
+    def silent(_: Sequence[Tile]) -> list[bytes]:
+        raise ConnectionResetError
+
+    with pytest.raises(Doubt, match="no longer begins with its first 800 events"):
+        accept(thief.note(), KEY.verifier, Source(thief.consistency, silent), held)
+
+
 def test_a_change_behind_the_last_full_tile_is_found_and_not_placed() -> None:
     first, thief = Log(800), Log(900, 799)
     held = accept(first.note(), KEY.verifier, first.source, None).held
