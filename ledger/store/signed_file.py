@@ -38,6 +38,8 @@ class SignedFile:
         try:
             descriptor, draft = tempfile.mkstemp(prefix=f".{self.path.name}.", dir=self.path.parent)
             with os.fdopen(descriptor, "wb") as out:
+                # It is public. Whoever signs once by hand, as another user, must not lock the service out of it.
+                os.fchmod(descriptor, 0o644)
                 out.write(note)
                 out.flush()
                 os.fsync(out.fileno())

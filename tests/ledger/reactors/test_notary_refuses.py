@@ -111,6 +111,14 @@ def test_an_older_database_is_not_signed_where_a_receipt_of_a_later_one_is_given
     assert Notary(older, "ledger", KEYS).sign().size == 400
 
 
+def test_what_was_signed_by_hand_can_be_read_by_the_service_that_is_another_user(
+    database: Database, ledger: Ledger, signed_file: SignedFile
+) -> None:
+    filled(ledger, 10)
+    Notary(database, "ledger", KEYS, signed_file).sign()
+    assert signed_file.path.stat().st_mode & 0o777 == 0o644
+
+
 def test_a_second_host_goes_on_from_what_the_first_has_signed(
     database: Database, ledger: Ledger, tmp_path: Path
 ) -> None:
