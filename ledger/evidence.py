@@ -181,8 +181,10 @@ def _part(out: Path, wanted: Wanted, key: Verifier) -> Path:
 @contextmanager
 def _alone(part: Path) -> Iterator[BinaryIO]:
     """The part, open for whoever alone writes it. It holds what is confidential, so nobody else may read it."""
-    descriptor = os.open(part, os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, "r+b") as file:
+        # One that somebody else has put there, to read what is written into it, is not ours to change.
+        os.fchmod(descriptor, 0o600)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # Whoever held the lock until now may have given the file its name.

@@ -141,6 +141,20 @@ def test_a_bundle_from_which_one_event_was_left_out_fails(untouched: Database, l
 # -- of the whole log
 
 
+def test_a_part_that_somebody_else_has_laid_ready_is_not_written_into(untouched: Database, tmp_path: Path) -> None:
+    wanted, elsewhere = Wanted("ledger"), tmp_path / "elsewhere"
+    elsewhere.write_bytes(b"")
+    part = evidence._part(tmp_path / "out.zip", wanted, KEY.verifier)
+    part.symlink_to(elsewhere)
+    with pytest.raises(OSError, match="symbolic link"):
+        exported(untouched, tmp_path / "out.zip", wanted)
+    assert elsewhere.read_bytes() == b""
+    part.unlink()
+    part.touch(0o666)
+    exported(untouched, tmp_path / "out.zip", wanted)
+    assert (tmp_path / "out.zip").stat().st_mode & 0o777 == 0o600
+
+
 def test_a_whole_log_holds_nothing_that_came_after_the_checkpoint_that_was_asked_for(
     untouched: Database, tmp_path: Path
 ) -> None:
