@@ -81,15 +81,16 @@ def export(
 
 
 def _signed_now(store: Store, log: str) -> tuple[Verifier, int]:
-    """The log's key, and the size up to which it has now been signed."""
+    """The key by which the log has now been signed, and the size up to which."""
     notary = store.notary(log)
     if notary is None:
         raise Misconfigured(
             "No key signs this log, so nothing of it can be proven.",
             remedy="Set SOJOURN_SIGNING_KEY; `sojourn keys signing NAME` makes one.",
         )
-    size = notary.sign().size
-    return notary.keys.signer.verifier, size
+    kept = notary.sign()
+    # Where the key was changed and nothing has come since, the last checkpoint is by the former one.
+    return notary.keys.signed_by(kept.note) or notary.keys.signer.verifier, kept.size
 
 
 class _Disclosing:

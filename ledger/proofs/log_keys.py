@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from ledger.proofs.doubt import Malformed
-from ledger.proofs.note import ED25519, Signer, Verifier
+from ledger.proofs.note import ED25519, Signer, Verifier, split
 
 ACCESS = "access"
 _INFO = b"sojourn access log"
@@ -30,6 +30,12 @@ class LogKeys(NamedTuple):
     def known(self) -> tuple[Verifier, ...]:
         """Every key by which a checkpoint of this log may be signed, the one in use first."""
         return (self.signer.verifier, *self.former)
+
+    def signed_by(self, note: bytes) -> Verifier | None:
+        """The key that a note says it is signed by; None where it is none of these. Nothing is verified. Raises
+        Malformed."""
+        named = {(name, key_id) for name, key_id, _ in split(note)[1]}
+        return next((key for key in self.known if (key.name, key.key_id) in named), None)
 
 
 def parse_keys(texts: Sequence[str], log: str) -> LogKeys:

@@ -28,7 +28,7 @@ from ledger.proofs.doubt import Doubt
 from ledger.proofs.growing import Growing, edge_of
 from ledger.proofs.head_pages import HeadTree
 from ledger.proofs.log_keys import LogKeys
-from ledger.proofs.note import Checkpoint, heads_line, must_tell_the_same, open_checkpoint, sign_checkpoint, split
+from ledger.proofs.note import Checkpoint, heads_line, must_tell_the_same, open_checkpoint, sign_checkpoint
 from ledger.proofs.sparse import EMPTY, Head, key_of
 from ledger.proofs.tiles import Tiles
 from ledger.proofs.tree import consistency_proof, root_at, verify_consistency
@@ -201,9 +201,9 @@ class Notary:
 
     def _opened(self, note: bytes, what: str) -> Checkpoint:
         """Raises Misconfigured where it is by none of our keys, Doubt where it is changed."""
-        for verifier in self.keys.known:
-            if any((name, key_id) == (verifier.name, verifier.key_id) for name, key_id, _ in split(note)[1]):
-                return open_checkpoint(note, verifier)[0]
+        verifier = self.keys.signed_by(note)
+        if verifier is not None:
+            return open_checkpoint(note, verifier)[0]
         raise Misconfigured(
             f"{what} of the {self.log} log was not signed by the key at hand, {self.keys.signer.verifier.text()}.",
             remedy="Give the key that the log was begun with. Where it was changed on purpose, name the former one in"

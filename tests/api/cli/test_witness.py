@@ -23,7 +23,7 @@ from ledger.reactors.notary import Notary
 from ledger.store.database import Database
 from ledger.store.proof_store import ProofStore
 from support.command_line import CommandLine
-from support.notarized import KEY, filled
+from support.notarized import KEY, OTHER_KEY, filled
 from support.serving import served
 
 WITNESS = Signer.of("oregon.example.org", b"w" * 32, COSIGNATURE)
@@ -238,6 +238,20 @@ def test_a_checkpoint_is_signed_on_demand_and_refused_where_a_receipt_does_not_f
     assert "no longer begins" not in other.run("checkpoint").stderr, "without it the other branch is signed"
     no_key = sojourn.run("checkpoint", code=1)
     assert "sojourn keys signing" in no_key.stderr
+
+
+def test_an_export_proves_by_the_former_key_until_something_new_is_signed(
+    sojourn: CommandLine, ledger: Ledger, tmp_path: Path
+) -> None:
+    filled(ledger, 20)
+    ours = sojourn.but(signing_key=KEY.text(), signed=tmp_path)
+    ours.run("checkpoint")
+    changed = ours.but(signing_key=f"{OTHER_KEY.text()},{KEY.text()}")
+    for name, key in (("before", KEY), ("after", OTHER_KEY)):
+        out = tmp_path / f"{name}.zip"
+        assert changed.json("export", out, "--sealed")["key"] == key.verifier.text()
+        assert changed.run("verify", out, "--key", key.verifier.text()).stdout.startswith("PROVEN")
+        filled(ledger, 5, 2)
 
 
 def test_a_key_that_is_made_signs_and_its_public_half_is_told(sojourn: CommandLine) -> None:
