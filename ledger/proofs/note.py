@@ -147,9 +147,15 @@ def sign_note(text: str, signers: Iterable[Signer], at: int | None = None) -> by
 
 
 def cosign(note: bytes, signer: Signer, at: int) -> bytes:
-    """The note with one more signature, by a witness who has verified it. Raises Malformed."""
-    text, _ = split(note)
-    return note + signer.sign(text, at).encode()
+    """The note with one more signature, by a witness who has verified it. Raises Malformed.
+
+    The log hands out what a witness has signed before, and a note that one key signed twice is refused everywhere: the
+    witness's earlier line gives way to this one.
+    """
+    text, lines = split(note)
+    own = (signer.verifier.name, signer.verifier.key_id)
+    others = [signature_line(name, key_id + signature) for name, key_id, signature in lines if (name, key_id) != own]
+    return text + b"\n" + "".join([*others, signer.sign(text, at)]).encode()
 
 
 def open_note(note: bytes, verifiers: Sequence[Verifier]) -> Opened:

@@ -111,6 +111,12 @@ def test_a_state_accepts_keeps_and_cosigns_what_goes_on(state: State, database: 
     assert (state.folder / "held" / "ledger.level1").stat().st_size == 1200 // 256 * 32
 
 
+def test_a_state_that_looks_again_while_nothing_is_new_raises_no_alarm(state: State) -> None:
+    first = state.witness(*state.keep, "--sign", state.folder / "key")
+    again = state.witness(*state.keep, "--sign", state.folder / "key")
+    assert [(one["verdict"], one["size"]) for one in again] == [("PROVEN", one["size"]) for one in first]
+
+
 def test_a_state_that_keeps_level_1_places_what_was_changed(state: State, database: Database, ledger: Ledger) -> None:
     state.witness(*state.keep)
     held = {path.name: path.read_bytes() for path in (state.folder / "held").iterdir()}

@@ -216,6 +216,17 @@ def test_a_witness_cosigns_with_the_time() -> None:
     assert open_checkpoint(signed, LOG.verifier)[1].strangers == 1
 
 
+def test_a_witness_who_cosigns_once_more_signs_in_the_place_of_its_former_line() -> None:
+    other = Signer.of("other.example.org", b"o" * 32, COSIGNATURE)
+    once = note.cosign(note.cosign(note.sign_checkpoint(CHECKPOINT, LOG), WITNESS, 5), other, 6)
+    again = note.cosign(once, WITNESS, 7)
+    _, opened = open_checkpoint(again, LOG.verifier, [WITNESS.verifier, other.verifier])
+    assert [(one.by.name, one.at) for one in opened.signed[1:]] == [
+        (other.verifier.name, 6),
+        (WITNESS.verifier.name, 7),
+    ]
+
+
 def test_a_witness_that_is_named_and_has_not_cosigned_is_missed() -> None:
     signed = note.sign_checkpoint(CHECKPOINT, LOG)
     with pytest.raises(Doubt, match="oregon"):
