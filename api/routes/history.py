@@ -24,6 +24,7 @@ from api.openapi import (
 )
 from api.policy import signed_in
 from api.principal import Principal
+from api.problems import Fault, Invalid
 from api.requests import at_least_of, body_of, page_of
 from api.routes.students import show_student
 from api.schemas.history import FIELDS, INSTANT, HistoryAnswer, HistoryBody
@@ -58,7 +59,8 @@ _FILTERS: Final = (
     _query("former", "Also of records that the student held once, up to their going.", {"type": "boolean"}),
     _query("order", "Which come first.", {"type": "string", "enum": ["oldest", "newest"], "default": "oldest"}),
 )
-_PAGING: Final = (LIMIT, CURSOR, AT_LEAST, PURPOSE, IF_NONE_MATCH)
+_LANGUAGE: Final = _query("language", "Of the sentences.", {"type": "string", "enum": ["en", "es"], "default": "en"})
+_PAGING: Final = (_LANGUAGE, LIMIT, CURSOR, AT_LEAST, PURPOSE, IF_NONE_MATCH)
 _RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
     200: {
         "model": HistoryAnswer,
@@ -99,6 +101,13 @@ async def search_history(request: Request) -> Response:
 async def _answer(request: Request, principal: Principal, asked: Asked) -> Response:
     services = services_of(request)
     limit, begin = page_of(request)
+    language = request.query_params.get("language", "en")
+    if language not in ("en", "es"):
+        raise Invalid(
+            "The language cannot be used.",
+            remedy="Send en or es.",
+            faults=[Fault("query:language", None, "language", "It is neither en nor es.")],
+        )
     whole = "text/csv" in request.headers.get("accept", "")
     view = HistoryView(
         services.ledger,
@@ -106,6 +115,7 @@ async def _answer(request: Request, principal: Principal, asked: Asked) -> Respo
         over_http(services, at_least_of(request)),
         asked,
         Part() if whole else Part(begin, limit),
+        language=language,
         form="csv" if whole else "json",
     )
     shown = await show_student(request, principal, lambda _: view)

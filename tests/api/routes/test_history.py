@@ -74,6 +74,13 @@ def test_it_comes_in_pages_that_together_are_the_whole(oregon: TestClient, two: 
     assert pages == whole
 
 
+def test_it_is_told_in_english_or_spanish(oregon: TestClient, two: tuple[str, str]) -> None:
+    spanish, english = history(oregon, two[0], language="es"), history(oregon, two[0], language="en")
+    assert english == history(oregon, two[0])
+    assert [{**one, "words": ""} for one in spanish] == [{**one, "words": ""} for one in english]
+    assert "se abrió" in spanish[0]["words"]
+
+
 def test_reading_it_is_a_disclosure_of_every_record(oregon: TestClient, ledger: Ledger, two: tuple[str, str]) -> None:
     history(oregon, two[0])
     last = ledger.access.read(0, 1000)[-1].event
@@ -92,6 +99,8 @@ def test_what_is_no_student_is_refused(oregon: TestClient, asked: str, status: i
     assert oregon.get(f"/v1/students/{asked}/history").status_code == status
 
 
-@pytest.mark.parametrize("params", [{"limit": "0x"}, {"limit": "1001"}, {"cursor": "-1"}, {"cursor": "a"}])
+@pytest.mark.parametrize(
+    "params", [{"limit": "0x"}, {"limit": "1001"}, {"cursor": "-1"}, {"cursor": "a"}, {"language": "fr"}]
+)
 def test_a_page_that_cannot_be_is_refused(oregon: TestClient, two: tuple[str, str], params: dict[str, str]) -> None:
     assert oregon.get(f"/v1/students/{two[0]}/history", params=params).status_code == 422
