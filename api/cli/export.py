@@ -41,9 +41,11 @@ def export(
     as_name: As = None,
 ) -> None:
     """Write an evidence bundle as of now, with its proofs, and verify it. The reading is recorded first."""
+    from api.cli.witnessing import kept_notes
     from ledger.evidence import Wanted, student_of
     from ledger.evidence import export as write
     from ledger.ids import is_student_id
+    from ledger.proofs.receipts import origin_of
 
     if log not in ("ledger", "access"):
         raise typer.BadParameter("ledger or access", param_hint="--log")
@@ -51,9 +53,11 @@ def export(
         raise Refused("This is not a student id.", remedy="It has 12 digits, the last of them a check digit.")
     if out.exists():
         raise Refused(f"{out} is there already.", remedy="Give another name: evidence is not written over.")
-    kept = [path.read_bytes() for path in receipts or ()]
+    kept = kept_notes(receipts or ())
     with opened() as store, store.ledger() as ledger:
         key, size = _signed_now(store, log)
+        if other := next((origin for note in kept if (origin := origin_of(note)) != key.name), None):
+            raise Refused(f"A receipt is of {other}, this log is {key.name}.", remedy="Give receipts of this log.")
         principal = operator(store, as_name)
         streams: Sequence[str] | None = None
         if student_id is not None:
