@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from hashlib import sha256
 from itertools import islice
@@ -22,7 +22,7 @@ from ledger.links import Links, Seeds
 from ledger.proofs.bundle import WHOLE_LOG, WHOLE_STREAMS, Manifest
 from ledger.proofs.doubt import Doubt
 from ledger.proofs.head_pages import HeadTree
-from ledger.proofs.note import Checkpoint, Verifier, open_checkpoint
+from ledger.proofs.note import Checkpoint, Verifier, open_checkpoint, signed_by
 from ledger.proofs.receipts import checkpoint_in
 from ledger.proofs.tiles import Tiles
 from ledger.proofs.verify import verify
@@ -87,15 +87,16 @@ def student_of(links: Links, student_id: str) -> OfStudent:
 def export(
     out: Path,
     wanted: Wanted,
-    key: Verifier,
+    known: Sequence[Verifier],
     database: Database,
     vault: Vault,
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> Manifest:
     """Write a bundle as of a checkpoint, verify it, and let it stand as ``out``, readable by its owner alone.
 
-    key: of the log. Raises Conflict where another export writes the same, LogBroken where what is stored is not what
-    was signed, Misconfigured where nothing was signed yet, StoreUnavailable, OSError.
+    known: keys of the log, also former ones: the checkpoint may be by any of them, and so may receipts. Raises Conflict
+    where another export writes the same, LogBroken where what is stored is not what was signed, Misconfigured where
+    nothing was signed yet or a receipt is none of the log's, StoreUnavailable, OSError.
     """
     with translated(), ProofStore(database, wanted.log) as proofs:
         # Heads are kept as of the latest checkpoint alone, so streams are proven against that.
@@ -103,26 +104,51 @@ def export(
         note = proofs.checkpoint() if wanted.size is None else proofs.checkpoint_at(wanted.size)
         if note is None:
             raise Misconfigured("Nothing was signed of this log yet.", remedy="Set SOJOURN_SIGNING_KEY.")
+        # What was brought along is looked at before anything is written: it says nothing of the log if it is wrong.
+        receipts = _receipts(wanted, known)
+        try:
+            key = signed_by(note, known)
+            checkpoint, _ = open_checkpoint(note, key)
+        except Doubt as doubt:
+            raise _broken(wanted.log, doubt) from None
         part = _part(out, wanted, key)
         with _alone(part) as file:
             try:
-                checkpoint, _ = open_checkpoint(note, key)
-                manifest = _write(file, wanted, note, checkpoint, key, database, vault, proofs, progress)
+                manifest = _write(file, wanted, note, checkpoint, key, receipts, database, vault, proofs, progress)
                 file.seek(0)
-                verdict = verify(file, key=key.text(), receipts=wanted.receipts)
+                former = [one.text() for one in known if one != key]
+                verdict = verify(file, key=key.text(), former=former, receipts=wanted.receipts)
                 if verdict.wrong is not None:
                     raise verdict.wrong
             except Doubt as doubt:
                 # Whatever is wrong is in it: the next run begins anew.
                 part.unlink()
-                where = "" if doubt.position is None else f" (position {doubt.position})"
-                raise LogBroken(
-                    f"The {wanted.log} log does not prove what it holds{where}. {doubt.what}", remedy=KEEP
-                ) from None
+                raise _broken(wanted.log, doubt) from None
             os.fsync(file.fileno())
             # Verified and on the disk: from here on it may be found.
             part.replace(out)
     return manifest
+
+
+def _receipts(wanted: Wanted, known: Sequence[Verifier]) -> dict[int, bytes]:
+    """The checkpoints that were kept, by size. Raises Misconfigured for what none of the log's keys has signed."""
+    found: dict[int, bytes] = {}
+    for kept in wanted.receipts:
+        try:
+            note = checkpoint_in(kept)
+            found[open_checkpoint(note, signed_by(note, known))[0].size] = note
+        except Doubt as doubt:
+            raise Misconfigured(
+                f"A receipt is none of the {wanted.log} log's. {doubt.what}",
+                remedy="Give a receipt or a checkpoint of this log, as it was kept. Where a former key signed it, name"
+                " that key in SOJOURN_SIGNING_KEY, after the one in use.",
+            ) from None
+    return found
+
+
+def _broken(log: str, doubt: Doubt) -> LogBroken:
+    where = "" if doubt.position is None else f" (position {doubt.position})"
+    return LogBroken(f"The {log} log does not prove what it holds{where}. {doubt.what}", remedy=KEEP)
 
 
 def _write(
@@ -131,6 +157,7 @@ def _write(
     note: bytes,
     checkpoint: Checkpoint,
     key: Verifier,
+    receipts: Mapping[int, bytes],
     database: Database,
     vault: Vault,
     proofs: ProofStore,
@@ -146,8 +173,6 @@ def _write(
     ):
         writer.events(_shown(beside, vault, events, wanted, lambda position: progress(position, checkpoint.size)))
     heads = HeadTree(proofs.pages)
-    kept = [checkpoint_in(receipt) for receipt in wanted.receipts]
-    receipts = {open_checkpoint(note, key)[0].size: note for note in kept}
     earlier = [receipt for size, receipt in sorted(receipts.items()) if size < checkpoint.size]
     return writer.finish(
         kind=WHOLE_LOG if wanted.streams is None else WHOLE_STREAMS,

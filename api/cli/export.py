@@ -55,9 +55,10 @@ def export(
         raise Refused(f"{out} is there already.", remedy="Give another name: evidence is not written over.")
     kept = kept_notes(receipts or ())
     with opened() as store, store.ledger() as ledger:
-        key, size = _signed_now(store, log)
-        if other := next((origin for note in kept if (origin := origin_of(note)) != key.name), None):
-            raise Refused(f"A receipt is of {other}, this log is {key.name}.", remedy="Give receipts of this log.")
+        known, size = _signed_now(store, log)
+        names = [key.name for key in known]
+        if other := next((origin for note in kept if (origin := origin_of(note)) not in names), None):
+            raise Refused(f"A receipt is of {other}, this log is {names[0]}.", remedy="Give receipts of this log.")
         principal = operator(store, as_name)
         streams: Sequence[str] | None = None
         if student_id is not None:
@@ -70,7 +71,7 @@ def export(
         upto = size if streams is None else None
         wanted = Wanted(log, streams, keys=not sealed, receipts=kept, size=upto)
         with progress("events") as reached:
-            manifest = write(out, wanted, key, store.database, store.vault, reached)
+            manifest = write(out, wanted, known, store.database, store.vault, reached)
     digest = sha256(manifest.data()).hexdigest()
     if as_json:
         told: dict[str, Any] = manifest._asdict() | {"file": str(out), "manifest_sha256": digest}
@@ -84,17 +85,16 @@ def export(
     say("Verified. It is as confidential as what it shows.")
 
 
-def _signed_now(store: Store, log: str) -> tuple[Verifier, int]:
-    """The key by which the log has now been signed, and the size up to which."""
+def _signed_now(store: Store, log: str) -> tuple[Sequence[Verifier], int]:
+    """The log's keys, and the size up to which it has now been signed."""
     notary = store.notary(log)
     if notary is None:
         raise Misconfigured(
             "No key signs this log, so nothing of it can be proven.",
             remedy="Set SOJOURN_SIGNING_KEY; `sojourn keys signing NAME` makes one.",
         )
-    kept = notary.sign()
-    # Where the key was changed and nothing has come since, the last checkpoint is by the former one.
-    return notary.keys.signed_by(kept.note) or notary.keys.signer.verifier, kept.size
+    size = notary.sign().size
+    return notary.keys.known, size
 
 
 class _Disclosing:

@@ -25,6 +25,7 @@ def verify(
     bundle: Annotated[Path | None, typer.Argument(metavar="BUNDLE.zip", help="Absent: the store itself.")] = None,
     receipts: Annotated[Files, typer.Option("--receipt", metavar="FILE", help="A checkpoint kept from before.")] = None,
     keys: Annotated[Texts, typer.Option("--key", metavar="KEY", help="A log's key, as it was handed out.")] = None,
+    former: Annotated[Texts, typer.Option("--former", metavar="KEY", help="A key that signed the log before.")] = None,
     witnesses: Annotated[
         Texts, typer.Option("--witness", metavar="KEY", help="Of somebody who must have cosigned.")
     ] = None,
@@ -53,7 +54,9 @@ def verify(
         raise typer.BadParameter("a bundle is of one log", param_hint="--key")
     if bundle is None and consistency:
         raise typer.BadParameter("the store needs none: it computes it", param_hint="--consistency")
-    given = _Given(keys or (), witnesses or (), receipts or (), consistency or (), kept_tiles, kept_leaves)
+    given = _Given(
+        keys or (), former or (), witnesses or (), receipts or (), consistency or (), kept_tiles, kept_leaves
+    )
     verdict = _of_store(given) if bundle is None else _of_bundle(bundle, given)
     if as_json:
         print_json(verdict.told())
@@ -69,6 +72,7 @@ class _Given:
     def __init__(
         self,
         keys: Sequence[str],
+        former: Sequence[str],
         witnesses: Sequence[str],
         receipts: Sequence[Path],
         consistency: Sequence[Path],
@@ -76,6 +80,7 @@ class _Given:
         leaves: Path | None,
     ) -> None:
         self.keys = keys
+        self.former = former
         self.witnesses = witnesses
         self.receipts = [path.read_bytes() for path in receipts]
         self.consistency = [path.read_bytes() for path in consistency]
@@ -95,6 +100,7 @@ def _of_bundle(bundle: Path, given: _Given) -> Verdict:
         return verdict_on(
             _Counting(file, bundle.stat().st_size, reached),
             key=given.keys[0] if given.keys else None,
+            former=given.former,
             witnesses=given.witnesses,
             receipts=given.receipts,
             consistency=proofs,
@@ -140,8 +146,9 @@ def _outside(store: Store, log: str, given: _Given) -> Outside:
     keys = of_this([Verifier.parse(text) for text in given.keys])
     if not keys and (known := store.log_keys(log)) is not None:
         keys = list(known.known)
+    former = of_this([Verifier.parse(text) for text in given.former])
     return Outside(
-        keys,
+        list(dict.fromkeys([*keys, *former])),
         witnesses=[Verifier.parse(text) for text in store.settings.witnesses.replace(",", " ").split()],
         required=[Verifier.parse(text) for text in given.witnesses] if log != ACCESS else (),
         kept=given.kept if log != ACCESS else {},

@@ -281,6 +281,13 @@ def open_checkpoint(note: bytes, log: Verifier, witnesses: Sequence[Verifier] = 
     return checkpoint, opened
 
 
+def signed_by(note: bytes, keys: Sequence[Verifier]) -> Verifier:
+    """Which of these keys says that it has signed; the first where none does, so that opening tells of that one. keys:
+    of a log, at least one. Nothing is verified. Raises Malformed."""
+    there = {line[:2] for line in split(note)[1]}
+    return next((key for key in keys if (key.name, key.key_id) in there), keys[0])
+
+
 def must_tell_the_same(kept: Checkpoint, found: Checkpoint) -> None:
     """That two checkpoints, of one size, tell one root of stream heads, where both tell any: their roots alone do not
     say so. Raises Doubt: whoever signed both told two people two things."""

@@ -39,7 +39,16 @@ from ledger.proofs.bundle import (
 from ledger.proofs.doubt import Doubt, Malformed
 from ledger.proofs.fold import Fold
 from ledger.proofs.levels import Levels
-from ledger.proofs.note import ED25519, NOTE_BYTES_MAX, Checkpoint, Verifier, must_tell_the_same, open_checkpoint
+from ledger.proofs.note import (
+    ED25519,
+    NOTE_BYTES_MAX,
+    Checkpoint,
+    Verifier,
+    must_tell_the_same,
+    open_checkpoint,
+    signed_by,
+    split,
+)
 from ledger.proofs.receipts import checkpoint_in
 from ledger.proofs.sparse import Head, packed_head, root_of_heads, verify_head
 from ledger.proofs.tree import HASH_BYTES, verify_consistency
@@ -83,6 +92,7 @@ def verify(
     file: BinaryIO,
     *,
     key: str | None = None,
+    former: Sequence[str] = (),
     witnesses: Sequence[str] = (),
     receipts: Sequence[bytes] = (),
     consistency: Mapping[int, Sequence[bytes]] | None = None,
@@ -90,14 +100,14 @@ def verify(
 ) -> Verdict:
     """The verdict on a bundle; it raises nothing for what may be in it.
 
-    key: of the log, as it was handed out; without it the bundle's own is taken, and the verdict says so. witnesses:
-    keys of those who must have cosigned. receipts: checkpoints of this log that were kept, bare or on their sheets.
-    consistency: proofs for receipts that the bundle has none for, by size; for one that is ahead of the bundle, the
-    proof from the bundle to it. kept: by tile level, the first hashes of it as they once were, one after the other (a
-    whole log's bundle only).
+    key: of the log, as it was handed out; without it the bundle's own is taken, and the verdict says so. former: keys
+    that signed the log before, by which receipts may be. witnesses: keys of those who must have cosigned. receipts:
+    checkpoints of this log that were kept, bare or on their sheets. consistency: proofs for receipts that the bundle
+    has none for, by size; for one that is ahead of the bundle, the proof from the bundle to it. kept: by tile level,
+    the first hashes of it as they once were, one after the other (a whole log's bundle only).
     """
     try:
-        return _Run(file, key, witnesses, consistency or {}, kept or {}).verdict(receipts)
+        return _Run(file, key, former, witnesses, consistency or {}, kept or {}).verdict(receipts)
     except Doubt as doubt:
         return Verdict((), (), doubt)
     except Exception as e:
@@ -112,6 +122,7 @@ class _Run:
         self,
         file: BinaryIO,
         key: str | None,
+        former: Sequence[str],
         witnesses: Sequence[str],
         consistency: Mapping[int, Sequence[bytes]],
         kept: Mapping[int, bytes],
@@ -121,7 +132,8 @@ class _Run:
         self.kept = kept
         self.manifest = Manifest.parse(self.archive.whole("manifest.json", bytes_max=MANIFEST_BYTES_MAX))
         self.log = Verifier.parse(self.manifest.key if key is None else key)
-        if self.log.kind != ED25519:
+        self.keys = [self.log, *map(Verifier.parse, former)]
+        if any(one.kind != ED25519 for one in self.keys):
             raise Doubt("The key is a witness's, not a log's.")
         self.by_caller = key is not None
         self.witnesses = [Verifier.parse(text) for text in witnesses]
@@ -191,7 +203,8 @@ class _Run:
     # -- what was kept from before
 
     def _receipt(self, receipt: bytes, checkpoint: Checkpoint) -> None:
-        kept, _ = open_checkpoint(checkpoint_in(receipt), self.log)
+        note = checkpoint_in(receipt)
+        kept, _ = open_checkpoint(note, signed_by(note, self.keys))
         if kept.size <= checkpoint.size:
             self._goes_on(kept, checkpoint)
             must_tell_the_same(kept, checkpoint)
@@ -209,12 +222,20 @@ class _Run:
 
     def _earlier(self, size: int, checkpoint: Checkpoint) -> None:
         note_name, proof_name = earlier_names(size)
-        kept, _ = open_checkpoint(self.archive.whole(note_name, bytes_max=NOTE_BYTES_MAX), self.log)
+        note = self.archive.whole(note_name, bytes_max=NOTE_BYTES_MAX)
+        text, lines = split(note)
+        key = signed_by(note, self.keys)
+        known = any(line[:2] == (key.name, key.key_id) for line in lines)
+        # By a key that was changed since, perhaps: whoever was not told of that one is not to be alarmed by it.
+        kept = open_checkpoint(note, key)[0] if known else Checkpoint.parse(text)
         if kept.size != size:
             raise Doubt(f"{note_name} is a checkpoint of another size.", expected=str(size), found=str(kept.size))
         verify_consistency(size, checkpoint.size, kept.root, checkpoint.root, self._proof_in(proof_name))
         must_tell_the_same(kept, checkpoint)
-        self.proven.append(f"The log goes on from its checkpoint at {size} events.")
+        if known:
+            self.proven.append(f"The log goes on from its checkpoint at {size} events.")
+        else:
+            self.unproven.append(f"Who signed the checkpoint at {size} events from before: name the log's former key.")
 
     def _goes_on(self, kept: Checkpoint, checkpoint: Checkpoint) -> None:
         if self.levels is not None:
@@ -383,6 +404,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="verify", description="Verify an evidence bundle. Trusts nothing in it.")
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--key", help="the log's key, as its keeper hands it out")
+    parser.add_argument("--former", action="append", default=[], help="a key that signed the log before that one")
     parser.add_argument("--witness", action="append", default=[], help="the key of somebody who must have cosigned")
     parser.add_argument("--receipt", action="append", default=[], type=Path, help="a checkpoint kept from before")
     parser.add_argument("--consistency", action="append", default=[], type=Path, help="a proof for a receipt, as text")
@@ -401,7 +423,13 @@ def _verdict_on(chosen: argparse.Namespace) -> Verdict:
         kept = {1: chosen.kept_tiles.read_bytes()} if chosen.kept_tiles else None
         with chosen.bundle.open("rb") as file:
             return verify(
-                file, key=chosen.key, witnesses=chosen.witness, receipts=receipts, consistency=proofs, kept=kept
+                file,
+                key=chosen.key,
+                former=chosen.former,
+                witnesses=chosen.witness,
+                receipts=receipts,
+                consistency=proofs,
+                kept=kept,
             )
     except Doubt as doubt:
         return Verdict((), (), doubt)

@@ -30,7 +30,7 @@ from ledger.proofs.bundle import (
 )
 from ledger.proofs.doubt import Malformed
 from ledger.proofs.fold import body_of
-from ledger.proofs.note import Checkpoint, Verifier, open_checkpoint
+from ledger.proofs.note import Checkpoint, Verifier, open_checkpoint, split
 from ledger.proofs.sparse import Head, HeadProof
 from ledger.proofs.tiles import Tiles, tiles_between
 from ledger.proofs.tree import HASH_BYTES, consistency_proof, inclusion_proof
@@ -84,7 +84,8 @@ class BundleWriter:
     ) -> Manifest:
         """Everything else. kind: of ``ledger.proofs.bundle``. checkpoint: the note. key: the log's, as it is handed
         out. tiles: of the checkpoint's tree. heads: of whole streams, in the order of their names. earlier: older
-        checkpoints, in the order of their sizes; the proofs from them are made here.
+        checkpoints, in the order of their sizes, each opened before by the log's key or a former one; the proofs from
+        them are made here.
 
         Raises Doubt where checkpoint, key and tiles do not belong together.
         """
@@ -109,7 +110,7 @@ class BundleWriter:
             streams = len(frames)
             add("heads.bin", frames)
         for note in earlier:
-            old, _ = open_checkpoint(note, log)
+            old = Checkpoint.parse(split(note)[0])
             note_name, proof_name = earlier_names(old.size)
             add(note_name, [note])
             add(proof_name, consistency_proof(old.size, told.size, tiles.read))

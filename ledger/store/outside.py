@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from ledger.proofs.doubt import Doubt
-from ledger.proofs.note import Checkpoint, Verifier, open_checkpoint, split
+from ledger.proofs.note import Checkpoint, Verifier, open_checkpoint, signed_by, split
 from ledger.proofs.receipts import checkpoint_in
 
 
@@ -29,7 +29,7 @@ def opened_by(note: bytes, outside: Outside) -> tuple[Checkpoint, list[Verifier]
     if not outside.keys:
         return Checkpoint.parse(text), []
     signed = {(name, key_id) for name, key_id, _ in lines}
-    key = next((key for key in outside.keys if (key.name, key.key_id) in signed), outside.keys[0])
+    key = signed_by(note, outside.keys)
     there = [w for w in (*outside.required, *outside.witnesses) if (w.name, w.key_id) in signed]
     checkpoint, opened = open_checkpoint(note, key, list(dict.fromkeys(there)))
     return checkpoint, [s.by for s in opened.signed if s.by != key]

@@ -18,17 +18,20 @@ from ledger.proofs import writing
 from ledger.proofs.archive import Archive
 from ledger.proofs.bundle import WHOLE_STREAMS, Manifest, events_in
 from ledger.proofs.head_pages import HeadTree
+from ledger.proofs.log_keys import LogKeys
+from ledger.proofs.note import Checkpoint, Signer, Verifier, sign_checkpoint
 from ledger.proofs.receipts import receipt
 from ledger.proofs.tiles import Tiles
 from ledger.proofs.verify import Verdict, verify
 from ledger.proofs.writing import BundleWriter
+from ledger.reactors.notary import Notary
 from ledger.store.copied_out import shown, stored
 from ledger.store.database import Database, Role
 from ledger.store.embedded import EmbeddedServer
 from ledger.store.proof_store import ProofStore
 from ledger.store.vault import MasterKey, Vault
 from support.databases import copied
-from support.notarized import KEY
+from support.notarized import KEY, OTHER_KEY, filled
 from support.tampering import (
     AT,
     CHANGES,
@@ -69,16 +72,21 @@ def in_small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writing, "CHUNK_BYTES", 20_000)
 
 
-def exported(database: Database, out: Path, wanted: Wanted, seen: list[int] | None = None) -> Manifest:
+def exported(
+    database: Database,
+    out: Path,
+    wanted: Wanted,
+    seen: list[int] | None = None,
+    known: Sequence[Verifier] = (KEY.verifier,),
+) -> Manifest:
     vault = Vault([MasterKey.of(MASTER)])
-    return export(
-        out, wanted, KEY.verifier, database, vault, lambda done, _: None if seen is None else seen.append(done)
-    )
+    return export(out, wanted, known, database, vault, lambda done, _: None if seen is None else seen.append(done))
 
 
-def verdict_on(out: Path, receipts: Sequence[bytes] = ()) -> Verdict:
+def verdict_on(out: Path, receipts: Sequence[bytes] = (), key: Signer = KEY, former: Sequence[Signer] = ()) -> Verdict:
     with out.open("rb") as file:
-        return verify(file, key=KEY.verifier.text(), receipts=receipts)
+        by = [one.verifier.text() for one in former]
+        return verify(file, key=key.verifier.text(), former=by, receipts=receipts)
 
 
 def parts(folder: Path) -> list[Path]:
@@ -213,6 +221,61 @@ def test_an_event_that_is_not_behind_the_checkpoint_is_not_in_it(untouched: Data
         assert conn.execute(query, (SECOND_SIZE,)).fetchone() == (told.events,)
 
 
+# -- after a change of keys
+
+
+@pytest.mark.parametrize("streams", [None, ["tape/1"]])
+def test_what_a_former_key_signed_is_handed_over_under_that_key_until_something_new_is_signed(
+    store: Database, signed: Signed, tmp_path: Path, streams: list[str] | None
+) -> None:
+    both = LogKeys(OTHER_KEY, (KEY.verifier,))
+    wanted = Wanted("ledger", streams, receipts=signed.held.notes[:1])
+    with superuser(store) as conn:
+        conn.execute("delete from ledger.events where position > %s", (SECOND_SIZE,))
+        conn.execute("update ledger.head set position = %s", (SECOND_SIZE,))
+    Notary(store, "ledger", both).sign()
+    told = exported(store, tmp_path / "before.zip", wanted, known=both.known)
+    assert told.key == KEY.verifier.text()
+    assert verdict_on(tmp_path / "before.zip", wanted.receipts).holds
+    with opened(store) as ledger:
+        filled(ledger, 10)
+    Notary(store, "ledger", both).sign()
+    told = exported(store, tmp_path / "out.zip", wanted, known=both.known)
+    assert told.key == OTHER_KEY.verifier.text()
+    verdict = verdict_on(tmp_path / "out.zip", wanted.receipts, OTHER_KEY, [KEY])
+    assert f"The log goes on from its checkpoint at {FIRST_SIZE} events." in verdict.proven, verdict.text()
+    # Who was told of the new key alone is not alarmed, and not told that the old one is the log's.
+    verdict = verdict_on(tmp_path / "out.zip", (), OTHER_KEY)
+    assert verdict.holds, verdict.text()
+    assert f"Who signed the checkpoint at {FIRST_SIZE} events from before" in "\n".join(verdict.unproven)
+    assert not verdict_on(tmp_path / "out.zip", wanted.receipts, OTHER_KEY).holds
+
+
+@pytest.mark.usefixtures("in_small_steps")
+def test_a_receipt_that_is_none_of_the_log_s_is_no_alarm_and_costs_nothing_that_was_written(
+    untouched: Database, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.zip"
+
+    def power_cut(done: int, _: int) -> None:
+        if done > 300:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        export(out, Wanted("ledger"), [KEY.verifier], untouched, Vault([MasterKey.of(MASTER)]), power_cut)
+    (part,) = parts(tmp_path)
+    before = part.read_bytes()
+    other = Signer.of("elsewhere.example.org", b"E" * 32)
+    for receipt_of_none in (
+        sign_checkpoint(Checkpoint(other.verifier.name, 5, bytes(32)), other),
+        sign_checkpoint(Checkpoint(OTHER_KEY.verifier.name, 5, bytes(32)), OTHER_KEY),
+        b"a letter\n",
+    ):
+        with pytest.raises(Misconfigured, match="A receipt is none of the ledger log's"):
+            exported(untouched, out, Wanted("ledger", receipts=[receipt_of_none]))
+    assert part.read_bytes() == before
+
+
 # -- interrupted, and at once
 
 
@@ -230,7 +293,7 @@ def test_an_export_goes_on_where_it_was_interrupted_and_gives_the_same_bytes(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        export(out, wanted, KEY.verifier, untouched, Vault([MasterKey.of(MASTER)]), power_cut)
+        export(out, wanted, [KEY.verifier], untouched, Vault([MasterKey.of(MASTER)]), power_cut)
     (part,) = parts(tmp_path)
     assert not out.exists()
     with part.open("r+b") as file:
@@ -251,7 +314,7 @@ def test_of_another_question_s_part_nothing_is_taken(untouched: Database, tmp_pa
     out, vault = tmp_path / "out.zip", Vault([MasterKey.of(MASTER)])
     for wanted in (Wanted("ledger"), Wanted("ledger", keys=False), Wanted("ledger", ["tape/1"])):
         with pytest.raises(KeyboardInterrupt):
-            export(out, wanted, KEY.verifier, untouched, vault, power_cut)
+            export(out, wanted, [KEY.verifier], untouched, vault, power_cut)
     assert len(parts(tmp_path)) == 3
     exported(untouched, out, Wanted("ledger", ["tape/1"]))
     assert verdict_on(out).holds
@@ -265,7 +328,7 @@ def test_two_exports_do_not_write_the_same_part(untouched: Database, tmp_path: P
         with pytest.raises(Conflict, match="Another export"):
             exported(untouched, out, wanted)
 
-    export(out, wanted, KEY.verifier, untouched, Vault([MasterKey.of(MASTER)]), another)
+    export(out, wanted, [KEY.verifier], untouched, Vault([MasterKey.of(MASTER)]), another)
     assert verdict_on(out).holds
 
 

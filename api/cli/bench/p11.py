@@ -38,7 +38,7 @@ def measure(ground: Ground, size: Size) -> Generator[Run, None, None]:
             load(ledger, ground.folder, size.of(CHILDREN, 20))
         Notary(store.database, "ledger", LogKeys(key)).sign()
         for out, keys in ((sealed, False), (opened, True)):
-            export(out, Wanted("ledger", keys=keys), key.verifier, store.database, store.vault)
+            export(out, Wanted("ledger", keys=keys), [key.verifier], store.database, store.vault)
         with store.database.connect(Role.PROJECTOR) as conn:
             hashed = [(entry, ciphertext) for _, entry, ciphertext, *_ in stored(conn, "ledger")]
     events = len(hashed)
