@@ -4,7 +4,7 @@ Invariant: as of every view: read first, shown only once its entries are durable
 reader may not see are not compared for him. Who spoke, and the reason that a person gave, are told to whoever may read
 the history.
 
-Whoever reads needs to be let in at both points: so it is decided by the states that keep a record at either.
+Whoever reads needs to be let in at both points, and now (``ledger.past.let_in``).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import date
+from itertools import chain
 from typing import Any, NamedTuple
 
 import msgspec
@@ -26,7 +27,7 @@ from ledger.errors import NotFound
 from ledger.events import Recorded, Sealed
 from ledger.events.record import RecordOpened
 from ledger.links import REASON
-from ledger.past import NotThen, Past, Point, past_of, said_between
+from ledger.past import NotThen, Past, Point, let_in, past_of, said_between
 from ledger.store.log import Log
 from projections.differences import SECTIONS, Difference, differences
 from projections.past import row_of
@@ -131,8 +132,10 @@ class ChangesView:
             return Found(student_id, [where.record], 0, "", [where.state], where.position, refused=where.why)
         rows = [row for row in (after.row, before.row) if row is not None]
         records = list(dict.fromkeys(record for row in rows for record in row.records))
-        states = _states(rows)
-        self._history = decide(who(self._principal), "student.history", Subject(states, records)).allowed
+        kept = [_states(row) for row in rows]
+        now = [states for side in self._sides if side.past for states in side.past.kept_now]
+        states, may = list(dict.fromkeys(chain(*kept))), let_in([*kept, *now])
+        self._history = decide(who(self._principal), "student.history", Subject(may, records)).allowed
         first, last = (point.position for point in self._points)
         tag = ".".join(
             f"{point.position}.{side.past.erased if side.past else ''}"
@@ -147,6 +150,7 @@ class ChangesView:
             states,
             max(first, last),
             since=min(first, last),
+            let_in=may,
         )
 
     def _point(self, which: int) -> dict[str, Any]:
@@ -200,10 +204,9 @@ def _side(log: Log, student_id: str, point: Point) -> Side:
     return Side(past, row, None)
 
 
-def _states(rows: Sequence[StudentRow]) -> list[str]:
-    """That keep a record at both points, where there are two."""
-    each = [[entry.state for entry in _records(row.sections["core"]).records] for row in rows]
-    return [state for state in dict.fromkeys(each[0]) if all(state in states for states in each)]
+def _states(row: StudentRow) -> list[str]:
+    """That keep a record of the student."""
+    return [entry.state for entry in _records(row.sections["core"]).records]
 
 
 class _Record(msgspec.Struct):

@@ -34,7 +34,8 @@ class Found(NamedTuple):
     records: uuids. position: of the last ledger event that it reflects. tag: changes whenever what is shown would.
     states: that keep the records. as_of: the position as of which it was asked for, effective_on: the day, where that
     was. since: the position from which on changes were asked for. refused: why nothing is shown of a child that
-    there is; it is said only to whoever may read of her.
+    there is; it is said only to whoever may read of her. let_in: the states whose own may read it, where that takes
+    more than to keep one of the records.
     """
 
     student_id: str
@@ -46,6 +47,12 @@ class Found(NamedTuple):
     effective_on: str | None = None
     since: int | None = None
     refused: LedgerError | None = None
+    let_in: Sequence[str] | None = None
+
+    @property
+    def subject(self) -> Subject:
+        """Whom it is about, for the policy."""
+        return Subject(self.states if self.let_in is None else self.let_in, self.records)
 
 
 class View(Protocol):
@@ -121,7 +128,7 @@ async def show(
     """
     found = await view.read(student_id)
     # One whom no state keeps is nobody's: whoever may not read learns nothing of whether there is such a student.
-    subject = Subject((), ()) if found is None else Subject(found.states, found.records)
+    subject = Subject((), ()) if found is None else found.subject
     decision = await allowed(
         principal,
         purpose,

@@ -52,7 +52,8 @@ class NotThen(msgspec.Struct, frozen=True):
 class Past(msgspec.Struct, frozen=True, kw_only=True):
     """student_id: that the id showed then. records: uuids, earliest opened first. said: of these records, in order,
     what can be opened. linkage: of their acts and declarations the first copies, in order. erased: events that cannot
-    be opened any more."""
+    be opened any more. kept_now: of each student who holds one of these records now, the states that keep a record of
+    her."""
 
     point: Point
     student_id: str
@@ -60,6 +61,7 @@ class Past(msgspec.Struct, frozen=True, kw_only=True):
     said: list[Recorded]
     linkage: list[Recorded]
     erased: int
+    kept_now: list[list[str]]
 
 
 # -- points
@@ -126,6 +128,13 @@ def said_between(one: Past | None, other: Past | None, after: int) -> list[Recor
     return [found[position] for position in sorted(found)]
 
 
+def let_in(kept: Iterable[Sequence[str]]) -> list[str]:
+    """States whose own may read of a student then: those that keep a record of her at each point that is told, and now
+    of each student who holds one of the records of then. kept: the states, of each of these."""
+    each = list(kept)
+    return [state for state in dict.fromkeys(each[0]) if all(state in states for states in each)]
+
+
 def nothing_left(log: Log, student_id: str, point: Point) -> NotThen:
     """Of a student whose every record was destroyed."""
     with log.connection() as conn:
@@ -190,6 +199,7 @@ def _past(log: Log, conn: psycopg.Connection[Any], student_id: str, point: Point
         said=opened,
         linkage=heard,
         erased=len(said) - len(opened),
+        kept_now=looking_back.kept_now(conn, records),
     )
 
 

@@ -68,7 +68,7 @@ def row_of(past: Past, asked: str, effective_on: date | None = None) -> StudentR
         student.position,
         student.sections,
         AsOf(past.point.position, PROJECTION.version),
-        AsKnown(past.point.position, past.point.at, past.point.recorded_at, effective_on, past.erased),
+        AsKnown(past.point.position, past.point.at, past.point.recorded_at, effective_on, past.erased, past.kept_now),
     )
 
 

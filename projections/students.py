@@ -76,13 +76,15 @@ alter table {schema}.students alter column provenance set statistics 0;
 class AsKnown(NamedTuple):
     """Of a student as she was known at a point, and maybe as she was on a day. position: of the last event that counts.
     at: the instant that was asked for, else when that event was recorded, which is ``recorded_at``. erased: events that
-    cannot be opened any more, and are left out."""
+    cannot be opened any more, and are left out. kept_now: of each student who holds one of the records now, the states
+    that keep a record of her."""
 
     position: int
     at: datetime
     recorded_at: datetime
     effective_on: date | None
     erased: int
+    kept_now: list[list[str]]
 
 
 class StudentRow(NamedTuple):

@@ -1,7 +1,7 @@
 """A record as it was known on a day that is over, on a screen and on paper, with what has changed since.
 
 Invariant: what is shown of then and of today is one answer, with one entry for each record; whoever reads it must be
-let in to both. A day is a day of the reader's own zone, to its end.
+let in to both, as everywhere (``ledger.past.let_in``). A day is a day of the reader's own zone, to its end.
 """
 
 from __future__ import annotations
@@ -76,7 +76,13 @@ class _Since(StudentPage):
         both = await changes.read(student_id)
         assert both is not None, "it was minted by then"
         tag = f"{found.tag}.{both.tag}.{len(self._asked())}.{self.today().isoformat()}"
-        return found._replace(records=both.records, states=both.states, tag=tag, since=self._then.point.position)
+        return found._replace(
+            records=both.records,
+            states=both.states,
+            tag=tag,
+            since=self._then.point.position,
+            let_in=both.let_in,
+        )
 
     def render(self, sections: Sequence[str], day: date) -> bytes:
         self._sections = sections

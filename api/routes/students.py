@@ -45,7 +45,7 @@ from ledger.access import Subject, decide
 from ledger.batching import Batches
 from ledger.errors import NoSuchPoint
 from ledger.ids import is_student_id
-from ledger.past import NotThen
+from ledger.past import NotThen, let_in
 from projections import disclosures, students
 from projections.as_of import AsOf
 from projections.disclosures import Cursor, Disclosure
@@ -170,7 +170,16 @@ class StudentView:
             return Found(row.student_id, row.records, row.position, tag, states)
         effective_on = None if known.effective_on is None else known.effective_on.isoformat()
         tag = f"{tag}.{known.position}.{effective_on or ''}.{known.erased}"
-        return Found(row.student_id, row.records, row.position, tag, states, known.position, effective_on)
+        return Found(
+            row.student_id,
+            row.records,
+            row.position,
+            tag,
+            states,
+            known.position,
+            effective_on,
+            let_in=let_in([states, *known.kept_now]),
+        )
 
     def render(self, sections: Sequence[str], day: date) -> bytes:
         row = self.row
@@ -315,7 +324,7 @@ async def point_for(request: Request, principal: Principal, point: Awaitable[T])
     except NoSuchPoint:
         now = StudentView(ReaderFrom(services_of(request), request.app.state.students, 0))
         found = await now.read(student_id_of(request))
-        subject = Subject((), ()) if found is None else Subject(found.states, found.records)
+        subject = Subject((), ()) if found is None else found.subject
         if not decide(who(principal), now.action, subject).allowed:
             await show_student(request, principal, StudentView)
         raise

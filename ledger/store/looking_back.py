@@ -53,6 +53,12 @@ def minted_by(conn: psycopg.Connection[Any], student_id: str) -> Minted | None:
     return None if row is None else Minted(str(row[0]), row[1])
 
 
+def kept_now(conn: psycopg.Connection[Any], records: Sequence[str]) -> list[list[str]]:
+    """Of each student who holds one of these records now, the states that keep a record of her. records: uuids."""
+    rows = _cursor(conn).execute(_KEPT_NOW, (list(records),), prepare=True).fetchall()
+    return [states for (states,) in rows]
+
+
 def rows_of_student(conn: psycopg.Connection[Any], student_id: str, until: int) -> list[SealedNotification]:
     """Of the record that minted an id, up to a position, and all that was ever said of its linkage; by stream and
     version."""
@@ -94,6 +100,14 @@ _AT: Final = (
 )
 _FIRST: Final = "select recorded_at from ledger.events where position = 1"
 _MINTED: Final = "select record_id, state from ledger.records where minted = %s"
+# A student shows the id that one of her own records minted.
+_KEPT_NOW: Final = (
+    "with asked as materialized (select distinct student_id from ledger.records where record_id = any(%s::uuid[])),"
+    " its as (select a.student_id, r.state from asked a join ledger.records r on r.minted = a.student_id"
+    " union all select a.student_id, r.state from asked a"
+    " join ledger.records r on r.student_id = a.student_id and r.student_id <> r.minted)"
+    " select array_agg(distinct state order by state) from its group by student_id order by student_id"
+)
 _OF_STUDENT: Final = (
     f"select {COLUMNS} from ledger.events where stream = any(array[%s,"
     " (select 'record/' || record_id from ledger.records where minted = %s)]::text[])"

@@ -157,6 +157,22 @@ def test_a_merge_that_was_taken_back_is_seen_as_it_was_and_said_to_be_gone(
     assert "OR OR7 nothing" in told
 
 
+def test_of_one_state_the_page_of_a_merge_that_was_taken_back_is_refused_and_the_page_of_today_is_not(
+    oregon: TestClient, child: str, ledger: Ledger, clock: Clock, make_token: Callable[..., str]
+) -> None:
+    texas = {"Authorization": f"Bearer {make_token(state='TX')}"}
+    other = oregon.put("/v1/records/TX/TX1", json=student(), headers=texas).json()["student_id"]
+    act = merge(ledger, child, other)
+    clock.now += timedelta(days=1)
+    reverse(ledger, act.id)
+    recruiter = {"Authorization": f"Bearer {make_token(state='TX', role='recruiter')}", "Accept": "text/html"}
+    for rest in ("", "/print"):
+        answer = oregon.get(f"/students/{other}{rest}?as_of=2025-09-04", headers=recruiter)
+        assert answer.status_code == 403
+        assert "OR7" not in answer.text
+        assert oregon.get(f"/students/{other}{rest}", headers=recruiter).status_code == 200
+
+
 @pytest.mark.parametrize(
     "params", [{"as_of": "2025-09-05"}, {"as_of": "2025-02-29"}, {"as_of": "2001-01-01"}, {"effective_on": "soon"}]
 )

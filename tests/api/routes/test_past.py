@@ -241,14 +241,47 @@ def test_who_may_read_of_his_state_alone_may_not_read_of_another_then_either(
     office.gives("rita", "recruiter", "CA")
     alone = ledger.log.head()
     act = merge(ledger, children.oregon, children.california)
-    reverse(ledger, act.id)
     path = f"/v1/students/{children.oregon}?as_of="
-    assert office.ask("rita", "GET", f"{path}{act.position}").status_code == 200, "it was her state's too"
+    assert office.ask("rita", "GET", f"{path}{act.position}").status_code == 200, "it is her state's too"
     assert office.refused("rita", "GET", f"{path}{alone}") == (403, "other-state")
     refused = last_entry(ledger)
     assert isinstance(refused, DisclosureRefused)
     # That an id had not been minted is told to nobody who may not read of its state.
     assert office.refused("rita", "GET", f"/v1/students/{children.texas}?as_of=1") == (403, "other-state")
+
+
+@pytest.mark.parametrize("rest", ["?as_of={}", "/records?as_of={}", "/diff?from={}&to={}"])
+def test_a_childs_record_that_was_hers_by_mistake_is_read_of_then_by_who_may_read_it_now(
+    office: Office, ledger: Ledger, children: Children, rest: str
+) -> None:
+    office.gives("rita", "recruiter", "CA")
+    alone = ledger.log.head()
+    act = merge(ledger, children.oregon, children.california)
+    parted = reverse(ledger, act.id)
+    again = parted.position
+    for asked in (children.oregon, children.california):
+        path = f"/v1/students/{asked}" + rest.format(act.position, act.position)
+        before = ledger.access.head()
+        assert office.refused("rita", "GET", path) == (403, "other-state"), asked
+        entries = ledger.access.read(before, 10)
+        assert [one.event.topic for one in entries] == ["disclosure-refused.v1"] * 2, "one for each record of then"
+        assert office.ask("amy", "GET", path).status_code == 200, "she may read every state's"
+        told = last_entry(ledger)
+        assert told.states == ["OR", "CA"], "that kept a record then"
+    for point in (alone, again):
+        path = f"/v1/students/{children.california}" + rest.format(point, point)
+        assert office.ask("rita", "GET", path).status_code == 200, "her own child, before and after"
+
+
+def test_of_a_child_who_is_joined_now_what_was_known_apart_is_read_by_who_kept_it_then(
+    office: Office, ledger: Ledger, children: Children
+) -> None:
+    office.gives("rita", "recruiter", "CA")
+    alone = ledger.log.head()
+    act = merge(ledger, children.oregon, children.california)
+    for asked in (children.oregon, children.california):
+        assert office.ask("rita", "GET", f"/v1/students/{asked}?as_of={act.position}").status_code == 200
+    assert office.ask("rita", "GET", f"/v1/students/{children.california}?as_of={alone}").status_code == 200
 
 
 # -- what is no point
