@@ -2,7 +2,8 @@
 
 Invariant: hashes and signatures only. A leaf is the hash of random ids and of a ciphertext's hash, so nobody finds out
 by it what an event says; entries are not given as tiles. Whoever has signed in may read all of that, since who checks
-need not be trusted. Which version a stream has is told to fewer: it says how much has happened to one child.
+need not be trusted. Which version a stream has is told to auditors and privacy officers alone: it says how
+much has happened to one child, and of the access log how often she was looked at. Who witnesses needs none of it.
 """
 
 from __future__ import annotations

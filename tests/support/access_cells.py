@@ -49,7 +49,7 @@ region.set            .  .  .  .  w  w  .  .  .  .  .  .  .  .  *  .  .
 contact.read          *  *  *  *  *  *  *  *  *  *  *  *  *  *  *  *  .
 feed.read             *  *  *  *  *  .  .  *  .  .  .  .  *  .  *  .  .
 proof.read            .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  *
-proof.head            .  .  .  .  *  .  .  *  .  .  .  *  *  .  *  .  .
+proof.head            .  .  .  .  .  .  .  .  .  .  .  *  *  .  .  .  .
 proof.cosign          .  .  .  .  *  .  .  *  .  .  .  .  .  .  .  .  .
 operations.read       .  .  .  .  .  .  .  .  .  .  .  .  *  *  *  .  .
 application.send      .  .  .  .  .  .  o  .  .  .  .  .  .  *  .  .  e

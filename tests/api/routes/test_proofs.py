@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64decode
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
@@ -10,6 +11,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from api.services import Services
+from ledger.access import ROLES
 from ledger.application import Ledger
 from ledger.proofs.log_keys import parse_keys
 from ledger.proofs.note import COSIGNATURE, Signer, cosign, open_checkpoint, split
@@ -19,6 +21,7 @@ from ledger.proofs.tree import root_of, verify_consistency, verify_inclusion
 from ledger.proofs.verify import parse_consistency
 from ledger.reactors.notary import Notary
 from ledger.store.database import Database
+from ledger.store.log import LOGS
 from support.notarized import KEY, filled, heads_of, leaves_of
 
 KEYS = parse_keys([KEY.text()], "ledger")
@@ -38,6 +41,12 @@ def signed(oregon: TestClient, database: Database, ledger: Ledger) -> TestClient
         before = size
     filled(ledger, 200, 9)
     return oregon
+
+
+@pytest.fixture
+def auditor(make_token: Callable[..., str]) -> dict[str, str]:
+    """The headers of one who may ask how a stream ends."""
+    return {"Authorization": f"Bearer {make_token(role='auditor', state=None)}"}
 
 
 def decoded(answer: dict[str, Any]) -> list[bytes]:
@@ -95,7 +104,9 @@ def test_a_checkpoint_is_proven_to_go_on_from_an_earlier_one(signed: TestClient)
     assert parse_consistency(text) == (256, decoded(answer.json()))
 
 
-def test_a_stream_is_proven_to_end_where_it_ended_at_the_checkpoint(signed: TestClient, database: Database) -> None:
+def test_a_stream_is_proven_to_end_where_it_ended_at_the_checkpoint(
+    signed: TestClient, database: Database, auditor: dict[str, str]
+) -> None:
     note = signed.get("/v1/ledger/checkpoint").content
     root = open_checkpoint(note, KEY.verifier)[0].heads()
     assert root is not None
@@ -104,12 +115,26 @@ def test_a_stream_is_proven_to_end_where_it_ended_at_the_checkpoint(signed: Test
         admin.execute("delete from ledger.events where position > 700")
     heads = heads_of(database)
     for stream in [*list(heads)[:20], "record/nobody", "Ñandú/✓"]:
-        answer = signed.get("/v1/proofs/head", params={"stream": stream}).json()
+        answer = signed.get("/v1/proofs/head", params={"stream": stream}, headers=auditor).json()
         proof = HeadProof.parse(b64decode(answer["proof"]))
         expected = heads.get(stream)
         assert answer["version"] == (expected.version if expected else 0)
         assert answer["leaf"] is None or b64decode(answer["leaf"]) == expected.leaf  # type: ignore[union-attr]
         verify_head(stream, expected, proof, root)
+
+
+@pytest.mark.parametrize("log", LOGS)
+def test_how_often_a_child_was_shown_or_spoken_of_is_told_to_auditors_and_privacy_officers_alone(
+    signed: TestClient, make_token: Callable[..., str], log: str
+) -> None:
+    for role in ROLES:
+        state = None if role in {"auditor", "privacy_officer"} else "OR"
+        asked = {"Authorization": f"Bearer {make_token(role=role, state=state)}"}
+        path = f"/v1/proofs/head?log={log}&stream=disclosure/0192f8e0-0b5e-7cc3-98c4-dc0c0c07398f"
+        answer = signed.get(path, headers=asked)
+        # Of the access log nothing was signed here: who may ask is told so.
+        assert (answer.status_code != 403) is (state is None), role
+        assert answer.status_code in {200, 403, 404}, answer.text
 
 
 REFUSED = [
@@ -133,9 +158,9 @@ REFUSED = [
 ]
 
 
-def test_what_cannot_be_proven_is_refused_plainly(signed: TestClient) -> None:
+def test_what_cannot_be_proven_is_refused_plainly(signed: TestClient, auditor: dict[str, str]) -> None:
     for path, status in REFUSED:
-        answer = signed.get(f"/v1/proofs/{path}")
+        answer = signed.get(f"/v1/proofs/{path}", headers=auditor)
         assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json"), path
         assert answer.json()["detail"]
 
@@ -157,11 +182,13 @@ def test_what_no_longer_fits_what_was_signed_is_not_answered(signed: TestClient,
         assert (answer.status_code, answer.json()["type"]) == (500, "/problems/log-broken"), path
 
 
-def test_a_page_of_heads_that_was_changed_proves_nothing(signed: TestClient, database: Database) -> None:
+def test_a_page_of_heads_that_was_changed_proves_nothing(
+    signed: TestClient, database: Database, auditor: dict[str, str]
+) -> None:
     (stream, *_), *_ = [list(heads_of(database))]
     with psycopg.connect(database.admin, autocommit=True) as admin:
         admin.execute("update proofs.head_pages set page = set_byte(page, 40, 1 # get_byte(page, 40))")
-    answer = signed.get("/v1/proofs/head", params={"stream": stream})
+    answer = signed.get("/v1/proofs/head", params={"stream": stream}, headers=auditor)
     assert (answer.status_code, answer.json()["type"]) == (500, "/problems/log-broken")
 
 
