@@ -9,7 +9,6 @@ Whoever reads needs to be let in at both points, and now (``ledger.past.let_in``
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from datetime import date
 from itertools import chain
@@ -19,7 +18,7 @@ import msgspec
 import orjson
 import psycopg
 
-from api.past import instant
+from api.past import in_turn, instant
 from api.principal import Principal, who
 from api.show import Found
 from ledger.access import Subject, decide
@@ -66,7 +65,7 @@ class ChangesView:
 
     async def read(self, student_id: str) -> Found | None:
         """Raises StoreUnavailable, LogBroken, UnknownEvent."""
-        return await asyncio.to_thread(self._read, student_id)
+        return await in_turn(lambda: self._read(student_id))
 
     def changes(self, sections: Sequence[str]) -> Changes:
         """Between the two points, in these sections. Raises StoreUnavailable, LogBroken."""

@@ -1,15 +1,17 @@
 """A student as known at a point, for the ways in: what a request or a command asks for, found before it is shown.
 
 Invariant: the point is found once, before anybody is read, so that all of an answer is as of one position, and its day
-is the day of that point.
+is the day of that point. Of what is read from the log itself a few are read at once (``in_turn``).
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Callable
 from datetime import UTC, date, datetime
-from typing import Final
+from typing import Final, TypeVar
+from weakref import WeakKeyDictionary
 
 from starlette.requests import Request
 
@@ -25,6 +27,28 @@ EFFECTIVE_ON: Final = "effective_on"
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
+AT_ONCE: Final = 3
+"""Readings of the past at once, in one process. Each holds a connection and a thread while it opens what was said, and
+writers have no others."""
+T = TypeVar("T")
+_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+
+
+async def in_turn(find: Callable[[], T]) -> T:
+    """What a reading of the log comes to, done in a thread once it is its turn. Raises what it raises."""
+    turns = turns_here()
+    await turns.acquire()
+    found = asyncio.create_task(asyncio.to_thread(find))
+    # A thread is not ended with who waits for it, and has its connection until it has done.
+    found.add_done_callback(lambda _: turns.release())
+    return await asyncio.shield(found)
+
+
+def turns_here() -> asyncio.Semaphore:
+    """Of the event loop that runs."""
+    return _turns.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(AT_ONCE))
+
+
 class Then:
     """Reads students as known at a point: a reader for views (``api.routes.students.Reader``)."""
 
@@ -35,7 +59,7 @@ class Then:
 
     async def get(self, student_id: str, /) -> StudentRow | NotThen | None:
         """Raises StoreUnavailable, LogBroken, UnknownEvent."""
-        return await asyncio.to_thread(self._get, student_id)
+        return await in_turn(lambda: self._get(student_id))
 
     def _get(self, student_id: str) -> StudentRow | NotThen | None:
         try:
@@ -62,7 +86,7 @@ async def then_of(request: Request) -> Then | None:
     if as_of is None and effective_on is None:
         return None
     services = services_of(request)
-    return await asyncio.to_thread(then_at, services.ledger.log, as_of, effective_on, services.clock())
+    return await in_turn(lambda: then_at(services.ledger.log, as_of, effective_on, services.clock()))
 
 
 def points_of(request: Request) -> tuple[Point, Point]:

@@ -7,7 +7,6 @@ up to their going, and to a family never. What people wrote in cases is for thos
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
@@ -16,6 +15,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 import psycopg
 
+from api.past import in_turn
 from api.principal import Principal, who
 from api.reading import ask, at_least, ledger_head
 from api.services import Services
@@ -120,7 +120,7 @@ class HistoryView:
         """Raises Behind, StoreUnavailable, LogBroken, UnknownEvent."""
         put = await self._asks()
         reflected, rows = await put(trails.whose(student_id))
-        trail = self.trail = trails.trail_of(rows) or await asyncio.to_thread(self._unopened, student_id)
+        trail = self.trail = trails.trail_of(rows) or await in_turn(lambda: self._unopened(student_id))
         if trail is None:
             return None
         states = list(dict.fromkeys(kept.state for kept in trail.held if kept.state is not None))
@@ -133,7 +133,7 @@ class HistoryView:
         page = trails.page_of((await put(question))[1], limit)
         earlier = trails.before(page.lines)
         taken_back = {} if earlier is None else trails.taken_back(page.lines, (await put(earlier))[1])
-        words = await asyncio.to_thread(self._opened, page.lines) if any(one.sealed for one in page.lines) else {}
+        words = await in_turn(lambda: self._opened(page.lines)) if any(one.sealed for one in page.lines) else {}
         named = {kept.record: kept for kept in (*trail.held, *trail.former)}
         reads_cases = decide(who(self._principal), "case.read", Subject(states)).allowed
         self.entries = [

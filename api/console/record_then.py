@@ -6,7 +6,6 @@ let in to both, as everywhere (``ledger.past.let_in``). A day is a day of the re
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -21,7 +20,7 @@ from api.console.days import in_zone
 from api.console.record_views import StudentPage, StudentPdf, StudentPrint
 from api.console.since import Since, changes_of, entries_in
 from api.console.visits import BACK, Visit
-from api.past import AS_OF, EFFECTIVE_ON, Then, day_in, then_at
+from api.past import AS_OF, EFFECTIVE_ON, Then, day_in, in_turn, then_at
 from api.show import Found
 from ledger.errors import NoSuchPoint
 from ledger.past import point_at
@@ -38,7 +37,7 @@ async def then_on(request: Request, here: Visit) -> Then | None:
     if as_of is not None and _is_day(as_of):
         as_of = _end_of(day_in(as_of, AS_OF), here.zone, now).isoformat()
     request.scope[BACK] = f"{here.path}?{request.url.query}"
-    return await asyncio.to_thread(then_at, here.services.ledger.log, as_of, effective_on, now)
+    return await in_turn(lambda: then_at(here.services.ledger.log, as_of, effective_on, now))
 
 
 def _is_day(text: str) -> bool:
@@ -71,7 +70,7 @@ class _Since(StudentPage):
         if found is None or found.refused is not None:
             return found
         log = self._here.services.ledger.log
-        today = await asyncio.to_thread(point_at, log, None, self._here.services.clock())
+        today = await in_turn(lambda: point_at(log, None, self._here.services.clock()))
         changes = self._changes = ChangesView(log, self._then.point, today, self._here.signed_in)
         both = await changes.read(student_id)
         assert both is not None, "it was minted by then"

@@ -3,14 +3,12 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from api.changes import ChangesView
 from api.openapi import IF_NONE_MATCH, POINT_FROM, POINT_TO, PURPOSE, STUDENT_ID, Direct, operation, operation_id
-from api.past import points_of
+from api.past import in_turn, points_of
 from api.policy import signed_in
 from api.routes.students import point_for, show_student
 from api.schemas.changes import ChangesAnswer
@@ -33,7 +31,7 @@ async def read_diff(request: Request) -> Response:
     to now. Takes any id ever issued."""
     principal = await signed_in(request)
     ledger = services_of(request).ledger
-    before, after = await point_for(request, principal, asyncio.to_thread(points_of, request))
+    before, after = await point_for(request, principal, in_turn(lambda: points_of(request)))
     shown = await show_student(request, principal, lambda _: ChangesView(ledger.log, before, after, principal))
     headers = {"ETag": shown.etag, "Cache-Control": "private, no-cache"}
     if shown.body is None:
