@@ -97,6 +97,7 @@ def test_an_easy_case_is_answered_by_one_key_after_reading_without_a_mouse(sit: 
     tabbed_to(page, "Near match")
     page.keyboard.press("Enter")
     expect(page.get_by_role("table", name="The two records beside each other")).to_be_visible()
+    page.wait_for_load_state()
     page.keyboard.press("y")
     expect(page.get_by_text("Linked now: the two records show as one child.")).to_be_visible()
     assert second in page.url, "the next case opens"
@@ -125,6 +126,7 @@ def test_a_merge_takes_two_people_and_three_actions_to_take_it_back(sit: Sit, wo
     luis = sit(SECOND)
     luis.goto(f"/worklist?at_least={work.ledger.log.head()}")
     luis.get_by_role("link", name="Merge to validate").click()
+    luis.wait_for_load_state()  # a key means nothing before the page's script is there
     luis.keyboard.press("y")
     expect(luis.get_by_text("Merged now: the two students show as one.")).to_be_visible()
     assert work.shown(one, other) == [one, one]

@@ -187,6 +187,7 @@ def test_the_worklist_is_worked_by_keyboard_alone_one_key_a_case(sits: Sits) -> 
     page.keyboard.press("Enter")
     expect(page.locator("#answer-heading")).to_be_visible()
     case = page.url
+    page.wait_for_load_state()
     page.keyboard.press("n")
     expect(page.get_by_text("The next case follows")).to_be_visible()
     assert page.url.partition("?")[0] != case.partition("?")[0]
