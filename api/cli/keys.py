@@ -44,8 +44,12 @@ def signing(
 ) -> None:
     """Make a key that signs checkpoints: the secret on stdout, the key to hand out on stderr."""
     from ledger.proofs.doubt import Malformed
+    from ledger.proofs.log_keys import ACCESS, log_of
     from ledger.proofs.note import COSIGNATURE, ED25519, Signer
 
+    if not witness and log_of(name) == ACCESS:
+        what = f"names that end in /{ACCESS} are those of access logs, whose keys are derived from the ledger's"
+        raise typer.BadParameter(what, param_hint="NAME")
     try:
         signer = Signer.of(name, secrets.token_bytes(32), COSIGNATURE if witness else ED25519)
     except Malformed as malformed:

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from ledger.proofs.doubt import Malformed
 from ledger.proofs.note import ED25519, Signer, Verifier, split
 
-ACCESS = "access"
+LEDGER, ACCESS = "ledger", "access"
 _INFO = b"sojourn access log"
 
 
@@ -40,14 +40,21 @@ class LogKeys(NamedTuple):
 
 def parse_keys(texts: Sequence[str], log: str) -> LogKeys:
     """The keys of a log. texts: the key in use, as ``PRIVATE+KEY+...``; behind it former ones, likewise or as they were
-    handed out. Raises Malformed, quoting nothing."""
+    handed out, of which the other log's are left out: what they signed is no checkpoint of this one. Raises Malformed,
+    quoting nothing."""
     if not texts:
         raise Malformed("There is no key.")
     signer = _signer(texts[0], log)
     former = [
         _signer(text, log).verifier if text.startswith("PRIVATE+") else Verifier.parse(text) for text in texts[1:]
     ]
-    return LogKeys(signer, tuple(dict.fromkeys(v for v in former if v != signer.verifier)))
+    own = (verifier for verifier in former if log_of(verifier.name) == log and verifier != signer.verifier)
+    return LogKeys(signer, tuple(dict.fromkeys(own)))
+
+
+def log_of(name: str) -> str:
+    """Which log a key of this name signs: ``ledger`` or ``access``."""
+    return ACCESS if name.endswith(f"/{ACCESS}") else LEDGER
 
 
 def of_log(signer: Signer, log: str) -> Signer:

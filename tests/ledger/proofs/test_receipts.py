@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from ledger.proofs.doubt import Malformed
-from ledger.proofs.log_keys import parse_keys
+from ledger.proofs.log_keys import of_log, parse_keys
 from ledger.proofs.note import COSIGNATURE, Checkpoint, Signer, cosign, sign_checkpoint
 from ledger.proofs.receipts import checkpoint_in, origin_of, receipt
 from ledger.proofs.tree import EMPTY_ROOT
@@ -61,6 +61,14 @@ def test_former_keys_are_known_and_do_not_sign() -> None:
         keys = parse_keys([KEY.text(), former, KEY.text()], "ledger")
         assert keys.known == (KEY.verifier, old.verifier)
     assert parse_keys([KEY.text(), old.text()], "access").former[0].name == "ledger.example.org/access"
+
+
+def test_what_a_former_key_of_one_log_signed_is_no_checkpoint_of_the_other() -> None:
+    old = Signer.of("ledger.example.org", b"O" * 32)
+    of_access = of_log(old, "access").verifier
+    texts = [KEY.text(), old.verifier.text(), of_access.text()]
+    assert parse_keys(texts, "ledger").former == (old.verifier,)
+    assert parse_keys(texts, "access").former == (of_access,)
 
 
 @pytest.mark.parametrize("texts", [[], ["nonsense"], [WITNESS.text()], [KEY.verifier.text()], [KEY.text(), "nonsense"]])
