@@ -60,7 +60,7 @@ _COSIGNED: Final = {
     "name": "cosigned",
     "in": "query",
     "required": False,
-    "description": "The last that a witness has cosigned.",
+    "description": "The last that a witness has cosigned; not together with a size.",
     "schema": {"type": "boolean", "default": False},
 }
 _PATH: Final = {
@@ -91,6 +91,8 @@ def _checkpoint_of(log: str) -> Endpoint:
         await permitted(request)
         refuse_others(request, "size", "cosigned")
         size, cosigned = _size(request, "size"), truth_of(request, "cosigned")
+        if size is not None and cosigned:
+            raise _wrong("size", "It names one checkpoint, and cosigned=true may name another: send one of the two.")
 
         async def note(asking: proving.Asking) -> bytes:
             latest = await asking.latest()

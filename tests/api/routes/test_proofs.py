@@ -206,6 +206,9 @@ def test_a_registered_witness_s_cosignature_stands_below_the_checkpoint(signed: 
     assert (
         latest == answers[0].content == answers[1].content == signed.get("/v1/ledger/checkpoint?cosigned=true").content
     )
+    both = signed.get("/v1/ledger/checkpoint?cosigned=true&size=256")
+    assert (both.status_code, "send one of the two" in both.text) == (422, True)
+    assert signed.get("/v1/ledger/checkpoint?cosigned=false&size=256").status_code == 200
     _, opened = open_checkpoint(latest, KEY.verifier, [WITNESS.verifier])
     assert [s.at for s in opened.signed] == [None, 1_756_800_000]
     assert len(split(latest)[1]) == 2
