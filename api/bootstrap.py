@@ -30,7 +30,7 @@ from ledger.errors import LedgerError, Misconfigured
 from ledger.ids import Uuid7Source
 from ledger.proofs.doubt import Doubt
 from ledger.proofs.log_keys import LogKeys, parse_keys
-from ledger.proofs.note import COSIGNATURE, Signer, Verifier
+from ledger.proofs.note import COSIGNATURE, SIGNATURES_MAX, Signer, Verifier
 from ledger.proofs.receipts import checkpoint_in, origin_of
 from ledger.settings import Settings, decode_secrets, read_secret
 from ledger.store import faults
@@ -298,7 +298,7 @@ def open_id(settings: Settings, seal_key: bytes) -> OpenId | None:
 
 
 def _witnesses(settings: Settings) -> list[Verifier]:
-    """Raises Misconfigured for what is no witness's key."""
+    """Raises Misconfigured for what is no witness's key, and for more of them than a checkpoint has room for."""
     found = []
     for text in settings.witnesses.replace(",", " ").split():
         try:
@@ -312,6 +312,12 @@ def _witnesses(settings: Settings) -> list[Verifier]:
                 f"SOJOURN_WITNESSES: {found[-1].name} is no witness's key.",
                 remedy="A witness makes one: `sojourn keys signing NAME --witness`.",
             )
+    if len(found) >= SIGNATURES_MAX:
+        # The log's own signature stands there too: with one more nobody could open a checkpoint that all have cosigned.
+        raise Misconfigured(
+            f"SOJOURN_WITNESSES names {len(found)} keys.",
+            remedy=f"Name at most {SIGNATURES_MAX - 1}: a checkpoint bears {SIGNATURES_MAX} signatures in all.",
+        )
     return found
 
 

@@ -27,6 +27,7 @@ from api.bootstrap import (
 from ledger.audit import Sizes
 from ledger.errors import Misconfigured, Refused
 from ledger.ids import Uuid7Source
+from ledger.proofs.note import COSIGNATURE, Checkpoint, Signer, cosign, open_checkpoint, sign_checkpoint
 from ledger.settings import Settings
 from ledger.store import faults
 from ledger.store.database import Database
@@ -223,6 +224,22 @@ def test_reads_go_to_the_replica_where_one_is_named(database: Database) -> None:
     wrong = Settings.load(database_url=database.admin, master_key=MASTER_KEY, read_url="nonsense")
     with open_store(wrong) as opened, opened.ledger() as ledger, pytest.raises(Misconfigured, match="SOJOURN_READ_URL"):
         services(opened, ledger)
+
+
+def test_no_more_witnesses_are_named_than_a_checkpoint_has_room_for() -> None:
+    keys = [Signer.of(f"w{n}.example.org", bytes([n]) * 32, COSIGNATURE) for n in range(100)]
+    log = Signer.of("ledger.example.org", b"L" * 32)
+
+    def named(count: int) -> Settings:
+        return Settings.load(witnesses=",".join(key.verifier.text() for key in keys[:count]))
+
+    note = sign_checkpoint(Checkpoint(log.verifier.name, 5, bytes(32)), log)
+    taken = bootstrap._witnesses(named(99))
+    for key in keys[: len(taken)]:
+        note = cosign(note, key, 1_756_800_000)
+    assert len(open_checkpoint(note, log.verifier, taken)[1].signed) == 100
+    with pytest.raises(Misconfigured, match="names 100 keys"):
+        bootstrap._witnesses(named(100))
 
 
 def test_the_app_made_of_them_starts_and_stops(store: Store) -> None:
