@@ -29,6 +29,7 @@ from ledger.proofs.verify import verify
 from ledger.proofs.writing import BundleWriter, Shown
 from ledger.store import pending
 from ledger.store.copied_out import Stored, shown, stored
+from ledger.store.data_folder import sync
 from ledger.store.database import Database, Role, translated
 from ledger.store.proof_store import ProofStore
 from ledger.store.vault import Vault
@@ -127,6 +128,8 @@ def export(
             os.fsync(file.fileno())
             # Verified and on the disk: from here on it may be found.
             part.replace(out)
+            # And its name: what is announced is there after a power cut too.
+            sync(out.parent)
     return manifest
 
 

@@ -26,6 +26,7 @@ from ledger.proofs.verify import Verdict, verify
 from ledger.proofs.writing import BundleWriter
 from ledger.reactors.notary import Notary
 from ledger.store.copied_out import shown, stored
+from ledger.store.data_folder import sync
 from ledger.store.database import Database, Role
 from ledger.store.embedded import EmbeddedServer
 from ledger.store.proof_store import ProofStore
@@ -179,6 +180,20 @@ def test_a_sheet_out_of_a_drawer_is_a_receipt(untouched: Database, signed: Signe
     out = tmp_path / "out.zip"
     exported(untouched, out, Wanted("ledger", receipts=sheets))
     assert verdict_on(out, sheets).holds
+
+
+def test_what_is_announced_has_its_name_also_after_a_power_cut(
+    untouched: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[list[str]] = []
+
+    def seen(folder: Path) -> None:
+        synced.append([path.name for path in folder.iterdir()])
+        sync(folder)
+
+    monkeypatch.setattr(evidence, "sync", seen)
+    exported(untouched, tmp_path / "out.zip", Wanted("ledger", ["tape/1"]))
+    assert synced == [["out.zip"]]
 
 
 def test_a_whole_log_goes_on_from_a_receipt_and_only_its_owner_may_read_it(
