@@ -6,19 +6,21 @@ It runs on a machine of a state, not on that of the service, and trusts nothing 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import typer
 
 from api.cli.talk import Json, print_json
 
-_DETAILS: Final = ("position", "event", "expected", "found")
 _FileOrNone = Path | None
 
 
 def witness(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="Address of the service, or a checkpoint's file.")],
     key: Annotated[list[str], typer.Option("--key", metavar="KEY", help="A log's key, as it was handed out.")],
+    former: Annotated[
+        list[str] | None, typer.Option("--former", metavar="KEY", help="A key that signed the log before.")
+    ] = None,
     keep: Annotated[_FileOrNone, typer.Option("--keep", metavar="DIR", help="Folder of what is held.")] = None,
     receipt: Annotated[
         list[Path] | None, typer.Option("--receipt", metavar="FILE", help="Receipt that the log must go on from.")
@@ -38,16 +40,18 @@ def witness(
     """Check that each log goes on from what was held of it; keep it, cosign it. Exit code 1 on any doubt."""
     from api.bootstrap import now
     from api.cli.witnessing import Unanswered, Witness, kept_notes, secret_text, signer_in
-    from ledger.proofs.doubt import Doubt, Malformed
+    from ledger.proofs.doubt import Malformed
     from ledger.proofs.note import Verifier
 
     try:
         keys = [Verifier.parse(text) for text in key]
+        before = [Verifier.parse(text) for text in former or ()]
     except Malformed as malformed:
-        raise typer.BadParameter(malformed.what, param_hint="--key") from None
+        raise typer.BadParameter(malformed.what, param_hint="--key, --former") from None
     at_work = Witness(
         source,
         now,
+        former=before,
         keep=keep,
         receipts=kept_notes(receipt or ()),
         signer=None if sign is None else signer_in(sign),
@@ -59,9 +63,6 @@ def witness(
     for verifier in keys:
         try:
             found = at_work.look(verifier)
-        except Doubt as doubt:
-            found = {"origin": verifier.name, "verdict": "WRONG", "what": doubt.what}
-            found |= {name: value for name in _DETAILS if (value := getattr(doubt, name)) is not None}
         except Unanswered as unanswered:
             found = {"origin": verifier.name, "verdict": "UNKNOWN", "what": str(unanswered)}
         told.append(found)
@@ -74,12 +75,19 @@ def witness(
 
 
 def _print(found: dict[str, Any]) -> None:
+    from api.cli.witnessing import DETAILS
+
     print(f"{found['verdict']} {found['origin']}")
     if found["verdict"] != "PROVEN":
         print(f"  {found['what']}")
-        for name in _DETAILS:
+        for name in DETAILS:
             if name in found:
                 print(f"  {name}: {found[name]}")
+        if "kept" in found:
+            print(f"  The checkpoint that was signed all the same is the proof, and is kept: {found['kept']}")
+        elif "note" in found:
+            why = found.get("not_kept", "Give --keep DIR.")
+            print(f"  This was signed all the same, and is the proof. It is not kept. {why}\n\n{found['note']}")
         return
     print(f"  {found['size']} events, root {found['root']}")
     for size in found["went_on_from"]:

@@ -19,7 +19,7 @@ import orjson
 
 from ledger.errors import Misconfigured
 from ledger.proofs.doubt import Doubt, Malformed
-from ledger.proofs.log_keys import ACCESS
+from ledger.proofs.log_keys import log_of
 from ledger.proofs.note import COSIGNATURE, Signer, Verifier, cosign
 from ledger.proofs.receipts import checkpoint_in, origin_of, receipt
 from ledger.proofs.tiles import Tile
@@ -29,6 +29,9 @@ from ledger.store.data_folder import sync
 
 ANSWER_BYTES_MAX: Final = 2 << 20
 SECONDS_MAX: Final = 30.0
+DETAILS: Final = ("position", "event", "expected", "found")
+"""Of a doubt."""
+
 FILE_BYTES_MAX: Final = 64 << 20
 """Of a file that somebody keeps: level-1 hashes of half a thousand million events."""
 
@@ -118,6 +121,14 @@ class Folder:
         self._put(f"{log}.level1", held.tops)
         self._put(f"{log}.checkpoint", held.note)
 
+    def write_wrong(self, log: str, size: int, note: bytes) -> Path:
+        """Keep a signed checkpoint that does not go on from what is held; where. The first of a size stays. Raises
+        Unanswered."""
+        path = self._path / f"{log}.wrong-{size}.checkpoint"
+        if not path.exists():
+            self._put(path.name, note)
+        return path
+
     def _put(self, name: str, data: bytes) -> None:
         put_file(self._path, name, data)
 
@@ -130,6 +141,7 @@ class Witness:
         source: str,
         clock: Callable[[], datetime],
         *,
+        former: Sequence[Verifier] = (),
         keep: Path | None = None,
         receipts: Sequence[bytes] = (),
         signer: Signer | None = None,
@@ -139,6 +151,7 @@ class Witness:
     ) -> None:
         self._source = source
         self._clock = clock
+        self._former = former
         self._folder = None if keep is None else Folder(keep)
         self._receipts = receipts
         self._signer = signer
@@ -147,11 +160,16 @@ class Witness:
         self._write = write
 
     def look(self, key: Verifier) -> dict[str, Any]:
-        """Accept the log's next checkpoint, keep it, cosign it; what to tell. Raises Doubt, Unanswered."""
-        log = ACCESS if key.name.endswith(f"/{ACCESS}") else "ledger"
+        """Accept the log's next checkpoint, keep it, cosign it; what to tell. Raises Unanswered."""
+        try:
+            return self._look(key, log_of(key.name))
+        except Doubt as doubt:
+            return _wrong(key, doubt)
+
+    def _look(self, key: Verifier, log: str) -> dict[str, Any]:
         if "://" not in self._source:
             note = checkpoint_in(read_file(Path(self._source)))
-            if origin_of(note) != key.name:
+            if origin_of(note) not in {one.name for one in self._keys(key)}:
                 return {"origin": key.name, "verdict": "UNKNOWN", "what": "The file holds another log's checkpoint."}
             return self._told(key, log, note, Source(self._given), None)
         service = Service(self._source, log, self._token)
@@ -161,26 +179,56 @@ class Witness:
             service.close()
 
     def _told(self, key: Verifier, log: str, note: bytes, source: Source, service: Service | None) -> dict[str, Any]:
-        held = self._folder.read(log) if self._folder is not None else None
-        accepted = accept(note, key, source, held)
-        went_on = [accepted.before] if accepted.before is not None else []
-        for kept in self._receipts:
-            if origin_of(kept) == key.name:
-                accept(note, key, Source(source.consistency), Held(checkpoint_in(kept)))
-                went_on.append(opened_by(checkpoint_in(kept), [key]).size)
+        try:
+            accepted, went_on = self._accepted(key, log, note, source)
+        except Doubt as doubt:
+            return self._kept_as_proof(key, log, note, doubt)
         if self._folder is not None:
             self._folder.write(log, accepted.held)
         # Held for good: from here on it may be cosigned.
         cosigned = None
         if self._signer is not None:
             cosigned = cosign(accepted.held.note, self._signer, int(self._clock().timestamp()))
-        told = self._finished(key, log, accepted, sorted(went_on), cosigned)
+        told = self._finished(key, log, accepted, went_on, cosigned)
         if cosigned is not None and service is not None:
             try:
                 service.cosign(cosigned)
             except Unanswered as unanswered:
                 # What was proven is, all the same; only nobody else is shown that it was.
                 told["not_taken"] = str(unanswered)
+        return told
+
+    def _accepted(self, key: Verifier, log: str, note: bytes, source: Source) -> tuple[Accepted, list[int]]:
+        """By what is held, and by each receipt of the log; the sizes that it goes on from. Raises Doubt, Unanswered."""
+        keys = self._keys(key)
+        held = self._folder.read(log) if self._folder is not None else None
+        accepted = accept(note, key, source, held, keys[1:])
+        went_on = [accepted.before] if accepted.before is not None else []
+        for kept in self._receipts:
+            if origin_of(kept) in {one.name for one in keys}:
+                receipt_held = Held(checkpoint_in(kept))
+                accept(note, key, Source(source.consistency), receipt_held, keys[1:])
+                went_on.append(opened_by(receipt_held.note, keys).size)
+        return accepted, sorted(went_on)
+
+    def _keys(self, key: Verifier) -> list[Verifier]:
+        """A log's, the one in use first."""
+        return [key, *(one for one in self._former if log_of(one.name) == log_of(key.name))]
+
+    def _kept_as_proof(self, key: Verifier, log: str, note: bytes, doubt: Doubt) -> dict[str, Any]:
+        """What is wrong, with the checkpoint where the log's key has signed it: with what was held before, that is the
+        proof, and nobody may answer it a second time."""
+        told = _wrong(key, doubt)
+        try:
+            size = opened_by(note, self._keys(key)).size
+        except Doubt:
+            return told
+        told["note"] = note.decode()
+        if self._folder is not None:
+            try:
+                told["kept"] = str(self._folder.write_wrong(log, size, note))
+            except Unanswered as unanswered:
+                told["not_kept"] = str(unanswered)
         return told
 
     def _finished(
@@ -198,7 +246,7 @@ class Witness:
         if self._write is not None:
             at = self._clock()
             name = f"receipt-{log}-{accepted.checkpoint.size}.txt"
-            put_file(self._write, name, receipt(cosigned or accepted.held.note, key, at))
+            put_file(self._write, name, receipt(cosigned or accepted.held.note, accepted.by, at))
             told["receipt"] = str(self._write / name)
         return told
 
@@ -212,6 +260,11 @@ class Witness:
         if size != old:
             raise Unanswered(f"The proof goes on from {size} events, and {old} are held.")
         return hashes
+
+
+def _wrong(key: Verifier, doubt: Doubt) -> dict[str, Any]:
+    told: dict[str, Any] = {"origin": key.name, "verdict": "WRONG", "what": doubt.what}
+    return told | {name: value for name in DETAILS if (value := getattr(doubt, name)) is not None}
 
 
 # -- files

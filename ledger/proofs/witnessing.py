@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ledger.proofs.doubt import Doubt, Malformed
 from ledger.proofs.levels import must_be_equal
-from ledger.proofs.note import Checkpoint, Verifier, must_tell_the_same, open_checkpoint
+from ledger.proofs.note import Checkpoint, Verifier, must_tell_the_same, open_checkpoint, signed_by
 from ledger.proofs.tiles import TILE_HASHES, TILE_LEVELS, Tile, tile_at
 from ledger.proofs.tree import EMPTY_ROOT, HASH_BYTES, Frontier, verify_consistency
 
@@ -34,20 +34,25 @@ class Source(NamedTuple):
 
 
 class Accepted(NamedTuple):
-    """A checkpoint that goes on. before: the size of the one that was held, None where none was."""
+    """A checkpoint that goes on. before: the size of the one that was held, None where none was. by: who signed it."""
 
     checkpoint: Checkpoint
     held: Held
     before: int | None
+    by: Verifier
 
 
 def accept(note: bytes, log: Verifier, source: Source, held: Held | None, former: Sequence[Verifier] = ()) -> Accepted:
-    """Check a log's next checkpoint against what is held. former: keys that signed the log before.
+    """Check a log's next checkpoint against what is held. former: keys that signed the log before; by one of them the
+    next may still be, as long as what is held is not by the new one: after a change of keys nothing is signed by that
+    until something new is recorded.
 
     Raises Doubt where it is not the log's, is shorter, or does not go on: it says where, if that can be told.
     """
-    new, _ = open_checkpoint(note, log)
-    old = None if held is None else opened_by(held.note, (log, *former))
+    known = (log, *former)
+    old = None if held is None else opened_by(held.note, known)
+    by = signed_by(note, (log,) if held is not None and signed_by(held.note, known) == log else known)
+    new, _ = open_checkpoint(note, by)
     before, root = (0, EMPTY_ROOT) if old is None else (old.size, old.root)
     tops = b"" if held is None else held.tops[: (before >> TILE_LEVELS) * HASH_BYTES]
     if new.size < before:
@@ -65,7 +70,7 @@ def accept(note: bytes, log: Verifier, source: Source, held: Held | None, former
         if source.fetch is not None and tops and (placed := _placed(tops, new.size, source.fetch)) is not None:
             raise placed from doubt
         raise
-    return Accepted(new, Held(note, tops), None if held is None else before)
+    return Accepted(new, Held(note, tops), None if held is None else before, by)
 
 
 def opened_by(note: bytes, keys: Sequence[Verifier]) -> Checkpoint:

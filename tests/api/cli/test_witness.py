@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import pytest
 from api.app import create_app
 from api.services import Services
 from ledger.application import Ledger
-from ledger.proofs.log_keys import parse_keys
+from ledger.proofs.log_keys import LogKeys, parse_keys
 from ledger.proofs.note import COSIGNATURE, Signer, open_checkpoint
 from ledger.proofs.receipts import checkpoint_in
 from ledger.reactors.notary import Notary
@@ -51,15 +51,16 @@ class State:
         source: object = None,
         logs: tuple[str, ...] = ("ledger", "access"),
         code: int | None = None,
+        keys: Mapping[str, LogKeys] = KEYS,
     ) -> Any:
         """What it is told, by log. code: the exit code where it is not that of the verdicts."""
-        keys = [word for log in logs for word in ("--key", KEYS[log].signer.verifier.text())]
+        given = [word for log in logs for word in ("--key", keys[log].signer.verifier.text())]
         token = ["--token", self.folder / "token"]
-        done = self._sojourn.run("witness", source or self.url, *keys, *token, "--json", *words, code=None)
+        done = self._sojourn.run("witness", source or self.url, *given, *token, "--json", *words, code=None)
         found = {one["origin"]: one for one in json.loads(done.stdout)}
         sound = all(one["verdict"] == "PROVEN" for one in found.values())
         assert done.returncode == (code if code is not None else 0 if sound else 1)
-        return [found[KEYS[log].signer.verifier.name] for log in logs]
+        return [found[keys[log].signer.verifier.name] for log in logs]
 
     @property
     def keep(self) -> list[object]:
@@ -127,14 +128,61 @@ def test_a_state_that_keeps_level_1_places_what_was_changed(state: State, databa
     assert "events from 257 to 512" in told["what"]
     assert told["position"] == 257
     now = {path.name: path.read_bytes() for path in (state.folder / "held").iterdir()}
+    proof = now.pop("ledger.wrong-800.checkpoint")
     assert {name: data for name, data in now.items() if name.startswith("ledger")} == {
         name: data for name, data in held.items() if name.startswith("ledger")
     }
+    assert (told["note"].encode(), told["kept"]) == (proof, str(state.folder / "held" / "ledger.wrong-800.checkpoint"))
+    assert open_checkpoint(proof, KEY.verifier)[0].size == 800, "it is signed, and does not go on"
     with ProofStore(database, "ledger") as store:
         note = store.checkpoint()
     assert note is not None
     assert len(open_checkpoint(note, KEY.verifier)[1].signed) == 1
     assert not open_checkpoint(note, KEY.verifier)[1].strangers, "it was not cosigned"
+
+
+def test_what_was_signed_and_is_wrong_is_told_where_it_is_not_kept(
+    state: State, sojourn: CommandLine, database: Database, tmp_path: Path
+) -> None:
+    state.witness(*state.keep)
+    rewritten(database)
+    held = state.folder / "held"
+    asked = ["witness", state.url, "--key", KEY.verifier.text(), "--token", state.folder / "token"]
+    told = sojourn.run(*asked, "--keep", held, code=1).stdout
+    assert f"is kept: {held / 'ledger.wrong-700.checkpoint'}" in told
+    first = (held / "ledger.wrong-700.checkpoint").read_bytes()
+    (tmp_path / "receipt").write_bytes((held / "ledger.checkpoint").read_bytes())
+    told = sojourn.run(*asked, "--receipt", tmp_path / "receipt", code=1).stdout
+    assert "It is not kept. Give --keep DIR." in told
+    assert first.decode() in told
+    rewritten(database, 301)
+    (again,) = state.witness(*state.keep, logs=("ledger",))
+    assert again["verdict"] == "WRONG"
+    assert (held / "ledger.wrong-700.checkpoint").read_bytes() == first
+    assert again["note"].encode() != first
+
+
+def test_a_witness_goes_on_through_a_change_of_keys(state: State, database: Database, ledger: Ledger) -> None:
+    state.witness(*state.keep, "--write", state.folder / "drawer", logs=("ledger",))
+    drawer = ["--receipt", state.folder / "drawer" / "receipt-ledger-700.txt"]
+    former = ["--former", KEY.verifier.text()]
+    both = parse_keys([OTHER_KEY.text(), KEY.verifier.text()], "ledger")
+    Notary(database, "ledger", both).sign()
+
+    def look(*words: object) -> Any:
+        (told,) = state.witness(*state.keep, *words, logs=("ledger",), keys={"ledger": both})
+        return told
+
+    # Nothing new was signed, so the checkpoint is still by the former key.
+    assert "No key that is known here has signed" in look()["what"]
+    assert look(*former, *drawer)["verdict"] == "PROVEN"
+    filled(ledger, 100, 3)
+    Notary(database, "ledger", both).sign()
+    assert look()["verdict"] == "WRONG"
+    told = look(*former, *drawer, "--sign", state.folder / "key", "--write", state.folder / "drawer")
+    assert (told["verdict"], told["went_on_from"], told.get("not_taken")) == ("PROVEN", [700, 700], None)
+    assert OTHER_KEY.verifier.text() in (state.folder / "drawer" / "receipt-ledger-800.txt").read_text()
+    assert look()["verdict"] == "PROVEN", "what is held is by the new key now"
 
 
 def test_a_receipt_in_a_drawer_is_enough_to_find_it(
@@ -267,6 +315,9 @@ def test_a_key_that_is_made_signs_and_its_public_half_is_told(sojourn: CommandLi
     witness = Signer.parse(sojourn.run("keys", "signing", "oregon.example.org", "--witness").stdout.strip())
     assert witness.verifier.kind == COSIGNATURE
     sojourn.run("keys", "signing", "a name", code=2)
+    refused = sojourn.run("keys", "signing", "ledger.example.org/access", code=2)
+    assert "those of access logs" in " ".join(refused.stderr.replace("│", " ").split())
+    sojourn.run("keys", "signing", "oregon.example.org/access", "--witness")
 
 
 def test_the_process_that_follows_signs_both_logs(

@@ -16,6 +16,7 @@ from ledger.proofs.tree import consistency_proof
 from ledger.proofs.witnessing import Held, Source, accept, root_over
 
 KEY = Signer.of("ledger.example.org", b"L" * 32)
+NEW = Signer.of("ledger.example.org", b"N" * 32)
 THIEF = Signer.of("ledger.example.org", b"T" * 32)
 
 
@@ -123,7 +124,20 @@ def test_a_shorter_log_and_another_key_are_refused() -> None:
     with pytest.raises(Doubt):
         accept(later.note(), KEY.verifier, later.source, Held(first.note(THIEF)))
     changed_key = accept(later.note(THIEF), THIEF.verifier, later.source, held, [KEY.verifier])
-    assert changed_key.before == 800
+    assert (changed_key.before, changed_key.by) == (800, THIEF.verifier)
+
+
+def test_after_a_change_of_keys_the_former_one_counts_until_something_is_held_by_the_new_one() -> None:
+    first, second, third = Log(600), Log(800), Log(900)
+    held = accept(first.note(), KEY.verifier, first.source, None).held
+    waiting = accept(second.note(), NEW.verifier, second.source, held, [KEY.verifier])
+    assert (waiting.before, waiting.by) == (600, KEY.verifier)
+    assert accept(second.note(), NEW.verifier, second.source, None, [KEY.verifier]).by == KEY.verifier
+    changed = accept(third.note(NEW), NEW.verifier, third.source, waiting.held, [KEY.verifier])
+    assert (changed.before, changed.by) == (800, NEW.verifier)
+    later = Log(1_000)
+    with pytest.raises(Doubt, match="No key that is known here has signed"):
+        accept(later.note(), NEW.verifier, later.source, changed.held, [KEY.verifier])
 
 
 def test_a_witness_without_hashes_goes_by_the_proof_and_fetches_them_later() -> None:
