@@ -52,7 +52,8 @@ def verify_store(database: Database, vault: Vault, given: Given, progress: Progr
         ):
             if count := gone.must_be_told_of(conn, beside, vault):
                 proven.append(f"keys: {count} are gone, and events say of each that it was destroyed.")
-        proven += [f"guards: {line}" for line in _guards(given.guards())]
+        for one in _guards(given.guards()):
+            (proven if one.ok else unproven).append(f"guards: {one.what}")
     except Doubt as doubt:
         return Verdict((), (), doubt)
     except LedgerError as error:
@@ -88,9 +89,9 @@ def _log(database: Database, vault: Vault, log: str, outside: Outside, gone: Gon
         raise told from None
 
 
-def _guards(examined: Sequence[Examined]) -> Iterator[str]:
-    """What holds, a line each. Raises Doubt at the first that does not."""
+def _guards(examined: Sequence[Examined]) -> Iterator[Examined]:
+    """What holds, and what is only told. Raises Doubt at the first that does not hold."""
     for one in examined:
         if one.ok is False:
             raise Doubt(f"The events stand, and what follows from them does not ({one.name}): {one.what}")
-        yield one.what
+        yield one

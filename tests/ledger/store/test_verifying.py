@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from psycopg import sql
 
+import migrations
 from ledger.application import Ledger
 from ledger.events.retention import KeyDestroyed
+from ledger.ids import Uuid7Source
 from ledger.proofs.log_keys import of_log
 from ledger.proofs.note import COSIGNATURE, Checkpoint, Signer, cosign, heads_line, open_checkpoint, sign_checkpoint
 from ledger.proofs.receipts import receipt
@@ -21,6 +26,7 @@ from ledger.store.canonical import entry, leaf
 from ledger.store.commit import microseconds
 from ledger.store.copied_out import stored
 from ledger.store.database import Database, Role
+from ledger.store.doctor import GUARDS, examine
 from ledger.store.embedded import EmbeddedServer
 from ledger.store.outside import Outside
 from ledger.store.proof_store import ProofStore, ProofTables
@@ -294,6 +300,20 @@ def test_what_was_kept_and_does_not_fit_is_a_plain_doubt(store: Database, kept: 
 
 
 # -- keys
+
+
+def test_a_key_that_an_older_master_still_wraps_is_told_and_not_as_proven(store: Database) -> None:
+    vault = Vault([MasterKey.of(b"n" * 32), MasterKey.of(MASTER)])
+    with closing(Ledger(store, vault, Uuid7Source(time.time_ns, os.urandom))) as ledger:
+        given = Given(
+            {log: outside(log) for log in LOGS},
+            (),
+            lambda: examine(store, ledger.logs, fits=migrations.check, row_key=ledger.row_key, only=GUARDS),
+        )
+        verdict = verify_store(store, vault, given)
+    assert verdict.holds, verdict.text()
+    assert "still wrapped by another master key" in "\n".join(verdict.unproven)
+    assert "still wrapped" not in "\n".join(verdict.proven)
 
 
 def test_a_key_that_somebody_took_away_is_missed_and_one_that_was_destroyed_is_told_of(store: Database) -> None:
