@@ -115,6 +115,13 @@ class Store:
         keys = self.log_keys(log)
         return None if keys is None else Signing(keys, SignedFile(self._signed_folder() / f"{log}.checkpoint"))
 
+    def signed_last(self, log: str) -> bytes | None:
+        """What this host signed last of a log; None where no key is set or it has signed nothing. Makes no folder for
+        it. Raises Misconfigured."""
+        if not self.settings.signing_texts() and self.server is None:
+            return None
+        return SignedFile(self._signed_folder(make=False) / f"{log}.checkpoint").read()
+
     def notary(self, log: str, receipts: Sequence[bytes] = ()) -> Notary | None:
         """The notary of a log; None where no key is set. receipts: kept elsewhere, which the log must go on from.
         Raises Misconfigured."""
@@ -127,7 +134,7 @@ class Store:
         own = [checkpoint_in(data) for data in receipts if origin_of(data) in origins]
         return Notary(self.database, log, *signing, receipts=own, every_s=self.settings.checkpoint_seconds)
 
-    def _signed_folder(self) -> Path:
+    def _signed_folder(self, *, make: bool = True) -> Path:
         """Where this host keeps what it signed last: beside the key, where that lies in a file."""
         settings = self.settings
         if settings.signed is not None:
@@ -135,7 +142,8 @@ class Store:
         if settings.signing_key is None and settings.signing_key_file is not None:
             return settings.signing_key_file.absolute().parent
         folder = data_folder(settings)
-        claim(folder)
+        if make:
+            claim(folder)
         return folder
 
 

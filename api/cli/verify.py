@@ -13,7 +13,7 @@ from api.cli.talk import Json, opened, print_json, progress, say
 
 if TYPE_CHECKING:
     from api.bootstrap import Store
-    from ledger.proofs.note import Verifier
+    from ledger.proofs.note import Checkpoint, Verifier
     from ledger.proofs.verify import Verdict
     from ledger.store.outside import Outside
 
@@ -136,23 +136,44 @@ def _of_store(given: _Given) -> Verdict:
 
 def _outside(store: Store, log: str, given: _Given) -> Outside:
     """Of a log, what came with the command before what this host knows. Raises Doubt, Misconfigured."""
-    from ledger.proofs.log_keys import ACCESS
+    from ledger.proofs.log_keys import ACCESS, log_of
     from ledger.proofs.note import Verifier
     from ledger.store.outside import Outside
 
     def of_this(keys: Sequence[Verifier]) -> list[Verifier]:
-        return [key for key in keys if key.name.endswith(f"/{ACCESS}") == (log == ACCESS)]
+        return [key for key in keys if log_of(key.name) == log]
 
     keys = of_this([Verifier.parse(text) for text in given.keys])
     if not keys and (known := store.log_keys(log)) is not None:
         keys = list(known.known)
     former = of_this([Verifier.parse(text) for text in given.former])
+    keys = list(dict.fromkeys([*keys, *former]))
     return Outside(
-        list(dict.fromkeys([*keys, *former])),
+        keys,
         witnesses=[Verifier.parse(text) for text in store.settings.witnesses.replace(",", " ").split()],
         required=[Verifier.parse(text) for text in given.witnesses] if log != ACCESS else (),
         kept=given.kept if log != ACCESS else {},
+        signed_here=_signed_here(store, log, keys),
     )
+
+
+def _signed_here(store: Store, log: str, keys: Sequence[Verifier]) -> Checkpoint | None:
+    """What this host signed last, by the keys that were given or its own. Raises Doubt, Misconfigured."""
+    from ledger.proofs.doubt import Doubt
+    from ledger.proofs.note import open_checkpoint, signed_by
+
+    note = store.signed_last(log)
+    if note is None:
+        return None
+    known = store.log_keys(log)
+    every = [*keys, *(known.known if known is not None else ())]
+    if not every:
+        return None
+    try:
+        return open_checkpoint(note, signed_by(note, every))[0]
+    except Doubt as doubt:
+        what = f"What this host signed last of the {log} log: {doubt.what}"
+        raise Doubt(what, expected=doubt.expected, found=doubt.found) from None
 
 
 class _Counting(io.BufferedIOBase, BinaryIO):

@@ -13,13 +13,15 @@ from ledger.proofs.receipts import checkpoint_in
 class Outside(NamedTuple):
     """Of one log. keys: that sign it, the one in use first; none: who signed cannot be told. witnesses: whose
     signatures are verified where they stand. required: of these, who must have cosigned some checkpoint. receipts:
-    checkpoints that were kept, opened. kept: by tile level, the first hashes of it as they were."""
+    checkpoints that were kept, opened. kept: by tile level, the first hashes of it as they were. signed_here: what this
+    host signed last, opened, read before the log is; no receipt, since whoever keeps the log keeps it too."""
 
     keys: Sequence[Verifier] = ()
     witnesses: Sequence[Verifier] = ()
     required: Sequence[Verifier] = ()
     receipts: Sequence[Checkpoint] = ()
     kept: Mapping[int, bytes] = {}
+    signed_here: Checkpoint | None = None
 
 
 def opened_by(note: bytes, outside: Outside) -> tuple[Checkpoint, list[Verifier]]:

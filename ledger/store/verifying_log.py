@@ -131,6 +131,8 @@ class _Run:
         self._proven += [f"{by.name} has cosigned, last at {size} events." for by, size in self._cosigned.items()]
         self._here = {checkpoint.size: checkpoint for checkpoint, _ in signed}
         signed += [(receipt, f"The receipt at {receipt.size} events") for receipt in outside.receipts]
+        if (here := outside.signed_here) is not None:
+            signed.append((here, f"What this host signed last, at {here.size} events,"))
         self._signed = sorted(signed, key=lambda one: one[0].size, reverse=True)
         if sizes and outside.keys:
             self._proven.append(
@@ -266,8 +268,9 @@ class _Run:
                 expected=f"{checkpoint.size} events",
                 found=f"{self.fold.position} events",
             )
-        for receipt in self._outside.receipts:
-            must_tell_the_same(receipt, self._here.get(receipt.size, receipt))
+        for kept in (*self._outside.receipts, self._outside.signed_here):
+            if kept is not None:
+                must_tell_the_same(kept, self._here.get(kept.size, kept))
         if self._wrong_tile is not None:
             raise self._wrong_tile
         if self._levels is not None and self._latest is not None:
@@ -346,6 +349,8 @@ class _Run:
             f"The log goes on from the receipt at {receipt.size} events: nothing before it was changed."
             for receipt in self._outside.receipts
         ]
+        if (here := self._outside.signed_here) is not None:
+            proven.append(f"The log goes on from what this host signed last, {here.size} events.")
         unproven = list(self._unproven)
         if fold.opened < fold.events:
             unproven.append(f"What {fold.events - fold.opened} events say: their keys were destroyed.")
@@ -353,6 +358,8 @@ class _Run:
             unproven.append(f"That the last {behind} events were not written anew: no checkpoint covers them yet.")
         if self._latest is not None and not self._outside.keys:
             unproven.append("Who signed the checkpoints: no key of the log is at hand.")
+        if self._latest is not None and self._latest.heads() is None:
+            unproven.append(f"The heads of the streams: the checkpoint at {self.cut} events tells no root of them.")
         if not self._outside.receipts and not self._outside.kept:
             unproven.append(
                 "That the whole log, with its tree, was not written anew by somebody who has its key: bring a receipt,"

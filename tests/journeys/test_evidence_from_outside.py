@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,7 +29,7 @@ from support.command_line import CommandLine
 from support.databases import migrated_database
 from support.evidence import LOG_KEY, bundle_of, sample_log
 from support.notarized import KEY
-from support.tampering import opened
+from support.tampering import Row, opened, rewrite, sign_anew
 
 
 class Office(NamedTuple):
@@ -246,3 +247,34 @@ def test_a_store_that_was_changed_is_told_with_position_event_expected_and_found
         assert told["position"] == 7
         assert {len(told["event"]), len(told["expected"]), len(told["found"])} == {32, 64}
         assert "does not prove what it holds" in refused(sojourn, "export", tmp_path / "after.zip")
+
+
+def test_a_host_that_signed_another_log_says_so_and_one_that_did_not_makes_no_folder_to_look(
+    server: EmbeddedServer, tmp_path: Path
+) -> None:
+    with migrated_database(server) as named:
+        (tmp_path / "signed").mkdir()
+        sojourn = CommandLine(
+            tmp_path, **named, data=tmp_path / "data", signing_key=KEY.text(), signed=tmp_path / "signed"
+        )
+        sojourn.run("sample", "--out", tmp_path, "--states", "OR", "--children", 3, "--seed", 5)
+        sojourn.run("submit", *tmp_path.glob("*-*.txt"))
+        for log in ("ledger", "access"):
+            sojourn.run("checkpoint", log)
+        told = sojourn.run("verify").stdout
+        assert "ledger: The log goes on from what this host signed last" in told
+        assert "access: The log goes on from what this host signed last" in told
+        assert told == sojourn.run("verify", "--key", KEY.verifier.text()).stdout
+        database = Database(named["database_url"], log_in=True)
+
+        def a_microsecond(found: list[Row]) -> None:
+            found[0].recorded_at -= timedelta(microseconds=1)
+
+        rewrite(database, a_microsecond)
+        sign_anew(database, KEY)
+        told = refused(sojourn, "verify")
+        assert "In the ledger log: What this host signed last" in told
+        assert "is not of this log" in told
+        elsewhere = tmp_path / "elsewhere"
+        sojourn.but(signed="", data=elsewhere).run("verify", code=None)
+        assert not elsewhere.exists()

@@ -49,6 +49,7 @@ from support.tampering import (
     outside,
     rewrite,
     sign,
+    sign_anew,
     signed_store,
     superuser,
     wrong,
@@ -297,6 +298,40 @@ def test_a_cosignature_that_was_changed_is_found_where_the_witness_is_known(stor
 )
 def test_what_was_kept_and_does_not_fit_is_a_plain_doubt(store: Database, kept: dict[int, bytes], words: str) -> None:
     assert words in wrong(verdict_on(store, {"ledger": outside("ledger")._replace(kept=kept)}))[0]
+
+
+@pytest.mark.parametrize(("size", "here"), [(FIRST_SIZE, 0), (SECOND_SIZE, 1)])
+def test_what_this_host_signed_last_is_held_against_the_log_and_is_no_receipt(
+    store: Database, signed: Signed, size: int, here: int
+) -> None:
+    last = open_checkpoint(signed.held.notes[here], KEY.verifier)[0]
+    known = {"ledger": outside("ledger")._replace(signed_here=last)}
+    verdict = verdict_on(store, known)
+    assert f"ledger: The log goes on from what this host signed last, {size} events." in verdict.proven
+    assert "bring a receipt" in "\n".join(verdict.unproven), "whoever keeps the log keeps that too"
+    other = last._replace(extensions=(heads_line(b"h" * 32),))
+    lies = {"ledger": outside("ledger")._replace(signed_here=other)}
+    assert "two roots of stream heads" in wrong(verdict_on(store, lies))[0]
+    rewrite(store, CHANGES["swap"])
+    sign_anew(store, KEY)
+    assert verdict_on(store).holds, "nobody else remembers"
+    if size >= AT:
+        what = f"In the ledger log: What this host signed last, at {size} events, is not of this log"
+        assert wrong(verdict_on(store, known))[0].startswith(what)
+    else:
+        assert verdict_on(store, known).holds
+
+
+def test_that_a_checkpoint_tells_no_heads_is_told(store: Database, signed: Signed) -> None:
+    told = open_checkpoint(signed.held.notes[1], KEY.verifier)[0]
+    with superuser(store) as conn:
+        note = sign_checkpoint(told._replace(extensions=()), KEY)
+        conn.execute("update proofs.checkpoints set note = %s where log = 'ledger' and size = %s", (note, SECOND_SIZE))
+    verdict = verdict_on(store)
+    assert verdict.holds, verdict.text()
+    line = f"The heads of the streams: the checkpoint at {SECOND_SIZE} events tells no root of them."
+    assert f"ledger: {line}" in verdict.unproven
+    assert f"access: {line}" not in verdict.unproven
 
 
 # -- keys
