@@ -22,13 +22,13 @@ from psycopg.rows import tuple_row
 from ledger.cases import Case
 from ledger.events.disclosure import BulkDisclosed, Disclosed
 from ledger.ids import student_id
-from ledger.proofs.note import Checkpoint, sign_checkpoint
+from ledger.proofs.note import Checkpoint, open_checkpoint, sign_checkpoint
 from ledger.store.database import Database
 from ledger.store.embedded import EmbeddedServer
 from support.command_line import CommandLine
 from support.databases import migrated_database
 from support.evidence import LOG_KEY, bundle_of, sample_log
-from support.notarized import KEY
+from support.notarized import KEY, OTHER_KEY
 from support.tampering import Row, opened, rewrite, sign_anew
 
 
@@ -145,6 +145,22 @@ def test_the_store_is_proven_by_the_receipt(office: Office, evidence: Evidence) 
     assert "guards: " in told
     told = office.sojourn.json("verify", "--key", KEY.verifier.text())
     assert told["holds"]
+
+
+def test_a_receipt_by_a_former_key_is_one_where_that_key_is_named(
+    office: Office, evidence: Evidence, tmp_path: Path
+) -> None:
+    told = open_checkpoint(evidence.receipt.read_bytes(), KEY.verifier)[0]
+    receipt = tmp_path / "receipt"
+    receipt.write_bytes(sign_checkpoint(told, OTHER_KEY))
+    key, former = ["--key", KEY.verifier.text()], ["--former", OTHER_KEY.verifier.text()]
+    office.sojourn.run("verify", "--one-file", tmp_path / "verify.py")
+    one_file = [sys.executable, "-I", tmp_path / "verify.py", evidence.whole, *key, "--receipt", receipt]
+    assert subprocess.run(one_file, capture_output=True, check=False).returncode == 1
+    assert subprocess.run([*one_file, *former], capture_output=True, check=False).returncode == 0
+    for words in ([evidence.whole, *key, "--receipt", receipt], ["--receipt", receipt]):
+        assert "No key that is known here has signed" in refused(office.sojourn, "verify", *words)
+        assert "goes on from the receipt" in office.sojourn.run("verify", *words, *former).stdout
 
 
 def test_evidence_is_not_written_over(office: Office, evidence: Evidence) -> None:
