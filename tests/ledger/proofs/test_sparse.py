@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ledger.proofs.doubt import Doubt, Malformed
 from ledger.proofs.head_pages import PAGE_HEADS_MAX, HeadTree, PagesInMemory, Place
-from ledger.proofs.sparse import EMPTY, Head, HeadProof, key_of, packed_head, root_of_heads, verify_head
+from ledger.proofs.sparse import EMPTY, Head, HeadProof, head_hash, key_of, packed_head, root_of_heads, verify_head
 from support import naive_tree
 
 
@@ -147,6 +147,19 @@ def test_another_streams_head_proves_nothing_absent_where_the_ways_part() -> Non
 def test_what_is_no_head_is_not_set(version: int, leaf: bytes) -> None:
     with pytest.raises(Malformed):
         HeadTree(PagesInMemory()).update({key_of("record/1"): Head(version, leaf)})
+
+
+def test_a_proof_tells_of_a_neighbour_what_is_said_of_it_and_its_name_is_found_by_trying() -> None:
+    """What docs/explanation/proofs.md says of it, so that nobody takes a key for a secret."""
+    heads = {f"linkage/{number:012}": head(number, version=3) for number in range(64)}
+    tree = tree_of(heads)
+    absent = (f"record/{number}" for number in range(10_000))
+    key, told = next(other for stream in absent if (other := tree.prove(stream)[1].other) is not None)
+    [name] = [stream for stream in heads if key_of(stream) == key]
+    assert (told, told.version) == (heads[name], 3)
+    beside = {one for stream in heads for one in tree.prove(stream)[1].hashes}
+    found = [stream for stream, one in heads.items() if head_hash(key_of(stream), one) in beside]
+    assert found, "a hash beside the way that is one head's is found by whoever has the leaves"
 
 
 def test_keys_that_share_many_bits_are_kept_apart() -> None:
