@@ -267,8 +267,8 @@ def test_each_role_does_what_the_table_says(front: Front, by: str, method: str, 
 
 def test_an_auditor_writes_nothing(front: Front) -> None:
     before = front.service.head()
-    for method, path, operation in described(front):
-        if method == "GET" or operation["x-sojourn-action"] in ("student.search", "disclosure.search"):
+    for method, path, _ in described(front):
+        if method == "GET" or path.endswith("/search"):
             continue
         answer = front.ask("auditor", method, path, json={})
         assert answer.status_code >= 400, (method, path, answer.text)

@@ -179,6 +179,8 @@ def test_commands_at_once_share_the_server(sojourn: CommandLine, wilber: str) ->
 
 def test_the_doctor_finds_nothing_to_mend(sojourn: CommandLine) -> None:
     sojourn.run("project", "run")
+    for log in ("ledger", "access"):
+        sojourn.run("checkpoint", log)
     found = sojourn.json("doctor")
     assert [examination for examination in found if examination["ok"] is not True] == []
 
