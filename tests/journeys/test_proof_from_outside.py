@@ -387,7 +387,9 @@ def test_a_log_written_anew_with_the_logs_own_key_is_found_by_a_receipt_alone(sc
 
 
 def test_an_untouched_store_goes_on_from_both_receipts(scene: Scene) -> None:
-    command = scene.on(scene.copied(scene.base, "untouched"))
+    signed = scene.folder / "another host"
+    signed.mkdir()
+    command = scene.on(scene.copied(scene.base, "untouched"), signed=str(signed))
     receipts = [scene.file(f"{n}.note", note) for n, note in enumerate(scene.receipts)]
     words = [word for receipt in receipts for word in ("--receipt", receipt)]
     told = json.loads(command.run("verify", "--json", "--key", scene.key, *words).stdout)

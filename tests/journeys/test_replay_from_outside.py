@@ -51,6 +51,10 @@ def story() -> Iterator[Story]:
 # -- as of
 
 
+JOINED = ("merged", "corrected", "joined again")
+"""When two children of two states were one by mistake. Since they were parted, no state reads the other's as of then."""
+
+
 def test_as_of_a_position_is_what_was_read_there_by_every_role(story: Story) -> None:
     refused: list[bool] = []
     for step, kept in story.kept.items():
@@ -58,12 +62,13 @@ def test_as_of_a_position_is_what_was_read_there_by_every_role(story: Story) -> 
             if step == "first night" and student == story.beto.id:
                 continue
             now = story.ask(f"/v1/students/{student}", role, state, as_of=story.steps[step])
-            assert told_by(now) == then, (step, role)
+            parted = step in JOINED and role == "eligibility_reviewer"
+            assert told_by(now) == ((403, "/problems/other-state") if parted else then), (step, role)
             refused.append(now.status_code == 403)
             if not refused[-1]:
                 point = now.json()
                 assert (point["as_of"], point["erased"], point["effective_on"]) == (story.steps[step], 0, None)
-    assert refused.count(False) > 50
+    assert refused.count(False) > 40
     assert any(refused), "California's reviewer, as long as the child had no record there"
 
 
