@@ -52,7 +52,7 @@ def story() -> Iterator[Story]:
 
 
 JOINED = ("merged", "corrected", "joined again")
-"""When two children of two states were one by mistake. Since they were parted, no state reads the other's as of then."""
+"""When children of two states were one by mistake. Since they were parted, no state reads the other's as of then."""
 
 
 def test_as_of_a_position_is_what_was_read_there_by_every_role(story: Story) -> None:
