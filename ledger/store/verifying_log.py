@@ -156,6 +156,8 @@ class _Run:
     def batch(self, events: Sequence[Stored]) -> None:
         """The events that follow. Raises Doubt at the first that is wrong."""
         first = self.fold.position
+        if first == self.cut == 0:  # signed while the log was empty
+            self._compare_heads()
         told = shown(self._beside, self._vault, events)
         data = b"".join([frame(*one) for one in told])
         leaves: list[bytes] = []
@@ -254,7 +256,7 @@ class _Run:
     def ended(self) -> None:
         """What can be told once the last event has gone by. Raises Doubt."""
         self._grow(self.fold.position, b"")
-        if self.cut == 0:
+        if self.cut == self.fold.position == 0:
             self._compare_heads()
         self._compare_kept()
         if self._wrong_root is not None:

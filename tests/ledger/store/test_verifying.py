@@ -117,6 +117,14 @@ def test_an_empty_store_is_proven(server: EmbeddedServer) -> None:
         assert "The root of the heads of 0 streams at 0 events follows." in "\n".join(verdict.proven)
 
 
+def test_what_comes_after_an_empty_log_was_signed_makes_nobody_doubt(ledger: Ledger) -> None:
+    sign(ledger.database, "ledger", KEY)
+    filled(ledger, 300)
+    verdict = verify_store(ledger.database, ledger.vault, Given({log: outside(log) for log in LOGS}, (), lambda: ()))
+    assert verdict.holds, verdict.text()
+    assert "ledger: The root of the heads of 0 streams at 0 events follows." in verdict.proven
+
+
 @pytest.mark.usefixtures("a_tile_at_a_time")
 def test_a_log_of_several_batches_partitions_and_checkpoints_is_proven_as_a_whole(ledger: Ledger) -> None:
     with superuser(ledger.database) as conn:
