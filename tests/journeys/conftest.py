@@ -12,6 +12,7 @@ import pytest
 from support.house import EXAMPLE, House, Service
 from support.kept_apart import keep_apart
 from support.outsider import Office, open_office
+from support.practice_space import Practice, Sitter, open_practice
 from support.servers import reachable_tmp
 from support.town import Town
 
@@ -66,3 +67,21 @@ def service(house: House, first_night: FirstNight) -> Iterator[Service]:
 def ids(house: House, first_night: FirstNight) -> dict[str, str]:
     """Student id of each of Oregon's two children."""
     return {row["state_student_id"]: row["student_id"] for row in first_night.response}
+
+
+@pytest.fixture(scope="module")
+def practice() -> Iterator[Practice]:
+    """A practice space of its own for each module, with its pages."""
+    with open_practice() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def oregon(practice: Practice) -> Sitter:
+    """A state data administrator of Oregon."""
+    return practice.sits("state-administrator")
+
+
+@pytest.fixture(scope="module")
+def registrar(practice: Practice) -> Sitter:
+    return practice.sits("registrar")

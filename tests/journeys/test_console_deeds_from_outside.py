@@ -11,7 +11,6 @@ import html
 import io
 import re
 import time
-from collections.abc import Iterator
 from datetime import date, datetime
 
 import pytest
@@ -33,32 +32,15 @@ from support.practice_space import (
     Sitter,
     file_of,
     kid,
-    open_practice,
     said,
     students_in,
 )
 
 
 @pytest.fixture(scope="module")
-def practice() -> Iterator[Practice]:
-    with open_practice() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def oregon(practice: Practice) -> Sitter:
-    return practice.sits("state-administrator")
-
-
-@pytest.fixture(scope="module")
 def other(practice: Practice) -> Sitter:
     """The second state data administrator of Oregon."""
     return practice.sits("second-state-administrator")
-
-
-@pytest.fixture(scope="module")
-def registrar(practice: Practice) -> Sitter:
-    return practice.sits("registrar")
 
 
 def cases_in(page: str) -> list[tuple[str, str]]:

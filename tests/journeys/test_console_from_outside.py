@@ -9,7 +9,6 @@ from __future__ import annotations
 import html
 import re
 from collections import Counter
-from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final
 
@@ -31,29 +30,11 @@ from support.practice_space import (
     Practice,
     Sitter,
     Text,
-    open_practice,
     said,
     students_in,
 )
 
 NEVER_ISSUED: Final = "98765432101" + check_digit("98765432101")
-
-
-@pytest.fixture(scope="module")
-def practice() -> Iterator[Practice]:
-    with open_practice() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def oregon(practice: Practice) -> Sitter:
-    """A state data administrator of Oregon."""
-    return practice.sits("state-administrator")
-
-
-@pytest.fixture(scope="module")
-def registrar(practice: Practice) -> Sitter:
-    return practice.sits("registrar")
 
 
 @pytest.fixture(scope="module")

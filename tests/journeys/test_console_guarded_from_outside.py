@@ -6,32 +6,15 @@ One demo for the whole file, asked as the seats of /practice. Nothing here chang
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Final
 
 import pytest
 
 from support.house import check_digit
-from support.practice_space import NAMELESS, NEAR, TOLD, Practice, Sitter, Text, open_practice, said
+from support.practice_space import NAMELESS, NEAR, TOLD, Practice, Sitter, Text, said
 
 NEVER_ISSUED: Final = "98765432101" + check_digit("98765432101")
 UNKNOWN_CASE: Final = "01920f8e-0b5e-7cc3-98c4-dc0c0c07398f"
-
-
-@pytest.fixture(scope="module")
-def practice() -> Iterator[Practice]:
-    with open_practice() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def oregon(practice: Practice) -> Sitter:
-    return practice.sits("state-administrator")
-
-
-@pytest.fixture(scope="module")
-def registrar(practice: Practice) -> Sitter:
-    return practice.sits("registrar")
 
 
 # -- who may not

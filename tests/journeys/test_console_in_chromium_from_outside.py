@@ -16,17 +16,11 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog, Page, expect, sync_playwright
 
 from support.parts import need
-from support.practice_space import ENE, HTML, LEAP, LONG, NAMELESS, RTL, Practice, file_of, kid, open_practice
+from support.practice_space import ENE, HTML, LEAP, LONG, NAMELESS, RTL, Practice, file_of, kid
 
 PHONE: Final = {"width": 390, "height": 844}
 NARROW: Final = {"width": 320, "height": 640}
 Sits = Callable[..., Page]
-
-
-@pytest.fixture(scope="module")
-def practice() -> Iterator[Practice]:
-    with open_practice() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

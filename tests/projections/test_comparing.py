@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import pytest
@@ -17,7 +16,7 @@ from projections.projection import Projection, digest
 from projections.rebuild import Rebuild
 from projections.runner import BatchRunner
 from support.logs import reading
-from support.projecting import counting, following, seen, tell, until
+from support.projecting import counting, following, seen, tell, until, writing
 from support.rows import course, demographics, enrollment, move, student
 
 META = Meta(actor="registrar")
@@ -121,24 +120,11 @@ def test_a_live_model_that_lags_is_brought_up_first(database: Database, ledger: 
 
 def test_both_are_compared_at_one_position_while_writers_go_on(database: Database, ledger: Ledger) -> None:
     tell(ledger, *range(1, 30))
-    over = threading.Event()
-
-    def write() -> None:
-        number = 1000
-        while not over.is_set():
-            tell(ledger, number, number + 1)
-            number += 2
-
-    writer = threading.Thread(target=write)
     with following(counting(), database, ledger.log), reading(database) as conn:
-        writer.start()
-        try:
+        with writing(ledger):
             for _ in range(4):
                 compared = rebuilt(database, ledger, counting(), batch_events_max=7)
                 assert compared.same, in_lines(compared)
-        finally:
-            over.set()
-            writer.join()
         until(lambda: seen(conn) == list(range(1, ledger.log.head() + 1)))
 
 

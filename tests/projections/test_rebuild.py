@@ -22,7 +22,7 @@ from projections.projectors import Projectors, bring_to_head
 from projections.rebuild import Rebuild
 from projections.runner import BatchRunner
 from support.logs import append, reading
-from support.projecting import counting, following, seen, tell, until
+from support.projecting import counting, following, seen, tell, until, writing
 from support.telling import histories
 
 
@@ -93,23 +93,10 @@ def test_writers_in_full_swing_do_not_keep_a_rebuild_from_its_end_nor_lose_an_ev
     database: Database, ledger: Ledger
 ) -> None:
     tell(ledger, *range(1, 50))
-    over = threading.Event()
-
-    def write() -> None:
-        number = 1000
-        while not over.is_set():
-            tell(ledger, number, number + 1)
-            number += 2
-
-    writer = threading.Thread(target=write)
     with following(counting(), database, ledger.log), reading(database) as conn:
-        writer.start()
-        try:
+        with writing(ledger):
             for _ in range(3):
                 assert Rebuild(counting(), database, ledger.log, batch_events_max=10).run().swapped
-        finally:
-            over.set()
-            writer.join()
         until(lambda: reached(conn, "counting") == ledger.log.head())
         assert seen(conn) == list(range(1, ledger.log.head() + 1))
 

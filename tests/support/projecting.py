@@ -54,6 +54,26 @@ def tell(ledger: Ledger, *numbers: int) -> int:
     return [append(ledger.log, f"record/{record_uuid(n)}", opened(n)) for n in numbers][-1]
 
 
+@contextmanager
+def writing(ledger: Ledger) -> Iterator[None]:
+    """Somebody tells two events after the other, without a pause, for as long as the block runs."""
+    over = threading.Event()
+
+    def write() -> None:
+        number = 1000
+        while not over.is_set():
+            tell(ledger, number, number + 1)
+            number += 2
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        yield
+    finally:
+        over.set()
+        writer.join()
+
+
 def until(condition: Callable[[], bool], timeout_s: float = 10.0) -> None:
     """Return as soon as it holds."""
     deadline = time.monotonic() + timeout_s
