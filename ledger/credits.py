@@ -10,7 +10,8 @@ leaves with half a course: its credits are partial, and Course Section says whic
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -42,7 +43,17 @@ class Tally(msgspec.Struct):
             setattr(self, part, getattr(self, part) + int(credits_granted))
         else:
             self.in_progress += 1
-            self.clock_hours += int(course.get("clock_hours", "0"))
+            if "clock_hours" in course:
+                self.clock_hours += int(course["clock_hours"])
+
+    def join(self, other: Tally) -> None:
+        """Count in what another one counted."""
+        self.full += other.full
+        self.section_a += other.section_a
+        self.section_b += other.section_b
+        self.completed += other.completed
+        self.in_progress += other.in_progress
+        self.clock_hours += other.clock_hours
 
     def shown(self) -> dict[str, Any]:
         """As JSON: credits as text with two digits behind the point, as the layout has them."""
@@ -63,14 +74,19 @@ def credits_of(courses: Iterable[Elements]) -> dict[str, Any] | None:
     Subjects that differ in capitals or accents alone are one, called as the first of its courses calls it; they come
     in alphabetical order, school years from the earliest, and what is not stated comes last, as null.
     """
-    whole = _Subjects()
     years: dict[tuple[str | None, str | None], _Subjects] = {}
+    called: dict[_Subject, str | None] = {}
     for course in courses:
-        whole.add(course)
         year = course.get("begin_academic_year"), course.get("end_academic_year")
-        years.setdefault(year, _Subjects()).add(course)
+        if (subjects := years.get(year)) is None:
+            subjects = years[year] = _Subjects()
+        key, name = subjects.add(course)
+        called.setdefault(key, name)
     if not years:
         return None
+    whole = _Subjects()
+    for subjects in years.values():
+        whole.join(subjects, called)
     ordered = sorted(years.items(), key=lambda entry: [(value is None, value or "") for value in entry[0]])
     return {
         **whole.shown(),
@@ -81,23 +97,43 @@ def credits_of(courses: Iterable[Elements]) -> dict[str, Any] | None:
     }
 
 
-class _Subjects:
-    def __init__(self) -> None:
-        self._all = Tally()
-        self._subjects: dict[tuple[bool, str], tuple[str | None, Tally]] = {}
+_Subject = tuple[bool, str]
+"""By which one subject is told from another and put in order."""
 
-    def add(self, course: Elements) -> None:
+
+class _Subjects:
+    """What was counted, by subject. The sum of all is made when it is shown."""
+
+    def __init__(self) -> None:
+        self._subjects: dict[_Subject, tuple[str | None, Tally]] = {}
+
+    def add(self, course: Elements) -> tuple[_Subject, str | None]:
+        """Count one course in; its subject, and what it calls that."""
         subject = course.get("subject_area_name")
-        self._all.add(course)
-        key = subject is None, folded(subject or "")
-        self._subjects.setdefault(key, (subject, Tally()))[1].add(course)
+        key = subject is None, _folded(subject or "")
+        if (found := self._subjects.get(key)) is None:
+            found = self._subjects[key] = subject, Tally()
+        found[1].add(course)
+        return key, subject
+
+    def join(self, others: _Subjects, called: Mapping[_Subject, str | None]) -> None:
+        """Count in what others counted. called: the name of each subject."""
+        for key, (_, tally) in others._subjects.items():
+            self._subjects.setdefault(key, (called[key], Tally()))[1].join(tally)
 
     def shown(self) -> dict[str, Any]:
+        total = Tally()
         ordered = [self._subjects[key] for key in sorted(self._subjects)]
+        for _, tally in ordered:
+            total.join(tally)
         return {
-            **self._all.shown(),
+            **total.shown(),
             "subjects": [{"subject": subject, **tally.shown()} for subject, tally in ordered],
         }
+
+
+_folded = lru_cache(maxsize=1_000)(folded)
+"""Subjects recur for ever."""
 
 
 def _as_text(hundredths: int) -> str:

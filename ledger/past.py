@@ -23,8 +23,8 @@ from ledger.history import act_of
 from ledger.linkage import Linkage, anchors_of, clusters, fold, live_edges
 from ledger.store import looking_back
 from ledger.store.log import Log
+from ledger.store.looking_back import POSITION_MAX
 
-POSITION_MAX: Final = 2**63 - 1
 _RECORD: Final = len("record/")
 _LINKAGE: Final = len("linkage/")
 
@@ -96,7 +96,7 @@ def point_at(log: Log, asked: int | datetime | None, now: datetime, name: str = 
     first event; StoreUnavailable.
     """
     with log.connection() as conn:
-        return _point(conn, asked, now, name)
+        return _point(conn, looking_back.place_at(conn, asked), asked, now, name)
 
 
 _REMEDY: Final = "Give a position, such as 12345, or an instant with its offset, such as 2025-09-02T18:00:00-07:00."
@@ -111,13 +111,15 @@ def past_of(log: Log, student_id: str, point: Point) -> Past | NotThen:
     Raises NotFound where it never was, StoreUnavailable, LogBroken, UnknownEvent.
     """
     with log.connection() as conn:
-        return _past(log, conn, student_id, point)
+        looked = looking_back.look(conn, student_id, point.position)
+        return _past(log, conn, student_id, point, looked)
 
 
 def past_as_of(log: Log, student_id: str, asked: int | datetime | None, now: datetime) -> Past | NotThen:
     """As ``past_of`` at ``point_at``, on one connection. Raises what they raise."""
     with log.connection() as conn:
-        return _past(log, conn, student_id, _point(conn, asked, now, "as_of"))
+        looked = looking_back.look(conn, student_id, asked)
+        return _past(log, conn, student_id, _point(conn, looked.place, asked, now, "as_of"), looked)
 
 
 def said_between(one: Past | None, other: Past | None, after: int) -> list[Recorded]:
@@ -151,8 +153,10 @@ def nothing_left(log: Log, student_id: str, point: Point) -> NotThen:
 # -- inside
 
 
-def _point(conn: psycopg.Connection[Any], asked: int | datetime | None, now: datetime, name: str) -> Point:
-    position, recorded_at, head = looking_back.place_at(conn, asked)
+def _point(
+    conn: psycopg.Connection[Any], place: looking_back.Place, asked: int | datetime | None, now: datetime, name: str
+) -> Point:
+    position, recorded_at, head = place
     if isinstance(asked, int) and asked > head:
         raise NoSuchPoint(
             f"The ledger has come to position {head}, not yet to {asked}.",
@@ -173,12 +177,19 @@ def _point(conn: psycopg.Connection[Any], asked: int | datetime | None, now: dat
     return Point(position, asked if isinstance(asked, datetime) else recorded_at, recorded_at, head)
 
 
-def _past(log: Log, conn: psycopg.Connection[Any], student_id: str, point: Point) -> Past | NotThen:
-    rows = log.open(conn, looking_back.rows_of_student(conn, student_id, point.position))
-    own = [one for one in rows if one.stream.startswith("record/")]
+def _past(
+    log: Log, conn: psycopg.Connection[Any], student_id: str, point: Point, looked: looking_back.Looked
+) -> Past | NotThen:
+    rows = log.open(conn, looked.rows)
+    own: list[Recorded] = []
+    heard: list[Recorded] = []
+    for one in rows:
+        if one.stream.startswith("record/"):
+            own.append(one)
+        elif isinstance(one.event, LinkageEvent):
+            heard.append(one)
     if not own:
         return _not_then(conn, student_id, point)
-    heard = [one for one in rows if isinstance(one.event, LinkageEvent)]
     name, shown, records = own[0].stream[_RECORD:], student_id, [own[0].stream[_RECORD:]]
     if heard:
         heard, linkage = _linkage(log, conn, student_id, heard, point)
@@ -199,7 +210,7 @@ def _past(log: Log, conn: psycopg.Connection[Any], student_id: str, point: Point
         said=opened,
         linkage=heard,
         erased=len(said) - len(opened),
-        kept_now=looking_back.kept_now(conn, records),
+        kept_now=looked.kept if records == [name] else looking_back.kept_now(conn, records),
     )
 
 

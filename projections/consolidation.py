@@ -14,8 +14,8 @@ say instead.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from typing import Any, Literal
 
 import msgspec
@@ -56,6 +56,32 @@ class Student(msgspec.Struct, frozen=True):
     position: int
     records: list[str]
     sections: dict[str, bytes]
+
+
+class _SaidThen(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """One time that a state spoke of a fact, as section provenance tells it. elements: those that it replaced."""
+
+    act: str
+    position: int
+    recorded_at: datetime
+    submission: str | None = None
+    row: int | None = None
+    elements: list[str] | None = None
+    superseded: Mapping[str, str | None] | None = None
+
+
+class _SaidOf(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
+    """Of a fact, who spoke of it and when."""
+
+    record: str
+    state: str
+    fact: int
+    letter: str
+    kind: str
+    status: str
+    record_id: str | None = None
+    enrollment: int | None = None
+    words: list[_SaidThen]
 
 
 _encode = msgspec.json.Encoder().encode
@@ -133,7 +159,7 @@ class _View:
 
     def __init__(self, records: Sequence[Record]) -> None:
         self.replaced: dict[str, list[Entry]] = {"contacts": [], "health": []}
-        self.provenance: list[Entry] = []
+        self.provenance: list[_SaidOf] = []
         self._demographics: list[Entry] = []
         self._parents: list[Entry] = []
         self._latest_name: tuple[int, Entry] = (0, {})
@@ -229,41 +255,39 @@ class _View:
             if position > self._latest_parents[0]:
                 self._latest_parents = position, parents
 
-    def _provenance_of(self, record: Record, fact: Fact) -> Entry:
+    def _provenance_of(self, record: Record, fact: Fact) -> _SaidOf:
         """Of a fact that is not shown, who spoke of it and when, and no values."""
-        words: list[Entry] = []
+        words: list[_SaidThen] = []
+        live = fact.status == "live"
         for word in fact.words:
-            entry: Entry = {"act": word.act, "position": word.position, "recorded_at": word.recorded_at}
-            if word.submission is not None:
-                entry["submission"] = word.submission
-            if word.row is not None:
-                entry["row"] = word.row
+            elements = superseded = None
             if word.superseded:
-                entry["elements"] = list(word.superseded)
-                if fact.status == "live":
-                    self._place_superseded(record, fact, word, entry)
-            words.append(entry)
-        shown: Entry = {
-            "record": record.record,
-            "state": record.state,
-            "fact": fact.id,
-            "letter": fact.letter,
-            "kind": fact.kind,
-            "status": fact.status,
-        }
-        if fact.record_id is not None:
-            shown["record_id"] = fact.record_id
-        if fact.enrollment is not None:
-            shown["enrollment"] = fact.enrollment
-        shown["words"] = words
-        return shown
+                elements = list(word.superseded)
+                superseded = self._superseded(record, fact, word) if live else None
+            words.append(
+                _SaidThen(
+                    word.act, word.position, word.recorded_at, word.submission, word.row, elements, superseded or None
+                )
+            )
+        return _SaidOf(
+            record=record.record,
+            state=record.state,
+            fact=fact.id,
+            letter=fact.letter,
+            kind=fact.kind,
+            status=fact.status,
+            record_id=fact.record_id,
+            enrollment=fact.enrollment,
+            words=words,
+        )
 
-    def _place_superseded(self, record: Record, fact: Fact, word: Word, entry: Entry) -> None:
-        section, apart = _APART.get(fact.letter, ("", frozenset()))
+    def _superseded(self, record: Record, fact: Fact, word: Word) -> Mapping[str, str | None]:
+        """What provenance tells of the values that a word replaced; the others go to the section of their element."""
+        if fact.letter not in _APART:
+            return word.superseded
+        section, apart = _APART[fact.letter]
         mine = {key: value for key, value in word.superseded.items() if key not in apart and fact.letter != "I"}
         theirs = {key: value for key, value in word.superseded.items() if key not in mine}
-        if mine:
-            entry["superseded"] = mine
         if theirs:
             self.replaced[section].append(
                 {
@@ -275,6 +299,7 @@ class _View:
                     "elements": theirs,
                 }
             )
+        return mine
 
 
 _APART: dict[str, tuple[str, frozenset[str]]] = {

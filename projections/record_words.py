@@ -20,7 +20,6 @@ from ledger.events.record import (
     FactCorrected,
     FactRetracted,
     FactStated,
-    RecordEvent,
     RecordOpened,
     RecordReinstated,
     RecordRetracted,
@@ -92,16 +91,16 @@ def fold_record(events: Iterable[Recorded], record: Record | None = None) -> Rec
 def tell(record: Record | None, recorded: Recorded) -> Record:
     """Let a record hear one event of its stream; changes it. Raises LogBroken where the event cannot follow."""
     event = recorded.event
-    assert isinstance(event, RecordEvent)
     if record is None:
         if not isinstance(event, RecordOpened):
             raise LogBroken(f"Position {recorded.position} speaks of a record that was never opened.")
         return _opened(recorded, event)
     try:
-        if isinstance(event, FactStated):
-            _stated(record, recorded, event)
-        elif isinstance(event, FactCorrected):
+        # Corrections first, since they are the most.
+        if isinstance(event, FactCorrected):
             _corrected(record.facts[event.fact], recorded, event)
+        elif isinstance(event, FactStated):
+            _stated(record, recorded, event)
         elif isinstance(event, FactRetracted):
             _retracted(record, recorded, event)
         elif isinstance(event, RecordRetracted):

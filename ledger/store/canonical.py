@@ -73,4 +73,9 @@ def bound_field(stream: str, topic: str, event_id: bytes, name: str) -> bytes:
 
 def bound(stream: str, topic: str, event_id: bytes) -> bytes:
     """What a body is bound to as associated data, so that it opens in its own place only."""
-    return b"".join((b"\x01", text_field(stream), text_field(topic), _ID_LENGTH, event_id))
+    return bound_alike(stream, topic) + event_id
+
+
+def bound_alike(stream: str, topic: str) -> bytes:
+    """What bodies of one topic in one stream are bound to alike: their event's id comes behind it."""
+    return b"".join((b"\x01", text_field(stream), text_field(topic), _ID_LENGTH))

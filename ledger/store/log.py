@@ -30,6 +30,8 @@ from ledger.store.sequencer import Sequencer
 from ledger.store.vault import IN_MEMORY, NewKey, Subject, SubjectKey, Vault, seal, submission_subject, unseal
 
 LOGS: Final = ("ledger", "access")
+FEW_KEYS: Final = 3
+"""Events of a key, on average, from which on each key's derivations are begun together."""
 
 
 class _Factory(PostgresFactory):
@@ -119,10 +121,12 @@ class Log(Application[str]):
 
     def open(self, conn: psycopg.Connection[Any], sealed: Sequence[SealedNotification]) -> list[Recorded]:
         """Open what was read. Raises LogBroken, UnknownEvent; nothing is appended here any more then."""
-        opener = self.opener.open
         try:
             keys = self.vault.open_keys(conn, {event.key_id for event in sealed})
-            return [opener(event, keys[event.key_id]) for event in sealed]
+            if len(keys) * FEW_KEYS < len(sealed):
+                begun = {key_id: None if key is None else key.begun() for key_id, key in keys.items()}
+                return self.opener.open_all(sealed, begun)
+            return self.opener.open_all(sealed, keys)
         except IntegrityBroken as broken:
             self.sequencer.stop(broken)
             raise

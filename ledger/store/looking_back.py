@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final, LiteralString, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import psycopg
 from psycopg.rows import tuple_row
 
 from ledger.store.mapper import SealedNotification
 from ledger.store.recorder import COLUMNS
+
+POSITION_MAX: Final = 2**63 - 1
 
 
 class Place(NamedTuple):
@@ -23,6 +25,15 @@ class Place(NamedTuple):
     position: int
     recorded_at: datetime | None
     head: int
+
+
+class Looked(NamedTuple):
+    """One look at a student. rows: of the record that minted the id, up to the point, and all that was ever said of its
+    linkage; by stream and version. kept: of who holds that record now, as ``kept_now``."""
+
+    place: Place
+    rows: list[SealedNotification]
+    kept: list[list[str]]
 
 
 class Minted(NamedTuple):
@@ -35,10 +46,24 @@ class Minted(NamedTuple):
 def place_at(conn: psycopg.Connection[Any], asked: int | datetime | None) -> Place:
     """The last position that is not after what is asked for; the head where nothing is. Position 0, without an instant:
     nothing had been recorded."""
-    query = _AT_HEAD if asked is None else _AT_POSITION if isinstance(asked, int) else _AT
-    row = _cursor(conn).execute(query, {"at": asked}, prepare=True).fetchone()
-    assert row is not None, "a log has one head"
-    return Place(*row)
+    return _placed(_asked(conn, asked))
+
+
+def look(conn: psycopg.Connection[Any], student_id: str, asked: int | datetime | None) -> Looked:
+    """The place of what is asked for, and of the student that an id showed there. The three questions are asked in one
+    go, since waiting for an answer takes longer than finding it; what was written between two of them is left out."""
+    stream = f"linkage/{student_id}"
+    until, upto = _UNTIL_POSITION, POSITION_MAX if asked is None else asked
+    if isinstance(asked, datetime):
+        until = _UNTIL_INSTANT
+    with conn.pipeline():
+        placed = _asked(conn, asked)
+        found = _cursor(conn).execute(until, (stream, student_id, upto, stream), prepare=True)
+        kept = _cursor(conn).execute(_KEPT_BY_MINTED, (student_id,), prepare=True)
+        conn.commit()
+    place = _placed(placed)
+    rows = [row for row in _sealed(found) if row.id <= place.position or row.originator_id == stream]
+    return Looked(place, rows, [states for (states,) in kept])
 
 
 def first_instant(conn: psycopg.Connection[Any]) -> datetime | None:
@@ -59,20 +84,24 @@ def kept_now(conn: psycopg.Connection[Any], records: Sequence[str]) -> list[list
     return [states for (states,) in rows]
 
 
-def rows_of_student(conn: psycopg.Connection[Any], student_id: str, until: int) -> list[SealedNotification]:
-    """Of the record that minted an id, up to a position, and all that was ever said of its linkage; by stream and
-    version."""
-    stream = f"linkage/{student_id}"
-    return _rows(conn, _OF_STUDENT, (stream, student_id, until, stream))
-
-
 def rows_of(conn: psycopg.Connection[Any], streams: Sequence[str], until: int) -> list[SealedNotification]:
     """Of several streams, up to a position, by stream and version."""
-    return _rows(conn, _OF_STREAMS, (list(streams), until))
+    return _sealed(_cursor(conn).execute(_OF_STREAMS, (list(streams), until), prepare=True))
 
 
-def _rows(conn: psycopg.Connection[Any], query: LiteralString, params: Sequence[Any]) -> list[SealedNotification]:
-    return list(map(SealedNotification._make, _cursor(conn).execute(query, params, prepare=True).fetchall()))
+def _sealed(cursor: psycopg.Cursor[tuple[Any, ...]]) -> list[SealedNotification]:
+    return list(map(SealedNotification._make, cursor.fetchall()))
+
+
+def _asked(conn: psycopg.Connection[Any], asked: int | datetime | None) -> psycopg.Cursor[tuple[Any, ...]]:
+    query = _AT_HEAD if asked is None else _AT_POSITION if isinstance(asked, int) else _AT
+    return _cursor(conn).execute(query, {"at": asked}, prepare=True)
+
+
+def _placed(cursor: psycopg.Cursor[tuple[Any, ...]]) -> Place:
+    row = cursor.fetchone()
+    assert row is not None, "a log has one head"
+    return Place(*row)
 
 
 def _cursor(conn: psycopg.Connection[Any]) -> psycopg.Cursor[tuple[Any, ...]]:
@@ -101,16 +130,22 @@ _AT: Final = (
 _FIRST: Final = "select recorded_at from ledger.events where position = 1"
 _MINTED: Final = "select record_id, state from ledger.records where minted = %s"
 # A student shows the id that one of her own records minted.
-_KEPT_NOW: Final = (
-    "with asked as materialized (select distinct student_id from ledger.records where record_id = any(%s::uuid[])),"
+_KEPT: Final = (
     " its as (select a.student_id, r.state from asked a join ledger.records r on r.minted = a.student_id"
     " union all select a.student_id, r.state from asked a"
     " join ledger.records r on r.student_id = a.student_id and r.student_id <> r.minted)"
     " select array_agg(distinct state order by state) from its group by student_id order by student_id"
 )
+_KEPT_NOW: Final = (
+    "with asked as materialized (select distinct student_id from ledger.records where record_id = any(%s::uuid[])),"
+    f"{_KEPT}"
+)
+_KEPT_BY_MINTED: Final = f"with asked as materialized (select student_id from ledger.records where minted = %s),{_KEPT}"
 _OF_STUDENT: Final = (
     f"select {COLUMNS} from ledger.events where stream = any(array[%s,"
     " (select 'record/' || record_id from ledger.records where minted = %s)]::text[])"
-    " and (position <= %s or stream = %s) order by stream, version"
 )
+_UNTIL_POSITION: Final = f"{_OF_STUDENT} and (position <= %s or stream = %s) order by stream, version"
+# No instant goes back, so what was recorded by then is what stands before its position.
+_UNTIL_INSTANT: Final = f"{_OF_STUDENT} and (recorded_at <= %s or stream = %s) order by stream, version"
 _OF_STREAMS: Final = f"select {COLUMNS} from ledger.events where stream = any(%s) and position <= %s order by position"

@@ -7,7 +7,7 @@ the opened body of a retired version into the current shape before it is read.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -22,7 +22,7 @@ from ledger.errors import LogBroken, UnknownEvent
 from ledger.events import EVENTS, Event, Meta, Recorded, Sealed
 from ledger.events.base import Erased
 from ledger.store import canonical
-from ledger.store.vault import SubjectKey, seal, unseal
+from ledger.store.vault import BegunKey, SubjectKey, seal, unseal
 
 Upcaster = Callable[[dict[str, Any]], tuple[str, dict[str, Any]]]
 
@@ -91,6 +91,8 @@ class LedgerMapper(Mapper[str]):
     def __init__(self, events: dict[str, type[Event]] = EVENTS, upcasters: dict[str, Upcaster] = UPCASTERS) -> None:
         self._upcasters = upcasters
         self._events = events
+        self._decoders: dict[str, Callable[[bytes], Body]] = {}
+        """By topic, of what has been met."""
 
     def to_stored_event(self, domain_event: Draft) -> SealedEvent:  # type: ignore[override]
         """Seal a draft."""
@@ -112,46 +114,66 @@ class LedgerMapper(Mapper[str]):
         """Refused: a body opens with its key only; use ``open``."""
         raise TypeError("a sealed event opens with its key: LedgerMapper.open(notification, key)")
 
-    def open(self, sealed: SealedNotification, key: SubjectKey | None) -> Recorded:
+    def open(self, sealed: SealedNotification, key: SubjectKey | BegunKey | None) -> Recorded:
         """Open a notification; with no key (it was destroyed) the event is ``Erased``.
 
         Raises LogBroken naming the position when key, place or bytes do not fit, UnknownEvent for a topic that this
         release does not know.
         """
-        stream, version, topic, ciphertext, event_id, _, key_check, position, recorded_at, _ = sealed
-        if key is None:
-            meta, event = Meta(actor=""), Erased(was=topic)
-        else:
-            body_key = key.body_key(event_id)
-            if sha256(body_key).digest() != key_check:
-                raise LogBroken(f"Position {position}: the key check does not fit the key.", remedy=_REMEDY)
-            try:
-                body = unseal(body_key, ciphertext, canonical.bound(stream, topic, event_id))
-            except InvalidTag:
-                raise LogBroken(f"Position {position}: the body does not open in its place.", remedy=_REMEDY) from None
-            opened = self._read(position, topic, body)
-            event = opened.event
-            meta = Meta(
-                actor=opened.actor,
-                reason=opened.reason,
-                request=opened.request,
-                submission=opened.submission,
-                cause=opened.cause,
+        return self.open_all((sealed,), {sealed.key_id: key})[0]
+
+    def open_all(
+        self, sealed: Iterable[SealedNotification], keys: Mapping[bytes, SubjectKey | BegunKey | None]
+    ) -> list[Recorded]:
+        """Open notifications, each as ``open`` does. keys: by id, those of all of them."""
+        opened: list[Recorded] = []
+        its_stream = its_topic = ""
+        alike = b""
+        # Written out, not a call an event: a log is opened by the million, and calls would be half of its time.
+        for stream, version, topic, ciphertext, event_id, key_id, key_check, position, recorded_at, _ in sealed:
+            key = keys[key_id]
+            if key is None:
+                meta, event = _NOBODY, Erased(was=topic)
+            else:
+                body_key = key.body_key(event_id)
+                if sha256(body_key).digest() != key_check:
+                    raise LogBroken(f"Position {position}: the key check does not fit the key.", remedy=_REMEDY)
+                if topic != its_topic or stream != its_stream:
+                    its_stream, its_topic, alike = stream, topic, canonical.bound_alike(stream, topic)
+                try:
+                    text = unseal(body_key, ciphertext, alike + event_id)
+                except InvalidTag:
+                    raise LogBroken(
+                        f"Position {position}: the body does not open in its place.", remedy=_REMEDY
+                    ) from None
+                decode = self._decoders.get(topic)
+                body = self._read(position, topic, text) if decode is None else decode(text)
+                event = body.event
+                meta = Meta(
+                    actor=body.actor,
+                    reason=body.reason,
+                    request=body.request,
+                    submission=body.submission,
+                    cause=body.cause,
+                )
+            opened.append(
+                Recorded(
+                    position=position,
+                    stream=stream,
+                    version=version,
+                    recorded_at=recorded_at,
+                    event_id=event_id.hex(),
+                    meta=meta,
+                    event=event,
+                )
             )
-        return Recorded(
-            position=position,
-            stream=stream,
-            version=version,
-            recorded_at=recorded_at,
-            event_id=event_id.hex(),
-            meta=meta,
-            event=event,
-        )
+        return opened
 
     def _read(self, position: int, topic: str, body: bytes) -> Body:
         known = self._events.get(topic)
         if known is not None:
-            return _decoder(known).decode(body)
+            decode = self._decoders[topic] = _decoder(known).decode
+            return decode(body)
         raw = msgspec.json.decode(body, type=Body)
         event = raw.event
         while topic in self._upcasters:
@@ -185,6 +207,7 @@ def open_field(key: SubjectKey, recorded: Recorded, name: str, sealed: Sealed) -
         ) from None
 
 
+_NOBODY = Meta(actor="")
 _REMEDY = "Stop writing, keep the database as it is, and run `sojourn doctor`."
 
 

@@ -135,6 +135,7 @@ class _Rounds:
             self._ground.settle()
             self._past(costs)
             self._served(costs, students, head)
+        say(f"P12: measured at {head:,} events")
         came, self._folded = there - self._folded, head
         return costs, {
             "events": head,
