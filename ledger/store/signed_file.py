@@ -51,10 +51,16 @@ class SignedFile:
             raise self._unusable("written", error) from None
 
     def _unusable(self, how: str, error: OSError) -> Misconfigured:
+        remedy = "Let SOJOURN_SIGNED name a folder that this user may write to, with that file in it."
+        if not self.path.parent.is_dir():
+            remedy = (
+                f"Make {self.path.parent}, or let SOJOURN_SIGNED name a folder that is there; where this host has"
+                " signed before, with that file in it."
+            )
         return Misconfigured(
             f"{self.path}, the last checkpoint that was signed here, cannot be {how} ({error.strerror}); nothing is"
             " signed.",
-            remedy="Let SOJOURN_SIGNED name a folder that this user may write to, with that file in it.",
+            remedy=remedy,
         )
 
 

@@ -29,7 +29,7 @@ from ledger.mde import STATES
 from ledger.rulebook import RULES
 from ledger.store.database import Database
 from projections.projectors import Projectors
-from support.bodies import ENROLLMENT, student
+from support.bodies import ENROLLMENT, RECORD, student
 from support.files import NEXT_NIGHT, write
 from support.files import student as rows_of
 from support.serving import served
@@ -530,7 +530,6 @@ def test_what_another_process_sets_is_read_at_once(
 
 # -- what is set reaches what is sent
 
-RECORD = "/v1/records/OR/OR5540012"
 EARLY = {"enrollment": 3, "withdrawal_date": "2025-04-20"}
 
 

@@ -13,9 +13,8 @@ from starlette.testclient import TestClient
 
 from api.past import AT_ONCE, in_turn, turns_here
 from ledger.application import Ledger
-from support.bodies import ENROLLMENT, student
+from support.bodies import ENROLLMENT, RECORD, student
 
-RECORD = "/v1/records/OR/OR5540012"
 PATIENCE_SECONDS = 30
 
 

@@ -22,10 +22,9 @@ from ledger.store.database import Database, Role
 from ledger.store.embedded import EmbeddedServer
 from projections import PROJECTIONS
 from projections.projectors import Projectors
-from support.bodies import ENROLLMENT, student
+from support.bodies import ENROLLMENT, RECORD, student
 from support.replicas import replica_of
 
-RECORD = "/v1/records/OR/OR5540012"
 CONNECTIONS = 4
 
 T = TypeVar("T")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+RECORD = "/v1/records/OR/OR5540012"
+"""Where the child of these bodies is sent."""
+
 MOVE = {
     "qualifying_arrival_date": "2025-04-18",
     "qualifying_move_from_city": "Madera",

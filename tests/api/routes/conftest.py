@@ -8,12 +8,20 @@ import pytest
 from starlette.testclient import TestClient
 
 from support.acting import Children, Office
-from support.bodies import ENROLLMENT
+from support.bodies import ENROLLMENT, RECORD, student
 
 
 @pytest.fixture
 def office(client: TestClient, make_token: Callable[..., str]) -> Office:
     return Office(client, make_token)
+
+
+@pytest.fixture
+def child(oregon: TestClient) -> str:
+    """Student id of a child of Oregon's who is enrolled."""
+    answer = oregon.put(RECORD, json=student(enrollments=[ENROLLMENT]))
+    assert answer.status_code == 201, answer.text
+    return answer.json()["student_id"]
 
 
 @pytest.fixture

@@ -13,23 +13,14 @@ from ledger.events.disclosure import Disclosed
 from ledger.ids import student_id
 from ledger.store.database import Database
 from support.acting import Children, Office
-from support.bodies import ENROLLMENT, student
+from support.bodies import ENROLLMENT, RECORD
 from support.linking import merge, reverse
 from support.services import Clock
-
-RECORD = "/v1/records/OR/OR5540012"
 
 
 @pytest.fixture
 def ledger(database: Database, new_ledger: Callable[..., Ledger], clock: Clock) -> Ledger:
     return new_ledger(database, clock)
-
-
-@pytest.fixture
-def child(oregon: TestClient) -> str:
-    answer = oregon.put(RECORD, json=student(enrollments=[ENROLLMENT]))
-    assert answer.status_code == 201, answer.text
-    return answer.json()["student_id"]
 
 
 def diff(client: TestClient, student_id: str, first: object, last: object = None) -> dict[str, Any]:

@@ -16,10 +16,8 @@ from api.routes import events
 from api.services import Services
 from ledger.application import Ledger
 from ledger.store.database import Database
-from support.bodies import ENROLLMENT, VALUES, student
+from support.bodies import ENROLLMENT, RECORD, VALUES, student
 from support.serving import served
-
-RECORD = "/v1/records/OR/OR5540012"
 
 
 @pytest.fixture

@@ -13,11 +13,10 @@ from ledger.application import Ledger
 from ledger.events.disclosure import Disclosed, DisclosureRefused
 from ledger.store.database import Database, Role
 from support.acting import Children, Office
-from support.bodies import ENROLLMENT, student
+from support.bodies import ENROLLMENT, RECORD
 from support.linking import merge, reverse, split
 from support.services import Clock
 
-RECORD = "/v1/records/OR/OR5540012"
 LATER = {**ENROLLMENT, "enrollment_date": "2025-08-25", "school_or_project_name": "French Prairie Middle School"}
 
 
@@ -25,13 +24,6 @@ LATER = {**ENROLLMENT, "enrollment_date": "2025-08-25", "school_or_project_name"
 def ledger(database: Database, new_ledger: Callable[..., Ledger], clock: Clock) -> Ledger:
     """A ledger whose instants a test sets."""
     return new_ledger(database, clock)
-
-
-@pytest.fixture
-def child(oregon: TestClient) -> str:
-    answer = oregon.put(RECORD, json=student(enrollments=[ENROLLMENT]))
-    assert answer.status_code == 201, answer.text
-    return answer.json()["student_id"]
 
 
 def read(client: TestClient, student_id: str, rest: str = "", **params: Any) -> Any:

@@ -11,9 +11,7 @@ from ledger.application import Ledger
 from ledger.events import Meta
 from ledger.events.record import RecordOpened
 from ledger.store.append import Answer, Append
-from support.bodies import CHILD, ENROLLMENT, MOVE, VALUES, student
-
-RECORD = "/v1/records/OR/OR5540012"
+from support.bodies import CHILD, ENROLLMENT, MOVE, RECORD, VALUES, student
 
 
 @pytest.fixture

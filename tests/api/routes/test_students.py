@@ -24,9 +24,7 @@ from ledger.store.database import Database
 from projections import students
 from projections.projectors import Projectors
 from projections.rebuild import Rebuild
-from support.bodies import ENROLLMENT, MOVE, student
-
-RECORD = "/v1/records/OR/OR5540012"
+from support.bodies import ENROLLMENT, MOVE, RECORD, student
 
 
 @pytest.fixture
