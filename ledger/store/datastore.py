@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import time
 from collections.abc import Callable
 from threading import Lock
@@ -29,7 +30,7 @@ class RoleDatastore(PostgresDatastore):
     """A pool of connections that act as one role.
 
     pool_size stays under the library's ten attempts, so that a restart of PostgreSQL, which leaves every pooled
-    connection dead, cannot use up all attempts; pre_ping looks at a connection before it is handed out.
+    connection dead, cannot use up all attempts; a connection is looked at before it is handed out (``look_at``).
     ``enable_db_functions`` is never on: in 9.5 it skips the table lock, shares one function between applications and
     drops tracking.
     """
@@ -48,7 +49,7 @@ class RoleDatastore(PostgresDatastore):
             open=False,
             name=schema,
             configure=self._configured(),
-            check=ConnectionPool.check_connection,
+            check=look_at,
             timeout=WAIT_SECONDS_MAX,
             # The pool would try again after ever longer pauses, and PostgreSQL be back for minutes before it looked.
             # So it gives up at once, and whoever needs a connection next makes it try.
@@ -64,6 +65,18 @@ class RoleDatastore(PostgresDatastore):
             conn.execute("set default_transaction_isolation = 'read committed'")
 
         return configured
+
+
+def look_at(conn: Connection[Any]) -> None:
+    """Raise psycopg.OperationalError where a connection is dead: a pool's check.
+
+    A server says nothing unasked on a connection that lives and listens to nothing; one that was ended has its end
+    there to be read. So PostgreSQL is asked only where there is something to be read, and a look costs no wait.
+    """
+    there = select.poll()
+    there.register(conn.fileno(), select.POLLIN)
+    if there.poll(0):
+        ConnectionPool.check_connection(conn)
 
 
 class _Pool(ConnectionPool[Connection[Any]]):
