@@ -140,7 +140,11 @@ def _entries(
             return Difference(section, field, record, fact, element, before, after, because)
 
         if one is None or other is None:
-            yield differs(None, _said(one), _said(other), causes.of_facts(with_parts))
+            # Facts that were one entry with others at the other point: a word about those can set them apart.
+            shared = {
+                named for entry in (was if one is None else now) if facts & {*_facts(entry)} for named in _facts(entry)
+            }
+            yield differs(None, _said(one), _said(other), causes.of_facts(with_parts | shared))
             continue
         told = False
         for element in {**one, **other}:

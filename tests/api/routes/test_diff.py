@@ -93,6 +93,20 @@ def test_a_merge_and_its_reversal_are_named_with_their_reasons(
     assert office.does("amy", "GET", f"{path}?from={alone}&to={parted.position}")["differences"] == []
 
 
+def test_what_two_states_said_alike_and_one_corrects_comes_apart_by_that_word(
+    office: Office, oregon: TestClient, ledger: Ledger, child: str
+) -> None:
+    there = office.record("CA", "CA1", enrollments=[ENROLLMENT])
+    then = merge(ledger, child, there).position
+    corrected = {"fact": 3, "elements": {"enrollment_date": "2025-03-03"}}
+    now = int(oregon.post(f"{RECORD}/corrections", json=corrected).headers["Ledger-Position"])
+    for points in ((then, now), (now, then)):
+        told = diff(oregon, child, *points)["differences"]
+        whole = [one["element"] for one in told if one["field"] == "enrollments"]
+        assert None in whole, "one enrollment more, or one fewer"
+        assert [event["position"] for one in told for event in one["events"]] == [now] * len(told)
+
+
 def test_the_entry_says_between_which_points(oregon: TestClient, ledger: Ledger, child: str) -> None:
     then = ledger.log.head()
     oregon.post(f"{RECORD}/withdrawals", json={"enrollment": 3, "withdrawal_date": "2025-06-13"})
