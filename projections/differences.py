@@ -57,8 +57,9 @@ def differences(
 ) -> list[Difference]:
     """before, after: the student at the two points, in the order asked for; None where there was none. between: what
     was said between them of the records and the linkage of either, each thing once, in order."""
-    causes = _Causes(between, *(set(row.records if row else ()) for row in (before, after)))
     one, other = (_opened(row) for row in (before, after))
+    rows = max(len(side["core"].get("demographics", ())) for side in (one, other))
+    causes = _Causes(between, *(set(row.records if row else ()) for row in (before, after)), rows=rows)
     found = [
         Difference("student", name, None, None, None, was, now, causes.of_student())
         for name in ("student_id", "status")
@@ -220,15 +221,18 @@ def _parts_said(entry: Entry, name: str) -> list[dict[str, Any]]:
 
 
 class _Causes:
-    """The events between two points, by what they speak of. before, after: records of the two sides.
+    """The events between two points, by what they speak of. before, after: records of the two sides. rows: of
+    demographics, at either.
 
     Where several records speak of one thing, the one that spoke last is believed: a word of it about something else can
-    bring its value to light. So an element is looked for among all that was said of the thing then.
+    bring its value to light. So an element is looked for among all that was said of the thing then. The same holds of
+    who a child is, where one record has told it in several rows.
     """
 
-    def __init__(self, between: Iterable[Recorded], before: Collection[str], after: Collection[str]) -> None:
+    def __init__(self, between: Iterable[Recorded], before: Collection[str], after: Collection[str], rows: int) -> None:
         self._moved = set(before) ^ set(after)
-        self._several = len({*before, *after}) > 1
+        several = len({*before, *after}) > 1
+        self._vying = {"D": several or rows > 1, "E": several}
         self._facts: dict[Named, list[tuple[Recorded, str, frozenset[str] | None]]] = {}
         self._records: dict[str, list[Recorded]] = {}
         self._acts: list[Recorded] = []
@@ -252,7 +256,7 @@ class _Causes:
         for (record, _), spoken in self._facts.items():
             for one, letter, said in spoken:
                 wanted = rests.get(letter, _NOTHING)
-                if wanted is None or (wanted and self._several) or any(_speaks(said, name) for name in wanted):
+                if wanted is None or (wanted and self._vying[letter]) or any(_speaks(said, name) for name in wanted):
                     found.add(one.position)
             found |= self._of_whole(record)
         for record in {*self._records, *self._moved}:

@@ -13,7 +13,7 @@ from ledger.events.disclosure import Disclosed
 from ledger.ids import student_id
 from ledger.store.database import Database
 from support.acting import Children, Office
-from support.bodies import ENROLLMENT, RECORD
+from support.bodies import CHILD, ENROLLMENT, RECORD, student
 from support.linking import merge, reverse
 from support.services import Clock
 
@@ -105,6 +105,20 @@ def test_what_two_states_said_alike_and_one_corrects_comes_apart_by_that_word(
         whole = [one["element"] for one in told if one["field"] == "enrollments"]
         assert None in whole, "one enrollment more, or one fewer"
         assert [event["position"] for one in told for event in one["events"]] == [now] * len(told)
+
+
+def test_a_name_that_comes_back_with_a_word_about_another_element_is_told_with_that_word(
+    oregon: TestClient, ledger: Ledger
+) -> None:
+    shorter = {key: value for key, value in CHILD.items() if key != "last_name_2"}
+    sent = oregon.put(RECORD, json=student(demographics=[CHILD, shorter]))
+    then, child = int(sent.headers["Ledger-Position"]), sent.json()["student_id"]
+    assert "last_name_2" not in oregon.get(f"/v1/students/{child}").json()["core"]
+    corrected = {"fact": 1, "elements": {"first_name": "Marisól"}}
+    now = int(oregon.post(f"{RECORD}/corrections", json=corrected).headers["Ledger-Position"])
+    told = diff(oregon, child, then, now)["differences"]
+    assert ("last_name_2", None, CHILD["last_name_2"]) in [(one["field"], one["from"], one["to"]) for one in told]
+    assert [[event["position"] for event in one["events"]] for one in told] == [[now]] * len(told)
 
 
 def test_the_entry_says_between_which_points(oregon: TestClient, ledger: Ledger, child: str) -> None:
