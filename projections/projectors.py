@@ -9,9 +9,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from typing import TypeVar
+from typing import Any, NamedTuple, TypeVar
 
+import psycopg
 import structlog
+from psycopg.rows import tuple_row
 
 from ledger.store.database import Database, translated
 from ledger.store.following import connected
@@ -39,7 +41,10 @@ class Projectors:
         with connected(self._database, "projectors") as conn, translated():
             for projector in self._projectors:
                 projector.runner.prepare(conn)
+            standing = _standing(conn)
         for projector in self._projectors:
+            projection = projector.runner.projection
+            projector.outdated = standing[projection.name].version < projection.version
             projector.start()
 
     def stop(self, timeout_s: float = 10.0) -> None:
@@ -63,6 +68,8 @@ class _Projector(threading.Thread):
         super().__init__(name=f"projector {projection.name}", daemon=True)
         self.runner = BatchRunner(projection, database, log)
         self.failure: BaseException | None = None
+        self.outdated = False
+        """Whether the tables were of an older version when all were looked at, before the start."""
         self._log = log
         self._rebuild = Rebuild(projection, database, log, stop=stop)
         self._stop_asked = stop
@@ -76,9 +83,10 @@ class _Projector(threading.Thread):
 
     def run(self) -> None:
         try:
-            self._rebuilding = True
-            self._rebuild.run_if_outdated()
-            self._rebuilding = False
+            if self.outdated:
+                self._rebuilding = True
+                self._rebuild.run_if_outdated()
+                self._rebuilding = False
             self.runner.follow(self._stop_asked)
         except Exception as error:
             if not self._stop_asked.is_set():
@@ -95,12 +103,17 @@ def bring_to_head(
 
     Raises ProjectionBehind after the timeout, StoreUnavailable, and what a fold raises.
     """
+    heads = {name: logs[name].head() for name in {p.log for p in projections}}
+    with connected(database, "projectors") as conn, translated():
+        standing = _standing(conn)
+    # Where a service runs, all stand at the head as a rule: one look tells it of all.
+    behind = [p for p in projections if _is_behind(p, standing.get(p.name), heads[p.log])]
 
     def bring(projection: Projection, log: Readable, stop: threading.Event) -> None:
         Rebuild(projection, database, log, stop=stop).run_if_outdated()
         BatchRunner(projection, database, log).catch_up(timeout_s=timeout_s, stop=stop)
 
-    _each(projections, logs, bring)
+    _each(behind, logs, bring)
 
 
 def rebuild_all(
@@ -127,6 +140,28 @@ def rebuild_all(
         return Rebuild(projection, database, log, progress=tell, stop=stop, comparing=comparing).run()
 
     return dict(zip([p.name for p in projections], _each(projections, logs, rebuild), strict=True))
+
+
+class _Standing(NamedTuple):
+    """Where the live tables of a read model stand, as of a look that held nobody up."""
+
+    version: int
+    position: int
+
+
+def _standing(conn: psycopg.Connection[Any]) -> dict[str, _Standing]:
+    """Of every copy there is, by its name."""
+    with conn.cursor(row_factory=tuple_row) as cursor:
+        rows = cursor.execute(
+            "select name, version, notification_id from tracking.projections"
+            " join tracking.positions on application_name = name"
+        )
+        return {name: _Standing(*at) for name, *at in rows}
+
+
+def _is_behind(projection: Projection, at: _Standing | None, head: int) -> bool:
+    """Whether there is anything to make, to rebuild or to fold."""
+    return at is None or at.version < projection.version or at.position < head
 
 
 def _shared(projections: Sequence[Projection], logs: Mapping[str, Readable]) -> dict[str, SharedReading]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import itertools
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import LiteralString
 
 import psycopg
 from psycopg import sql
@@ -25,6 +27,8 @@ Template = Callable[[EmbeddedServer], str]
 _numbers = itertools.count(1)
 _there: set[str] = set()
 """Templates that were found, by server and name: asked once each."""
+_administrators: dict[str, psycopg.Connection] = {}
+"""A connection to each server, kept: a run makes thousands of databases, and connections cost as much as copies."""
 
 
 def bare(server: EmbeddedServer) -> str:
@@ -41,8 +45,6 @@ def with_read_models(server: EmbeddedServer) -> str:
     name = "sojourn_template_read"
     if not _is_there(server, name):
         _copy(server, bare(server), name)
-        with psycopg.connect(server.conninfo("postgres"), autocommit=True) as admin:
-            admin.execute(sql.SQL("grant create on database {} to sojourn_projector").format(sql.Identifier(name)))
         database = Database(server.conninfo(name), log_in=True)
         with connected(database, name) as conn:
             for projection in PROJECTIONS:
@@ -56,8 +58,7 @@ def copied(server: EmbeddedServer, template: Template = bare) -> Iterator[str]:
     name = f"sojourn_{os.getpid()}_{next(_numbers)}"
     _copy(server, template(server), name)
     yield name
-    with psycopg.connect(server.conninfo("postgres"), autocommit=True) as admin:
-        admin.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+    _administer(server, sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
 
 
 @contextmanager
@@ -80,12 +81,37 @@ class _Empty:
 
 
 def _copy(server: EmbeddedServer, template: str, name: str) -> None:
-    copy = sql.SQL("create database {} template {} strategy file_copy")
-    with psycopg.connect(server.conninfo("postgres"), autocommit=True) as admin:
-        admin.execute(copy.format(sql.Identifier(name), sql.Identifier(template)))
-    with psycopg.connect(server.conninfo(name), autocommit=True) as admin:
-        # A copy of a database has its tables and their grants, and not the grants on the database itself.
-        admin.execute(migrations.sql("roles"))
+    copy = "create database {} template {} strategy file_copy"
+    _administer(server, sql.SQL(copy).format(sql.Identifier(name), sql.Identifier(template)))
+    # A copy has the tables and their grants, and not the grants on the database itself: here they are taken over.
+    _administer(
+        server,
+        "update pg_catalog.pg_database set datacl = (select datacl from pg_catalog.pg_database where datname = %s)"
+        " where datname = %s",
+        (template, name),
+    )
+
+
+def _administer(server: EmbeddedServer, statement: LiteralString | sql.Composed, values: Sequence[str] = ()) -> None:
+    """Run a statement as the server's administrator; anew where the server went since the last one."""
+    conninfo = server.conninfo("postgres")
+    kept = _administrators.get(conninfo)
+    if kept is not None:
+        try:
+            kept.execute(statement, values)
+        except psycopg.OperationalError:
+            if not kept.closed:
+                raise
+        else:
+            return
+    admin = _administrators[conninfo] = psycopg.connect(conninfo, autocommit=True)
+    admin.execute(statement, values)
+
+
+@atexit.register
+def _let_go() -> None:
+    for admin in _administrators.values():
+        admin.close()
 
 
 def _is_there(server: EmbeddedServer, name: str) -> bool:

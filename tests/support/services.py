@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from psycopg import sql
 from psycopg_pool import AsyncConnectionPool
 
 from api.announcements import Announcements
@@ -78,10 +77,6 @@ def services(database: Database, ledger: Ledger, clock: Clock, tmp_path: Path) -
 @pytest.fixture
 def projectors(database: Database, ledger: Ledger) -> Iterator[Projectors]:
     """The read models follow their logs while the test runs."""
-    with database.connect() as connection:
-        # A database made from a template has what is in the template, but not the grants on it.
-        name = sql.Identifier(connection.info.dbname)
-        connection.execute(sql.SQL("grant create on database {} to sojourn_projector").format(name))
     running = Projectors(PROJECTIONS, database, {"ledger": ledger.log, "access": ledger.access})
     running.start()
     yield running

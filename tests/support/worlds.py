@@ -14,7 +14,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import psycopg
-from psycopg import sql
 
 from ledger.application import Ledger
 from ledger.events import Meta, Recorded
@@ -140,10 +139,6 @@ def world_on(server: EmbeddedServer) -> Iterator[World]:
     """A new world for as long as the block runs."""
     with migrated_database(server) as named:
         database = Database(named["database_url"], log_in=True)
-        with database.connect() as connection:
-            # A database made from a template has what is in the template, but not the grants on it.
-            name = sql.Identifier(connection.info.dbname)
-            connection.execute(sql.SQL("grant create on database {} to sojourn_projector").format(name))
         world = World(database)
         try:
             yield world
