@@ -1,7 +1,8 @@
-"""The product as its users meet it: the installed command in a data folder of its own, and HTTP. Nothing is imported.
+"""The product as its users meet it: the command in a data folder of its own, and HTTP. Nothing is imported.
 
-What stands here follows the design's pages and not the source, so that a test which uses it cannot learn the answer
-from the code that it judges.
+A service is the installed script; a command that is waited for is forked (``support.command_line``), which spares it
+the second that importing takes. What stands here follows the design's pages and not the source, so that a test which
+uses it cannot learn the answer from the code that it judges.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+
+from support.command_line import CommandLine
 
 ROOT = Path(__file__).resolve().parents[2]
 SOJOURN = str(Path(sys.executable).with_name("sojourn"))
@@ -40,17 +43,9 @@ class House:
 
     def command(self, *words: str | Path, code: int | None = 0, **settings: str) -> subprocess.CompletedProcess[str]:
         """Runs ``sojourn``; fails where it does not end with ``code`` (None: any)."""
-        done = subprocess.run(
-            [SOJOURN, *map(str, words)],
-            env=self.environment(settings),
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert code is None or done.returncode == code, (done.returncode, done.stderr, done.stdout, words)
-        return done
+        line = CommandLine(ROOT)
+        line.environment = self.environment(settings)
+        return line.run(*words, code=code)
 
     def told(self, *words: str | Path, code: int = 0, **settings: str) -> Any:
         """What a command prints with ``--json``."""
