@@ -39,12 +39,14 @@ class Projectors:
     def start(self) -> None:
         """Make tables that are missing, then follow. Raises StoreUnavailable, Misconfigured."""
         with connected(self._database, "projectors") as conn, translated():
-            for projector in self._projectors:
-                projector.runner.prepare(conn)
             standing = _standing(conn)
+            for projector in self._projectors:
+                at = standing.get(projector.runner.projection.name)
+                if at is None:
+                    projector.runner.prepare(conn)
+                else:
+                    projector.outdated = at.version < projector.runner.projection.version
         for projector in self._projectors:
-            projection = projector.runner.projection
-            projector.outdated = standing[projection.name].version < projection.version
             projector.start()
 
     def stop(self, timeout_s: float = 10.0) -> None:
@@ -70,8 +72,8 @@ class _Projector(threading.Thread):
         self.failure: BaseException | None = None
         self.outdated = False
         """Whether the tables were of an older version when all were looked at, before the start."""
+        self._database = database
         self._log = log
-        self._rebuild = Rebuild(projection, database, log, stop=stop)
         self._stop_asked = stop
         self._rebuilding = False
 
@@ -85,7 +87,7 @@ class _Projector(threading.Thread):
         try:
             if self.outdated:
                 self._rebuilding = True
-                self._rebuild.run_if_outdated()
+                Rebuild(self.runner.projection, self._database, self._log, stop=self._stop_asked).run_if_outdated()
                 self._rebuilding = False
             self.runner.follow(self._stop_asked)
         except Exception as error:

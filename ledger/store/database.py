@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Final
 
 import psycopg
@@ -51,17 +52,7 @@ class Database:
 
     def conninfo(self, role: Role | None = None, *, name: str = "sojourn") -> str:
         """A conninfo that acts as the role; None is the administrator of the URL."""
-        given: dict[str, Any] = {**_LINK, "application_name": name, **conninfo_to_dict(self.admin)}
-        # No statement of ours is worth compiling, and a search would be each time: its costs are guessed too high.
-        given["options"] = f"{given.get('options') or ''} -c jit=off".strip()
-        if role is None:
-            return make_conninfo("", **given)
-        if self._log_in:
-            given["user"] = role.value
-            given.pop("password", None)
-        else:
-            given["options"] += f" -c role={role.value}"
-        return make_conninfo("", **given)
+        return _conninfo(self.admin, self._log_in, role, name)
 
     def connect(
         self, role: Role | None = None, *, name: str = "sojourn", autocommit: bool = True
@@ -80,6 +71,20 @@ class Database:
                 " its roles.",
                 remedy=_PAST_THE_POOLER,
             )
+
+
+@lru_cache(256)
+def _conninfo(admin: str, log_in: bool, role: Role | None, name: str) -> str:
+    """Kept: a process asks for a few of them again and again, and each takes as long as a short statement."""
+    given: dict[str, Any] = {**_LINK, "application_name": name, **conninfo_to_dict(admin)}
+    # No statement of ours is worth compiling, and a search would be each time: its costs are guessed too high.
+    given["options"] = f"{given.get('options') or ''} -c jit=off".strip()
+    if role is not None and log_in:
+        given["user"] = role.value
+        given.pop("password", None)
+    elif role is not None:
+        given["options"] += f" -c role={role.value}"
+    return make_conninfo("", **given)
 
 
 _MIGRATE: Final = "Run `sojourn migrate`; where a later release has, restart what runs of this one as that release."
