@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections import Counter, deque
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import date
 from html.parser import HTMLParser
 from pathlib import Path
@@ -20,10 +22,16 @@ from starlette.routing import Match
 from api.app import create_app
 from api.practice import Seat
 from api.services import Services
+from ledger.application import Ledger
+from ledger.ids import Uuid7Source
 from ledger.intake.sample import write_samples
 from ledger.intake.submission import submit
 from ledger.reactors.matching import MatcherRunner
 from ledger.store.database import Database
+from ledger.store.embedded import EmbeddedServer
+from ledger.store.vault import MasterKey, Vault
+from support.databases import MASTER_KEY, copied, with_read_models
+from support.services import Clock, following, services_over
 from support.serving import served
 from support.signing_in import Visitor
 
@@ -65,23 +73,55 @@ class _Page(HTMLParser):
             self.ids[given["id"]] += 1
 
 
+class Space(NamedTuple):
+    """A practice space that is served, and a client of it."""
+
+    app: FastAPI
+    client: httpx2.Client
+
+
 @pytest.fixture
 def practice_app(services: Services, projectors: object, database: Database, tmp_path: Path) -> FastAPI:
     """A practice space with children of three states, matched."""
-    services.practice = True
-    services.limits = None
-    ledger = services.ledger
-    for file in write_samples(tmp_path, ["OR", "CA", "TX"], 30, 11, date(2025, 9, 2)):
-        submit(ledger, file, "practice")
-    MatcherRunner(ledger.matcher, database, ledger.log).run(ledger.log.head())
-    return create_app(services)
+    return _app_with_children(services, database, tmp_path)
 
 
 @pytest.fixture
 def practice(practice_app: FastAPI) -> Iterator[httpx2.Client]:
     """A visitor of it, over a connection, once the read models have followed."""
+    with _visited(practice_app) as client:
+        yield client
+
+
+@contextmanager
+def open_space(server: EmbeddedServer, folder: Path) -> Iterator[Space]:
+    """Such a space for several tests that change nothing of it."""
+    with copied(server, with_read_models) as name, ExitStack() as ends:
+        database = Database(server.conninfo(name), log_in=True)
+        vault = Vault([MasterKey.of(bytes.fromhex(MASTER_KEY))])
+        ledger = Ledger(database, vault, Uuid7Source(time.time_ns, os.urandom))
+        ends.callback(ledger.close)
+        services = services_over(database, ledger, Clock(), folder)
+        with following(database, ledger):
+            app = _app_with_children(services, database, folder)
+            with _visited(app) as client:
+                yield Space(app, client)
+
+
+def _app_with_children(services: Services, database: Database, folder: Path) -> FastAPI:
+    services.practice = True
+    services.limits = None
+    ledger = services.ledger
+    for file in write_samples(folder, ["OR", "CA", "TX"], 30, 11, date(2025, 9, 2)):
+        submit(ledger, file, "practice")
+    MatcherRunner(ledger.matcher, database, ledger.log).run(ledger.log.head())
+    return create_app(services)
+
+
+@contextmanager
+def _visited(app: FastAPI) -> Iterator[httpx2.Client]:
     with (
-        served(practice_app) as address,
+        served(app) as address,
         httpx2.Client(base_url=address.replace("127.0.0.1", "localhost"), timeout=60) as client,
     ):
         while any(one["lag_events"] for one in client.get("/readyz").json()["projections"].values()):

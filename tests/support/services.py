@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,8 +20,8 @@ from ledger.store.database import Database, Role
 from ledger.store.sessions import Sessions
 from ledger.store.tokens import Tokens
 from projections import PROJECTIONS
-from projections.projectors import Projectors
 from support.databases import Template, with_read_models
+from support.one_follower import OneFollower
 
 NOW = datetime(2025, 9, 2, 18, 0, tzinfo=UTC)
 """Noon in Oregon: late enough for every date of the examples."""
@@ -53,8 +54,8 @@ def _pool(database: Database, role: Role) -> AsyncConnectionPool:
     )
 
 
-@pytest.fixture
-def services(database: Database, ledger: Ledger, clock: Clock, tmp_path: Path) -> Services:
+def services_over(database: Database, ledger: Ledger, clock: Clock, folder: Path) -> Services:
+    """folder: for what is uploaded."""
     reads, feed, writer = (_pool(database, role) for role in (Role.READER, Role.PROJECTOR, Role.WRITER))
     return Services(
         ledger=ledger,
@@ -69,16 +70,28 @@ def services(database: Database, ledger: Ledger, clock: Clock, tmp_path: Path) -
         standings=Standings(writer, ttl_s=0),
         credentials=Credentials(ledger.log.connection, ledger.vault, clock=clock, memory_kib=64, iterations=1),
         csrf_key=b"c" * 32,
-        spools=Spools(tmp_path / "uploads"),
+        spools=Spools(folder / "uploads"),
         clock=clock,
     )
 
 
-@pytest.fixture
-def projectors(database: Database, ledger: Ledger) -> Iterator[Projectors]:
-    """The read models follow their logs while the test runs."""
-    running = Projectors(PROJECTIONS, database, {"ledger": ledger.log, "access": ledger.access})
+@contextmanager
+def following(database: Database, ledger: Ledger) -> Iterator[OneFollower]:
+    """The read models follow their logs while the block runs."""
+    running = OneFollower(PROJECTIONS, database, {"ledger": ledger.log, "access": ledger.access})
     running.start()
     yield running
     running.stop()
-    assert not running.failures()
+    assert running.failure() is None
+
+
+@pytest.fixture
+def services(database: Database, ledger: Ledger, clock: Clock, tmp_path: Path) -> Services:
+    return services_over(database, ledger, clock, tmp_path)
+
+
+@pytest.fixture
+def projectors(database: Database, ledger: Ledger) -> Iterator[OneFollower]:
+    """The read models follow their logs while the test runs."""
+    with following(database, ledger) as running:
+        yield running
