@@ -29,6 +29,7 @@ from projections.rebuild import Rebuild
 from projections.runner import BatchRunner
 from projections.students import StudentRow
 from support.databases import migrated_database
+from support.kept_connections import KeptConnections
 
 META: Final = Meta(actor="registrar")
 STABLE_STATE: Final = "CA"
@@ -138,12 +139,13 @@ class _Beginning:
 def world_on(server: EmbeddedServer) -> Iterator[World]:
     """A new world for as long as the block runs."""
     with migrated_database(server) as named:
-        database = Database(named["database_url"], log_in=True)
+        database = KeptConnections(named["database_url"], log_in=True)
         world = World(database)
         try:
             yield world
         finally:
             world.close()
+            database.close()
 
 
 def positions(events: Sequence[Recorded]) -> list[int]:
