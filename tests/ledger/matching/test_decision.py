@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from random import Random
 from typing import Any
@@ -52,53 +53,62 @@ def stay(begins: str, ends: str, state: str, school: str = "") -> tuple[Attendan
     return (Attendance(date.fromisoformat(begins), date.fromisoformat(ends), state, school),)
 
 
+Pair = tuple[list[Person], list[Person]]
 SPRING = ("2023-01-09", "2023-05-01")
 FIRED = [
-    ("no-surname", [told()], [elsewhere("José Luis/Ruiz/Cruz")]),
-    ("no-surname", [told()], [elsewhere("José Luis")]),
-    ("no-surname", [told()], [elsewhere("José Luis//")]),
-    ("parents-differ", [told()], [elsewhere(**OTHER_PARENTS)]),
-    ("two-ids", [told()], [told(state_student_id="2")]),
-    ("two-ids", [elsewhere(), told()], [told(state_student_id="2")]),
+    ("no-surname", lambda: ([told()], [elsewhere("José Luis/Ruiz/Cruz")])),
+    ("no-surname", lambda: ([told()], [elsewhere("José Luis")])),
+    ("no-surname", lambda: ([told()], [elsewhere("José Luis//")])),
+    ("parents-differ", lambda: ([told()], [elsewhere(**OTHER_PARENTS)])),
+    ("two-ids", lambda: ([told()], [told(state_student_id="2")])),
+    ("two-ids", lambda: ([elsewhere(), told()], [told(state_student_id="2")])),
     (
         "two-places",
-        [told(attendances=stay(*SPRING, "TX"))],
-        [elsewhere(attendances=stay("2023-02-01", "2023-06-01", "MI"))],
+        lambda: (
+            [told(attendances=stay(*SPRING, "TX"))],
+            [elsewhere(attendances=stay("2023-02-01", "2023-06-01", "MI"))],
+        ),
     ),
-    ("pair-speaks-against", [told(), told("Ana/Ruiz", "2009-11-20", sex="Female")], [elsewhere()]),
+    ("pair-speaks-against", lambda: ([told(), told("Ana/Ruiz", "2009-11-20", sex="Female")], [elsewhere()])),
 ]
 
 
-@pytest.mark.parametrize(("code", "left", "right"), FIRED)
-def test_a_guard_fires_from_either_side(code: str, left: list[Person], right: list[Person]) -> None:
+@pytest.mark.parametrize(("code", "told_of"), FIRED)
+def test_a_guard_fires_from_either_side(code: str, told_of: Callable[[], Pair]) -> None:
+    left, right = told_of()
     assert code in assess(scale(), left, right).guards
     assert code in assess(scale(), right, left).guards
 
 
 QUIET = [
-    ("no-surname", [told()], [elsewhere("José Luis/Hernández")]),
-    ("parents-differ", [told()], [elsewhere(**{**PARENTS, "male_parent_first_name": "Raúl"})]),
-    ("two-ids", [told()], [told()]),
-    ("two-ids", [told(other_ids=("2",))], [told(state_student_id="2")]),
-    ("two-ids", [told()], [told(state_student_id="2", other_ids=("1",))]),
-    ("two-ids", [told()], [elsewhere(state_student_id="2")]),
+    ("no-surname", lambda: ([told()], [elsewhere("José Luis/Hernández")])),
+    ("parents-differ", lambda: ([told()], [elsewhere(**{**PARENTS, "male_parent_first_name": "Raúl"})])),
+    ("two-ids", lambda: ([told()], [told()])),
+    ("two-ids", lambda: ([told(other_ids=("2",))], [told(state_student_id="2")])),
+    ("two-ids", lambda: ([told()], [told(state_student_id="2", other_ids=("1",))])),
+    ("two-ids", lambda: ([told()], [elsewhere(state_student_id="2")])),
     (
         "two-places",
-        [told(attendances=stay(*SPRING, "TX"))],
-        [elsewhere(attendances=stay("2023-04-17", "2023-06-01", "MI"))],
+        lambda: (
+            [told(attendances=stay(*SPRING, "TX"))],
+            [elsewhere(attendances=stay("2023-04-17", "2023-06-01", "MI"))],
+        ),
     ),
     (
         "two-places",
-        [told(attendances=stay(*SPRING, "TX"))],
-        [elsewhere(attendances=stay("2023-02-01", "2023-06-01", "NM"))],
+        lambda: (
+            [told(attendances=stay(*SPRING, "TX"))],
+            [elsewhere(attendances=stay("2023-02-01", "2023-06-01", "NM"))],
+        ),
     ),
-    ("pair-speaks-against", [told()], [elsewhere("Ana/Ruiz", "2009-11-20", sex="Female")]),
-    ("pair-speaks-against", [told(), told("José/Hernández")], [elsewhere()]),
+    ("pair-speaks-against", lambda: ([told()], [elsewhere("Ana/Ruiz", "2009-11-20", sex="Female")])),
+    ("pair-speaks-against", lambda: ([told(), told("José/Hernández")], [elsewhere()])),
 ]
 
 
-@pytest.mark.parametrize(("code", "left", "right"), QUIET)
-def test_a_guard_is_quiet_where_its_reason_is_absent(code: str, left: list[Person], right: list[Person]) -> None:
+@pytest.mark.parametrize(("code", "told_of"), QUIET)
+def test_a_guard_is_quiet_where_its_reason_is_absent(code: str, told_of: Callable[[], Pair]) -> None:
+    left, right = told_of()
     assert code not in assess(scale(), left, right).guards
     assert code not in assess(scale(), right, left).guards
 
@@ -151,7 +161,7 @@ def test_guards_come_in_the_order_of_the_policy_and_only_those_that_it_has() -> 
 
 
 def test_every_guard_has_words_for_people_and_a_case_that_fires_it() -> None:
-    assert {code for code, _, _ in FIRED} | {"co-twin", "namesake"} == set(GUARDS)
+    assert {code for code, _ in FIRED} | {"co-twin", "namesake"} == set(GUARDS)
     assert all(words and not words.endswith(".") for words in GUARDS.values())
 
 
