@@ -112,7 +112,8 @@ def bring_to_head(
     behind = [p for p in projections if _is_behind(p, standing.get(p.name), heads[p.log])]
 
     def bring(projection: Projection, log: Readable, stop: threading.Event) -> None:
-        Rebuild(projection, database, log, stop=stop).run_if_outdated()
+        if (at := standing.get(projection.name)) is not None and at.version < projection.version:
+            Rebuild(projection, database, log, stop=stop).run_if_outdated()
         BatchRunner(projection, database, log).catch_up(timeout_s=timeout_s, stop=stop)
 
     _each(behind, logs, bring)

@@ -28,7 +28,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish() -> None:
     """What is there before the first test stays to the end: thousands of tests and all that they import, which the
-    collector would look through again and again, a tenth of a test's time. What a test makes is looked at as ever."""
+    collector would look through anew with every full pass. What a test makes is looked at as ever."""
     gc.collect()
     gc.freeze()
 

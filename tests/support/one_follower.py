@@ -21,7 +21,7 @@ from projections.runner import BatchRunner, Readable
 
 
 class OneFollower:
-    """Start once, stop once: as ``Projectors``."""
+    """Start once, stop once: as ``Projectors``, of a database that has the tables (``databases.with_read_models``)."""
 
     def __init__(self, projections: Sequence[Projection], database: Database, logs: Mapping[str, Readable]) -> None:
         self._database = database
@@ -56,7 +56,6 @@ class OneFollower:
             interruption.of(conn),
         ):
             for runner in self._runners:
-                runner.prepare(conn)
                 if not try_lock(conn, runner.projection.name):
                     wait_for_lock(conn, runner.projection.name, self._stop)
             # It listens before it looks: what a look did not find announces itself afterwards.
