@@ -163,8 +163,8 @@ def _standing(conn: psycopg.Connection[Any]) -> dict[str, _Standing]:
 
 
 def _is_behind(projection: Projection, at: _Standing | None, head: int) -> bool:
-    """Whether there is anything to make, to rebuild or to fold."""
-    return at is None or at.version < projection.version or at.position < head
+    """Whether there is anything to make, to rebuild or to fold, or to say of tables that a later release wrote."""
+    return at is None or at.version != projection.version or at.position < head
 
 
 def _shared(projections: Sequence[Projection], logs: Mapping[str, Readable]) -> dict[str, SharedReading]:
