@@ -20,8 +20,8 @@ from ledger.store.database import Database, Role
 from ledger.store.sessions import Sessions
 from ledger.store.tokens import Tokens
 from projections import PROJECTIONS
+from projections.projectors import Projectors
 from support.databases import Template, with_read_models
-from support.one_follower import OneFollower
 
 NOW = datetime(2025, 9, 2, 18, 0, tzinfo=UTC)
 """Noon in Oregon: late enough for every date of the examples."""
@@ -76,13 +76,13 @@ def services_over(database: Database, ledger: Ledger, clock: Clock, folder: Path
 
 
 @contextmanager
-def following(database: Database, ledger: Ledger) -> Iterator[OneFollower]:
+def following(database: Database, ledger: Ledger) -> Iterator[Projectors]:
     """The read models follow their logs while the block runs."""
-    running = OneFollower(PROJECTIONS, database, {"ledger": ledger.log, "access": ledger.access})
+    running = Projectors(PROJECTIONS, database, {"ledger": ledger.log, "access": ledger.access})
     running.start()
     yield running
     running.stop()
-    assert running.failure() is None
+    assert not running.failures()
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def services(database: Database, ledger: Ledger, clock: Clock, tmp_path: Path) -
 
 
 @pytest.fixture
-def projectors(database: Database, ledger: Ledger) -> Iterator[OneFollower]:
+def projectors(database: Database, ledger: Ledger) -> Iterator[Projectors]:
     """The read models follow their logs while the test runs."""
     with following(database, ledger) as running:
         yield running
