@@ -6,6 +6,8 @@ removed, so neither memory nor disk holds more of what is sent than one file.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -37,13 +39,21 @@ FOLDED_S: Final = 6 * 3_600
 
 
 class Growing:
-    """A store and the files that were sent to it. key: by which its log is signed."""
+    """A store and the files that were sent to it. key: by which its log is signed. files: how many were sent."""
 
-    def __init__(self, ground: Ground, settings: Settings, key: Signer) -> None:
+    def __init__(self, ground: Ground, settings: Settings, key: Signer, files: int = 0) -> None:
         self.settings = settings
+        self._ground = ground
         self._folder = ground.folder
         self._key = key
-        self._files = 0
+        self._files = files
+
+    @contextmanager
+    def copy(self) -> Iterator[Growing]:
+        """The same once more, for as long as the block runs. Each goes on with files of its own, and the first one that
+        is sent to either is the same."""
+        with self._ground.copy(self.settings) as settings:
+            yield Growing(self._ground, settings, self._key, self._files)
 
     def fill(self, events: int) -> None:
         """Send files until the ledger has as many events, give or take those of a child."""
