@@ -2,13 +2,10 @@
 
 A test reaches PostgreSQL where its own module, that of a fixture which it asks for, or a module of ``support`` that
 these use, imports what starts a server. ``make check`` leaves such tests out.
-
-And what looking for garbage costs: see ``pytest_collection_finish``.
 """
 
 from __future__ import annotations
 
-import gc
 import sys
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -24,13 +21,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if any(_reaches_a_server(name) for space in _spaces(item) for name in _origins(space)):
             item.add_marker("database")
-
-
-def pytest_collection_finish() -> None:
-    """What is there before the first test stays to the end: thousands of tests and all that they import, which the
-    collector would look through anew with every full pass. What a test makes is looked at as ever."""
-    gc.collect()
-    gc.freeze()
 
 
 def _spaces(item: pytest.Item) -> Iterator[Mapping[str, Any]]:

@@ -108,7 +108,6 @@ class _Rounds:
         self._ground = ground
         self._small = small
         self._size = size
-        self._folded = 0
         self._plain = ground.new_database()
         self._rounds = size.of(ROUNDS)
         self._children = max(10, int(smallest * NIGHTS_SHARE / self._rounds / EVENTS_OF_A_CHILD))
@@ -121,7 +120,8 @@ class _Rounds:
         small.fold()
         small.sign()
         small.tidy()
-        self.smallest = _head(small) + self._nights
+        self._folded = _head(small)
+        self.smallest = self._folded + self._nights
 
     @property
     def _nights(self) -> int:
