@@ -1,5 +1,5 @@
 # Needs python3 (3.11 or newer) and make. Each target does the set-up that it needs.
-# Tests run in as many processes as there are cores, WORKERS at most; a file's tests stay together.
+# Tests run in one process more than there are cores, WORKERS at most; a file's tests stay together.
 # Another Python: make PYTHON=/usr/bin/python3.13 test. More words for a command: make test ARGS="-k withdrawal".
 
 PYTHON ?= python3

@@ -14,8 +14,8 @@ from ledger.application import Ledger
 from ledger.errors import NotFound
 from ledger.events.linkage import Act, ActReversed, RecordLinked, RecordsSplit, StudentsMerged
 from ledger.linkage import live_acts, masters_of
-from ledger.linkage_acts import Reach
 from ledger.links import Seeds
+from ledger.reach import Reach
 
 
 def act_told(ledger: Ledger, act: str) -> dict[str, Any]:

@@ -35,6 +35,7 @@ from api.routes import (
     contacts,
     diff,
     disclosures,
+    disposals,
     events,
     families,
     health,
@@ -46,6 +47,7 @@ from api.routes import (
     proofs,
     records,
     reports,
+    retention,
     saved_lists,
     search,
     students,
@@ -57,6 +59,7 @@ from api.schemas import disclosures as accounted
 from api.schemas import history as trail
 from api.schemas import jurisdictions as office
 from api.schemas import lists as daily
+from api.schemas import retention as kept
 from api.schemas.elements import (
     FACTS,
     STUDENT_ROWS,
@@ -86,6 +89,7 @@ BODIES: Final = (
     *linkage.BODIES,
     *admission.BODIES,
     *daily.BODIES,
+    *kept.BODIES,
 )
 _WRITES: Final = (400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 500, 503)
 STATUSES: Final = {
@@ -109,6 +113,7 @@ _TAGS: Final = [
     {"name": "state office", "description": "How a state wants its records kept, and whom to ask there."},
     {"name": "access", "description": "Applications, accounts and trainings: who may sign in, and as what."},
     {"name": "papers", "description": "Signed forms and certificates of applications for access, sealed."},
+    {"name": "retention", "description": "How long what is kept, what is held, and disposals with their certificates."},
     {"name": "proofs", "description": "Checkpoints, tiles and proofs of both logs: hashes, and nothing of any child."},
     {"name": "feed", "description": "Every event, once and in order: ids, types and links."},
     {"name": "operations", "description": "Health and metrics."},
@@ -180,6 +185,8 @@ def create_app(services: Services) -> FastAPI:
         disclosures.router,
         reports.router,
         proofs.router,
+        retention.router,
+        disposals.router,
         health.router,
         *console.ROUTERS,
     ):

@@ -34,12 +34,14 @@ from ledger.proofs.note import COSIGNATURE, SIGNATURES_MAX, Signer, Verifier
 from ledger.proofs.receipts import checkpoint_in, origin_of
 from ledger.settings import Settings, decode_secrets, read_secret
 from ledger.store import faults
+from ledger.store.certificate_files import FOLDER, CertificateFiles
 from ledger.store.data_folder import claim, default_data_dir, sync
 from ledger.store.database import Database, Role
 from ledger.store.embedded import EmbeddedServer
 from ledger.store.log import Log
 from ledger.store.signed_file import SignedFile, Signing
 from ledger.store.vault import MasterKey, Vault
+from projections.retained import ReadLists
 
 if TYPE_CHECKING:
     from api.oidc import OpenId
@@ -81,10 +83,18 @@ class Store:
                 random=self.settings.audit_random, near=self.settings.audit_near, apart=self.settings.audit_apart
             ),
         )
+        ledger.disposals.look_in(ReadLists(self.database, ledger.logs))
+        ledger.disposals.keep_in(self.certificates())
+        ledger.disposals.count_backups(self.settings.backup_days)
         try:
             yield ledger
         finally:
             ledger.close()
+
+    def certificates(self) -> CertificateFiles:
+        """Where this host keeps certificates of disposal, outside the database."""
+        folder = self.server.data if self.server is not None else data_folder(self.settings)
+        return CertificateFiles(folder / FOLDER)
 
     @contextmanager
     def logs(self, role: Role = Role.PROJECTOR) -> Iterator[Mapping[str, Log]]:

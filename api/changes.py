@@ -26,7 +26,7 @@ from ledger.errors import NotFound
 from ledger.events import Recorded, Sealed
 from ledger.events.record import RecordOpened
 from ledger.links import REASON
-from ledger.past import NotThen, Past, Point, let_in, past_of, said_between
+from ledger.past import NotThen, Past, Point, let_in, nothing_left, past_of, said_between
 from ledger.store.log import Log
 from projections.differences import SECTIONS, Difference, differences
 from projections.past import row_of
@@ -34,7 +34,8 @@ from projections.students import StudentRow
 
 
 class Side(NamedTuple):
-    """A student at one of the two points. row: None where there is nothing to show."""
+    """A student at one of the two points. row: None where there is nothing to show, and absent says why. past: None
+    where the id had not been minted."""
 
     past: Past | None
     row: StudentRow | None
@@ -78,7 +79,10 @@ class ChangesView:
         if not self._history:
             return Changes(told, events, {})
         with self._log.connection() as conn:
-            reasons = {one.position: reason for one in events.values() if (reason := self._reason(conn, one))}
+            disposals = self._log.vault.catch_up(conn)
+            reasons = {
+                one.position: reason for one in events.values() if (reason := self._reason(conn, one, disposals))
+            }
         return Changes(told, events, reasons)
 
     def sides(self) -> tuple[StudentRow | None, StudentRow | None]:
@@ -128,7 +132,7 @@ class ChangesView:
         absent = before.absent, after.absent
         if absent[0] is not None and absent[1] is not None:
             where = absent[1]
-            return Found(student_id, [where.record], 0, "", [where.state], where.position, refused=where.why)
+            return Found(student_id, where.records, 0, "", where.states, where.position, refused=where.why)
         rows = [row for row in (after.row, before.row) if row is not None]
         records = list(dict.fromkeys(record for row in rows for record in row.records))
         kept = [_states(row) for row in rows]
@@ -189,9 +193,9 @@ class ChangesView:
             if isinstance(one.event, RecordOpened)
         }
 
-    def _reason(self, conn: psycopg.Connection[Any], one: Recorded) -> str | None:
+    def _reason(self, conn: psycopg.Connection[Any], one: Recorded, disposals: int) -> str | None:
         sealed: Sealed | None = getattr(one.event, REASON, None)
-        return one.meta.reason if sealed is None else self._log.open_field(conn, one, REASON, sealed)
+        return one.meta.reason if sealed is None else self._log.open_field(conn, one, REASON, sealed, disposals)
 
 
 def _side(log: Log, student_id: str, point: Point) -> Side:
@@ -200,7 +204,7 @@ def _side(log: Log, student_id: str, point: Point) -> Side:
     if isinstance(past, NotThen):
         return Side(None, None, past)
     row = row_of(past, student_id)
-    return Side(past, row, None)
+    return Side(past, row, nothing_left(log, student_id, point) if row is None else None)
 
 
 def _states(row: StudentRow) -> list[str]:

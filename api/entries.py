@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from api.principal import Principal, refuse, who
 from ledger import telemetry
 from ledger.access import RULES, Decision, Subject, decide
+from ledger.errors import Gone, StaleDecision
 from ledger.events import Event, Meta
 from ledger.events.disclosure import RECORDS_MAX, BulkDisclosed, DisclosureRefused, SearchDisclosed
 from ledger.store import faults
@@ -45,7 +46,10 @@ async def allowed(
     decision = decide(who(principal), action, subject)
     if not decision.allowed:
         told = refused(principal, purpose, decision.rule, view, student_id)
-        await make_durable(access, of_each(list(subject.records or ()), told, request_id), principal, request_id)
+        try:
+            await make_durable(access, of_each(list(subject.records or ()), told, request_id), principal, request_id)
+        except Gone:
+            await make_durable(access, of_each([], told, request_id), principal, request_id)
         refuse(decision)
     return decision
 
@@ -88,15 +92,20 @@ def of_many(told: BulkDisclosed | SearchDisclosed, request_id: str) -> Part:
 
 
 async def make_durable(access: Log, parts: Sequence[Part], principal: Principal, request_id: str) -> int:
-    """Append entries, each at the end of its own stream; the position of the last. Raises StoreUnavailable."""
+    """Append entries, each at the end of its own stream; the position of the last. Raises StoreUnavailable, and Gone
+    where a record that they name was destroyed: then none is written, and nothing may leave."""
     started = time.perf_counter()
     append = Append(parts=parts, meta=Meta(actor=principal.name, request=request_id))
     # The keys of records shown before are at hand; a record's first entry asks the vault, in a thread.
     with telemetry.DISCLOSURE_FAILURES.count_exceptions():
-        sealed = access.seal_cached(append) or await asyncio.to_thread(access.seal, append)
-        # Nothing is durable, and nothing has left: who is cut off here was shown nothing.
-        faults.point("disclosure.before-entry")
-        receipt = await access.sequencer.submit_async(sealed)
+        try:
+            sealed = access.seal_cached(append) or await asyncio.to_thread(access.seal, append)
+            # Nothing is durable, and nothing has left: who is cut off here was shown nothing.
+            faults.point("disclosure.before-entry")
+            receipt = await access.sequencer.submit_async(sealed)
+        except StaleDecision:
+            # Entries go to the end of whatever stands there: only what is gone keeps them out.
+            raise Gone("It was destroyed while this was answered.", remedy="Ask again for what is left.") from None
     # From here the entries survive a crash; until here nothing has left. A crash here leaves entries of what nobody
     # was shown, never the reverse.
     faults.point("disclosure.entry-durable")

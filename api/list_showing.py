@@ -68,6 +68,7 @@ class ListView:
         self._office: Office | None = None
         self._asked: Asked | None = None
         self._as_of = AsOf(0, 0)
+        self._reached = 0
         self._children: list[ListedChild] = []
         self._names: dict[str, Named] = {}
         self._next: str | None = None
@@ -93,6 +94,7 @@ class ListView:
             )
 
         self._as_of, found = await at_least(services, records.PROJECTION.name, self._position, look)
+        self._reached = self._as_of.position
         children = self._children = found[: self._limit]
         if len(found) > self._limit:
             if self._export:
@@ -100,7 +102,7 @@ class ListView:
             self._next = cursors.give(spot_of(kind, children[-1]), asked.day)
         await self._read_names()
         shown = {record: child.student_id for child in children for record in self._told_from(child)}
-        return FoundMany(list(shown), self._as_of.position, children=list(shown.values()))
+        return FoundMany(list(shown), self._as_of.position, children=list(shown.values()), reached=self._reached)
 
     def _told_from(self, child: ListedChild) -> Iterator[str]:
         """The records of which a row tells something."""
@@ -117,8 +119,9 @@ class ListView:
         ids = list(dict.fromkeys(child.student_id for child in self._children))
         for start in range(0, len(ids), NAMES_AT_ONCE):
             some = ids[start : start + NAMES_AT_ONCE]
-            _, names = await ask(self._services.reads, lambda conn, some=some: students.names(conn, some))
+            as_of, names = await ask(self._services.reads, lambda conn, some=some: students.names(conn, some))
             self._names |= names
+            self._reached = min(self._reached, as_of.position)
 
     def told(self) -> Iterator[dict[str, Any]]:
         """The rows, once the entry is durable."""

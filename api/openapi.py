@@ -28,6 +28,13 @@ ACTION: Final = "x-sojourn-action"
 _REF: Final = "#/components/schemas/{model}"
 _PROBLEM: Final = {"$ref": _REF.format(model=Problem.__name__)}
 _METHODS: Final = ("get", "put", "post", "delete")
+GONE: Final[dict[int | str, dict[str, Any]]] = {
+    410: {
+        "description": "All that there was of the student was destroyed: when, by which schedule, and what proves it.",
+        "content": {MEDIA_TYPE: {"schema": _PROBLEM}},
+    }
+}
+"""``responses`` of a route that reads a student."""
 _OPEN: Final = ("/livez", "/readyz", "/metrics")
 
 IDEMPOTENCY_KEY: Final = {

@@ -60,6 +60,7 @@ SEATS: Final[Sequence[Seat]] = (
     Seat("eligibility-reviewer", "eligibility_reviewer", "OR"),
     Seat("government-user", "government_user", None),
     Seat("privacy-officer", "privacy_officer", None),
+    Seat("second-privacy-officer", "privacy_officer", None),
     Seat("auditor", "auditor", None),
     Seat("help-desk", "help_desk", None),
     Seat("operator", "operator", None),

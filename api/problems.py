@@ -132,6 +132,7 @@ STATUSES: Final[Mapping[type[errors.LedgerError], Status]] = {
     errors.UnknownState: Status(422, N_("No such state")),
     errors.Refused: Status(422, N_("Refused by a rule")),
     errors.NotFound: Status(404, N_("Not found")),
+    errors.Gone: Status(410, N_("Destroyed, as a schedule says")),
     errors.Forbidden: Status(403, N_("Not allowed")),
     errors.Conflict: Status(409, N_("In conflict with another change")),
     errors.VersionMoved: Status(412, N_("No longer what was read")),
@@ -258,7 +259,15 @@ def _of_status(error: HTTPException) -> errors.LedgerError:
 async def answer(request: Request, error: Exception) -> Response:
     """Exception handler of the app for every error, ours or not."""
     request_id: str | None = request.scope.get("sojourn.request_id")
+    from api.console.refusals import refusal, wants_page  # which answer with the errors of this module
+    from api.gone import or_gone
+
     ours = as_ours(error)
+    if ours is not None and ours.asked_for is not None:
+        try:
+            ours = await or_gone(request.app.state.services.ledger, ours)
+        except errors.LedgerError as failed:
+            ours = failed
     if ours is None:
         # The message stays out of the log as well: a library may quote a value in it.
         log.error("defect", request=request_id, exc_info=error)
@@ -268,8 +277,6 @@ async def answer(request: Request, error: Exception) -> Response:
         )
     elif status_of(ours).status >= 500:
         log.warning("unavailable", request=request_id, problem=ours.code, what=ours.what, remedy=ours.remedy)
-    from api.console.refusals import refusal, wants_page  # which answer with the errors of this module
-
     if wants_page(request):
         telemetry.HTTP_PROBLEMS.labels(ours.code).inc()
         return await refusal(request, ours, request_id)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from psycopg import AsyncConnection
 from psycopg.rows import tuple_row
+from psycopg_pool import AsyncConnectionPool
 
 from api.reading import ask
 from api.services import Services
@@ -107,6 +108,11 @@ class Asking:
 
 async def asked(services: Services, log: str, question: Callable[[Asking], Awaitable[T]]) -> T:
     """What a question gives, within one snapshot. Raises LogBroken where what is stored is not what was signed."""
+    return await asked_over(services.reads, log, question)
+
+
+async def asked_over(reads: AsyncConnectionPool, log: str, question: Callable[[Asking], Awaitable[T]]) -> T:
+    """As ``asked``, over connections of the reader's."""
 
     async def within(conn: AsyncConnection[Any]) -> T:
         async with conn.transaction():
@@ -114,7 +120,7 @@ async def asked(services: Services, log: str, question: Callable[[Asking], Await
             return await question(Asking(conn, log))
 
     try:
-        return await ask(services.reads, within)
+        return await ask(reads, within)
     except Doubt as doubt:
         raise LogBroken(f"What is stored of the {log} log is not what was signed. {doubt.what}") from doubt
 
@@ -144,6 +150,31 @@ async def inclusion(asking: Asking, position: int, size: int | None) -> Inclusio
         return Inclusion(size, leaf, hashes, None)
     verify_inclusion(index, size, leaf, hashes, _checkpoint(kept).root)
     return Inclusion(size, leaf, hashes, await asking.note(kept))
+
+
+async def inclusions(asking: Asking, positions: Sequence[int]) -> list[Inclusion]:
+    """Of several, against the latest checkpoint. Raises NotFound where it does not cover them all, Doubt."""
+    latest = await asking.latest()
+    _must_be_covered("position", max(positions), latest)
+    size, root = latest.size, _checkpoint(latest).root
+
+    def proven(fetch: Callable[[Sequence[Tile]], Sequence[bytes]]) -> list[tuple[int, bytes, list[bytes]]]:
+        places = [tile_at(0, (position - 1) // 256, size) for position in positions]
+        # All at once: what is begun again for one tile after the other would be hashed as often.
+        leaves = fetch([place for place in places if place is not None])
+        tiles = Tiles(size, fetch).read
+        found: list[tuple[int, bytes, list[bytes]]] = []
+        for position, tile in zip(positions, leaves, strict=True):
+            index, offset = position - 1, (position - 1) % 256 * HASH_BYTES
+            found.append((index, tile[offset : offset + HASH_BYTES], inclusion_proof(index, size, tiles)))
+        return found
+
+    note = await asking.note(latest)
+    made: list[Inclusion] = []
+    for index, leaf, hashes in await _with(proven, asking.tiles):
+        verify_inclusion(index, size, leaf, hashes, root)
+        made.append(Inclusion(size, leaf, hashes, note))
+    return made
 
 
 async def consistency(asking: Asking, old: int, new: int | None) -> Consistency:

@@ -8,8 +8,8 @@ what a projector had announced.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any, Final, TypeVar
+from collections.abc import Awaitable, Callable, Collection
+from typing import Any, Final, LiteralString, TypeVar
 
 import psycopg
 from psycopg import AsyncConnection
@@ -75,6 +75,14 @@ async def ledger_head(services: Services) -> int:
     return row[0] if row else 0
 
 
+async def records_gone(services: Services, records: Collection[str]) -> tuple[int, set[str]]:
+    """Of these records, by uuid, those that are gone, as of the position that comes first. Raises psycopg.Error."""
+    async with services.feed.connection() as connection:
+        row = await (await connection.execute(_RECORDS_GONE, (sorted(set(records)),))).fetchone()
+    assert row is not None
+    return row[0], set(row[1])
+
+
 async def ask(pool: AsyncConnectionPool, question: Callable[[AsyncConnection[Any]], Awaitable[T]]) -> T:
     """What a question to a pooled connection gives. It must change nothing, since it may be asked more than once.
 
@@ -96,3 +104,9 @@ async def ask(pool: AsyncConnectionPool, question: Callable[[AsyncConnection[Any
             if connection is None or not connection.closed or dead >= pool.max_size:
                 raise
             dead += 1
+
+
+_RECORDS_GONE: LiteralString = (
+    "select position, array(select subject from ledger.tombstones where kind = 'record' and subject = any(%s))"
+    " from ledger.head"
+)

@@ -30,8 +30,10 @@ from ledger.jurisdiction import Profile
 from ledger.match_writing import ACTOR
 from ledger.reactors import REACTORS
 from ledger.reactors.matching import TRACKED_AS
+from ledger.retention.disposal import DONE, PROPOSED, REFUSED, WITHDRAWN
+from ledger.retention.holds import PLACED
 from ledger.telemetry import Asked
-from projections import readers, submissions_watch
+from projections import readers, retention, submissions_watch
 from projections.submissions_watch import Files
 
 TIMEOUT_S: Final = 5.0
@@ -55,6 +57,7 @@ async def ask_all(services: Services, lags: Lags, logs: Mapping[str, str]) -> li
         found[telemetry.UNDECIDED] = await undecided(services)
         found |= await checkpoints(services)
         found[telemetry.UNUSUAL_READERS] = await _unusual_readers(services)
+        found |= await _retention(services)
         states, profiles, now = await _files(services)
         _tell_files(found, states, profiles, now)
         found[telemetry.OLDEST_WAITING] = await _waiting(services, states)
@@ -159,6 +162,28 @@ async def _unusual_readers(services: Services) -> dict[tuple[str, ...], float]:
     except (*_AWAY, LedgerError):
         return {(why,): math.nan for why in readers.REASONS}
     return {(why,): sum(why in reader.why for reader in found) for why in readers.REASONS}
+
+
+async def _retention(services: Services) -> Found:
+    """What waits for a second person, what became of what waited, and what holds; not-a-number where that is not
+    known."""
+    t, now = telemetry, services.clock()
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            counts = await ask(services.reads, lambda conn: retention.counts(conn, now))
+    except (*_AWAY, LedgerError):
+        return {
+            t.RETENTION_WAITING: {(): math.nan},
+            t.RETENTION_OLDEST: {(): math.nan},
+            t.RETENTION_HOLDS: {(kind,): math.nan for kind in PLACED},
+        }
+    age = 0.0 if counts.oldest is None else max((now - counts.oldest).total_seconds(), 0.0)
+    return {
+        t.RETENTION_WAITING: {(): counts.disposals.get(PROPOSED, 0)},
+        t.RETENTION_OLDEST: {(): age},
+        t.RETENTION_CLOSED: {(status,): counts.disposals.get(status, 0) for status in (DONE, REFUSED, WITHDRAWN)},
+        t.RETENTION_HOLDS: {(kind,): counts.holds.get(kind, 0) for kind in PLACED},
+    }
 
 
 async def _files(services: Services) -> tuple[dict[str, Files], dict[str, Profile], datetime]:

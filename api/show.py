@@ -17,10 +17,11 @@ from typing import Final, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
 from api.entries import allowed, make_durable, of_each, of_many, refused
+from api.followed import followed, must_have_followed
 from api.principal import Principal
 from ledger import telemetry
 from ledger.access import ALL, NOBODY, Decision, Subject
-from ledger.errors import LedgerError, NotFound
+from ledger.errors import Gone, LedgerError, no_student
 from ledger.events.disclosure import Disclosed, SearchDisclosed
 from ledger.jurisdiction import DEFAULT, default_profile
 from ledger.store.log import Log
@@ -35,7 +36,7 @@ class Found(NamedTuple):
     states: that keep the records. as_of: the position as of which it was asked for, effective_on: the day, where that
     was. since: the position from which on changes were asked for. refused: why nothing is shown of a child that
     there is; it is said only to whoever may read of her. let_in: the states whose own may read it, where that takes
-    more than to keep one of the records.
+    more than to keep one of the records. reached: as ``api.followed.Reached``.
     """
 
     student_id: str
@@ -48,6 +49,7 @@ class Found(NamedTuple):
     since: int | None = None
     refused: LedgerError | None = None
     let_in: Sequence[str] | None = None
+    reached: int | None = None
 
     @property
     def subject(self) -> Subject:
@@ -123,10 +125,10 @@ async def show(
     purpose: what it is read for; None: that of the rule. student_id: any id ever issued. now: UTC. zone_of: by which
     the day is told. known: the reader's If-None-Match.
 
-    Errors: NotFound where the id was never issued; Forbidden, OtherState; why the view refuses; StoreUnavailable, and
-    then nothing was shown.
+    Errors: NotFound where the id was never issued; Forbidden, OtherState; why the view refuses; ProjectionBehind,
+    StoreUnavailable, and then nothing was shown.
     """
-    found = await view.read(student_id)
+    found = await followed(access, lambda: view.read(student_id))
     # One whom no state keeps is nobody's: whoever may not read learns nothing of whether there is such a student.
     subject = Subject((), ()) if found is None else found.subject
     decision = await allowed(
@@ -140,7 +142,11 @@ async def show(
         student_id=student_id,
     )
     if found is None:
-        raise NotFound("No student has this id.", remedy="Compare it with where it was read, or search.")
+        raise no_student(student_id)
+    if found.refused is not None and not found.records:
+        # Nothing is there any more that an entry could be made of.
+        found.refused.asked_for = student_id
+        raise found.refused
     sections = () if found.refused is not None else sections_of(decision, view)
     day = await day_of(principal, found.states, now, zone_of)
     etag = f'"{found.tag}-{".".join(sections)}-{day.isoformat()}"'
@@ -163,7 +169,12 @@ async def show(
         since=found.since,
     )
     parts = of_each(found.records, disclosed, request_id)
-    disclosed_at = await make_durable(access, parts, principal, request_id)
+    try:
+        disclosed_at = await make_durable(access, parts, principal, request_id)
+    except Gone as gone:
+        gone.asked_for = student_id
+        raise
+    must_have_followed(access, found)
     if found.refused is not None:
         raise found.refused
     _shown_count(view.name, principal.role, len(found.records))
@@ -174,12 +185,13 @@ class FoundMany(NamedTuple):
     """Whom a search found, before anybody was shown it. records: uuids, of the records of all students found.
     position: of the ledger, that the answer reflects. refused: why nothing of them is shown, where the office that
     asks has nothing to do with what was found. children: of each record in turn, the id that its student is shown
-    under; none where that is not known."""
+    under; none where that is not known. reached: as ``api.followed.Reached``."""
 
     records: Sequence[str]
     position: int
     refused: LedgerError | None = None
     children: Sequence[str] = ()
+    reached: int | None = None
 
 
 class ManyView(Protocol):
@@ -224,10 +236,11 @@ async def show_many(
     purpose: what it is read for; None: that of the rule. about: what is known of whom is asked for; a view whose rule
     is of one state, office or grant finds nobody else.
 
-    Errors: Forbidden, OtherState, and why the view refuses; StoreUnavailable, and then nothing was shown.
+    Errors: Forbidden, OtherState, and why the view refuses; ProjectionBehind, StoreUnavailable, and then nothing was
+    shown.
     """
     decision = await allowed(principal, purpose, view.action, about, view.name, access=access, request_id=request_id)
-    found = await view.read()
+    found = await followed(access, view.read)
     if found.refused is not None:
         told = refused(principal, purpose, decision.rule, view.name)
         await make_durable(access, of_each(found.records, told, request_id), principal, request_id)
@@ -245,6 +258,7 @@ async def show_many(
         children=list(found.children),
     )
     disclosed_at = await make_durable(access, [of_many(entry, request_id)], principal, request_id)
+    must_have_followed(access, found)
     _shown_count(view.name, principal.role, len(found.records))
     return ShownMany(view.render(), found.position, disclosed_at)
 

@@ -8,7 +8,7 @@ up to their going, and to a family never. What people wrote in cases is for thos
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any, Final, NamedTuple
 
@@ -30,6 +30,7 @@ from ledger.events.case import CaseAnswered, CaseClosed, CaseOpened, Doubtful, R
 from ledger.events.linkage import ActReversed, DeclarationWithdrawn, DeclaredNotSame, LinkageEvent
 from ledger.events.record import FactCorrected, FactStated, RecordEvent, RecordOpened
 from ledger.links import REASON, Seeds
+from ledger.store import tombstones
 from projections import as_of, trails
 from projections.as_of import AsOf
 from projections.audit_trail import PROJECTION, SealedWords
@@ -123,6 +124,9 @@ class HistoryView:
         trail = self.trail = trails.trail_of(rows) or await in_turn(lambda: self._unopened(student_id))
         if trail is None:
             return None
+        gone = await in_turn(lambda: self._gone(trail))
+        if all(kept.record in gone for kept in trail.held):
+            return None
         states = list(dict.fromkeys(kept.state for kept in trail.held if kept.state is not None))
         held = [kept.record for kept in trail.held]
         asked = self._narrowed(Subject(states, held))
@@ -145,7 +149,9 @@ class HistoryView:
         self.records = [*trail.held, *(trail.former if asked.former else ())]
         # What is shown may also change by what is not told any more, so it is told by all of it.
         tag = hashlib.blake2b(self._body(), digest_size=12).hexdigest()
-        return Found(trail.student_id, [kept.record for kept in self.records], reflected.position, tag, states)
+        # Of a record that is gone there is nothing to show, and no account of it any more.
+        shown = [kept.record for kept in self.records if kept.record not in gone]
+        return Found(trail.student_id, shown, reflected.position, tag, states, reached=reflected.position)
 
     def render(self, sections: Sequence[str], day: date) -> bytes:  # noqa: ARG002 - the shape of every view
         return self._body()
@@ -171,6 +177,14 @@ class HistoryView:
         own = decide(who(self._principal), self.action, subject).scope == "grant"
         return self._asked.wanted._replace(former=False, cases=False) if own else self._asked.wanted
 
+    def _gone(self, trail: Trail) -> Collection[str]:
+        """Records of a trail that were destroyed whole."""
+        lost = [kept.record for kept in (*trail.held, *trail.former) if kept.state is None]
+        if not lost:
+            return ()
+        with self._ledger.log.connection() as conn:
+            return tombstones.of_records(conn, lost)
+
     def _unopened(self, student_id: str) -> Trail | None:
         """The trail of a student of whom nothing can be opened any more, by the guards. None where there is none."""
         reach = self._ledger.links.reach(Seeds(students=[student_id]))
@@ -187,12 +201,15 @@ class HistoryView:
 
     def _opened(self, lines: Sequence[Line]) -> dict[int, str | None]:
         """Position to what a person wrote; None where its key was destroyed."""
-        log, found = self._ledger.log, dict[int, str | None]()
+        log, sealed = self._ledger.log, [(line, line.sealed) for line in lines if line.sealed is not None]
+        if not sealed:
+            return {}
         with log.connection() as conn:
-            for line in lines:
-                if line.sealed is not None:
-                    found[line.position] = log.open_field(conn, _recorded(line, line.sealed), REASON, line.sealed.words)
-        return found
+            disposals = log.vault.catch_up(conn)
+            return {
+                line.position: log.open_field(conn, _recorded(line, apart), REASON, apart.words, disposals)
+                for line, apart in sealed
+            }
 
 
 def _recorded(line: Line, sealed: SealedWords) -> Recorded:

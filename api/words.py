@@ -33,7 +33,9 @@ from ledger.events.record import (
     ResidencyChanged,
     Withdrawn,
 )
+from ledger.events.retention import KeyDestroyed
 from ledger.mde import TABLES
+from ledger.retention.schedules import EDUCATION
 
 
 def told(event: Event, record: str | None = None, language: str = "en", case: str = "") -> str:
@@ -144,6 +146,11 @@ def _declaration_withdrawn(event: DeclarationWithdrawn, _: str) -> dict[str, obj
     return {"declaration": event.declaration}
 
 
+def _destroyed(event: KeyDestroyed, language: str) -> dict[str, object]:
+    what = _SENTENCES[language]["all of it" if event.record_class == EDUCATION else "its eligibility"]
+    return {"what": what.format(state=event.state), "schedule": event.schedule, "disposal": event.disposal}
+
+
 def _minted(anchors: Iterable[Anchor]) -> str:
     return ", ".join(anchor.student_id for anchor in anchors)
 
@@ -176,6 +183,7 @@ _SAYINGS: Final[dict[type[Event], tuple[str, Callable[[Any, str], dict[str, obje
     ActReversed: ("reversed", _reversed),
     DeclaredNotSame: ("declared", _declared),
     DeclarationWithdrawn: ("declaration withdrawn", _declaration_withdrawn),
+    KeyDestroyed: ("destroyed", _destroyed),
 }
 
 _SENTENCES: Final[Mapping[str, Mapping[str, str]]] = {
@@ -214,6 +222,9 @@ _SENTENCES: Final[Mapping[str, Mapping[str, str]]] = {
         "declared": "Declaration {declaration}{by}: records of {left} are not the same child as those of {right}.",
         "by act": ", by act {act}",
         "declaration withdrawn": "Declaration {declaration} was withdrawn.",
+        "destroyed": "{record}: {what} was destroyed, as schedule {schedule} says; disposal {disposal}.",
+        "all of it": "all that {state} kept",
+        "its eligibility": "what it said of eligibility",
     },
     "es": {
         "the record": "El expediente",
@@ -251,6 +262,9 @@ _SENTENCES: Final[Mapping[str, Mapping[str, str]]] = {
         " {right}.",
         "by act": ", por el acto {act}",
         "declaration withdrawn": "La declaración {declaration} fue retirada.",
+        "destroyed": "{record}: se destruyó {what}, como dispone el plazo {schedule}; eliminación {disposal}.",
+        "all of it": "todo lo que guardaba {state}",
+        "its eligibility": "lo que decía de la elegibilidad",
     },
 }
 """Language to the sentences, and the words within them."""

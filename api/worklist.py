@@ -248,7 +248,7 @@ def answered_told(answered: Answered) -> dict[str, Any]:
 def _found(listed: Iterable[Listed], position: int) -> FoundMany:
     """The records of cases, each once. One whose student may not be told of stands for itself."""
     names = {named.record: named.student_id or named.record for one in listed for named in one.names.values()}
-    return FoundMany(list(names), position, children=list(names.values()))
+    return FoundMany(list(names), position, children=list(names.values()), reached=position)
 
 
 def _part_told(part: Part) -> dict[str, Any]:

@@ -73,6 +73,12 @@ ACTIONS: Final[Mapping[str, str]] = {
     "account.manage": "enable, disable, deactivate or reset an account",
     "account.open": "open an account without an application",
     "family.grant": "grant a family access to a child's records",
+    "retention.read": "read schedules, holds and disposals",
+    "schedule.set": "set how long records are kept",
+    "hold.place": "place a hold",
+    "hold.release": "release a hold",
+    "disposal.propose": "propose a disposal",
+    "disposal.approve": "approve or refuse a disposal",
     "me.read": "read one's own account",
     "me.set": "renew or change one's own account",
 }

@@ -12,7 +12,7 @@ import threading
 import uuid
 from asyncio import to_thread
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
 import msgspec
@@ -25,21 +25,28 @@ from ledger.auditing import Audits
 from ledger.batching import Batches
 from ledger.case_store import CaseStore
 from ledger.casework import Casework
-from ledger.errors import Conflict, LedgerError, NotFound, Refused, StaleDecision, StillRunning
+from ledger.disposals import Disposals
+from ledger.erased_rows import erased_key
+from ledger.errors import Conflict, Gone, LedgerError, NotFound, Refused, StaleDecision, StillRunning
 from ledger.events import Event, Meta
 from ledger.events.record import RecordOpened
 from ledger.family_access import FamilyAccess
+from ledger.forgetting import Forgetting
+from ledger.gone import gone_of
 from ledger.ids import Uuid7Source, student_id
+from ledger.intake.erased_moves import decide_beside
 from ledger.intake.student import Decision, Outcome
 from ledger.jurisdiction import Command as JurisdictionCommand
 from ledger.jurisdiction import Jurisdiction, Profile
 from ledger.jurisdictions import Jurisdictions, Setting, must_be_known
+from ledger.keeping import Keeping
 from ledger.kept import KeptRecords, Key, Known
 from ledger.links import Links
 from ledger.matcher import Matcher
 from ledger.policies import Policies
 from ledger.proposals import Proposals
-from ledger.record import Command, PlaceStudent, RecordState, RetractRecord, decide, fold
+from ledger.record import Command, PlaceStudent, RecordState, RetractRecord, fold
+from ledger.remains import Remains
 from ledger.replay import RequestKey, kept_answer, raise_if_refused, refused_answer
 from ledger.reversals import Reversals
 from ledger.routing import is_office, offices_of
@@ -136,7 +143,11 @@ class Ledger:
             ids.next,
             region_of=lambda state, district: self.jurisdiction(state).offices.districts.get(district),
         )
+        self.forgetting = Forgetting(database, self.log, self.access)
         self.family_access = FamilyAccess(self.log, self.admissions)
+        self.keeping = Keeping(self.log, self.links, self.profile, clock, ids.next_text)
+        remains = Remains(self.log, self.access, self.links, self.keeping, self.profile, clock)
+        self.disposals = Disposals(self.log, self.keeping, remains, clock, ids.next_text, self.forgetting.tell)
         self.attachments = Attachments(self.log, clock, ids.next)
         self.audits = Audits(self.log, self.links, self.proposals, self.policies, audit)
         self._running: set[tuple[str, str]] = set()
@@ -227,7 +238,8 @@ class Ledger:
         prepared = self._prepare(command, meta, request, fresh=fresh)
         receipt = self._nothing(prepared)
         if receipt is None:
-            assert prepared.sealed is not None
+            if prepared.sealed is None:
+                return None
             try:
                 receipt = self.log.sequencer.submit(prepared.sealed).result()
             except StaleDecision:
@@ -237,7 +249,8 @@ class Ledger:
     async def _write_async(self, command: Command, prepared: _Prepared) -> Done | None:
         receipt = self._nothing(prepared)
         if receipt is None:
-            assert prepared.sealed is not None
+            if prepared.sealed is None:
+                return None
             try:
                 receipt = await self.log.sequencer.submit_async(prepared.sealed)
             except StaleDecision:
@@ -248,6 +261,10 @@ class Ledger:
         """The uuid of the record of a state's student, or None."""
         found = self.kept.find((state, state_student_id))
         return None if found is None else str(found)
+
+    def gone(self, student_id: str) -> Gone | None:
+        """What is answered to an id whose every record was destroyed; None to any other. Raises StoreUnavailable."""
+        return gone_of(self.log, self.links, self.keeping, self.profile, student_id)
 
     # -- jurisdictions
 
@@ -316,33 +333,41 @@ class Ledger:
     def _prepare(self, command: Command, meta: Meta, request: RequestKey | None, *, fresh: bool) -> _Prepared:
         must_be_known(command.state)
         profile = self.profile(command.state)
-        key = _key(command)
+        key, disposals = _key(command), self.vault.disposals
         known = self.kept.refresh(key) if fresh else self.kept.load(key)
-        prepared = self._decide(command, known, profile, meta, request)
+        prepared = self._decide(command, known, profile, meta, request, disposals)
         if known is not None and not fresh and (prepared.refusal is not None or not prepared.decision.events):
             # Decided on memory alone: see whether the record has moved before saying "no" or "nothing to do".
             now = self.kept.refresh(key)
             if now is not known:
-                prepared = self._decide(command, now, profile, meta, request)
+                prepared = self._decide(command, now, profile, meta, request, disposals)
         if prepared.refusal is not None and request is None:
             raise prepared.refusal
-        prepared.sealed = self.log.seal(prepared.append)
+        with suppress(StaleDecision):  # what it is about was destroyed meanwhile: then it is left unsealed
+            prepared.sealed = self.log.seal(prepared.append)
         return prepared
 
     def _prepare_kept(self, command: Command, meta: Meta, request: RequestKey | None) -> _Prepared | None:
         """As ``_prepare`` from memory only; None where that is not enough."""
+        disposals = self.vault.disposals
         known = self.kept.get(_key(command))
         kept = self.jurisdictions.kept(command.state)
-        if known is None or kept is None or self._row_key is None:
+        if known is None or kept is None or self._row_key is None or known.state.erased:
             return None
-        prepared = self._decide(command, known, kept.profile, meta, request)
+        prepared = self._decide(command, known, kept.profile, meta, request, disposals)
         if prepared.refusal is not None or not prepared.decision.events:
             return None
         prepared.sealed = self.log.seal_cached(prepared.append)
         return prepared if prepared.sealed is not None else None
 
     def _decide(
-        self, command: Command, known: Known | None, profile: Profile, meta: Meta, request: RequestKey | None
+        self,
+        command: Command,
+        known: Known | None,
+        profile: Profile,
+        meta: Meta,
+        request: RequestKey | None,
+        disposals: int,
     ) -> _Prepared:
         if known is None and isinstance(command, PlaceStudent):
             command = msgspec.structs.replace(command, new_student_id=self.new_student_id())
@@ -350,7 +375,7 @@ class Ledger:
         record = known.record if known is not None else uuid.UUID(bytes=self.ids.next())
         name = known.name if known is not None else str(record)
         try:
-            decision = decide(command, before, profile)
+            decision = decide_beside(command, before, profile, self.row_key, lambda: erased_key(self.log, name))
         except (Refused, NotFound, Conflict) as refusal:
             append = Append(parts=[], meta=meta, answer=refused_answer(request, refusal))
             return _Prepared(known, record, name, Decision(events=[], outcomes=[]), before, append, None, refusal)
@@ -376,7 +401,7 @@ class Ledger:
             rows = {record.bytes: packed.joined()}
             if isinstance(events[0], RecordOpened):
                 opened = [Opening(state.state, state.state_student_id, record.bytes, state.student_id)]
-        append = Append(parts=parts, meta=meta, answer=answer, opened=opened, rows=rows)
+        append = Append(parts=parts, meta=meta, answer=answer, opened=opened, rows=rows, disposals=disposals)
         return _Prepared(known, record, name, decision, state, append, None, packed=packed)
 
     def _packed(self, known: Known | None, events: Sequence[Event], state: RecordState) -> Packed:
@@ -402,9 +427,10 @@ class Ledger:
         decision, state = prepared.decision, prepared.state
         if decision.events:
             assert state is not None
-            version = receipt.versions[f"record/{prepared.name}"]
-            self.kept.keep(Known(prepared.record, prepared.name, version, receipt.position, state, prepared.packed))
             assert prepared.sealed is not None
+            version = receipt.versions[f"record/{prepared.name}"]
+            known = Known(prepared.record, prepared.name, version, receipt.position, state, prepared.packed)
+            self.kept.keep(known, prepared.sealed.disposals)
             self.vault.remember(prepared.sealed.new_keys)
         return Done(
             position=receipt.position,

@@ -20,8 +20,9 @@ from ledger.events.linkage import Anchor
 from ledger.events.record import RecordOpened
 from ledger.ids import Uuid7Source
 from ledger.jurisdiction import Profile
-from ledger.linkage_acts import Acted, Reach
+from ledger.linkage_acts import Acted
 from ledger.links import Beside
+from ledger.reach import Reach
 from ledger.record_fold import fold as fold_record
 from ledger.routing import LevelsOf, asked_of, district_of, state_alone
 from ledger.settling import evidence_of, records_of
@@ -48,6 +49,7 @@ class Writing(msgspec.Struct, frozen=True, kw_only=True):
             about=about_of(self.after.opened),
             answered=self.answered,
             closed=self.after.closed is not None,
+            records=[concerned.anchor.record for concerned in self.after.opened.records],
         )
 
 

@@ -20,8 +20,9 @@ from ledger.errors import BadValue, Leased, NotAsked, UnderCase
 from ledger.events import Event, Meta
 from ledger.events.case import Doubtful, Link, Place, Residue, Reversal
 from ledger.events.linkage import Anchor
-from ledger.linkage_acts import Acted, Reach
+from ledger.linkage_acts import Acted
 from ledger.links import Beside, Links, Seeds
+from ledger.reach import Reach
 from ledger.replay import RequestKey
 from ledger.settling import joined_or_parted, nothing, parting, records_of, seeds_of, settle, shown_first
 from ledger.settling import states_of as states_named

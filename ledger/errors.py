@@ -31,9 +31,13 @@
     │   ├── PasswordRefused      too short, too long, or too easily guessed
     │   ├── NoSuchPoint          no point of the past: it has not come, or nothing was recorded by then
     │   ├── CodeRefused          a one-time code that does not fit, was used or has ended: which is not told
+    │   ├── UnderHold            a hold, an open case or request keeps what is to be destroyed
+    │   ├── NotDue               no schedule lets it go yet
+    │   ├── DisposalIsClosed     it was refused or withdrawn
     │   └── SubmissionRefused    a whole file, before anything of it was applied
     ├── NotFound
     │   └── NotOpen              no such open record
+    ├── Gone                     all that there was of it was destroyed, as a schedule says
     ├── Forbidden                the principal may not
     │   ├── RenewalNeeded        training or rules are older than a year
     │   └── AccountDisabled      for a time
@@ -42,6 +46,7 @@
     │   ├── VersionMoved         what is to be replaced is no longer what the sender had read
     │   ├── StillRunning         the first request with this key has not been answered yet
     │   ├── Leased               somebody else is at this case
+    │   ├── ScopeChanged         what was to be destroyed is no longer what was proposed
     │   ├── SubmissionDateReused
     │   └── SubmissionLate
     ├── Unavailable              try again later
@@ -73,6 +78,9 @@ class LedgerError(Exception):
         self.replayed = False
         self.members: dict[str, Any] | None = None
         """More that the problem says, by name."""
+        self.asked_for: str | None = None
+        """Student id of whom nothing was found, by somebody who may read her: whoever answers looks whether all that
+        there was is gone."""
 
 
 class Refused(LedgerError):
@@ -206,6 +214,18 @@ class NoSuchPoint(Refused):
     code = "no-such-point"
 
 
+class UnderHold(Refused):
+    code = "under-hold"
+
+
+class NotDue(Refused):
+    code = "not-due"
+
+
+class DisposalIsClosed(Refused):
+    code = "disposal-closed"
+
+
 class SubmissionRefused(Refused):
     """rule: code of the rule that refuses the file. element: of the header, if one is wrong; what it says may be told.
     table: of a folder or zip, the file that has the row."""
@@ -233,6 +253,10 @@ class NotFound(LedgerError):
 
 class NotOpen(NotFound):
     code = "record-not-open"
+
+
+class Gone(LedgerError):
+    code = "gone"
 
 
 class Forbidden(LedgerError):
@@ -265,6 +289,10 @@ class StillRunning(Conflict):
 
 class Leased(Conflict):
     code = "leased"
+
+
+class ScopeChanged(Conflict):
+    code = "scope-changed"
 
 
 class SubmissionDateReused(Conflict):
@@ -305,6 +333,14 @@ class LogBroken(IntegrityBroken):
 
 class UnknownEvent(IntegrityBroken):
     code = "unknown-event"
+
+
+def no_student(student_id: str, what: str = "No student has this id.") -> NotFound:
+    """The answer to an id that leads to nobody, for somebody who may read of every state's children: it was never
+    minted, or all that it led to is gone, which is found out where it is answered."""
+    nobody = NotFound(what, remedy="Compare it with where it was read, or search.")
+    nobody.asked_for = student_id
+    return nobody
 
 
 def again(

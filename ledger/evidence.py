@@ -7,17 +7,19 @@ its name only then. Until then it is a part beside it, named after what is expor
 from __future__ import annotations
 
 import fcntl
+import glob
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, Final, NamedTuple
 
 import psycopg
 
-from ledger.errors import Conflict, LogBroken, Misconfigured, NotFound
+from ledger.errors import Conflict, LogBroken, Misconfigured, no_student
 from ledger.links import Links, Seeds
 from ledger.proofs.bundle import WHOLE_LOG, WHOLE_STREAMS, Manifest
 from ledger.proofs.doubt import Doubt
@@ -27,7 +29,7 @@ from ledger.proofs.receipts import checkpoint_in
 from ledger.proofs.tiles import Tiles
 from ledger.proofs.verify import verify
 from ledger.proofs.writing import BundleWriter, Shown
-from ledger.store import pending
+from ledger.store import pending, tombstones
 from ledger.store.copied_out import Stored, shown, stored
 from ledger.store.data_folder import sync
 from ledger.store.database import Database, Role, translated
@@ -35,6 +37,7 @@ from ledger.store.proof_store import ProofStore
 from ledger.store.vault import Vault
 
 EVENTS_AT_ONCE = 2_000
+_PART: Final = re.compile(r"\.[0-9a-f]{12}(?:\.([0-9]+))?\.part")
 KEEP = "Keep the database as it is, and run `sojourn verify`: it names the first thing that is wrong."
 
 
@@ -52,7 +55,9 @@ class Wanted(NamedTuple):
 
 
 class OfStudent(NamedTuple):
-    """student_id: as it is shown now. records: uuids. minted: every id that a record of the student has minted."""
+    """student_id: as it is shown now. records: uuids, of those that are left. minted: every id that a record of the
+    student has minted, also one that was destroyed: by these it is found what joined the others. states: that keep the
+    records."""
 
     student_id: str
     records: Sequence[str]
@@ -69,17 +74,17 @@ class OfStudent(NamedTuple):
 
 
 def student_of(links: Links, student_id: str) -> OfStudent:
-    """A student by any id that was ever minted. Raises NotFound, StoreUnavailable, LogBroken."""
+    """A student by any id that was ever minted. Raises NotFound where nothing is left, StoreUnavailable, LogBroken."""
     reach = links.reach(Seeds(students=[student_id]))
-    found = next((anchor for anchor in reach.records.values() if anchor.student_id == student_id), None)
-    if found is None:
-        raise NotFound("No student has this id.", remedy="Compare it with where it was read, or search.")
-    students = reach.students()
-    shown_as = students.student_of[found.record]
-    members = students.members[shown_as]
-    records = [anchor.record for anchor in members]
     with links.log.connection() as conn:
-        states = pending.states_of(conn, records)
+        states = pending.states_of(conn, [anchor.record for anchor in reach.left_of(student_id)])
+    # What went since it was looked is not there either.
+    if not states:
+        raise no_student(student_id)
+    students = reach.students()
+    shown_as = students.student_of[next(iter(states))]
+    members = students.members[shown_as]
+    records = [anchor.record for anchor in members if anchor.record in states]
     return OfStudent(
         shown_as, records, [anchor.student_id for anchor in members], list(dict.fromkeys(states[r] for r in records))
     )
@@ -95,9 +100,12 @@ def export(
 ) -> Manifest:
     """Write a bundle as of a checkpoint, verify it, and let it stand as ``out``, readable by its owner alone.
 
-    known: keys of the log, also former ones: the checkpoint may be by any of them, and so may receipts. Raises Conflict
-    where another export writes the same, LogBroken where what is stored is not what was signed, Misconfigured where
-    nothing was signed yet or a receipt is none of the log's, StoreUnavailable, OSError.
+    known: keys of the log, also former ones: the checkpoint may be by any of them, and so may receipts. What an earlier
+    run left is gone on with only where nothing was destroyed since; else that is deleted.
+
+    Raises Conflict where another export writes the same, or where something was destroyed while it was written and keys
+    are handed over, LogBroken where what is stored is not what was signed, Misconfigured where nothing was signed yet
+    or a receipt is none of the log's, StoreUnavailable, OSError.
     """
     with translated(), ProofStore(database, wanted.log) as proofs:
         # Heads are kept as of the latest checkpoint alone, so streams are proven against that.
@@ -112,7 +120,9 @@ def export(
             checkpoint, _ = open_checkpoint(note, key)
         except Doubt as doubt:
             raise _broken(wanted.log, doubt) from None
-        part = _part(out, wanted, key)
+        gone = _gone(database)
+        part = _part(out, wanted, key, gone)
+        _delete_older(out, part)
         with _alone(part) as file:
             try:
                 manifest = _write(file, wanted, note, checkpoint, key, receipts, database, vault, proofs, progress)
@@ -125,6 +135,10 @@ def export(
                 # Whatever is wrong is in it: the next run begins anew.
                 part.unlink()
                 raise _broken(wanted.log, doubt) from None
+            if wanted.keys and _gone(database) != gone:
+                # It may hold keys of what is gone by now, and nobody has them yet.
+                part.unlink()
+                raise Conflict("Something was destroyed while the bundle was written.", remedy="Export it again.")
             os.fsync(file.fileno())
             # Verified and on the disk: from here on it may be found.
             part.replace(out)
@@ -200,10 +214,29 @@ def _shown(
         reached(batch[-1][0])
 
 
-def _part(out: Path, wanted: Wanted, key: Verifier) -> Path:
-    """The same for the same question alone: of another one's part nothing is taken."""
+def _gone(database: Database) -> int:
+    """By which position a record or an account lost something last."""
+    with database.connect(Role.PROJECTOR, name="sojourn export") as conn:
+        return tombstones.last(conn)
+
+
+def _part(out: Path, wanted: Wanted, key: Verifier, gone: int) -> Path:
+    """The same for the same question alone, and as long as nothing is destroyed: of another one's part nothing is
+    taken, nor of one that may hold keys of what is gone."""
     asked = "\n".join((key.text(), str(wanted.keys), str(wanted.streams is None), *(wanted.streams or ())))
-    return out.with_name(f"{out.name}.{sha256(asked.encode()).hexdigest()[:12]}.part")
+    return out.with_name(f"{out.name}.{sha256(asked.encode()).hexdigest()[:12]}.{gone}.part")
+
+
+def _delete_older(out: Path, part: Path) -> None:
+    """Parts of the same bundle from before the last disposal, whatever was asked for: nobody goes on with them, and
+    they hold keys in clear. One that another export writes is its own to delete."""
+    for old in out.parent.glob(f"{glob.escape(out.name)}.*.part"):
+        named = _PART.fullmatch(old.name.removeprefix(out.name))
+        if named is None or old == part or int(named[1] or -1) >= int(part.name.split(".")[-2]):
+            continue
+        with suppress(OSError), old.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            old.unlink()
 
 
 @contextmanager

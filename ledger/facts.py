@@ -76,7 +76,8 @@ class RecordState(msgspec.Struct, gc=False):
     """A record as its events leave it. identity: the elements of its S row (fact 0), never the record's own student
     id. facts: by id, in the order in which they were first stated. next_fact: the id that the next new fact gets.
     decided: what must not be taken back from a file (C1); replaced whole, never changed in place. demographics: facts
-    in the order in which the state last spoke of them: the last live one is what it says of the child now."""
+    in the order in which the state last spoke of them: the last live one is what it says of the child now. erased: of
+    moves whose key was destroyed, what the guard keeps of each, by fact (``ledger.row_hash``); replaced whole too."""
 
     state: str
     state_student_id: str
@@ -87,6 +88,7 @@ class RecordState(msgspec.Struct, gc=False):
     next_fact: int = 1
     decided: Decided = {}
     demographics: tuple[int, ...] = ()
+    erased: dict[int, bytes] = {}
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):

@@ -19,6 +19,7 @@ from ledger.errors import Forbidden, NotFound
 from ledger.events import Meta
 from ledger.facts import RecordState, held_rows
 from ledger.identities import states_of
+from ledger.links import Links, Seeds
 from ledger.replay import RequestKey
 from ledger.routing import district_of
 from ledger.store import relinking
@@ -53,6 +54,7 @@ class FamilyAccess:
 
     def __init__(self, log: Log, admissions: Admissions) -> None:
         self._log = log
+        self._links = Links(log)
         self._admissions = admissions
 
     def grant(self, asked: FamilyAsked, official: Official, meta: Meta, request: RequestKey | None = None) -> Admitted:
@@ -104,8 +106,7 @@ class FamilyAccess:
     def subject_of(self, student_id: str) -> tuple[list[str], list[str]]:
         """The states that keep a record of a student, and the records' uuids; none of whom none does. Raises
         StoreUnavailable."""
-        with self._log.connection() as conn:
-            records = relinking.records_of(conn, student_id)
+        records = self._records(student_id)
         known = states_of(self._log, records) if records else {}
         return sorted({state.state for state in known.values()}), sorted(known)
 
@@ -115,9 +116,16 @@ class FamilyAccess:
 
     # -- inside
 
-    def _states(self, student_id: str) -> dict[str, RecordState]:
+    def _records(self, student_id: str) -> list[str]:
+        """By any id ever minted, also where its own record was destroyed."""
         with self._log.connection() as conn:
             records = relinking.records_of(conn, student_id)
+        if records:
+            return records
+        return [one.record for one in self._links.reach(Seeds(students=[student_id])).left_of(student_id)]
+
+    def _states(self, student_id: str) -> dict[str, RecordState]:
+        records = self._records(student_id)
         if not records:
             raise NotFound("No student has this id.", remedy="Compare it with where it was read, or search.")
         return states_of(self._log, records)

@@ -11,7 +11,7 @@ from datetime import datetime
 
 import msgspec
 
-from ledger.errors import NotFound
+from ledger.errors import no_student
 from ledger.events import Erased, Event, Recorded, Sealed
 from ledger.events.linkage import DeclarationWithdrawn, DeclaredNotSame, LinkageEvent
 from ledger.links import REASON, Links, Seeds
@@ -48,9 +48,9 @@ def history_of(log: Log, links: Links, student_id: str) -> History:
     Raises NotFound, StoreUnavailable, LogBroken, UnknownEvent.
     """
     reach = links.reach(Seeds(students=[student_id]))
-    found = next((anchor for anchor in reach.records.values() if anchor.student_id == student_id), None)
+    found = reach.minting(student_id)
     if found is None:
-        raise NotFound("No student has this id.", remedy="Compare it with where it was read, or search.")
+        raise no_student(student_id)
     students = reach.students()
     shown = students.student_of[found.record]
     members = students.members[shown]
@@ -69,6 +69,7 @@ def history_of(log: Log, links: Links, student_id: str) -> History:
 def _happened(log: Log, recorded: Sequence[Recorded]) -> Iterator[Happened]:
     told: set[str] = set()
     with log.connection() as conn:
+        disposals = log.vault.catch_up(conn)
         for one in recorded:
             act = act_of(one.event)
             if act is not None:
@@ -76,7 +77,7 @@ def _happened(log: Log, recorded: Sequence[Recorded]) -> Iterator[Happened]:
                     continue
                 told.add(act)
             sealed: Sealed | None = getattr(one.event, REASON, None)
-            reason = one.meta.reason if sealed is None else log.open_field(conn, one, REASON, sealed)
+            reason = one.meta.reason if sealed is None else log.open_field(conn, one, REASON, sealed, disposals)
             yield Happened(
                 position=one.position,
                 recorded_at=one.recorded_at,

@@ -32,7 +32,7 @@ def states_of(log: Log, records: Iterable[str], upto: int | None = None) -> dict
                 told[recorded.stream.removeprefix(_RECORD)].append(recorded)
     found: dict[str, RecordState] = {}
     for name, recorded in told.items():
-        if any(isinstance(one.event, Erased) for one in recorded):
+        if recorded and isinstance(recorded[0].event, Erased):
             continue
         state = fold(one.event for one in recorded)
         if state is not None:

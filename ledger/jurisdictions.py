@@ -155,12 +155,13 @@ class Jurisdictions:
         if not key_ids:
             return [r.event for r in recorded]
         with self._log.connection() as conn:
-            self._log.vault.open_keys(conn, key_ids)  # all in one look; below they are at hand
+            disposals = self._log.vault.catch_up(conn)
+            self._log.vault.open_keys(conn, key_ids, disposals)  # all in one look; below they are at hand
             return [
                 replace(
                     r.event,
                     **{
-                        name: self._log.open_field(conn, r, name, value)
+                        name: self._log.open_field(conn, r, name, value, disposals)
                         for name, value in sealed.get(r.position, {}).items()
                         if isinstance(value, Sealed)
                     },

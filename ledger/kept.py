@@ -16,9 +16,9 @@ import psycopg
 from psycopg.rows import tuple_row
 
 from ledger.errors import IntegrityBroken
-from ledger.events import Recorded
+from ledger.events import Erased, Recorded
 from ledger.record import RecordState, fold
-from ledger.row_hash import Packed
+from ledger.row_hash import Packed, with_erased
 from ledger.store.log import Log
 
 Key = tuple[str, str]
@@ -51,16 +51,30 @@ class KeptRecords:
     def __init__(self, log: Log) -> None:
         self._log = log
         self._kept: OrderedDict[Key, Known] = OrderedDict()
+        self._disposals = -1
         self._lock = threading.Lock()
+
+    @property
+    def disposals(self) -> int:
+        """The last disposal of something of a record that this process knows of. Asked before a record is read that is
+        to be kept."""
+        return self._log.vault.disposals_of_records
 
     def get(self, key: Key) -> Known | None:
         """The record if it is kept."""
+        if self._disposals != self.disposals:
+            self._forget()
         return self._kept.get(key)
 
-    def keep(self, known: Known) -> None:
-        """Keep a record as its events leave it; what is kept and newer stays."""
+    def keep(self, known: Known, disposals: int) -> None:
+        """Keep a record as its events leave it; what is kept and newer stays. disposals: as they were before it was
+        read: what may have been destroyed since is not kept."""
         key = known.key
+        if self._disposals != self.disposals:
+            self._forget()
         with self._lock:
+            if disposals < self._disposals:
+                return
             before = self._kept.get(key)
             if before is None or before.version < known.version:
                 self._kept[key] = known
@@ -70,7 +84,7 @@ class KeptRecords:
 
     def find(self, key: Key) -> uuid.UUID | None:
         """The id of a record, kept or not. Raises StoreUnavailable."""
-        kept = self._kept.get(key)
+        kept = self.get(key)
         if kept is not None:
             return kept.record
         with self._log.connection() as conn:
@@ -78,38 +92,56 @@ class KeptRecords:
 
     def load(self, key: Key) -> Known | None:
         """The record as kept, else as it is. Raises StoreUnavailable, LogBroken, UnknownEvent."""
-        kept = self._kept.get(key)
+        kept = self.get(key)
         return kept if kept is not None else self.load_many([key]).get(key)
 
     def refresh(self, key: Key) -> Known | None:
         """The record as it is: what is kept, and the events since. The very same object where there are none."""
-        kept = self._kept.get(key)
+        kept, disposals = self.get(key), self.disposals
         if kept is None:
             return self.load(key)
         since = self._log.read_stream(f"record/{kept.record}", kept.version)
-        return self._folded(kept.record, since, kept) if since else kept
+        if disposals != self.disposals:
+            return self.load(key)  # perhaps it is gone
+        return self._folded(kept.record, since, kept, disposals) if since else kept
 
     def load_many(self, keys: Sequence[Key]) -> dict[Key, Known]:
         """Records by key, read in two queries and kept; a record that there is not is left out."""
+        disposals = self.disposals
         with self._log.connection() as conn:
             records = self._find(conn, keys)
             streams = [f"record/{record}" for record in records.values()]
-            recorded = self._log.open(conn, self._log.reader.events_of(conn, streams)) if streams else []
+            recorded = self._log.open(conn, *self._log.reader.events_at_once(conn, streams)) if streams else []
         events: dict[str, list[Recorded]] = {}
         for one in recorded:
             events.setdefault(one.stream, []).append(one)
-        return {key: self._folded(record, events[f"record/{record}"], None) for key, record in records.items()}
+        found: dict[Key, Known] = {}
+        for key, record in records.items():
+            said = events[f"record/{record}"]
+            # One that was destroyed between the two queries is not there.
+            if not isinstance(said[0].event, Erased):
+                found[key] = self._folded(record, said, None, disposals)
+        return found
 
-    def _folded(self, record: uuid.UUID, recorded: Sequence[Recorded], before: Known | None) -> Known:
+    def _folded(self, record: uuid.UUID, recorded: Sequence[Recorded], before: Known | None, disposals: int) -> Known:
         try:
             state = fold((one.event for one in recorded), None if before is None else before.state)
         except IntegrityBroken as broken:
             self._log.sequencer.stop(broken)
             raise
         assert state is not None
+        if any(isinstance(one.event, Erased) for one in recorded):
+            with self._log.connection() as conn:
+                state = with_erased(state, _rows_of(conn, record))
         known = Known(record, str(record), recorded[-1].version, recorded[-1].position, state)
-        self.keep(known)
+        self.keep(known, disposals)
         return known
+
+    def _forget(self) -> None:
+        """Something was destroyed since the last look, and perhaps one of these: they are read again."""
+        with self._lock:
+            self._kept.clear()
+            self._disposals = self.disposals
 
     def _find(self, conn: psycopg.Connection[object], keys: Sequence[Key]) -> dict[Key, uuid.UUID]:
         with conn.cursor(row_factory=tuple_row, binary=True) as cursor:
@@ -120,3 +152,9 @@ class KeptRecords:
                 prepare=True,
             )
             return {(state, ssid): record for state, ssid, record in cursor.fetchall()}
+
+
+def _rows_of(conn: psycopg.Connection[object], record: uuid.UUID) -> bytes:
+    query = "select rows from ledger.records where record_id = %s"
+    row = conn.cursor(row_factory=tuple_row, binary=True).execute(query, (record,)).fetchone()
+    return b"" if row is None else row[0]

@@ -8,7 +8,7 @@ record, and what there is of records are handed in.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
 
 import msgspec
@@ -19,7 +19,6 @@ from ledger.errors import (
     NotFound,
     NotOfStudent,
     RecordDestroyed,
-    RetiredId,
     SameStudent,
     UnderCase,
 )
@@ -43,38 +42,14 @@ from ledger.linkage import (
     Linkage,
     LiveEdge,
     anchors_of,
-    clusters,
-    fold,
     live_acts,
     live_declarations,
     live_edges,
 )
 from ledger.linkage_reversal import because_of, parted, still_joining
+from ledger.reach import Reach
 
 # -- what is decided upon
-
-
-class Reach(msgspec.Struct, frozen=True, gc=False):
-    """All that an act can touch: the students concerned, whole, and everything that was said of their linkage.
-
-    records: that there are; one that was destroyed is missing. versions: student id to the version of its linkage
-    stream. held: record to the pending case under which it is.
-    """
-
-    linkage: Linkage
-    records: Mapping[str, Anchor]
-    versions: Mapping[str, int] = {}
-    held: Mapping[str, str] = {}
-
-    def students(self) -> Clusters:
-        """Who is who now."""
-        return clusters(self.linkage, self.records.values())
-
-    def after(self, said: Iterable[Event]) -> Reach:
-        """What there would be with these events."""
-        order = 1 + max((order for order, _ in self.linkage.acts.values()), default=0)
-        numbered = [(order + number, event) for number, event in enumerate(said)]
-        return msgspec.structs.replace(self, linkage=fold(numbered, self.linkage))
 
 
 class Link(msgspec.Struct, frozen=True, kw_only=True):
@@ -178,20 +153,6 @@ def decide(command: Command, reach: Reach) -> Acted:
             return _withdraw(command, reach)
 
 
-def minting(reach: Reach, student_id: str) -> Anchor:
-    """The record that minted the id of a student as it is shown now.
-
-    Raises RetiredId where another id is shown in its place, NotFound where it was never minted.
-    """
-    found = next((anchor for anchor in reach.records.values() if anchor.student_id == student_id), None)
-    if found is None:
-        raise NotFound(f"There is no student {student_id}.", remedy="Compare it with where it was read.")
-    shown = reach.students().student_of[found.record]
-    if shown != student_id:
-        raise RetiredId(f"Student {student_id} is shown as {shown} now.", remedy=f"Name {shown}.")
-    return found
-
-
 def _link(command: Link, reach: Reach) -> Acted:
     before = reach.students()
     record, member = _there(reach, command.record), _there(reach, command.member)
@@ -213,7 +174,7 @@ def _link(command: Link, reach: Reach) -> Acted:
 
 def _merge(command: Merge, reach: Reach) -> Acted:
     before = reach.students()
-    left_anchor, right_anchor = _there(reach, command.left), _there(reach, command.right)
+    left_anchor, right_anchor = _standing(reach, before, command.left), _standing(reach, before, command.right)
     if command.master not in (command.left, command.right):
         raise NotOfStudent(
             "The master is neither of the two students.", remedy="Name one of the two whose id is to be shown."
@@ -336,6 +297,15 @@ def _there(reach: Reach, record: str) -> Anchor:
     if anchor is None:
         raise NotFound("There is no such record.", remedy="It may have been destroyed; see the history of its student.")
     return anchor
+
+
+def _standing(reach: Reach, before: Clusters, record: str) -> Anchor:
+    """As ``_there``; one that was destroyed stands for its student as long as another record of hers is left: the id
+    that it minted may be the one that she shows."""
+    members = before.members.get(before.student_of.get(record, ""), ())
+    if any(anchor.record in reach.records for anchor in members):
+        return next(anchor for anchor in members if anchor.record == record)
+    return _there(reach, record)
 
 
 def _two_sides(

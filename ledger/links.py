@@ -18,7 +18,8 @@ from ledger.errors import Conflict, Forbidden, LogBroken, NotFound, Refused, Sta
 from ledger.events import Event, Meta, Recorded
 from ledger.events.linkage import ActReversed, Anchor, DeclaredNotSame, RecordLinked, RecordsSplit, StudentsMerged
 from ledger.linkage import Clusters, Linkage, anchors_of, fold, live_declarations, live_edges
-from ledger.linkage_acts import Acted, Reach
+from ledger.linkage_acts import Acted
+from ledger.reach import Reach
 from ledger.replay import RequestKey, kept_answer, raise_if_refused, refused_answer
 from ledger.settling import joined_or_parted
 from ledger.store.append import Append, CaseStanding, Part, Relinked, Secret

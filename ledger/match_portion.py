@@ -1,42 +1,146 @@
 """What is read and found out of records while some of them are decided.
 
-Invariant: it holds for as long as the matcher decides and remembers nothing. Keys and people are his own, and nobody
-else changes them; who is of which student changes with every link, and is not kept here.
+Invariant: it holds for as long as nobody says anything new of who a child is, and the policy stays. Keys and people are
+the matcher's own, and nobody else changes them; who is of which student changes with every link, and is kept for one
+portion alone, until it links.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Collection, Iterable
+from typing import Any, Final, NamedTuple
 
 import psycopg
 
+from ledger.cases import DIFFERENT_CHILD
 from ledger.matching.group import Met
 from ledger.matching.person import Person
-from ledger.store import match_index
+from ledger.store import match_doubts, match_index, pending
+from ledger.store.match_doubts import Doubt
+from ledger.store.match_index import Member
+
+KEPT_MAX: Final = 50_000
+"""People who are kept in mind from one portion to the next: a hundred MB."""
+
+
+class Around(NamedTuple):
+    """people: by record, those that are known. size: how many are known in all. doubts: corrections that nobody has
+    looked at yet. apart: as of ``match_index.apart``. asked: records about which an open case asks whether they are
+    another child now, to the case."""
+
+    people: dict[str, Person]
+    size: int
+    doubts: dict[str, Doubt]
+    apart: set[tuple[str, str]]
+    asked: dict[str, str]
 
 
 class Portion:
-    """Records that are decided at once, and whoever is near to them. conn: to the matcher's tables. met: what their
-    pairs weigh, as of ``Group``."""
+    """Records that are decided at once, and whoever is near to them. conn: to the matcher's tables. published: position
+    of the policy that decides."""
 
-    def __init__(self, conn: psycopg.Connection[Any]) -> None:
+    def __init__(self, conn: psycopg.Connection[Any], published: int) -> None:
         self.conn = conn
-        self.met = Met()
+        self.published = published
+        self._met, self._size = Met(), -1
         self._near: dict[str, set[str]] = {}
         self._people: dict[str, Person] = {}
+        self._student: dict[str, str] = {}
+        self._members: dict[str, dict[str, Member]] = {}
+        self._again: set[str] = set()
+
+    def holds(self, conn: psycopg.Connection[Any], published: int) -> bool:
+        """Whether what is in mind is still so. Who is destroyed is forgotten by others, and then fewer are known."""
+        if self.conn is not conn or self.published != published:
+            return False
+        return not self._people or match_index.size(conn) == self._size
+
+    def met(self, size: int) -> Met:
+        """What pairs weigh, as of ``Group``. size: records that are known, on which that hangs."""
+        if size != self._size:
+            self._met, self._size = Met(), size
+        return self._met
+
+    def doubts(self, records: Collection[str]) -> dict[str, Doubt]:
+        """Corrections of these that nobody has looked at yet. Who is near is asked beside it, since that comes next."""
+        unread = [record for record in records if record not in self._near]
+        with self.conn.pipeline():
+            doubts = match_doubts.ask(self.conn, records)
+            near = match_index.ask_near(self.conn, unread) if unread else dict[str, set[str]]
+        self._keep_near(unread, near())
+        return doubts()
+
+    def around(self, records: Collection[str]) -> Around:
+        """Who these are, and what keeps them from being decided, asked at once."""
+        with self.conn.pipeline():
+            people = self._ask_people(records)
+            size = match_index.ask_size(self.conn)
+            doubts = match_doubts.ask(self.conn, records)
+            apart = match_index.ask_apart(self.conn, records)
+            asked = pending.ask_asking(self.conn, DIFFERENT_CHILD, records)
+        return Around(people(), size(), doubts(), apart(), asked())
 
     def near(self, records: Iterable[str]) -> dict[str, set[str]]:
         """As ``match_index.near``."""
         asked = list(records)
         if unread := [record for record in asked if record not in self._near]:
-            found = match_index.near(self.conn, unread)
-            self._near |= {record: found.get(record, set()) for record in unread}
+            self._keep_near(unread, match_index.near(self.conn, unread))
         return {record: self._near[record] for record in asked if self._near[record]}
 
     def people_of(self, records: Iterable[str]) -> dict[str, Person]:
         """As ``match_index.people_of``."""
+        return self._ask_people(list(records))()
+
+    def members_of(self, records: Iterable[str]) -> list[Member]:
+        """As ``match_index.members_of``, as they were when they were first read since ``moved``."""
         asked = list(records)
-        if unread := [record for record in asked if record not in self._people]:
-            self._people |= match_index.people_of(self.conn, unread)
-        return {record: self._people[record] for record in asked if record in self._people}
+        if unread := [record for record in asked if record not in self._student]:
+            for member in match_index.members_of(self.conn, unread):
+                self._student[member.record] = member.student
+                self._members.setdefault(member.student, {})[member.record] = member
+        students = {self._student[record] for record in asked if record in self._student}
+        return [member for student in students for member in self._members[student].values()]
+
+    def moved(self) -> None:
+        """Something was linked, or put before people: who is of which student is read anew."""
+        self._student.clear()
+        self._members.clear()
+
+    def ended(self, decided: Iterable[str], again: Iterable[str]) -> None:
+        """These are decided, and come up again or not. What was found of the latter is let go of once it is too much,
+        and all of it where that does not help."""
+        self.moved()
+        self._again.difference_update(decided)
+        self._again.update(again)
+        if len(self._people) > KEPT_MAX:
+            self._keep_only(self._again)
+        if len(self._people) > KEPT_MAX:
+            self._again.clear()
+            self._keep_only(())
+
+    # -- inside
+
+    def _keep_near(self, records: Iterable[str], found: dict[str, set[str]]) -> None:
+        self._near |= {record: found.get(record, set()) for record in records}
+
+    def _keep_only(self, records: Collection[str]) -> None:
+        beside = set(records).union(*(self._near.get(record, ()) for record in records))
+        self._near = {record: self._near[record] for record in beside if record in self._near}
+        kept = beside.union(*self._near.values())
+        self._people = {record: person for record, person in self._people.items() if record in kept}
+        self._met = Met(
+            far={sides for sides in self._met.far if kept.issuperset((sides[0][0], sides[1][0]))},
+            bits={pair: bits for pair, bits in self._met.bits.items() if kept.issuperset(pair)},
+            kinds={pair: kind for pair, kind in self._met.kinds.items() if kept.issuperset(pair)},
+            wholes={side: whole for side, whole in self._met.wholes.items() if side[0] in kept},
+        )
+
+    def _ask_people(self, records: Collection[str]) -> Callable[[], dict[str, Person]]:
+        unread = [record for record in records if record not in self._people]
+        take = match_index.ask_people(self.conn, unread) if unread else dict[str, Person]
+
+        def taken() -> dict[str, Person]:
+            self._people |= take()
+            return {record: self._people[record] for record in records if record in self._people}
+
+        return taken

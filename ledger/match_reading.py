@@ -62,7 +62,7 @@ def is_other(was: Person, now: Person) -> bool:
 def _told(whole: Sequence[Recorded], after: int, upto: int, policy: Policy) -> Told:
     # What was said behind it is of later: a decision tells how far was read.
     events = [one for one in whole if one.position <= upto]
-    if not events or any(isinstance(one.event, Erased) for one in events):
+    if not events or isinstance(events[0].event, Erased):
         return Told(None, events[-1].position if events else upto, None)
     rows = list(_rows(whole))
     before = [one for row in rows if row[-1].position <= after for one in row]
@@ -106,11 +106,9 @@ def _rows(events: Sequence[Recorded]) -> Iterator[list[Recorded]]:
     """What was written of a record together: one commit has one time, and what it says of a record stands in a row."""
     row: list[Recorded] = []
     for one in events:
-        if row and (one.recorded_at, one.meta, one.position) != (
-            row[-1].recorded_at,
-            row[-1].meta,
-            row[-1].position + 1,
-        ):
+        # Of an event that opens no more nobody knows whose it was: it says nothing, and stands with what it stood by.
+        metas = {said.meta for said in (*row[-1:], one) if not isinstance(said.event, Erased)}
+        if row and ((one.recorded_at, one.position) != (row[-1].recorded_at, row[-1].position + 1) or len(metas) > 1):
             yield row
             row = []
         row.append(one)

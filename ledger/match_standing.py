@@ -19,8 +19,8 @@ from ledger.events.policy import PolicyPublished
 from ledger.events.record import RecordReinstated, RecordRetracted
 from ledger.identities import states_of
 from ledger.identity import traits_of
-from ledger.linkage_acts import Reach
 from ledger.policies import STREAM
+from ledger.reach import Reach
 from ledger.store.append import Part
 from ledger.store.log import Log
 from ledger.store.vault import LEDGER

@@ -18,10 +18,11 @@ from ledger.actors import MATCHER
 from ledger.errors import Conflict, NotFound, Refused, StaleDecision
 from ledger.events import Meta
 from ledger.events.linkage import Decision
-from ledger.linkage_acts import Acted, Link, Reach, decide
+from ledger.linkage_acts import Acted, Link, decide
 from ledger.links import Beside, Links, Seeds
 from ledger.match_standing import stands
 from ledger.proposals import Proposals
+from ledger.reach import Reach
 from ledger.replay import RequestKey
 from ledger.store.append import Part
 

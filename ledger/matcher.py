@@ -27,6 +27,7 @@ from ledger.links import Links, Seeds
 from ledger.match_portion import Portion
 from ledger.match_reading import Told, is_other, told
 from ledger.match_writing import ACTOR, Decided, MatchWriter, asked_once
+from ledger.matching.blocking import KEYS
 from ledger.matching.comparison import FIELDS
 from ledger.matching.decision import assess
 from ledger.matching.explain import explain
@@ -35,7 +36,7 @@ from ledger.matching.policy import Policy, Scale
 from ledger.policies import Policies, Published
 from ledger.proposals import Proposals
 from ledger.replay import RequestKey
-from ledger.store import match_doubts, match_index, pending
+from ledger.store import match_doubts, match_index
 from ledger.store.log import Log
 from ledger.store.match_doubts import Doubt
 
@@ -69,6 +70,7 @@ class Matcher:
         self._proposals = proposals
         self._policies = policies
         self._writer = writer or MatchWriter(links, proposals)
+        self._portion: Portion | None = None
 
     def policy(self) -> Published:
         """The one that decides now. Raises Refused where there is none that this release can decide by."""
@@ -95,6 +97,7 @@ class Matcher:
         after = batch[0].position - 1
         self._keep(conn, told(self._log, dict.fromkeys(said, after), batch[-1].position, policy))
         if destroyed:
+            self._portion = None
             match_index.forget(conn, match_index.destroyed(conn))
         # What people joined, parted or answered may leave other decisions.
         match_index.wait_again(conn, self._of_cases(closed))
@@ -109,6 +112,8 @@ class Matcher:
         return bool(records)
 
     def _keep(self, conn: psycopg.Connection[Any], said: Mapping[str, Told]) -> None:
+        if said:
+            self._portion = None
         match_doubts.keep(conn, {record: one.doubt for record, one in said.items() if one.doubt is not None})
         match_index.remember(
             conn, {record: (one.person, one.position) for record, one in said.items() if one.person is not None}
@@ -131,12 +136,19 @@ class Matcher:
         """Decide what waits; None where nothing does. read: position to which the tables stand. limit: about so many
         records at once, with those that wait too and come near to one of them, up to ``GROWN_MAX`` times as many; 1:
         one record and no other."""
+        # What breaks off leaves nothing in mind.
+        portion, self._portion = self._portion, None
+        if portion is None or not portion.holds(conn, published.position):
+            portion = Portion(conn, published.position)
         for linked, deciding in ((False, self._join), (True, self._put_before_people)):
-            waiting, portion = match_index.waiting(conn, limit, linked=linked), Portion(conn)
+            waiting = match_index.waiting(conn, limit, linked=linked)
             if 1 < limit == len(waiting):
                 waiting = self._grown(portion, published, waiting, limit * GROWN_MAX, linked=linked)
             if waiting:
-                return deciding(portion, published, read, waiting)
+                done, again = deciding(portion, published, read, waiting)
+                portion.ended([record for record, _ in waiting], again)
+                self._portion = portion
+                return done
         return None
 
     def _grown(
@@ -153,23 +165,26 @@ class Matcher:
         grown, fresh, conn = dict(waiting), [record for record, _ in waiting], portion.conn
         while fresh and len(grown) < most:
             near = portion.near(fresh)
-            members = match_index.members_of(conn, set(fresh).union(*near.values()))
+            members = portion.members_of(set(fresh).union(*near.values()))
             people = portion.people_of({member.record for member in members})
             students = {member.record: member.student for member in members if member.record in people}
             scale = Scale(published.policy, match_index.size(conn))
-            group = Group(scale, people, students, _both_ways(near), met=portion.met)
+            group = Group(scale, people, students, _both_ways(near), met=portion.met(scale.records))
             found = match_index.waiting_of(conn, group.close(fresh) - set(grown), most - len(grown), linked=linked)
             grown |= found
             fresh = [record for record, _ in found]
         return list(grown.items())
 
-    def _join(self, portion: Portion, published: Published, read: int, waiting: Sequence[tuple[str, int]]) -> Matched:
-        """Look at corrections, and link what is sure."""
+    def _join(
+        self, portion: Portion, published: Published, read: int, waiting: Sequence[tuple[str, int]]
+    ) -> tuple[Matched, list[str]]:
+        """Look at corrections, and link what is sure. Answers also who is left to be asked about."""
         done, since = Matched(records=len(waiting)), _Since(published.position, dict(waiting))
         conn = portion.conn
-        doubts = match_doubts.of(conn, list(since.at))
+        doubts = portion.doubts(list(since.at))
         for record, doubt in doubts.items():
             done.asked += self._doubt(conn, published.policy, record, doubt)
+            portion.moved()
         refused: set[tuple[str, str]] = set()
         todo = sorted(since.at)
         open_questions: set[str] | None = None
@@ -177,29 +192,30 @@ class Matcher:
             deciding = self._deciding(portion, published, read, todo, refused)
             found = [*self._said_same(deciding, since, todo), *self._sure(deciding, since, todo)]
             left = self._writer.link(found)
+            portion.moved()
             done.linked += len(found) - sum(map(len, left))
             for first, *_ in left:
                 refused |= {(first.record, first.member), (first.member, first.record)}
             # What rested on a link that could not be is decided anew without it.
-            again = {record for chain in left for one in chain for record in one.records()}
+            unlinked = {record for chain in left for one in chain for record in one.records()}
             # And so is what came near only by one of these links: the guards have to see for it.
-            todo = sorted(set(since.at) & (again | deciding.students.blind))
+            todo = sorted(set(since.at) & (unlinked | deciding.students.blind))
             if open_questions is None and not todo:
                 asked = deciding.students.questions(list(since.at))
                 open_questions = {record for one in asked for record in (*one.left, *one.right)}
-        # Durable by now: every link. A crash before this decides them again, and finds them by their keys.
-        with conn.transaction():
+        again = [record for record, _ in waiting if open_questions is None or record in open_questions]
+        # Durable by now: every link. A crash before this is on the disk decides them again, and finds them by their
+        # keys.
+        with conn.pipeline(), conn.transaction():
             match_doubts.looked_at(conn, doubts)
             # Most are near to nobody else, and are decided with that.
-            match_index.linked(conn, [one for one in waiting if open_questions is None or one[0] in open_questions])
-            match_index.decided(
-                conn, [one for one in waiting if open_questions is not None and one[0] not in open_questions]
-            )
-        return done
+            match_index.linked(conn, [(record, since.at[record]) for record in again])
+            match_index.decided(conn, [(record, since.at[record]) for record in since.at.keys() - set(again)])
+        return done, again
 
     def _put_before_people(
         self, portion: Portion, published: Published, read: int, waiting: Sequence[tuple[str, int]]
-    ) -> Matched:
+    ) -> tuple[Matched, list[str]]:
         """Ask about what is near, once all that is sure has been linked."""
         done, since = Matched(), _Since(published.position, dict(waiting))
         deciding = self._deciding(portion, published, read, list(since.at))
@@ -220,9 +236,9 @@ class Matcher:
             done.asked += len(turn) - len(left)
             asked = asked.union(*(one.records() for one in turn if one not in left))
             waiting_for = [found for found in later if asked.isdisjoint((*found.left, *found.right))]
-        # Durable by now: every question. What a crash before this decides again is found by its key.
+        # Durable by now: every question. What a crash before this is on the disk decides again is found by its key.
         match_index.decided(portion.conn, waiting)
-        return done
+        return done, []
 
     def _doubt(self, conn: psycopg.Connection[Any], policy: Policy, record: str, doubt: Doubt) -> bool:
         """Put before people what a correction makes doubtful. Whether it did anything."""
@@ -278,26 +294,26 @@ class Matcher:
         """refused: pairs that cannot be linked now, each both ways."""
         conn, near = portion.conn, portion.near(records)
         known = set(records).union(*near.values())
-        members = match_index.members_of(conn, known)
+        members = portion.members_of(known)
         known |= {member.record for member in members}
-        people = portion.people_of(known)
+        around = portion.around(known)
+        people = around.people
         students = {member.record: member.student for member in members if member.record in people}
         match_index.forget(conn, set(people) - set(students))  # destroyed since, and there is no guard of them any more
-        size = match_index.size(conn)
-        held = {member.record for member in members if member.held}
+        held = {member.record for member in members if member.held}.union(around.asked)
         held |= {
             record
-            for record, doubt in match_doubts.of(conn, known).items()
+            for record, doubt in around.doubts.items()
             if doubt.other and record in people and is_other(doubt.was, people[record])
         }
         group = Group(
-            Scale(published.policy, size),
+            Scale(published.policy, around.size),
             people,
             students,
             _both_ways(near),
-            match_index.apart(conn, known).union(refused),
-            held | set(pending.asking(conn, DIFFERENT_CHILD, known)),
-            portion.met,
+            around.apart.union(refused),
+            held,
+            portion.met(around.size),
         )
         # Who may be a twin or a namesake of somebody is seen from that one, not from the record that waits.
         close = group.close(records) - set(records)
@@ -305,11 +321,11 @@ class Matcher:
         unknown = set[str]().union(*beside.values()) - set(people)
         beyond: dict[str, str] = {}
         if published.policy.thresholds.margin:
-            beyond = {member.record: member.student for member in match_index.members_of(conn, unknown)}
+            beyond = {member.record: member.student for member in portion.members_of(unknown)}
         others = portion.people_of(unknown.union(beyond) - set(people))
         beyond = {record: student for record, student in beyond.items() if record in others}
         group.know(others, _both_ways(near, beside), close.union(records), beyond)
-        return _Deciding(published, read, size, group)
+        return _Deciding(published, read, around.size, group)
 
     def _said_same(self, deciding: _Deciding, since: _Since, records: Sequence[str]) -> Iterator[Decided]:
         """What states have said themselves; as done, so that what follows rests on it."""
@@ -330,7 +346,8 @@ class Matcher:
 
 
 class _Since(msgspec.Struct, frozen=True):
-    """Since when records wait. published: of the policy; under another one the same pair is decided anew."""
+    """Since when records wait. published: of the policy; under another one, and under other keys, the same pair is
+    decided anew."""
 
     published: int
     at: dict[str, int]
@@ -342,7 +359,7 @@ class _Since(msgspec.Struct, frozen=True):
     def key(self, what: str, records: Iterable[str], record: str, member: str) -> RequestKey:
         """The same pair, since the same words, is linked or asked once."""
         at = max(self.at.get(one, 0) for one in records)
-        return asked_once(f"{what}/{self.published}/{at}/{record}/{member}")
+        return asked_once(f"{what}/{self.published}.{KEYS}/{at}/{record}/{member}")
 
 
 class _Deciding(msgspec.Struct, frozen=True):

@@ -16,7 +16,7 @@ from typing import Any, Final
 import msgspec
 import psycopg
 
-from ledger.errors import NoSuchPoint, NotFound
+from ledger.errors import NoSuchPoint, NotFound, no_student
 from ledger.events import Erased, Recorded
 from ledger.events.linkage import LinkageEvent
 from ledger.history import act_of
@@ -40,11 +40,12 @@ class Point(msgspec.Struct, frozen=True):
 
 
 class NotThen(msgspec.Struct, frozen=True):
-    """Of an id that was minted, and of which there is nothing to show. record, state: that minted it. position: of the
-    point that was asked for. why: to be said to whoever may read of that state's children."""
+    """Of an id that was minted, and of which there is nothing to show. records, states: the one that minted it; none
+    where that was destroyed. position: of the point that was asked for. why: to be said to whoever may read of that
+    state's children, and where there is none, of every state's."""
 
-    record: str
-    state: str
+    records: list[str]
+    states: list[str]
     position: int
     why: NotFound
 
@@ -138,16 +139,14 @@ def let_in(kept: Iterable[Sequence[str]]) -> list[str]:
 
 
 def nothing_left(log: Log, student_id: str, point: Point) -> NotThen:
-    """Of a student whose every record was destroyed."""
+    """Of a student whose every record of then was destroyed. Raises NotFound where the id was never minted."""
     with log.connection() as conn:
-        minted = looking_back.minted_by(conn, student_id)
-    if minted is None:
-        raise _never()
+        minted = _minted_by(conn, student_id)
     why = NotFound(
         "Nothing that was known of this student then can be opened any more: its keys were destroyed.",
         remedy="The proofs over the log still verify; ask the state office for the certificate of disposal.",
     )
-    return NotThen(minted.record, minted.state, point.position, why)
+    return _of(minted, point, why)
 
 
 # -- inside
@@ -156,7 +155,7 @@ def nothing_left(log: Log, student_id: str, point: Point) -> NotThen:
 def _point(
     conn: psycopg.Connection[Any], place: looking_back.Place, asked: int | datetime | None, now: datetime, name: str
 ) -> Point:
-    position, recorded_at, head = place
+    position, recorded_at, head, _ = place
     if isinstance(asked, int) and asked > head:
         raise NoSuchPoint(
             f"The ledger has come to position {head}, not yet to {asked}.",
@@ -180,7 +179,7 @@ def _point(
 def _past(
     log: Log, conn: psycopg.Connection[Any], student_id: str, point: Point, looked: looking_back.Looked
 ) -> Past | NotThen:
-    rows = log.open(conn, looked.rows)
+    rows = log.open(conn, looked.rows, looked.place.disposals)
     own: list[Recorded] = []
     heard: list[Recorded] = []
     for one in rows:
@@ -200,7 +199,7 @@ def _past(
     others = [f"record/{record}" for record in records if record != name]
     said = own
     if others:
-        more = log.open(conn, looking_back.rows_of(conn, others, point.position))
+        more = log.open(conn, *looking_back.rows_of(conn, others, point.position))
         said = sorted([*own, *more], key=_position)
     opened = [one for one in said if type(one.event) is not Erased]
     return Past(
@@ -215,18 +214,24 @@ def _past(
 
 
 def _not_then(conn: psycopg.Connection[Any], student_id: str, point: Point) -> NotThen:
-    minted = looking_back.minted_by(conn, student_id)
-    if minted is None:
-        raise _never()
+    minted = _minted_by(conn, student_id)
     why = NotFound(
         "This student id had not been minted then: its record was opened later.",
         remedy="Ask for a later point, or for the id that the child was known by then.",
     )
-    return NotThen(minted.record, minted.state, point.position, why)
+    return _of(minted, point, why)
 
 
-def _never() -> NotFound:
-    return NotFound("No student has this id.", remedy="Compare it with where it was read, or search.")
+def _minted_by(conn: psycopg.Connection[Any], student_id: str) -> looking_back.Minted:
+    minted = looking_back.minted_by(conn, student_id)
+    if minted is None:
+        raise no_student(student_id)
+    return minted
+
+
+def _of(minted: looking_back.Minted, point: Point, why: NotFound) -> NotThen:
+    records, states = ([] if one is None else [one] for one in minted)
+    return NotThen(records, states, point.position, why)
 
 
 def _linkage(
@@ -247,7 +252,7 @@ def _linkage(
             return holds, linkage
         streams = [f"linkage/{one}" for one in missing]
         read |= {one: [] for one in missing}
-        for one in log.open(conn, looking_back.rows_of(conn, streams, POSITION_MAX)):
+        for one in log.open(conn, *looking_back.rows_of(conn, streams, POSITION_MAX)):
             read[one.stream[_LINKAGE:]].append(one)
 
 

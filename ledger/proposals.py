@@ -20,8 +20,9 @@ from ledger.events import Meta
 from ledger.events.audit import KeptApart
 from ledger.events.case import Candidate, Changed, Doubtful, Link, Merge, Proposal, Split
 from ledger.events.linkage import Anchor, Decision, RecordLinked
-from ledger.linkage_acts import Acted, Reach, decide, minting
+from ledger.linkage_acts import Acted, decide
 from ledger.links import Beside, Links, Seeds
+from ledger.reach import Reach, minting
 from ledger.replay import RequestKey
 from ledger.settling import act_of, best_first, evidence_of, nothing, records_of, shown_first, still_joins
 from ledger.store.append import Part

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from ledger.errors import LogBroken
-from ledger.events.base import Event
+from ledger.events.base import Erased, Event
 from ledger.events.record import (
     AlternateIdStated,
     AssessmentReported,
@@ -45,7 +45,9 @@ def evolve(state: RecordState | None, event: Event) -> RecordState:
 
 
 def fold(events: Iterable[Event], state: RecordState | None = None) -> RecordState | None:
-    """The record after events; None where there are none. As ``evolve``, event by event, but copies once."""
+    """The record after events; None where there are none. As ``evolve``, event by event, but copies once.
+
+    A move whose key was destroyed is passed over, and its id is not given again."""
     state = None if state is None else _copied(state)
     for event in events:
         state = _advanced(state, event)
@@ -151,8 +153,14 @@ def _fold_fact_retracted(state: RecordState, event: FactRetracted) -> None:
                 state.facts[fact.id] = msgspec.structs.replace(fact, status="retracted")
 
 
+def _fold_erased(state: RecordState, event: Erased) -> None:
+    # Perhaps it was stated before, and used up no id now: then there is a gap, which means nothing.
+    state.next_fact += event.was == MoveQualified.topic
+
+
 def _fold_record_retracted(state: RecordState, _event: RecordRetracted) -> None:
     state.status = "retracted"
+    state.erased = {}
     for fact in state.facts.values():
         if fact.status == "live":
             state.facts[fact.id] = msgspec.structs.replace(fact, status="dormant")
@@ -176,4 +184,5 @@ _FOLDS: dict[type[Event], Callable[[RecordState, Any], None]] = {
     FactRetracted: _fold_fact_retracted,
     RecordRetracted: _fold_record_retracted,
     RecordReinstated: _fold_record_reinstated,
+    Erased: _fold_erased,
 }

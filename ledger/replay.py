@@ -40,15 +40,18 @@ def refused_answer(request: RequestKey | None, refusal: LedgerError) -> Answer |
         "element": refusal.element,
         "rule": getattr(refusal, "rule", None),
     }
-    where = {name: value for name in ("place", "row", "table") if (value := getattr(refusal, name, None)) is not None}
-    return kept_answer(request, 0, {**ids, **where})
+    places = ("place", "row", "table", "asked_for")
+    where = {name: value for name in places if (value := getattr(refusal, name, None)) is not None}
+    # Which records are in the way, by ids and codes: without that a replay would not say what to leave out.
+    items = {"items": refusal.members["items"]} if refusal.members and "items" in refusal.members else {}
+    return kept_answer(request, 0, {**ids, **where, **items})
 
 
 def raise_if_refused(answer: Answer) -> None:
     """Raises the refusal that was the first answer, if it was one."""
     ids = answer.ids
     if "refused" in ids:
-        raise errors.again(
+        error = errors.again(
             str(ids["refused"]),
             str(ids["what"]),
             str(ids["remedy"]),
@@ -58,3 +61,8 @@ def raise_if_refused(answer: Answer) -> None:
             ids.get("row"),
             ids.get("table"),
         )
+        if "items" in ids:
+            error.members = {"items": ids["items"]}
+        if "asked_for" in ids:
+            error.asked_for = str(ids["asked_for"])
+        raise error

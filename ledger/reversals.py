@@ -6,17 +6,20 @@ record concerned does any of this.
 
 from __future__ import annotations
 
+from itertools import chain
+
 import msgspec
 
 from ledger import cases
 from ledger.case_store import CaseStore, Writing, beside, writing
 from ledger.cases import CloseCase, reason_of
-from ledger.errors import ActAlreadyReversed, NotFound, RecordDestroyed
+from ledger.errors import ActAlreadyReversed, NotFound, RecordDestroyed, no_student
 from ledger.events import Meta
 from ledger.events.case import Place, Reversal
 from ledger.events.linkage import ActReversed
-from ledger.linkage_acts import Acted, DeclareNotSame, Reach, Reverse, Withdraw, decide
+from ledger.linkage_acts import Acted, DeclareNotSame, Reverse, Withdraw, decide
 from ledger.links import Beside, Linked, Links, Seeds
+from ledger.reach import Reach
 from ledger.replay import RequestKey
 from ledger.settling import records_of
 
@@ -84,14 +87,13 @@ class Reversals:
         reason = reason_of(reason)
 
         def decided(reach: Reach) -> tuple[Acted, Beside]:
-            minted = {anchor.student_id: anchor for anchor in reach.records.values()}
-            if left not in minted or right not in minted:
-                raise NotFound("There is no such student.", remedy="Compare the ids with where they were read.")
-            one, other = minted[left], minted[right]
-            students = reach.students()
-            sides = [a for end in (one, other) for a in students.members[students.student_of[end.record]]]
-            self._store.refuse_strangers(sides, place)
-            return decide(DeclareNotSame(left=one.record, right=other.record), reach), Beside(reason=reason)
+            sides = reach.left_of(left), reach.left_of(right)
+            for student, records in zip((left, right), sides, strict=True):
+                if not records:
+                    raise no_student(student, "There is no such student.")
+            self._store.refuse_strangers(chain(*sides), place)
+            one, other = (records[0].record for records in sides)
+            return decide(DeclareNotSame(left=one, right=other), reach), Beside(reason=reason)
 
         return self._links.act(Seeds(students=[left, right]), decided, meta, request)
 

@@ -2,13 +2,14 @@
 
 Per live row one packed entry of fact id, Record ID and a keyed hash of the row. Promises that ``all_unchanged`` says
 yes only where placing the rows would append nothing and refuse nothing. Holds no personal data in clear, and without
-the key nobody can test from outside whether a record holds a given row.
+the key nobody can test from outside whether a record holds a given row. Of moves whose key was destroyed the hash is
+hashed again, under the record's own key (``ledger.erased_rows``).
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 
@@ -16,7 +17,7 @@ import msgspec
 
 from ledger.events import Event
 from ledger.events.record import FactCorrected, FactRetracted, FactStated
-from ledger.facts import MSIX_NUMBER, HeldRow, RecordState, StudentRows, held_row, held_rows
+from ledger.facts import MSIX_NUMBER, HeldRow, RecordState, Row, StudentRows, held_row, held_rows
 
 ENTRY = struct.Struct(">IH16s")
 """Fact id, Record ID (0 where there is none), row hash."""
@@ -52,9 +53,10 @@ def pack(state: RecordState, key: bytes) -> Packed:
 
     Fact 0 is the S row. It has two entries where the state has said no MSIX number: as it stands, and with the
     record's own student id, which says the same. A record that is retracted, or holds no qualifying move, has no entry
-    for its S row: whatever is sent for it must be decided with the record open.
+    for its S row: whatever is sent for it must be decided with the record open. Of moves whose key was destroyed the
+    entries stay as they are, so that what a state goes on sending is not taken for new.
     """
-    rows = {row.fact.id: _entry(row, key) for rows in held_rows(state).values() for row in rows}
+    rows = still_erased(state) | {row.fact.id: _entry(row, key) for rows in held_rows(state).values() for row in rows}
     return Packed(_head(state, key), rows)
 
 
@@ -69,6 +71,8 @@ def pack_after(before: Packed, events: Iterable[Event], state: RecordState, key:
             touched.add(event.fact)
         else:
             return pack(state, key)  # of the record as a whole
+        if state.erased and event.letter == "Q":
+            return pack(state, key)  # it may stand in the place of one that is erased
     head = before.head
     rows = dict(before.rows)
     for number in touched:
@@ -91,7 +95,8 @@ def packed_rows(state: RecordState, key: bytes) -> bytes:
 
 
 def _head(state: RecordState, key: bytes) -> bytes:
-    holds_move = any(fact.letter == "Q" and fact.status == "live" for fact in state.facts.values())
+    moves = any(fact.letter == "Q" and fact.status == "live" for fact in state.facts.values())
+    holds_move = moves or bool(state.erased)
     if state.status != "open" or not holds_move:
         return b""
     head = ENTRY.pack(0, 0, row_hash(key, "S", state.identity))
@@ -102,6 +107,50 @@ def _head(state: RecordState, key: bytes) -> bytes:
 
 def _entry(row: HeldRow, key: bytes) -> bytes:
     return ENTRY.pack(row.fact.id, int(row.fact.record_id or 0), row_hash(key, row.fact.letter, row.elements))
+
+
+def with_erased(state: RecordState, packed: bytes) -> RecordState:
+    """A record of which some events open no more, with what its guard row keeps of their facts."""
+    entries = {fact: ENTRY.pack(fact, record_id, held) for fact, record_id, held in ENTRY.iter_unpack(packed)}
+    erased = {fact: entry for fact, entry in entries.items() if fact and fact not in state.facts}
+    return msgspec.structs.replace(state, erased=erased)
+
+
+def still_erased(state: RecordState) -> dict[int, bytes]:
+    """What is kept of moves whose key was destroyed: all but those in whose place, by Record ID, the state has put
+    another."""
+    if not state.erased:
+        return {}
+    live = {int(fact.record_id or 0) for fact in state.facts.values() if fact.letter == "Q" and fact.status == "live"}
+    return {fact: entry for fact, entry in state.erased.items() if ENTRY.unpack(entry)[1] not in live - {0}}
+
+
+def sealed_rows(packed: bytes, facts: Collection[int], key: bytes) -> bytes:
+    """A guard row in which the entries of these facts are hashed again. key: of the record's erased moves."""
+    return b"".join(
+        ENTRY.pack(fact, record_id, _again(key, held) if fact in facts else held)
+        for fact, record_id, held in ENTRY.iter_unpack(packed)
+    )
+
+
+def erased_among(
+    rows: Sequence[Row], state: RecordState, key: bytes, erased_key: Callable[[], bytes]
+) -> dict[int, int]:
+    """Of rows, by their places, those that say what an erased move said, with its fact. erased_key: of the record's
+    erased moves."""
+    facts = {entry[-16:]: fact for fact, entry in still_erased(state).items()}
+    if not facts:
+        return {}
+    again = erased_key()
+    found: dict[int, int] = {}
+    for at, row in enumerate(rows):
+        if row.letter == "Q":
+            held = row_hash(key, row.letter, row.elements)
+            # As it was, where whoever wrote the row last had not heard yet that it was erased.
+            fact = facts.get(_again(again, held)) or facts.get(held)
+            if fact is not None:
+                found[at] = fact
+    return found
 
 
 def all_unchanged(packed: bytes, student: StudentRows, key: bytes) -> bool:
@@ -115,6 +164,10 @@ def all_unchanged(packed: bytes, student: StudentRows, key: bytes) -> bool:
     if row_hash(key, "S", student.elements) not in hashes:
         return False
     return all(row_hash(key, row.letter, row.elements) in hashes for row in student.rows)
+
+
+def _again(key: bytes, held: bytes) -> bytes:
+    return blake2b(held, key=key, digest_size=16).digest()
 
 
 @lru_cache(maxsize=64)

@@ -94,6 +94,11 @@ class Settings(BaseSettings):
     audit_apart: int = Field(
         200, ge=0, description="Pairs kept apart that are mixed among them, no more than links. 0: none."
     )
+    backup_days: int | None = Field(
+        None,
+        ge=0,
+        description="Days for which backups are kept. Absent: certificates of disposal say that nobody said.",
+    )
     fault: str | None = Field(None, description="Tests only: NAME[:N], a named point at which the process dies.")
 
     @field_validator("log_level", "log_format", mode="before")

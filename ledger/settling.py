@@ -23,10 +23,11 @@ from ledger.errors import (
 from ledger.events.case import Candidate, Concerned, Doubtful, Link, Merge, Proposal, Residue, Reversal, Split
 from ledger.events.linkage import Anchor, RecordLinked, RecordsSplit, StudentsMerged
 from ledger.linkage import live_acts, live_edges
-from ledger.linkage_acts import Acted, Command, DeclareNotSame, Reach, Reverse, decide
+from ledger.linkage_acts import Acted, Command, DeclareNotSame, Reverse, decide
 from ledger.linkage_acts import Link as LinkAct
 from ledger.linkage_acts import Merge as MergeAct
 from ledger.linkage_acts import Split as SplitAct
+from ledger.reach import Reach
 
 ANSWERED = "answered"
 """Why a record was linked, where a person said so."""

@@ -311,6 +311,17 @@ REACTOR_LAG = Asked("reactor_lag_events", "Events that a reactor has not passed 
 UNDECIDED = Asked(
     "matching_undecided_records", "Records that the matcher has yet to decide, or to read anew for another policy.", ()
 )
+RETENTION_WAITING = Asked("retention_waiting_disposals", "Disposals that wait for another person to approve them.")
+RETENTION_OLDEST = Asked(
+    "retention_oldest_waiting_seconds", "Age of the disposal that has waited longest for another person, 0 without one."
+)
+RETENTION_CLOSED = Asked(
+    "retention_disposals_total",
+    "Disposals that were closed, by what became of them: done, refused, withdrawn.",
+    ("result",),
+    kind="counter",
+)
+RETENTION_HOLDS = Asked("retention_standing_holds", "Holds that hold today, by kind: legal, request.", ("kind",))
 CHECKPOINT_SIZE = Asked("checkpoint_size_events", "Events that the last signed checkpoint of a log covers.", ("log",))
 CHECKPOINT_LAG = Asked("checkpoint_lag_events", "Events of a log that no signed checkpoint covers yet.", ("log",))
 CHECKPOINT_TIME = Asked(

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from projections import accounts, audit_trail, disclosures, readers, records, search, students, submissions, worklist
+from projections import (
+    accounts,
+    audit_trail,
+    disclosures,
+    readers,
+    records,
+    retention,
+    search,
+    students,
+    submissions,
+    worklist,
+)
 from projections.projection import Projection
 
 PROJECTIONS: tuple[Projection, ...] = (
@@ -15,5 +26,6 @@ PROJECTIONS: tuple[Projection, ...] = (
     accounts.PROJECTION,
     readers.PROJECTION,
     audit_trail.PROJECTION,
+    retention.PROJECTION,
 )
 """Every read model there is."""

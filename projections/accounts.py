@@ -430,4 +430,5 @@ PROJECTION = Projection(
         "trainings": "account, position",
     },
     fold=lambda: accounts_fold.fold,
+    follow=accounts_fold.follow,
 )

@@ -41,6 +41,7 @@ from ledger.events.application import (
     AskedRole,
     AttachmentAdded,
 )
+from projections.gone import Gone
 from projections.projection import statement
 
 # -- table
@@ -220,6 +221,13 @@ def fold(cursor: psycopg.Cursor[Any], schema: str, batch: Sequence[Recorded]) ->
         for text in _WRITES[type(recorded.event)]:
             cursor.execute(statement(text, schema), said)
         cursor.execute(statement(_TOUCHED[kind], schema), said)
+
+
+def follow(cursor: psycopg.Cursor[Any], schema: str, gone: Gone, left: Sequence[Recorded]) -> None:  # noqa: ARG001
+    """Of an account that went, nothing: its streams have one key."""
+    for account in gone.accounts:
+        for text in _GONE:
+            cursor.execute(statement(text, schema), {"of": account})
 
 
 _OF: LiteralString = (

@@ -1,9 +1,10 @@
 """Read model ``audit_trail``: who did what to a student's records, when, why and from which file, one line an event.
 
 The one invariant: one line for each event of the streams of records, of their linkage and of cases, whatever became of
-it; a student's trail is the lines of the streams of the records that it holds, and, where they are asked for, of those
-that it held, as long as it did. Of what can no longer be opened the line keeps its place, instant and topic, and
-nothing else. Codes and values are kept, and sentences made of them when they are read, in the reader's language.
+it, and one for each destruction of a record or a class of it; a student's trail is the lines of the streams of the
+records that it holds, and, where they are asked for, of those that it held, as long as it did. Of what can no longer be
+opened the line keeps its place, instant and topic, and nothing else. Codes and values are kept, and sentences made of
+them when they are read, in the reader's language.
 
 Where records are is told by linkage alone, act by act (``projections.linked``). Of a case that is judged blind nothing
 is told while it is.
@@ -32,8 +33,10 @@ from ledger.events.linkage import (
     RecordLinked,
 )
 from ledger.events.record import RecordOpened
+from ledger.events.retention import KeyDestroyed
 from ledger.store.arrays import texts
 from projections import linked
+from projections.gone import Gone
 from projections.life_cycle import CODES, OPPOSITE
 from projections.projection import Projection, statement
 
@@ -173,10 +176,7 @@ def fold(cursor: psycopg.Cursor[Any], schema: str, batch: Sequence[Recorded]) ->
     rows = [row_of(recorded) for recorded in batch]
     if any(recorded.topic == ActReversed.topic for recorded in rows):
         rows = _with_opposites(cursor, schema, batch, rows)
-    with cursor.copy(statement(_COPY, schema)) as copy:
-        copy.set_types(_TYPES)
-        for row in rows:
-            copy.write_row(row)
+    _write(cursor, schema, rows)
     opened = [recorded for recorded in batch if type(recorded.event) is RecordOpened]
     if opened:
         _open(cursor, schema, opened)
@@ -184,6 +184,30 @@ def fold(cursor: psycopg.Cursor[Any], schema: str, batch: Sequence[Recorded]) ->
     if acts:
         _move(cursor, schema, linked.moved_by(cursor, schema, acts))
     _hear_cases(cursor, schema, batch)
+
+
+def follow(cursor: psycopg.Cursor[Any], schema: str, gone: Gone, left: Sequence[Recorded]) -> None:
+    """Of what opens no more the lines keep place, instant and topic; a record that went keeps the ids by which it is
+    found, and where it was; a case that went is about nothing."""
+    streams = texts([stream for stream in gone.streams if stream.startswith((*_STREAMS, _RETENTION))])
+    cursor.execute(statement("delete from {schema}.lines where stream = any(%s)", schema), (streams,), prepare=False)
+    # That it went is among what is left: it stands in a stream of its own beside the record's.
+    told = (one for one in left if one.stream.startswith(_STREAMS) or type(one.event) is KeyDestroyed)
+    _write(cursor, schema, [row_of(recorded) for recorded in told])
+    for text in (_DELETE_CASES, _DELETE_CASES_OF):
+        cursor.execute(statement(text, schema), (texts(gone.cases),), prepare=False)
+    open_still = {recorded.stream[_RECORD:] for recorded in left if type(recorded.event) is RecordOpened}
+    for record, went in gone.records.items():
+        if record not in open_still and went.minted is not None:
+            cursor.execute(statement(_LOSE_RECORD, schema), (record, went.minted))
+            cursor.execute(statement(_LOSE_STAY, schema), (record, went.minted, f"record/{record}", record))
+
+
+def _write(cursor: psycopg.Cursor[Any], schema: str, rows: Iterable[Row]) -> None:
+    with cursor.copy(statement(_COPY, schema)) as copy:
+        copy.set_types(_TYPES)
+        for row in rows:
+            copy.write_row(row)
 
 
 def _short(event: Event) -> Event:
@@ -316,11 +340,15 @@ def event_of(topic: str, body: bytes | None) -> Event:
 _RECORD: Final = len("record/")
 _CASE: Final = len("case/")
 _STREAMS: Final = ("record/", "linkage/", "case/")
+_RETENTION: Final = "retention/"
 _encode = msgspec.json.Encoder().encode
 _seal = msgspec.msgpack.Encoder().encode
 unsealed = msgspec.msgpack.Decoder(SealedWords).decode
 _OF: Final = (*record_events.EVENTS, *linked.ALL, *case_events.EVENTS)
-_DECODE: Final[dict[str, msgspec.json.Decoder[Any]]] = {event.topic: msgspec.json.Decoder(event) for event in _OF}
+_TOLD_EVENTS: Final = (*_OF, KeyDestroyed)
+_DECODE: Final[dict[str, msgspec.json.Decoder[Any]]] = {
+    event.topic: msgspec.json.Decoder(event) for event in _TOLD_EVENTS
+}
 _COPY: LiteralString = (
     "copy {schema}.lines (stream, position, recorded_at, topic, code, actor, reason, submission, cause, said, body,"
     " sealed) from stdin (format binary)"
@@ -338,6 +366,17 @@ _STAYS: LiteralString = (
 )
 _FIRST: LiteralString = (
     "select stream, min(position), min(recorded_at) from {schema}.lines where stream = any(%s) group by stream"
+)
+_DELETE_CASES: LiteralString = "delete from {schema}.cases where case_id = any(%s)"
+_DELETE_CASES_OF: LiteralString = "delete from {schema}.cases_of where case_id = any(%s)"
+_LOSE_RECORD: LiteralString = (
+    "insert into {schema}.records (record, minted) values (%s, %s)"
+    " on conflict (record) do update set state = null, state_student_id = null"
+)
+_LOSE_STAY: LiteralString = (
+    "insert into {schema}.stays (record, came, came_at, student_id) select %s, position, recorded_at, %s"
+    " from {schema}.lines where stream = %s and not exists (select from {schema}.stays where record = %s)"
+    " order by position limit 1"
 )
 _WRITE_STAY: LiteralString = (
     "insert into {schema}.stays (record, came, came_at, student_id, went, went_at) values (%s, %s, %s, %s, %s, %s)"
@@ -363,4 +402,5 @@ PROJECTION = Projection(
         **linked.KEYS,
     },
     fold=lambda: fold,
+    follow=follow,
 )

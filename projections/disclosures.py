@@ -19,11 +19,14 @@ from ledger.events.disclosure import (
     BulkDisclosed,
     Disclosed,
     DisclosureRefused,
+    DisclosuresDestroyed,
     RedisclosureNoted,
     SearchDisclosed,
 )
+from ledger.store.arrays import int8s
 from projections import as_of
 from projections.as_of import AsOf
+from projections.gone import Gone
 from projections.projection import Projection, statement
 
 # -- table
@@ -94,6 +97,11 @@ class Disclosure(NamedTuple):
     recipient_organisation: str | None
     disclosed_on: str | None
     fields: list[str]
+
+    @property
+    def is_among_others(self) -> bool:
+        """Whether the record stands in an entry that names many, or may: such a one stays when the record goes."""
+        return self.outcome == "shown" and self.student_id is None
 
     @property
     def cursor(self) -> Cursor:
@@ -184,6 +192,16 @@ def fold(cursor: psycopg.Cursor[Any], schema: str, batch: Sequence[Recorded]) ->
                 copy.write_row(row)
 
 
+def follow(cursor: psycopg.Cursor[Any], schema: str, gone: Gone, left: Sequence[Recorded]) -> None:
+    """What was told of a record alone goes with it; what named many stays, by ids alone."""
+    for record in gone.records:
+        of_it = [recorded for recorded in left if recorded.stream == f"disclosure/{record}"]
+        cursor.execute(statement(_DELETE, schema), (record, int8s([recorded.position for recorded in of_it])))
+        fold(cursor, schema, [recorded for recorded in of_it if type(recorded.event) in SHOWN])
+
+
+SHOWN: Final = frozenset(EVENTS) - {DisclosuresDestroyed}
+_DELETE = "delete from {schema}.disclosures where record = %s and position = any(%s)"
 _COPY = (
     "copy {schema}.disclosures (position, record, recorded_at, outcome, student_id, actor, role, organisation,"
     " purpose, basis, view, sections, rule, request, ledger_position, own_state, recipient, recipient_organisation,"
@@ -319,8 +337,9 @@ PROJECTION = Projection(
     name="disclosures",
     version=2,
     log="access",
-    events=frozenset(EVENTS),
+    events=SHOWN,
     tables=TABLES,
     keys={"disclosures": "record, position"},
     fold=lambda: fold,
+    follow=follow,
 )

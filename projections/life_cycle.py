@@ -36,6 +36,7 @@ from ledger.events.record import (
     ResidencyChanged,
     Withdrawn,
 )
+from ledger.events.retention import KeyDestroyed
 
 
 class LifeCycle(NamedTuple):
@@ -47,7 +48,7 @@ class LifeCycle(NamedTuple):
 
 ORIGINATE, AMEND, DEPRECATE, REACTIVATE = "originate", "amend", "deprecate", "reactivate"
 LINK, UNLINK, MERGE, UNMERGE = "link", "unlink", "merge", "unmerge"
-VERIFY, ATTEST = "verify", "attest"
+VERIFY, ATTEST, DESTROY = "verify", "attest", "destroy"
 
 CODES: Final[Mapping[str, LifeCycle]] = {
     RecordOpened.topic: LifeCycle(ORIGINATE),
@@ -76,6 +77,7 @@ CODES: Final[Mapping[str, LifeCycle]] = {
     CaseEscalated.topic: LifeCycle(VERIFY, ours=True),
     CaseAnswered.topic: LifeCycle(ATTEST),
     CaseClosed.topic: LifeCycle(VERIFY, ours=True),
+    KeyDestroyed.topic: LifeCycle(DESTROY),
 }
 """Topic to what it is, for every event that a trail tells."""
 
@@ -93,5 +95,6 @@ NAMES: Final[Mapping[str, str]] = {
     UNMERGE: "Unmerge",
     VERIFY: "Verify",
     ATTEST: "Attest",
+    DESTROY: "Destroy/Delete",
 }
 """Code to the standard's name of it, without the words "record lifecycle event" that each has behind it."""

@@ -105,6 +105,19 @@ def placed_of(heard: Sequence[Recorded]) -> Mapping[str, Placed]:
     return all_of_it.placed(all_of_it.touched(all_of_it.hear(heard)))
 
 
+def placed_now(cursor: psycopg.Cursor[Any], schema: str, minted: Iterable[str]) -> Mapping[str, Placed]:
+    """Every record of the students of the records that minted these ids, by uuid, as all that was heard leaves them.
+
+    A record of which no linkage was ever spoken is not told: it is its own student.
+    """
+    asked = set(minted)
+    memory = _Memory(cursor, schema)
+    memory.load(asked)
+    while missing := memory.neighbours():
+        memory.load(missing)
+    return memory.placed([anchor for anchor in memory.everybody() if anchor.student_id in asked])
+
+
 class Moved(NamedTuple):
     """What one act came to. position, at: of its first copy. placed: every record of the students that it touches, by
     uuid, as they are right after it."""
@@ -187,6 +200,10 @@ class _Heard:
     def touched(self, entries: Iterable[_Entry]) -> Collection[Anchor]:
         """The records that these name."""
         return {anchor.record: anchor for entry in entries for anchor in self.anchors(entry)}.values()
+
+    def everybody(self) -> Collection[Anchor]:
+        """The records that anything that is known names."""
+        return self.touched(self._entries.values())
 
     def placed(self, touched: Collection[Anchor]) -> dict[str, Placed]:
         return self._placed(touched, self._linkage, [entry for _, entry in sorted(self._entries.items())])

@@ -24,6 +24,7 @@ from psycopg.rows import tuple_row
 
 from ledger.events import Event, Recorded
 from ledger.store.following import lock_key
+from projections.gone import Follow
 
 
 class Fold(Protocol):
@@ -44,7 +45,8 @@ class Projection:
     other rows; tables of an older version serve until a rebuild swaps them. log: which log it follows. events: the
     classes that it folds; all others only move its position. tables: SQL that makes the tables, ``{schema}`` where
     the schema stands; columns with personal data have ``set statistics 0`` from the start. keys: table to its key
-    columns, in which order the digest reads the rows. fold: makes a fold.
+    columns, in which order the digest reads the rows. fold: makes a fold. follow: lets the tables follow a destruction
+    (``projections.gone``); None where they hold nothing that a record's, an account's or a case's keys seal.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Projection:
     tables: LiteralString
     keys: Mapping[LiteralString, LiteralString]
     fold: Callable[[], Fold]
+    follow: Follow | None = None
 
     @property
     def next(self) -> str:

@@ -126,11 +126,12 @@ def rebuild_all(
     *,
     progress: Progress | None = None,
     comparing: bool = False,
+    anew: bool = False,
 ) -> dict[str, Rebuilt]:
     """Make read models again from position 1, side by side; what became of each by its name.
 
     progress: called with the positions of all, added up, and their heads. comparing: each with the tables that it
-    replaces. Raises the first of what ``Rebuild.run`` raises, once all have ended.
+    replaces. anew: as for ``Rebuild``. Raises the first of what ``Rebuild.run`` raises, once all have ended.
     """
     told: dict[str, tuple[int, int]] = {p.name: (0, logs[p.log].head()) for p in projections}
 
@@ -140,7 +141,8 @@ def rebuild_all(
             if progress is not None:
                 progress(sum(at for at, _ in told.values()), sum(head for _, head in told.values()))
 
-        return Rebuild(projection, database, log, progress=tell, stop=stop, comparing=comparing).run()
+        made = Rebuild(projection, database, log, progress=tell, stop=stop, comparing=comparing, anew=anew)
+        return made.run()
 
     return dict(zip([p.name for p in projections], _each(projections, logs, rebuild), strict=True))
 

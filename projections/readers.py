@@ -3,6 +3,9 @@
 The one invariant: a child counts once for a reader and a day of UTC, however often and in however many records she was
 shown. Days are those on which entries were recorded; which day it is now is for whoever asks.
 
+Days are told for four years. What was shown of a record is destroyed with it, and that is five years after it was last
+shown at the earliest (5 USC 552a(c)(3)): so no day that is told here loses anything by it.
+
 A day is unusual by its number where it is at least ten times what is usual for the reader. And it is told where a
 reader has opened children of whom her own state keeps no record: that is what the exchange is for when a child arrives,
 and what somebody does who only looks around. Whom a search listed does not count for that: nobody chooses these.
@@ -10,14 +13,14 @@ and what somebody does who only looks around. Whom a search listed does not coun
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, date
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, timedelta
 from typing import Any, Final, NamedTuple
 
 import psycopg
 
 from ledger.events import Recorded
-from ledger.events.disclosure import BulkDisclosed, Disclosed, SearchDisclosed
+from ledger.events.disclosure import BulkDisclosed, Disclosed, DisclosuresDestroyed, SearchDisclosed
 from ledger.store.arrays import texts
 from projections import as_of
 from projections.as_of import AsOf
@@ -60,6 +63,8 @@ TIMES: Final = 10
 """So many times the usual is unusual."""
 DAYS_LAST: Final = 30
 """Of a reader's own last days with any reads, from which the usual is taken: their median."""
+DAYS_TOLD: Final = timedelta(days=4 * 366)
+"""How far the days go back from the last entry."""
 DAYS_KNOWN: Final = 5
 """With fewer such days a reader is new, and ``CHILDREN_USUAL`` is taken for usual, if her days were not more."""
 CHILDREN_USUAL: Final = 20
@@ -106,30 +111,38 @@ class _Looks(NamedTuple):
 def fold(cursor: psycopg.Cursor[Any], schema: str, batch: Sequence[Recorded]) -> None:
     """Count the children of a batch, day by day."""
     for day, readers in sorted(_by_day(batch).items()):
-        cursor.execute(statement("delete from {schema}.seen where day < %s", schema), (day,))
-        known = list(readers.items())
-        looks = [
-            (actor, state, elsewhere, child)
-            for (actor, state), of in known
-            for elsewhere, children in ((False, of.children), (True, of.elsewhere))
-            for child in sorted(children)
-        ]
-        cursor.execute(
-            statement(_COUNT, schema),
-            {
-                "day": day,
-                "actors": texts([one[0] for one in looks]),
-                "states": texts([one[1] for one in looks]),
-                "elsewhere": [one[2] for one in looks],
-                "children": texts([one[3] for one in looks]),
-                "readers": texts([actor for (actor, _), _ in known]),
-                "own_states": texts([state for (_, state), _ in known]),
-                "roles": texts([of.role for _, of in known]),
-                "organisations": texts([of.organisation for _, of in known]),
-            },
-        )
+        _count(cursor, schema, day, readers)
+    last = batch[-1].recorded_at.astimezone(UTC).date()
+    cursor.execute(statement(_FORGET, schema), (last,))
+    cursor.execute(statement("delete from {schema}.days where day < %s", schema), (last - DAYS_TOLD,))
 
 
+def _count(cursor: psycopg.Cursor[Any], schema: str, day: date, readers: Mapping[tuple[str, str], _Looks]) -> None:
+    cursor.execute(statement(_FORGET, schema), (day,))
+    known = list(readers.items())
+    looks = [
+        (actor, state, elsewhere, child)
+        for (actor, state), of in known
+        for elsewhere, children in ((False, of.children), (True, of.elsewhere))
+        for child in sorted(children)
+    ]
+    cursor.execute(
+        statement(_COUNT, schema),
+        {
+            "day": day,
+            "actors": texts([one[0] for one in looks]),
+            "states": texts([one[1] for one in looks]),
+            "elsewhere": [one[2] for one in looks],
+            "children": texts([one[3] for one in looks]),
+            "readers": texts([actor for (actor, _), _ in known]),
+            "own_states": texts([state for (_, state), _ in known]),
+            "roles": texts([of.role for _, of in known]),
+            "organisations": texts([of.organisation for _, of in known]),
+        },
+    )
+
+
+_FORGET: Final = "delete from {schema}.seen where day < %s"
 _COUNT: Final = (
     "with added as (insert into {schema}.seen (actor, state, elsewhere, child, day)"
     " select looked.*, %(day)s::date from unnest(%(actors)s::text[], %(states)s::text[], %(elsewhere)s::boolean[],"
@@ -150,6 +163,8 @@ def _by_day(batch: Sequence[Recorded]) -> dict[date, dict[tuple[str, str], _Look
     days: dict[date, dict[tuple[str, str], _Looks]] = {}
     for recorded in batch:
         event = recorded.event
+        if isinstance(event, DisclosuresDestroyed):
+            continue
         assert isinstance(event, Disclosed | BulkDisclosed | SearchDisclosed)
         children = children_of(event)
         if not children:
@@ -228,9 +243,9 @@ def usual_of(days: int, median: float | None) -> float:
 
 PROJECTION = Projection(
     name="readers",
-    version=1,
+    version=2,
     log="access",
-    events=frozenset({Disclosed, BulkDisclosed, SearchDisclosed}),
+    events=frozenset({Disclosed, BulkDisclosed, SearchDisclosed, DisclosuresDestroyed}),
     tables=TABLES,
     keys={"days": "actor, state, day", "seen": "actor, state, elsewhere, child"},
     fold=lambda: fold,

@@ -3,7 +3,8 @@
 The one invariant: readers see the old tables until the new ones reflect at least as much, and then the new ones whole.
 There is no second code: the shadow is filled by the same fold, in the same batches, as the live tables.
 
-A rebuild that ends early goes on where it stopped, since the shadow has a position of its own.
+A rebuild that ends early goes on where it stopped, since the shadow has a position of its own; where the tables must
+hold nothing old (``anew``), it begins again.
 
 Where it is asked to, it compares what it made with what it replaced, row by row, both as they are at one position
 (``projections.comparing``): the snapshot is taken while the live tables stand still, and read after the swap, when
@@ -27,11 +28,10 @@ from ledger.errors import Conflict
 from ledger.events import Recorded
 from ledger.store import faults
 from ledger.store.database import Database, Role, translated
-from ledger.store.datastore import RoleDatastore
 from ledger.store.following import Interruption, connected, try_lock, wait_for_lock
 from projections.comparing import Compared, compare
 from projections.projection import Projection, statement
-from projections.runner import BATCH_EVENTS_MAX, PROJECTED, BatchRunner, Readable, Tables, Tracker
+from projections.runner import BATCH_EVENTS_MAX, PROJECTED, BatchRunner, Readable, Tables, tracker
 
 LEVEL_S: Final = 60.0
 """How long a comparison waits for the live tables to come as far as the shadow."""
@@ -66,16 +66,19 @@ class Rebuild:
         stop: threading.Event | None = None,
         batch_events_max: int = BATCH_EVENTS_MAX,
         comparing: bool = False,
+        anew: bool = False,
     ) -> None:
+        """anew: what an earlier rebuild left is not gone on with: of what was destroyed since, old bytes are in it."""
         self._projection = projection
+        self._anew = anew
         self._comparing = comparing
         self._database = database
         self._log = log
         self._progress = progress
         self._stop = stop or threading.Event()
         self._batch_events_max = batch_events_max
-        self._tracker = Tracker(RoleDatastore(database.conninfo(Role.PROJECTOR), schema="tracking"))
-        self._shadow = Tables(projection, projection.next, self._tracker)
+        self._tracker = tracker()
+        self._shadow = Tables(projection, projection.next, self._tracker, log)
         self._events = 0
 
     def run(self) -> Rebuilt:
@@ -150,12 +153,12 @@ class Rebuild:
             return compare(beside, self._projection, self._projection.old, self._projection.name, position)
 
     def _open_shadow(self, conn: psycopg.Connection[Any]) -> None:
-        """The shadow that an earlier run left, if it is of our version; else a new one."""
+        """The shadow that an earlier run left, if it is of our version and may be gone on with; else a new one."""
         self._drop(conn, self._projection.old)
-        Tables(self._projection, self._projection.name, self._tracker).create(conn)
+        Tables(self._projection, self._projection.name, self._tracker, self._log).create(conn)
         with conn.transaction():
             version = self._tracker.hold(conn, self._projection.next).version
-        if version != self._projection.version:
+        if self._anew or version != self._projection.version:
             self._drop(conn, self._projection.next)
         self._shadow.create(conn)
         self._shadow.resume(conn)

@@ -29,6 +29,7 @@ from ledger.events.record import (
     FactStated,
     ImmunizationReported,
     MoveQualified,
+    RecordEvent,
     RecordOpened,
     RecordReinstated,
     RecordRetracted,
@@ -37,6 +38,7 @@ from ledger.events.record import (
 )
 from ledger.store.arrays import texts
 from projections import linked
+from projections.gone import Gone
 from projections.linked import NOWHERE, Placed
 from projections.projection import statement
 from projections.record_words import PREFIX
@@ -102,11 +104,13 @@ class RecordState(msgspec.Struct, array_like=True, gc=False):
 
 class RecordStates:
     """The records that a fold is at. kept: what of them. every_event: a record that an event speaks of is heard also
-    where nothing that is kept changes by it, and so is one of a student that an act of linkage touches."""
+    where nothing that is kept changes by it, and so is one of a student that an act of linkage touches. dormant: what a
+    record held that was retracted is kept."""
 
-    def __init__(self, kept: Kept, *, every_event: bool = False) -> None:
+    def __init__(self, kept: Kept, *, every_event: bool = False, dormant: bool = False) -> None:
         self._kept = kept
         self._every_event = every_event
+        self._dormant = dormant
         self._records: OrderedDict[str, RecordState] = OrderedDict()
 
     def take(self, cursor: psycopg.Cursor[Any], schema: str, batch: Sequence[Recorded]) -> list[RecordState]:
@@ -124,7 +128,7 @@ class RecordStates:
 
     def hear(self, batch: Iterable[Recorded], placed: Mapping[str, Placed] = NOWHERE) -> list[RecordState]:
         """As ``take``, where all that were there before are loaded. placed: whose linkage the batch touches."""
-        records, kept, every = self._records, self._kept, self._every_event
+        records, kept, every, dormant = self._records, self._kept, self._every_event, self._dormant
         changed: dict[str, RecordState] = {}
         for recorded in batch:
             name, event = recorded.stream[PREFIX:], recorded.event
@@ -133,7 +137,7 @@ class RecordStates:
                 if type(event) is not RecordOpened:
                     continue  # the record's opening cannot be opened any more, so there is no record
                 record = records[name] = _opened(name, recorded, event)
-            elif not (_changes(record, recorded, kept) or every):
+            elif not (_changes(record, recorded, kept, dormant) or every):
                 continue
             record.position, record.changed_at = recorded.position, recorded.recorded_at
             if recorded.meta.submission is not None:
@@ -148,6 +152,25 @@ class RecordStates:
                 record.position, record.changed_at = place.position, place.at
             changed[place.record] = record
         return list(changed.values())
+
+    def follow(
+        self,
+        cursor: psycopg.Cursor[Any],
+        schema: str,
+        gone: Gone,
+        left: Sequence[Recorded],
+        placed: Mapping[str, Placed],
+    ) -> list[RecordState]:
+        """Delete the rows of records of which keys were destroyed; those that are left, as what still opens tells them:
+        they were spoken of there. placed: where they stand, of those that linkage speaks of. For a fold that remembers
+        nothing."""
+        cursor.execute(statement(_DELETE, schema), (texts(sorted(gone.records)),), prepare=False)
+        said = [recorded for recorded in left if isinstance(recorded.event, RecordEvent)]
+        records = self.hear(said, {name: placed[name] for name in gone.records if name in placed})
+        for record in records:
+            went = gone.records[record.record]
+            record.position, record.changed_at = went.position, went.at
+        return records
 
     def trim(self, written: Iterable[RecordState]) -> None:
         """Forget the records that were written longest ago. written: just now."""
@@ -169,6 +192,7 @@ def decode(body: bytes) -> RecordState:
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(RecordState).decode
+_DELETE: LiteralString = "delete from {schema}.records where record = any(%s)"
 _LOAD: LiteralString = "select record, body from {schema}.records where record = any(%s)"
 
 
@@ -189,7 +213,7 @@ def _opened(name: str, recorded: Recorded, event: RecordOpened) -> RecordState:
     )
 
 
-def _changes(record: RecordState, recorded: Recorded, kept: Kept) -> bool:
+def _changes(record: RecordState, recorded: Recorded, kept: Kept, dormant: bool) -> bool:
     """Let a record hear an event; whether anything that is kept has changed."""
     event, facts = recorded.event, record.facts
     kind = KINDS.get(type(event))  # type: ignore[arg-type] - an event of another type states no fact
@@ -220,7 +244,8 @@ def _changes(record: RecordState, recorded: Recorded, kept: Kept) -> bool:
         return bool(gone)
     elif isinstance(event, RecordRetracted):
         record.retracted = True
-        facts.clear()
+        if not dormant:
+            facts.clear()
     elif isinstance(event, RecordReinstated):
         record.retracted = False
     return True

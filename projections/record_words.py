@@ -13,7 +13,7 @@ from typing import Final, Literal
 import msgspec
 
 from ledger.errors import LogBroken
-from ledger.events import Recorded
+from ledger.events import KeyClass, Recorded
 from ledger.events.record import (
     EVENTS,
     Elements,
@@ -113,7 +113,9 @@ def tell(record: Record | None, recorded: Recorded) -> Record:
         else:
             raise LogBroken(f"Position {recorded.position} opens a record that is open.")
     except KeyError:
-        raise LogBroken(f"Position {recorded.position} speaks of a fact that was never stated.") from None
+        if event.key_class() is not KeyClass.ELIGIBILITY:
+            raise LogBroken(f"Position {recorded.position} speaks of a fact that was never stated.") from None
+        # A move that was destroyed: what is said of it since is said under another key.
     record.position = recorded.position
     return record
 

@@ -19,6 +19,7 @@ from ledger.events.record import EVENTS
 from ledger.store.arrays import byteas, int8s, texts
 from projections import as_of, linked
 from projections.as_of import AsOf
+from projections.gone import Gone
 from projections.projection import Projection, statement
 from projections.record_places import NOWHERE, latest_enrollment, places_of
 from projections.record_states import RecordState, RecordStates, encode
@@ -266,9 +267,18 @@ class RecordsFold:
 
     def __call__(self, cursor: psycopg.Cursor[Any], schema: str, batch: Sequence[Recorded]) -> None:
         records = self._states.take(cursor, schema, batch)
+        self._write(cursor, schema, records)
+        self._states.trim(records)
+
+    def follow(self, cursor: psycopg.Cursor[Any], schema: str, gone: Gone, left: Sequence[Recorded]) -> None:
+        """Of records that went, what still opens."""
+        placed = linked.placed_now(cursor, schema, gone.minted())
+        self._write(cursor, schema, self._states.follow(cursor, schema, gone, left, placed))
+
+    @staticmethod
+    def _write(cursor: psycopg.Cursor[Any], schema: str, records: Sequence[RecordState]) -> None:
         if records:
             cursor.execute(statement(_WRITE, schema), _columns(records))
-        self._states.trim(records)
 
 
 def _columns(records: Sequence[RecordState]) -> list[Any]:
@@ -376,4 +386,5 @@ PROJECTION = Projection(
     tables=TABLES,
     keys={"records": "record", **linked.KEYS},
     fold=RecordsFold,
+    follow=lambda *told: RecordsFold().follow(*told),
 )

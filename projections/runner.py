@@ -15,6 +15,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple, Protocol
 
 import psycopg
@@ -28,9 +29,10 @@ from ledger import telemetry
 from ledger.errors import Misconfigured, ProjectionBehind
 from ledger.events import Recorded
 from ledger.store import faults
-from ledger.store.database import Database, Role, translated
+from ledger.store.database import Database, translated
 from ledger.store.datastore import RoleDatastore
 from ledger.store.following import Interruption, connected, is_passing, lock_key, try_lock, wait_for_lock
+from projections.gone import Gone, apart
 from projections.projection import Fold, Projection, reached, statement
 
 BATCH_EVENTS_MAX = 5_000
@@ -48,6 +50,11 @@ class Readable(Protocol):
 
     def read(self, after: int, limit: int) -> Sequence[Recorded]:
         """Events after a position, in order, without gaps. Raises StoreUnavailable, IntegrityBroken."""
+        ...
+
+    def read_left(self, streams: Sequence[str], upto: int) -> Sequence[Recorded]:
+        """Events of streams up to a position, in order, ``Erased`` where their keys are gone by now. Raises as
+        ``read``."""
         ...
 
     def head(self) -> int: ...
@@ -70,6 +77,12 @@ class Tracker(PostgresTrackingRecorder):
     def __init__(self, datastore: PostgresDatastore) -> None:
         super().__init__(datastore, tracking_table_name="positions")
 
+    def knows(self, conn: psycopg.Connection[Any], name: str) -> bool:
+        """Whether a copy was made; one look, that holds nobody up."""
+        with conn.cursor(row_factory=tuple_row) as cursor:
+            found = cursor.execute("select version from tracking.projections where name = %s", (name,)).fetchone()
+        return found is not None and found[0] is not None
+
     def hold(self, conn: psycopg.Connection[Any], name: str) -> Held:
         """Lock the position of a copy, so that neither a projector nor a swap moves it beside us."""
         with conn.cursor(row_factory=tuple_row) as cursor:
@@ -88,12 +101,19 @@ class Tracker(PostgresTrackingRecorder):
             self._insert_tracking(cursor, Tracking(name, position))
 
 
+@cache
+def tracker() -> Tracker:
+    """The one of this process. It takes the connection that it is given, and opens none."""
+    return Tracker(RoleDatastore("", schema="tracking"))
+
+
 class Tables:
     """One copy of a read model: the live tables, or the shadow that a rebuild fills. Both are written here only."""
 
-    def __init__(self, projection: Projection, schema: str, tracker: Tracker) -> None:
+    def __init__(self, projection: Projection, schema: str, tracker: Tracker, log: Readable) -> None:
         self.projection = projection
         self.schema = schema
+        self._log = log
         self.position = 0
         self._built: datetime | None = None
         self._tracker = tracker
@@ -101,6 +121,8 @@ class Tables:
 
     def create(self, conn: psycopg.Connection[Any]) -> None:
         """Make the tables where there are none, in one transaction; two processes may try at once."""
+        if self._tracker.knows(conn, self.schema):
+            return
         with conn.transaction():
             conn.execute("select pg_advisory_xact_lock(%s)", (lock_key(f"{self.schema} tables"),))
             if self._tracker.hold(conn, self.schema).version is not None:
@@ -147,16 +169,30 @@ class Tables:
 
     def write(self, conn: psycopg.Connection[Any], batch: Sequence[Recorded]) -> None:
         """Rows and position of a batch, in the caller's transaction, which holds the copy."""
-        events = self.projection.events
-        concerned = [recorded for recorded in batch if type(recorded.event) in events]
-        if concerned:
-            with conn.cursor(row_factory=tuple_row) as cursor:
-                self._fold(cursor, self.schema, concerned)
+        with conn.cursor(row_factory=tuple_row) as cursor:
+            for gone, part in apart(batch):
+                if gone is not None:
+                    self._follow(cursor, gone)
+                self._hear(cursor, part)
         # Rows are written, the position is not: a process that ends here leaves neither.
         faults.point("projector.in-transaction")
         position = batch[-1].position
         self._tracker.move(conn, self.schema, position)
         conn.execute("select pg_notify(%s, %s)", (PROJECTED, f"{self.schema}:{position}"))
+
+    def _hear(self, cursor: psycopg.Cursor[Any], part: Sequence[Recorded]) -> None:
+        events = self.projection.events
+        concerned = [recorded for recorded in part if type(recorded.event) in events]
+        if concerned:
+            self._fold(cursor, self.schema, concerned)
+
+    def _follow(self, cursor: psycopg.Cursor[Any], gone: Gone) -> None:
+        """Let go of what was destroyed: the one way in which any read model does, live or in a rebuild."""
+        if self.projection.follow is None:
+            return
+        left = self._log.read_left(gone.streams, gone.position) if gone.streams else ()
+        self.projection.follow(cursor, self.schema, gone, left)
+        self.forget()
 
     def forget(self) -> None:
         """Start a fold anew: what the last one remembers may not be what the tables hold."""
@@ -197,8 +233,7 @@ class BatchRunner:
         self._database = database
         self._log = log
         self._batch_events_max = batch_events_max
-        self._tracker = Tracker(RoleDatastore(database.conninfo(Role.PROJECTOR), schema="tracking"))
-        self._tables = Tables(projection, projection.name, self._tracker)
+        self._tables = Tables(projection, projection.name, tracker(), log)
         self._backoff_s = _BACKOFF_S[0]
         self._healthy = False
 
@@ -269,8 +304,6 @@ class BatchRunner:
             self._tables.create(conn)
             self.state = "standby"
             wait_for_lock(conn, self.projection.name, stop)
-            # News that arrives during a batch needs no keeping: the log is looked at again after every batch.
-            conn.add_notify_handler(lambda _: None)
             # From here on this is the one projector. It listens before it looks: see the module's promise.
             conn.execute(sql.SQL("listen {}").format(sql.Identifier(self._log.channel)))
             self._tables.resume(conn)
@@ -292,7 +325,7 @@ class BatchRunner:
         return self._tables.position
 
     def _step(self, conn: psycopg.Connection[Any]) -> bool:
-        """Fold the next batch; False when there is none."""
+        """Fold the next batch; False when that was all there was, so that the next event is news."""
         batch = self._log.read(self._tables.position, self._batch_events_max)
         if not batch:
             return False
@@ -312,7 +345,7 @@ class BatchRunner:
             self._healthy, self._backoff_s = True, _BACKOFF_S[0]
         telemetry.PROJECTION_BATCH_DURATION.labels(name).observe(time.perf_counter() - began)
         telemetry.PROJECTION_BATCH_EVENTS.labels(name).observe(len(batch))
-        return True
+        return len(batch) == self._batch_events_max
 
     def _keep_failure(self, conn: psycopg.Connection[Any], batch: Sequence[Recorded], error: Exception) -> None:
         first, last = batch[0].position, batch[-1].position

@@ -2,7 +2,8 @@
 school, district.
 
 The one invariant: whoever is found is there by a record that is open, and every field that was asked for fits that
-record. A retracted record is found by nothing. A student is found once, by whichever of the records linked to it.
+record. A retracted record is found by nothing. A student is found once, by whichever of the records linked to it. And a
+word of a place, school or district stands by itself as long as somebody is found by it, and no longer.
 
 A question is walked in steps until more students are found than are shown (``search_tiers``): what it costs is bounded
 by how many are shown, not by how many bear a common name.
@@ -10,7 +11,8 @@ by how many are shown, not by how many bear a common name.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from collections.abc import Set as AbstractSet
 from itertools import groupby
 from typing import Any, Final, NamedTuple
 
@@ -33,8 +35,9 @@ from ledger.events.record import (
 from ledger.store.arrays import byteas, int2s, texts
 from projections import as_of, linked
 from projections.as_of import AsOf
+from projections.gone import Gone
 from projections.projection import Projection, statement
-from projections.record_states import RecordStates, decode, encode
+from projections.record_states import RecordState, RecordStates, decode, encode
 from projections.search_terms import (
     EXACT,
     KEPT,
@@ -45,9 +48,10 @@ from projections.search_terms import (
     Question,
     Wanted,
     as_tsvector,
+    less_said,
     question,
-    said_words,
     terms_of,
+    words_of,
 )
 
 # -- table
@@ -74,11 +78,12 @@ create index records_of_student on {schema}.records (student_id);
 create table {schema}.words (
     word text collate "C" primary key
 );
-comment on table {schema}.words is 'Every word that was ever said of a place, school or district, behind its letter.';
+comment on table {schema}.words is 'Words of places, schools, districts by which records are found, behind a letter.';
 
 alter table {schema}.records alter column breadth set statistics 0;
 alter table {schema}.records alter column terms set statistics 0;
 alter table {schema}.records alter column body set statistics 0;
+alter table {schema}.words alter column word set statistics 0;
 """
 )
 
@@ -86,6 +91,8 @@ SHOWN_MAX: Final = 50
 """Students that one search shows at most."""
 WORDS_REMEMBERED_MAX: Final = 100_000
 """Words that a fold knows to be written already; after so many it begins anew."""
+WORDS_MANY: Final = 100
+"""From so many words on the index is tidied before each of them is looked for."""
 BEGIN_SO_MAX: Final = 64
 """Words that are looked for where the beginning of a word was given, the shortest."""
 
@@ -130,25 +137,24 @@ class SearchFold:
         self._words: set[str] = set()
 
     def __call__(self, cursor: psycopg.Cursor[Any], schema: str, batch: Sequence[Recorded]) -> None:
+        before = _words_before(cursor, schema, less_said(batch))
         records = self._states.take(cursor, schema, batch)
-        self._keep_words(cursor, schema, said_words(recorded.event for recorded in batch))
-        if records:
-            found = [terms_of(record) for record in records]
-            cursor.execute(
-                statement(_WRITE, schema),
-                (
-                    texts([record.record for record in records]),
-                    texts([record.student_id for record in records]),
-                    texts(["retracted" if record.retracted else "open" for record in records]),
-                    int2s([terms.breadth for terms in found]),
-                    texts([as_tsvector(terms) for terms in found]),
-                    byteas([encode(record) for record in records]),
-                ),
-            )
+        words = _write(cursor, schema, records)
+        self._keep_words(cursor, schema, words)
+        self._let_go(cursor, schema, before - words)
         self._states.trim(records)
 
-    def _keep_words(self, cursor: psycopg.Cursor[Any], schema: str, said: set[str]) -> None:
-        new = sorted(said - self._words)
+    def follow(self, cursor: psycopg.Cursor[Any], schema: str, gone: Gone, left: Sequence[Recorded]) -> None:
+        """Of records that went, what still opens; and of their words those by which somebody is found still."""
+        if not gone.records:
+            return
+        before = _words_before(cursor, schema, gone.records)
+        placed = linked.placed_now(cursor, schema, gone.minted())
+        words = _write(cursor, schema, self._states.follow(cursor, schema, gone, left, placed))
+        self._let_go(cursor, schema, before - words)
+
+    def _keep_words(self, cursor: psycopg.Cursor[Any], schema: str, words: AbstractSet[str]) -> None:
+        new = sorted(words - self._words)
         if not new:
             return
         cursor.execute(statement(_WRITE_WORDS, schema), (texts(new),))
@@ -156,7 +162,50 @@ class SearchFold:
             self._words.clear()
         self._words.update(new)
 
+    def _let_go(self, cursor: psycopg.Cursor[Any], schema: str, words: AbstractSet[str]) -> None:
+        """Words that somebody was found by; of them those by which nobody is now."""
+        if words:
+            self._words -= words
+            if len(words) >= WORDS_MANY:
+                cursor.execute(statement(_TIDY, schema))
+            cursor.execute(statement(_DELETE_WORDS, schema), (texts(sorted(words)),))
 
+
+def _words_before(cursor: psycopg.Cursor[Any], schema: str, records: Collection[str]) -> set[str]:
+    """Words of places, schools and districts by which these records are found, as their rows stand."""
+    if not records:
+        return set()
+    rows = cursor.execute(statement(_BODIES, schema), (texts(sorted(records)),), prepare=False, binary=True)
+    return words_of(terms_of(decode(body)) for (body,) in rows)
+
+
+def _write(cursor: psycopg.Cursor[Any], schema: str, records: Sequence[RecordState]) -> set[str]:
+    """The words of places, schools and districts by which they are found now."""
+    if not records:
+        return set()
+    found = [terms_of(record) for record in records]
+    cursor.execute(
+        statement(_WRITE, schema),
+        (
+            texts([record.record for record in records]),
+            texts([record.student_id for record in records]),
+            texts(["retracted" if record.retracted else "open" for record in records]),
+            int2s([terms.breadth for terms in found]),
+            texts([as_tsvector(terms) for terms in found]),
+            byteas([encode(record) for record in records]),
+        ),
+    )
+    return words_of(found)
+
+
+_BODIES = "select body from {schema}.records where record = any(%s)"
+# Each look into the index reads all that was written into it and not yet put in its place.
+_TIDY = "select gin_clean_pending_list('{schema}.records_by_terms')"
+_DELETE_WORDS = """
+delete from {schema}.words w using unnest(%s::text[]) as l (word)
+where w.word = l.word collate "C"
+    and not exists (select from {schema}.records r where r.terms @@ (chr(39) || l.word || chr(39))::tsquery)
+"""
 _WRITE_WORDS = "insert into {schema}.words select unnest(%s::text[]) on conflict do nothing"
 _WRITE = """
 insert into {schema}.records (record, student_id, status, breadth, terms, body)
@@ -305,7 +354,7 @@ _HOW: Final[dict[str, dict[int, str]]] = {
 
 PROJECTION = Projection(
     name="search",
-    version=3,
+    version=5,
     log="ledger",
     events=frozenset(
         {
@@ -325,4 +374,5 @@ PROJECTION = Projection(
     tables=TABLES,
     keys={"records": "record", "words": "word", **linked.KEYS},
     fold=SearchFold,
+    follow=lambda *told: SearchFold().follow(*told),
 )

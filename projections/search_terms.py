@@ -6,7 +6,7 @@ question forgives is forgiven in the record in the same way, by the same functio
 A word's first letters say what it is: ``g jose`` is a given name, ``g~jose`` how it sounds, ``g#2`` that a record has
 two. Nicknames are in the question alone, so that a better table of them asks for no rebuild. Words of places, schools
 and districts are kept with their positions, so that any part of such a name finds it; and each word is kept once more
-by itself, for all records together, so that a question may give its beginning alone (``said_words``). Which terms are
+by itself, for all records together, so that a question may give its beginning alone (``words_of``). Which terms are
 there only to spare the reading of others is said in ``search_tiers``.
 """
 
@@ -18,11 +18,12 @@ from functools import lru_cache
 from itertools import product
 from typing import Any, Final, NamedTuple
 
-from ledger.events import Event
-from ledger.events.record import Elements, FactCorrected, FactStated
+from ledger.events import Event, Recorded
+from ledger.events.record import Elements, FactCorrected, FactRetracted, RecordRetracted
 from ledger.matching.names import folded, other_words, sound, words
 from projections import search_tiers
 from projections.record_states import RecordState
+from projections.record_words import PREFIX
 from projections.search_tiers import TERM_CHARACTERS_MAX, NamePart, Part, Tier, Way, all_of, any_of, heard, quoted
 
 KEPT: Final = {
@@ -88,10 +89,12 @@ WORDS_MAX: Final = 6
 WIDE_WORDS_MAX: Final = 16
 """As ``WORDS_MAX``, of a place, school or district."""
 
-_WIDE_ELEMENTS: Final = {
-    **{element: "p" for places in PLACES.values() for place in places for element in place},
-    **{element: kind for named in _NAMED.values() for kind, elements in named.items() for element in elements},
-}
+_WIDE_ELEMENTS: Final = frozenset(
+    element
+    for said in (*PLACES.values(), *(named.values() for named in _NAMED.values()))
+    for part in said
+    for element in part
+)
 
 
 class Terms(NamedTuple):
@@ -179,26 +182,26 @@ def _places(kind: str, said: Elements) -> list[tuple[str, str]]:
     return [("p", name) for name in told if name]
 
 
-def said_words(events: Iterable[Event]) -> set[str]:
-    """Every word of a place, school or district that these events say, also of what is said otherwise later: so what
-    comes of many batches is what comes of one."""
-    found: set[str] = set()
-    for event in events:
-        if isinstance(event, FactStated):
-            said = event.elements
-            for element in _WIDE_ELEMENTS.keys() & said.keys():
-                found.update(_wide_words(_WIDE_ELEMENTS[element], said[element]))
-        elif isinstance(event, FactCorrected):
-            for element in _WIDE_ELEMENTS.keys() & event.elements.keys():
-                after = event.elements[element][1]
-                if after is not None:
-                    found.update(_wide_words(_WIDE_ELEMENTS[element], after))
-    return found
+def words_of(found: Iterable[Terms]) -> set[str]:
+    """Every word of a place, school or district that they hold, behind its letter."""
+    return {word for terms in found for kind, name in terms.names for word in _wide_words(kind, name)}
+
+
+def less_said(batch: Iterable[Recorded]) -> set[str]:
+    """The records, by uuid, of which a word of a place, school or district may go by a batch."""
+    return {recorded.stream[PREFIX:] for recorded in batch if _says_less(recorded.event)}
+
+
+def _says_less(event: Event) -> bool:
+    if isinstance(event, FactCorrected):
+        return not _WIDE_ELEMENTS.isdisjoint(event.elements)
+    return isinstance(event, FactRetracted | RecordRetracted)
 
 
 @lru_cache(maxsize=20_000)
 def _wide_words(kind: str, name: str) -> tuple[str, ...]:
-    return tuple(f"{kind} {word}"[:TERM_CHARACTERS_MAX] for word in folded(name).split())
+    """name: folded."""
+    return tuple(f"{kind} {word}"[:TERM_CHARACTERS_MAX] for word in name.split())
 
 
 @lru_cache(maxsize=20_000)

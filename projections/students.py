@@ -17,14 +17,15 @@ from psycopg.rows import tuple_row
 
 from ledger.errors import LogBroken
 from ledger.events import Recorded
-from ledger.events.record import EVENTS, RecordOpened
+from ledger.events.record import EVENTS, RecordEvent, RecordOpened
 from ledger.store.arrays import byteas, int8s, texts
 from projections import as_of, consolidation, linked
 from projections.as_of import AsOf
 from projections.consolidation import SECTIONS, Student, consolidate
+from projections.gone import Gone
 from projections.linked import NOWHERE, Placed
 from projections.projection import Projection, statement
-from projections.record_words import PREFIX, Record, tell
+from projections.record_words import PREFIX, Record, fold_record, tell
 
 # -- table
 
@@ -167,6 +168,49 @@ class StudentsFold:
         self._write(cursor, schema, self.hear(said, placed), placed)
         self._trim()
 
+    def follow(self, cursor: psycopg.Cursor[Any], schema: str, gone: Gone, left: Sequence[Recorded]) -> None:
+        """Of records that went, what still opens; their students are told anew, with what else they hold. Who was
+        joined stays joined, and every id leads where it led. For a fold that remembers nothing."""
+        of_themselves = {
+            name: Placed(name, went.minted, went.minted, went.position, went.at)
+            for name, went in gone.records.items()
+            if went.minted is not None
+        }
+        placed = {**of_themselves, **linked.placed_now(cursor, schema, gone.minted())}
+        self._load(cursor, schema, {*gone.records, *placed})
+        cursor.execute(statement(_DELETE_RECORDS, schema), (texts(sorted(gone.records)),))
+        records: list[Record] = []
+        touched: dict[str, int] = {}
+        for name, went in gone.records.items():
+            before = self._lose(name)
+            student_id = placed[name].student_id if name in placed else before
+            if student_id is None:
+                continue  # nothing says whose it was, and nothing was shown of it
+            touched[student_id] = went.position
+            said = [one for one in left if one.stream == f"record/{name}" and isinstance(one.event, RecordEvent)]
+            if said and isinstance(said[0].event, RecordOpened):
+                record = fold_record(said)
+                assert record is not None
+                records.append(record)
+                self._members.setdefault(student_id, {})[name] = record
+                self._student_of[name] = student_id
+        students = [
+            consolidate(student_id, list(self._members[student_id].values()), linked=position)
+            for student_id, position in touched.items()
+            if student_id in self._members
+        ]
+        lost = [student_id for student_id in touched if student_id not in self._members]
+        self._write(cursor, schema, Heard(records, students, lost), placed)
+
+    def _lose(self, name: str) -> str | None:
+        """Forget a record; the student that it was one of."""
+        student_id = self._student_of.pop(name, None)
+        if student_id is not None:
+            del self._members[student_id][name]
+            if not self._members[student_id]:
+                del self._members[student_id]
+        return student_id
+
     def hear(
         self,
         batch: Iterable[Recorded],
@@ -293,6 +337,7 @@ _WRITE_IDS = """
 insert into {schema}.ids (minted, student_id) select * from unnest(%s::text[], %s::text[])
 on conflict (minted) do update set student_id = excluded.student_id where ids.student_id <> excluded.student_id
 """
+_DELETE_RECORDS = "delete from {schema}.records where record = any(%s)"
 _DELETE_STUDENTS = "delete from {schema}.students where student_id = any(%s)"
 _WRITE_STUDENTS = """
 insert into {schema}.students (student_id, records, status, position, core, contacts, health, provenance)
@@ -401,4 +446,5 @@ PROJECTION = Projection(
     tables=TABLES,
     keys={"records": "record", "students": "student_id", "ids": "minted", **linked.KEYS},
     fold=StudentsFold,
+    follow=lambda *told: StudentsFold().follow(*told),
 )

@@ -91,8 +91,8 @@ class Line(NamedTuple):
 
     @property
     def record(self) -> str | None:
-        """Of whose stream it is."""
-        return self._of("record")
+        """Of whose stream it is, or of what of its was destroyed."""
+        return self._of("record") or self._of("retention")
 
     @property
     def case(self) -> str | None:
@@ -197,7 +197,7 @@ def lines_of(
         went = one.until(trail.student_id)
         end = upto if went is None else min(went, upto)
         cases = [f"case/{case}" for case in one.cases] if wanted.cases else []
-        for stream in (f"record/{one.record}", f"linkage/{one.minted}", *cases):
+        for stream in (f"record/{one.record}", f"retention/{one.record}", f"linkage/{one.minted}", *cases):
             ends[stream] = max(ends.get(stream, 0), end)
     return (NEWEST if newest else OLDEST), {
         "streams": list(ends),

@@ -25,6 +25,7 @@ from ledger.persons import person
 from ledger.store.arrays import texts
 from projections import as_of, linked
 from projections.as_of import AsOf
+from projections.gone import Gone
 from projections.linked import Placed
 from projections.projection import Projection, statement
 
@@ -60,6 +61,7 @@ comment on column {schema}.cases.records is 'That it is about, by uuid.';
 comment on column {schema}.cases.body is 'The case with all its words: the fold''s own state.';
 create unique index cases_open on {schema}.cases (turn) where outcome is null;
 create index cases_closed on {schema}.cases (position) where outcome is not null;
+create index cases_by_record on {schema}.cases using gin (records);
 
 create table {schema}.parts (
     case_id  text collate "C" not null,
@@ -199,6 +201,15 @@ def fold(cursor: psycopg.Cursor[Any], schema: str, batch: Sequence[Recorded]) ->
         )
 
 
+def follow(cursor: psycopg.Cursor[Any], schema: str, gone: Gone, left: Sequence[Recorded]) -> None:
+    """Cases that went are not there any more; a record that went, without its state's id, where linkage names it."""
+    for text in (_DELETE_CASES, _DELETE_PARTS):
+        cursor.execute(statement(text, schema), (texts(gone.cases),), prepare=False)
+    cursor.execute(statement(_DELETE_RECORDS, schema), (texts(sorted(gone.records)),), prepare=False)
+    placed = linked.placed_now(cursor, schema, gone.minted())
+    _write_records(cursor, schema, left, {name: placed[name] for name in gone.records if name in placed})
+
+
 def hear(heard: Iterable[Recorded], told: dict[str, _Told]) -> dict[str, _Told]:
     """The cases that a batch touches, as they are after it. told: those of them that were there before."""
     for recorded in heard:
@@ -292,6 +303,9 @@ on conflict (case_id, state) do update
 set level = excluded.level, region = excluded.region, district = excluded.district, names = excluded.names,
     due_on = excluded.due_on, overdue = excluded.overdue, answered = excluded.answered
 """
+_DELETE_CASES: LiteralString = "delete from {schema}.cases where case_id = any(%s)"
+_DELETE_PARTS: LiteralString = "delete from {schema}.parts where case_id = any(%s)"
+_DELETE_RECORDS: LiteralString = "delete from {schema}.records where record = any(%s)"
 _WRITE_RECORDS: LiteralString = """
 insert into {schema}.records (record, state_student_id, student_id)
 select record, nullif(state_student_id, ''), student_id
@@ -476,10 +490,11 @@ def _listed(row: Sequence[Any]) -> Listed:
 
 PROJECTION = Projection(
     name="worklist",
-    version=2,
+    version=3,
     log="ledger",
     events=frozenset({*EVENTS, RecordOpened}) | linked.ACTS,
     tables=TABLES,
     keys={"cases": "case_id", "parts": "case_id, state", "records": "record", **linked.KEYS},
     fold=lambda: fold,
+    follow=follow,
 )

@@ -19,6 +19,7 @@ from ledger.ids import Uuid7Source
 from ledger.store.database import Database
 from ledger.store.embedded import EmbeddedServer
 from ledger.store.vault import MasterKey, Vault
+from projections.retained import ReadLists
 from support.databases import Template, bare, copied
 from support.parts import need
 from support.servers import FAST, running_server
@@ -99,6 +100,7 @@ def new_ledger() -> Iterator[Callable[..., Ledger]]:
 
     def make(database: Database, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Ledger:
         made = Ledger(database, Vault([MasterKey.of(MASTER_KEY)]), Uuid7Source(time.time_ns, os.urandom), clock=clock)
+        made.disposals.look_in(ReadLists(database, made.logs))
         opened.append(made)
         return made
 

@@ -16,10 +16,12 @@ from api.cli import (
     ending,
     export,
     history,
+    hold,
     keys,
     linkage,
     matching,
     project,
+    retention,
     serve,
     store,
     students,
@@ -66,6 +68,8 @@ app.add_typer(access.app, name="access")
 app.add_typer(account.app, name="account")
 app.add_typer(token.app, name="token")
 app.add_typer(keys.app, name="keys")
+app.add_typer(hold.app, name="hold")
+app.add_typer(retention.app, name="retention")
 
 
 def main() -> None:

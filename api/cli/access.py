@@ -37,6 +37,7 @@ def explain(
     from datetime import UTC, datetime
 
     from api.explaining import of_account, told_of
+    from api.gone import telling_gone
     from ledger.access import ACTIONS, Who, decide
     from ledger.store.database import Role
     from ledger.store.tokens import named
@@ -45,7 +46,8 @@ def explain(
         raise typer.BadParameter(f"there is no action {action}; there are: {', '.join(ACTIONS)}", param_hint="ACTION")
     with opened() as store, store.ledger() as ledger, store.database.connect(Role.WRITER) as conn:
         token = named(conn, user)
-        about = _subject_of(ledger, subject)
+        with telling_gone(ledger):
+            about = _subject_of(ledger, subject)
         asked = {"user": user, "action": action, "subject": subject}
         if token is None:
             told = of_account(ledger, user, role, action, about) | asked

@@ -24,13 +24,14 @@ def diff(
 
     from api.changes import ChangesView
     from api.cli.students import PURPOSE
+    from api.gone import telling_gone
     from api.past import points_at
     from api.show import show
     from ledger.ids import is_student_id
 
     if not is_student_id(student_id):
         raise Refused("This is not a student id.", remedy="It has 12 digits, the last of them a check digit.")
-    with opened() as store, store.ledger() as ledger:
+    with opened() as store, store.ledger() as ledger, telling_gone(ledger):
         principal = operator(store, as_name)
         before, after = points_at(ledger.log, first, last, ledger.clock())
         shown = asyncio.run(

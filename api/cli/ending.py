@@ -12,12 +12,13 @@ import os
 import re
 import signal
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, NoReturn
 
 import typer
 
-from ledger.errors import LedgerError
+from ledger.errors import Gone, LedgerError
 
 DONE, FAILED, USAGE = 0, 1, 2
 INTERRUPTED = 130
@@ -143,11 +144,13 @@ def _translated(error: Exception) -> LedgerError | None:
 
 
 def _why(error: LedgerError) -> str:
-    """Why there is no connection to PostgreSQL, as its client says.
+    """When something went and by which schedule; why there is no connection to PostgreSQL, as its client says.
 
-    Only the reason: host and port may hold a piece of a password that was not written as a URL asks. Of other errors
-    nothing is told, because their words may quote a child's data.
+    Of the latter only the reason: host and port may hold a piece of a password that was not written as a URL asks. Of
+    other errors nothing is told, because their words may quote a child's data.
     """
+    if isinstance(error, Gone):
+        return _when(error.members or {})
     if error.__cause__ is None or "psycopg" not in sys.modules:
         return ""
     import psycopg
@@ -157,6 +160,14 @@ def _why(error: LedgerError) -> str:
         return ""
     found = _REASON.search(str(cause))
     return f"Reason: {' '.join(found[1].split())}." if found else ""
+
+
+def _when(gone: Mapping[str, Any]) -> str:
+    """gone: as ``ledger.retention.tombstone.gone`` tells it; empty where it went this moment."""
+    if not gone:
+        return ""
+    authority = f" ({gone['authority']})" if gone["authority"] else ""
+    return f"On {gone['destroyed_on']}, by schedule {gone['schedule']}{authority}; disposal {gone['disposal']}."
 
 
 def _open_missing_streams() -> None:

@@ -42,6 +42,7 @@ def export(
 ) -> None:
     """Write an evidence bundle as of now, with its proofs, and verify it. The reading is recorded first."""
     from api.cli.witnessing import kept_notes
+    from api.gone import telling_gone
     from ledger.evidence import Wanted, student_of
     from ledger.evidence import export as write
     from ledger.ids import is_student_id
@@ -54,7 +55,7 @@ def export(
     if out.exists():
         raise Refused(f"{out} is there already.", remedy="Give another name: evidence is not written over.")
     kept = kept_notes(receipts or ())
-    with opened() as store, store.ledger() as ledger:
+    with opened() as store, store.ledger() as ledger, telling_gone(ledger):
         known, size = _signed_now(store, log)
         names = [key.name for key in known]
         if other := next((origin for note in kept if (origin := origin_of(note)) not in names), None):

@@ -33,6 +33,7 @@ def history(
 ) -> None:
     """Print every event that touches a student, in order, with the ids of acts. The reading is recorded first."""
     from api.cli.students import PURPOSE
+    from api.gone import telling_gone
     from api.language import LANGUAGES
     from api.problems import Invalid
     from api.show import show
@@ -64,7 +65,7 @@ def history(
     except Invalid as wrong:
         name = wrong.faults[0].pointer.partition(":")[2]
         raise typer.BadParameter(wrong.faults[0].message, param_hint=f"--{name}") from None
-    with opened() as store, store.ledger() as ledger, store.database.connect(Role.READER) as conn:
+    with opened() as store, store.ledger() as ledger, telling_gone(ledger), store.database.connect(Role.READER) as conn:
         bring_to_head([PROJECTION], store.database, ledger.logs)
         principal = operator(store, as_name)
         form = "csv" if as_csv else "json"

@@ -35,9 +35,11 @@ def merge(
     as_name: As = None,
 ) -> None:
     """Propose that two students are one. It takes effect when another person answers the case with yes."""
+    from api.gone import telling_gone
+
     for student in (left, right, master):
         _must_be_student_id(student)
-    with opened() as store, store.ledger() as ledger:
+    with opened() as store, store.ledger() as ledger, telling_gone(ledger):
         proposed = ledger.proposals.propose_merge(left, right, master, reason, _meta(operator(store, as_name)))
     _told_case(proposed.case, proposed.position, as_json=as_json)
 
@@ -52,8 +54,10 @@ def split(
     as_name: As = None,
 ) -> None:
     """Propose that some records of a student are another child's. Another person answers the case."""
+    from api.gone import telling_gone
+
     _must_be_student_id(student)
-    with opened() as store, store.ledger() as ledger:
+    with opened() as store, store.ledger() as ledger, telling_gone(ledger):
         apart = [_record(ledger, named) for named in records.split(",")]
         proposed = ledger.proposals.propose_split(student, [apart], reason, _meta(operator(store, as_name)))
     _told_case(proposed.case, proposed.position, as_json=as_json)

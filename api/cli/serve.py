@@ -143,11 +143,21 @@ def follow(
         applying = Applying(ledger, spools(settings))
         ending = threading.Event()
         timekeeper = Timekeeper(
-            store.database, ledger.log, ledger.profile, ledger.clock, ledger.casework, ledger.audits, ledger.admissions
+            store.database,
+            ledger.log,
+            ledger.profile,
+            ledger.clock,
+            ledger.casework,
+            ledger.audits,
+            ledger.admissions,
+            ledger.forgetting,
+            ledger.keeping,
+            ledger.disposals.keep_new_certificates,
         )
         keeping = threading.Thread(target=timekeeper.keep_time, args=(ending,), name="timekeeper", daemon=True)
         matcher = MatcherRunner(ledger.matcher, store.database, ledger.log)
         matching = threading.Thread(target=_match, args=(matcher, ending), name="matcher", daemon=True)
+        _keep_certificates(ledger)
         projectors.start()
         reactors.start()
         keeping.start()
@@ -162,6 +172,18 @@ def follow(
         matching.join(10)
         keeping.join(10)
         projectors.stop()
+
+
+def _keep_certificates(ledger: Ledger) -> None:
+    """What was disposed of on another host, or just before a crash, has its certificate on this one too, and the folder
+    is closed to others; what goes from now on elsewhere the timekeeper sees to."""
+    import structlog
+
+    try:
+        ledger.disposals.keep_certificates()
+    except LedgerError as error:  # the service goes on without: the timekeeper tries again
+        log = structlog.get_logger(__name__)
+        log.warning("certificates not kept outside the database", what=error.what, remedy=error.remedy)
 
 
 def _notaries(store: Store, receipts: Sequence[Path]) -> list[Notary]:

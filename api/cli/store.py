@@ -42,6 +42,7 @@ def doctor(as_json: Json = False) -> None:
             followers={p.name: p.log for p in PROJECTIONS},
             clock=ledger.clock,
             signing=store.signing,
+            certified=store.certificates().keys,
         )
     if as_json:
         print_json([e._asdict() for e in found])

@@ -39,6 +39,7 @@ def student(
     """Print one consolidated record, as it is known now or was as of a point. The reading is recorded first."""
     import orjson
 
+    from api.gone import telling_gone
     from api.past import then_at
     from api.routes.students import StudentView
     from api.show import show
@@ -50,7 +51,7 @@ def student(
 
     if not is_student_id(student_id):
         raise Refused("This is not a student id.", remedy="It has 12 digits, the last of them a check digit.")
-    with opened() as store, store.ledger() as ledger, store.database.connect(Role.READER) as conn:
+    with opened() as store, store.ledger() as ledger, telling_gone(ledger), store.database.connect(Role.READER) as conn:
         then = then_at(ledger.log, as_of, effective_on, ledger.clock())
         if then is None:
             bring_to_head([PROJECTION], store.database, ledger.logs)

@@ -1,4 +1,4 @@
-"""``sojourn verify``: an evidence bundle, or the store itself; the verifier as one file."""
+"""``sojourn verify``: an evidence bundle, a certificate of disposal, or the store itself; the verifier as one file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ Texts = list[str] | None
 
 
 def verify(
-    bundle: Annotated[Path | None, typer.Argument(metavar="BUNDLE.zip", help="Absent: the store itself.")] = None,
+    bundle: Annotated[
+        Path | None,
+        typer.Argument(metavar="FILE", help="A bundle or certificate. Absent: the store."),
+    ] = None,
     receipts: Annotated[Files, typer.Option("--receipt", metavar="FILE", help="A checkpoint kept from before.")] = None,
     keys: Annotated[Texts, typer.Option("--key", metavar="KEY", help="A log's key, as it was handed out.")] = None,
     former: Annotated[Texts, typer.Option("--former", metavar="KEY", help="A key that signed the log before.")] = None,
@@ -43,7 +46,7 @@ def verify(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Verify a bundle, or the store from its first event on. Exit code 1 on any doubt."""
+    """Verify a bundle, a certificate of disposal, or the store from its first event on. Exit code 1 on any doubt."""
     if one_file is not None:
         from ledger.proofs.one_file import one_file as source
 
@@ -51,7 +54,7 @@ def verify(
         say(f"{one_file}: needs Python 3.11 and `cryptography`, and nothing of ours.")
         return
     if bundle is not None and len(keys or ()) > 1:
-        raise typer.BadParameter("a bundle is of one log", param_hint="--key")
+        raise typer.BadParameter("a bundle or certificate is of one log", param_hint="--key")
     if bundle is None and consistency:
         raise typer.BadParameter("the store needs none: it computes it", param_hint="--consistency")
     given = _Given(
@@ -90,7 +93,7 @@ class _Given:
 def _of_bundle(bundle: Path, given: _Given) -> Verdict:
     from ledger.proofs.doubt import Doubt
     from ledger.proofs.verify import Verdict, parse_consistency
-    from ledger.proofs.verify import verify as verdict_on
+    from ledger.proofs.verify import verify_file as verdict_on
 
     try:
         proofs = dict(parse_consistency(data) for data in given.consistency)

@@ -20,11 +20,10 @@ from api.console.pages import page, seen_other
 from api.console.roles import NAMES
 from api.console.visits import Visit, permitted
 from api.console.words import N_
-from api.listing import listed
+from api.listing import listed, whole_account
 from api.managing import ending, give_code, manage, must_be_in_hand, must_be_readable
 from api.openapi import Direct, does, operation_id
 from api.problems import Invalid
-from api.reading import ask, at_least
 from api.requests import at_least_of, page_of
 from api.schemas.admission import AccountReasonBody
 from ledger.account_acts import Command, Deactivate, Disable, Enable
@@ -32,8 +31,6 @@ from ledger.accounts import Account
 from ledger.admissions import state_of
 from ledger.errors import Forbidden, NotFound, Refused
 from projections import accounts
-from projections.accounts import Whole
-from projections.as_of import AsOf
 
 router = APIRouter(include_in_schema=False, route_class=Direct, generate_unique_id_function=operation_id)
 
@@ -198,11 +195,7 @@ async def _one(here: Visit, wrong: Faults, position: int = 0) -> Response:
         return known, True, today
 
     known, in_hand, today = await asyncio.to_thread(look)
-
-    async def read() -> tuple[AsOf, Whole | None]:
-        return await ask(services.reads, lambda conn: accounts.one_account(conn, named))
-
-    _, whole = await at_least(services, accounts.PROJECTION.name, position, read)
+    whole = await whole_account(services, named, position)
     if whole is None:
         raise NotFound("There is no such account.", remedy="Compare its id with where it was read.")
     return page(

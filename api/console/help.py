@@ -142,6 +142,8 @@ HELP: Final[dict[str, Help]] = {
         (
             N_("Search the disclosures by who read, or open those of one child."),
             N_("Read the list of unusual access, and ask whoever stands on it."),
+            N_("Set how long things are kept, and hold what a court, an audit or a family asks about."),
+            N_("Propose what is due, or approve what another has proposed: it takes two, and cannot be taken back."),
         ),
     ),
     "auditor": Help(

@@ -59,6 +59,7 @@ CODES: Final[Mapping[str, str]] = {
     "unmerge": N_("merge taken back"),
     "verify": N_("put to a person"),
     "attest": N_("attested by a person"),
+    "destroy": N_("destroyed"),
 }
 """Code of ISO/TS 21089 to what it comes to here."""
 assert set(CODES) == set(NAMES)

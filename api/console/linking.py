@@ -90,8 +90,8 @@ class PairView:
         children = [row.student_id for row in self._found for _ in row.records]
         if len(self._found) < 2:
             nobody = NotFound("No student has this id.", remedy="Compare it with where it was read, or search.")
-            return FoundMany((), as_of.position, nobody)
-        return FoundMany(records, as_of.position, children=children)
+            return FoundMany((), as_of.position, nobody, reached=as_of.position)
+        return FoundMany(records, as_of.position, children=children, reached=as_of.position)
 
     def told(self, speech: Speech) -> Pair:
         """The two, once the entry is durable."""
@@ -243,9 +243,10 @@ class _SplitView(StudentView):
     async def read(self, student_id: str) -> Found | None:
         found = await super().read(student_id)
         if found is not None:
-            _, self._alone = await ask(
+            as_of, self._alone = await ask(
                 self._here.services.reads, lambda conn: students.told_alone(conn, list(found.records))
             )
+            return found._replace(reached=min(as_of.position, found.reached or 0))
         return found
 
     def render(self, sections: Sequence[str], day: date) -> bytes:  # noqa: ARG002 - the shape of every view

@@ -123,6 +123,12 @@ ENTRIES: Final = (
         N_("Who read many more children than usual, or children of elsewhere."),
     ),
     Entry(
+        "retention.read",
+        "/retention",
+        N_("Retention"),
+        N_("What is due to go, what is held, how long things are kept, and proof of what is gone."),
+    ),
+    Entry(
         "me.read",
         "/explain",
         N_("Why may I, or may I not"),

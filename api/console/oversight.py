@@ -41,7 +41,7 @@ router = APIRouter(include_in_schema=False, route_class=Direct, generate_unique_
 OUTCOME_NAMES: Final[Mapping[str, str]] = {
     "shown": N_("shown"),
     "not-modified": N_("shown before, unchanged"),
-    "refused": N_("refused"),
+    "refused": N_("refused, not shown"),
     "passed-on": N_("passed on"),
 }
 assert set(OUTCOME_NAMES) == set(OUTCOMES)

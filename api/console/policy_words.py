@@ -52,6 +52,12 @@ ACTION_NAMES: Final[Mapping[str, str]] = {
     "account.manage": N_("enable, disable, deactivate or reset an account"),
     "account.open": N_("open an account without an application"),
     "family.grant": N_("grant a family access to a child's records"),
+    "retention.read": N_("read what is kept, held and destroyed"),
+    "schedule.set": N_("set how long things are kept"),
+    "hold.place": N_("place a hold"),
+    "hold.release": N_("release a hold"),
+    "disposal.propose": N_("propose what is to be destroyed"),
+    "disposal.approve": N_("approve or refuse what is to be destroyed"),
     "me.read": N_("read one's own account"),
     "me.set": N_("renew or change one's own account"),
 }

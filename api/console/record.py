@@ -7,7 +7,6 @@ changed since.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
 from fastapi import APIRouter, Request
@@ -16,10 +15,8 @@ from starlette.responses import Response
 from api.console import paper
 from api.console.record_then import ThenPage, ThenPdf, ThenPrint, then_on
 from api.console.record_views import StudentPage, StudentPdf, StudentPrint
-from api.console.visits import Visit, visitor
-from api.language import LANGUAGES
+from api.console.visits import in_language, visitor
 from api.openapi import Direct, does, operation_id
-from api.problems import Fault, Invalid
 from api.routes.students import point_for, show_student
 
 router = APIRouter(include_in_schema=False, route_class=Direct, generate_unique_id_function=operation_id)
@@ -47,7 +44,7 @@ async def student_page(request: Request) -> Response:
 @router.get("/students/{id}/print", openapi_extra=does("student.read"))
 async def student_print(request: Request) -> Response:
     """All of it, for paper. ``language``: en or es, whatever the reader reads otherwise."""
-    here = _in_language(await visitor(request))
+    here = in_language(await visitor(request))
     at = here.services.clock()
     then = await point_for(request, here.signed_in, then_on(request, here))
     shown = await show_student(
@@ -62,7 +59,7 @@ async def student_print(request: Request) -> Response:
 @router.get("/students/{id}/record.pdf", openapi_extra=does("student.read"))
 async def student_pdf(request: Request) -> Response:
     """The same as a file. Raises Misconfigured where this host cannot make one, before anything is disclosed."""
-    here = _in_language(await visitor(request))
+    here = in_language(await visitor(request))
     at = here.services.clock()
     await paper.must_be_there()
     then = await point_for(request, here.signed_in, then_on(request, here))
@@ -77,15 +74,3 @@ async def student_pdf(request: Request) -> Response:
     name = f'attachment; filename="{request.path_params["id"]}.pdf"'
     made = await paper.pdf_of(shown.body)
     return Response(made, 200, {**_NOT_KEPT, "Content-Disposition": name}, "application/pdf")
-
-
-def _in_language(here: Visit) -> Visit:
-    """As the address asks. Raises Invalid."""
-    language = here.request.query_params.get("language", here.language)
-    if language not in LANGUAGES:
-        raise Invalid(
-            "There is no print in this language.",
-            remedy="Ask for language=en or language=es.",
-            faults=[Fault("query:language", None, "language", "It is neither en nor es.")],
-        )
-    return replace(here, language=language)

@@ -21,7 +21,7 @@ from api.openapi import Direct, does, operation_id
 from api.problems import NoSuchPath, NotSignedIn, families, faults_of, status_of
 from api.services import services_of
 from ledger.access import ACTIONS, PUBLIC, RULES
-from ledger.errors import LedgerError, RenewalNeeded
+from ledger.errors import Gone, LedgerError, RenewalNeeded
 
 router = APIRouter(include_in_schema=False, route_class=Direct, generate_unique_id_function=operation_id)
 
@@ -57,9 +57,12 @@ async def refusal(request: Request, error: LedgerError, request_id: str | None) 
         return RedirectResponse(f"/sign-in?{where}", 303, {"Cache-Control": "no-store"})
     if isinstance(error, RenewalNeeded) and request.method == "GET" and request.url.path != "/me":
         return RedirectResponse("/me", 303, {"Cache-Control": "no-store"})
-    status = status_of(error)
+    status, here = status_of(error), await _who(request)
+    if isinstance(error, Gone) and error.members:
+        told = {"what": error.what, "remedy": error.remedy, "gone": error.members}
+        return page(here, "gone.html", status=status.status, may_read=here.may("retention.read"), **told)
     return page(
-        await _who(request),
+        here,
         "problem.html",
         status=status.status,
         title=status.title,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar
 
 import orjson
@@ -20,11 +20,11 @@ from api.cookies import session_of
 from api.csrf import FIELD, SAFE, csrf_token, refuse_other_sites
 from api.edge import request_id_of
 from api.forms import KIND, form_of
-from api.language import language_of
+from api.language import LANGUAGES, language_of
 from api.policy import action_of, turned_away
 from api.principal import Principal, decided, who
 from api.principals import principal_of, visitor_of
-from api.problems import NotSignedIn
+from api.problems import Fault, Invalid, NotSignedIn
 from api.requests import KEY_MAX, Body
 from api.sending import keyed
 from api.services import Services, services_of
@@ -179,6 +179,18 @@ async def own(request: Request) -> Visit:
     if "authorization" in request.headers:
         raise NotFound("A token has no session.", remedy="This is for people who sign in at /sign-in.")
     raise NotSignedIn("This page is for people who have signed in.", remedy="Sign in at /sign-in.")
+
+
+def in_language(here: Visit) -> Visit:
+    """In the language that the address asks for, whatever the reader reads otherwise: for paper. Raises Invalid."""
+    language = here.request.query_params.get("language", here.language)
+    if language not in LANGUAGES:
+        raise Invalid(
+            "There is no print in this language.",
+            remedy="Ask for language=en or language=es.",
+            faults=[Fault("query:language", None, "language", "It is neither en nor es.")],
+        )
+    return replace(here, language=language)
 
 
 def made_before(request: Request) -> Visit | None:

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from api.changes import ChangesView
-from api.openapi import IF_NONE_MATCH, POINT_FROM, POINT_TO, PURPOSE, STUDENT_ID, Direct, operation, operation_id
+from api.openapi import GONE, IF_NONE_MATCH, POINT_FROM, POINT_TO, PURPOSE, STUDENT_ID, Direct, operation, operation_id
 from api.past import in_turn, points_of
 from api.policy import signed_in
 from api.routes.students import point_for, show_student
@@ -23,6 +23,7 @@ router = APIRouter(tags=["students"], route_class=Direct, generate_unique_id_fun
     responses={
         200: {"model": ChangesAnswer, "description": "Shown, and the disclosure entry is durable."},
         304: {"description": "What the reader holds is current. Recorded as a disclosure too."},
+        **GONE,
     },
     openapi_extra=operation("student.read", (STUDENT_ID, POINT_FROM, POINT_TO, PURPOSE, IF_NONE_MATCH)),
 )

@@ -20,7 +20,7 @@ from api.overseeing import Readers, readers_for
 from api.policy import action_of, signed_in
 from api.principal import Principal, who
 from api.problems import Fault, Invalid
-from api.reading import access_head, ask, at_least
+from api.reading import access_head, ask, at_least, records_gone
 from api.requests import body_of, purpose_of
 from api.routes.students import Page, ReaderFrom, StudentView, opaque, page_of_disclosures, student_id_of
 from api.schemas.disclosures import (
@@ -35,7 +35,7 @@ from api.services import Services, services_of
 from api.show import FoundMany, day_of, show_many
 from ledger import telemetry
 from ledger.access import NOBODY, Subject, decide
-from ledger.errors import NotFound
+from ledger.errors import no_student
 from ledger.events import Meta
 from ledger.events.disclosure import RedisclosureNoted
 from ledger.replay import kept_answer
@@ -51,7 +51,10 @@ router = APIRouter(tags=["disclosures"], route_class=Direct, generate_unique_id_
 
 
 class DisclosuresSearch:
-    """A page of entries, of whichever children. fields: that were asked for. readers: of whom is told at all."""
+    """A page of entries, of whichever children. fields: that were asked for. readers: of whom is told at all.
+
+    What was told of a record alone went with it: such an entry is left out also where the read model still has it.
+    """
 
     action = "disclosure.search"
     name = "disclosures-search"
@@ -66,6 +69,7 @@ class DisclosuresSearch:
         self._part = readers.organisation
         self._page = page
         self._entries: list[Disclosure] = []
+        self._next: str | None = None
 
     async def read(self) -> FoundMany:
         """Waits first for the entries that are durable by now. Raises Behind, StoreUnavailable."""
@@ -80,17 +84,15 @@ class DisclosuresSearch:
                 self._services.reads, lambda conn: disclosures.search(conn, wanted, before=before, limit=limit)
             )
 
-        _, self._entries = await at_least(self._services, disclosures.PROJECTION.name, durable, look)
-        return FoundMany(list(dict.fromkeys(entry.record for entry in self._entries if entry.record)), 0)
+        _, entries = await at_least(self._services, disclosures.PROJECTION.name, durable, look)
+        self._next = opaque(entries[-1].cursor) if len(entries) == limit else None
+        reached, gone = await records_gone(self._services, [entry.record for entry in entries if entry.record])
+        self._entries = [entry for entry in entries if entry.record not in gone or entry.is_among_others]
+        records = dict.fromkeys(entry.record for entry in self._entries if entry.record)
+        return FoundMany(list(records), 0, reached=reached)
 
     def render(self) -> bytes:
-        full = len(self._entries) == self._page.limit
-        return orjson.dumps(
-            {
-                "disclosures": [entry._asdict() for entry in self._entries],
-                "cursor": opaque(self._entries[-1].cursor) if full else None,
-            }
-        )
+        return orjson.dumps({"disclosures": [entry._asdict() for entry in self._entries], "cursor": self._next})
 
 
 @router.post(
@@ -160,7 +162,7 @@ async def note_redisclosure(request: Request) -> Response:
     body = await body_of(request)
     said = body.as_model(RedisclosureBody, NAMES)
     if found is None:
-        raise NotFound("No student has this id.", remedy="Compare it with where it was read, or search.")
+        raise no_student(student_id)
 
     zone_of = request.app.state.profiles.zone_of
     if said.disclosed_on > await day_of(principal, found.states, services.clock(), zone_of):

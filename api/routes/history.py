@@ -14,6 +14,7 @@ from starlette.responses import Response
 from api.openapi import (
     AT_LEAST,
     CURSOR,
+    GONE,
     IF_NONE_MATCH,
     LIMIT,
     PURPOSE,
@@ -68,6 +69,7 @@ _RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
         "content": {"text/csv": {"schema": {"type": "string"}}},
     },
     304: {"description": "What the reader holds is current. Recorded as a disclosure too."},
+    **GONE,
 }
 
 

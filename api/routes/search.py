@@ -69,7 +69,8 @@ class SearchView:
 
         as_of, hits = self._found = await at_least(self._services, search.PROJECTION.name, self._position, look)
         shown = [(record, hit.student_id) for hit in hits.students for record in hit.records]
-        return FoundMany([record for record, _ in shown], as_of.position, children=[child for _, child in shown])
+        records, children = [record for record, _ in shown], [child for _, child in shown]
+        return FoundMany(records, as_of.position, children=children, reached=as_of.position)
 
     async def _look(self, wanted: Wanted) -> tuple[AsOf, Hits]:
         return await ask(self._services.reads, lambda conn: search.search(conn, wanted, self._limit))

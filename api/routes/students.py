@@ -24,6 +24,7 @@ from api.openapi import (
     AT_LEAST,
     CURSOR,
     EFFECTIVE_ON,
+    GONE,
     IF_NONE_MATCH,
     LIMIT,
     PURPOSE,
@@ -160,14 +161,14 @@ class StudentView:
         if row is None:
             return None
         if isinstance(row, NotThen):
-            return Found(student_id, [row.record], 0, "", [row.state], row.position, refused=row.why)
+            return Found(student_id, row.records, 0, "", row.states, row.position, refused=row.why)
         self.row = row
         self.dates = _dates(row.sections["core"])
         states = [record.state for record in self.dates.records]
         tag = f"{row.position}.{row.as_of.version}"
         known = row.known
         if known is None:
-            return Found(row.student_id, row.records, row.position, tag, states)
+            return Found(row.student_id, row.records, row.position, tag, states, reached=row.as_of.position)
         effective_on = None if known.effective_on is None else known.effective_on.isoformat()
         tag = f"{tag}.{known.position}.{effective_on or ''}.{known.erased}"
         return Found(
@@ -348,6 +349,7 @@ def _responses(model: type[Any]) -> dict[int | str, dict[str, Any]]:
     return {
         200: {"model": model, "description": "Shown, and the disclosure entry is durable."},
         304: {"description": "What the reader holds is current. Recorded as a disclosure too."},
+        **GONE,
     }
 
 

@@ -133,10 +133,31 @@ class RedisclosureNoted(Event, frozen=True, kw_only=True):
         return KeyClass.DISCLOSURE
 
 
+class DisclosuresDestroyed(Event, frozen=True, kw_only=True):
+    """The record was destroyed, and with it what tells to whom it was shown, as long as it was kept: its key is gone.
+
+    What names many records stays, by ids alone. record: uuid. position: of the ledger, of the ``KeyDestroyed`` that
+    says so. key_ids: 32 hexadecimal digits each, as told there.
+    """
+
+    topic: ClassVar[str] = "disclosures-destroyed.v1"
+
+    record: str
+    position: int
+    key_ids: list[str]
+
+
 Spread = BulkDisclosed | SearchDisclosed
 """An entry that names many records."""
 
 RECORDS_MAX: Final = 5_000
 """Records that one entry names at most: its body stays under half a megabyte."""
 
-EVENTS: tuple[type[Event], ...] = (Disclosed, DisclosureRefused, BulkDisclosed, SearchDisclosed, RedisclosureNoted)
+EVENTS: tuple[type[Event], ...] = (
+    Disclosed,
+    DisclosureRefused,
+    BulkDisclosed,
+    SearchDisclosed,
+    RedisclosureNoted,
+    DisclosuresDestroyed,
+)

@@ -1,7 +1,8 @@
 """Answers to a submission's rows as they are kept: packed blocks for the outcomes, events for the findings.
 
 A block holds its chunk's rows in the order in which they were decided, compressed and sealed; words are not kept, they
-are looked up when somebody reads. Both go with the submission's key, and what it says of a child with the record's.
+are looked up when somebody reads. Both go with the submission's key, and what it says of a child with the record's:
+rows of a record that was destroyed are passed over from then on.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ import psycopg
 from psycopg.rows import tuple_row
 
 from ledger import rulebook
+from ledger.errors import BadValue
 from ledger.events import Recorded
 from ledger.events import submission as said
 from ledger.intake.response import RowAnswer
 from ledger.intake.rewriting import FileFinding, file_finding
 from ledger.intake.rules import Finding
-from ledger.mde import words
+from ledger.mde import TABLES, canonical, words
 from ledger.store.append import SealedBlock
 from ledger.store.log import Log
 
@@ -54,13 +56,17 @@ def read(log: Log, stream: str, submission: str, language: str = "en") -> Iterat
 
     Before them, as the header's, the warnings on the file as a whole, if there are any.
 
-    stream: of the submission. A value whose key is gone is left out. Raises StoreUnavailable, LogBroken.
+    stream: of the submission. A value whose key is gone is left out, and so is every row of a record that is. Raises
+    StoreUnavailable, LogBroken.
     """
     findings: dict[int, Recorded] = {}
+    applied: dict[int, int] = {}
     warnings: list[FileFinding] = []
     for recorded in log.read_stream(stream):
         if isinstance(recorded.event, said.FindingsRecorded):
             findings[recorded.event.chunk] = recorded
+        elif isinstance(recorded.event, said.ChunkApplied):
+            applied[recorded.event.chunk] = recorded.position
         elif isinstance(recorded.event, said.SubmissionReceived):
             warnings = [file_finding(warned, language) for warned in recorded.event.warnings]
     if warnings:
@@ -75,7 +81,8 @@ def read(log: Log, stream: str, submission: str, language: str = "en") -> Iterat
             chunk = block.chunk
             text = log.open_block(conn, block)
             found = {} if text is None else _found(log, conn, findings.get(chunk), language)
-        for row in () if text is None else unpacked(text):
+            rows = [] if text is None else _left(conn, submission[:2], unpacked(text), applied.get(chunk, 0))
+        for row in rows:
             yield _answer(row, found.get(row.row, ()))
 
 
@@ -113,6 +120,33 @@ def _of_the_file(warnings: Sequence[FileFinding]) -> RowAnswer:
     )
 
 
+def _left(
+    conn: psycopg.Connection[object], state: str, rows: Sequence[AnsweredRow], applied: int
+) -> Sequence[AnsweredRow]:
+    """Rows but for those of records that are gone: that were opened by a position, and of which there is no guard any
+    more, or that of a later record of the same child."""
+    named = {row.state_student_id: _as_kept(row.state_student_id) for row in rows if row.student_id}
+    with conn.cursor(row_factory=tuple_row) as cursor:
+        cursor.execute(_THERE, (state, list(set(named.values())), applied))
+        there = {ssid for (ssid,) in cursor.fetchall()}
+    return [row for row in rows if not row.student_id or named[row.state_student_id] in there]
+
+
+def _as_kept(sent: str) -> str:
+    """A state student identifier as its record has it."""
+    try:
+        return canonical(_SSID, sent) or sent
+    except BadValue:
+        return sent
+
+
+_SSID = TABLES["S"].by_key["state_student_identifier"]
+_THERE = (
+    "select r.state_student_id from ledger.records r where r.state = %s and r.state_student_id = any(%s)"
+    " and exists (select from ledger.events e"
+    " where e.stream = 'record/' || r.record_id and e.version = 1 and e.position <= %s)"
+)
+
 _Found = tuple[Finding, str]
 
 
@@ -123,8 +157,9 @@ def _found(
     by_row: dict[int, list[_Found]] = {}
     if recorded is None or not isinstance(recorded.event, said.FindingsRecorded):
         return by_row
+    disposals = log.vault.catch_up(conn)
     for number, kept in enumerate(recorded.event.findings):
-        value = None if kept.value is None else log.open_field(conn, recorded, str(number), kept.value)
+        value = None if kept.value is None else log.open_field(conn, recorded, str(number), kept.value, disposals)
         message, remedy = _words(kept, language)
         finding = Finding(rule=kept.rule, element=kept.element, level=kept.level, message=message, remedy=remedy)
         by_row.setdefault(kept.row, []).append((finding, value or ""))

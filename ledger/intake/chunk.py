@@ -16,14 +16,19 @@ import msgspec
 from psycopg.rows import tuple_row
 
 from ledger.application import Ledger
-from ledger.events import Event, Meta
+from ledger.erased_rows import erased_key
+from ledger.events import Erased, Event, Meta
 from ledger.events import submission as said
+from ledger.events.base import KeyClass
 from ledger.intake.answers import AnsweredRow, packed
+from ledger.intake.erased_moves import decide_others
 from ledger.intake.layout import FoundRow, RawStudent
 from ledger.intake.rules import Finding
 from ledger.intake.student import Outcome, action_finding, place_student
 from ledger.jurisdiction import Profile
 from ledger.record import RecordState, all_unchanged, fold, packed_rows
+from ledger.row_hash import with_erased
+from ledger.store import disposing
 from ledger.store.append import Append, Block, Opening, Part, Secret
 from ledger.store.vault import LEDGER, submission_subject
 
@@ -77,6 +82,7 @@ class Chunk:
 
     def __init__(self, of: Submission, raw: Sequence[RawStudent]) -> None:
         self._of = of
+        self._disposals = of.ledger.vault.disposals  # before anything is read
         self._decided = self._decide(raw)
         self.students = sum(1 for student in raw if student.number is not None)
         self.counts: dict[str, int] = {}
@@ -104,11 +110,15 @@ class Chunk:
             stream=stream, subject=LEDGER[0], expected=version, events=own, secrets={1: secrets} if secrets else {}
         )
         block = Block(self._of.submission, number, packed(rows))
-        return Append(parts=[*parts, mine], meta=self._of.meta, opened=opened, rows=guard, block=block)
+        return Append(
+            parts=[*parts, mine], meta=self._of.meta, opened=opened, rows=guard, block=block, disposals=self._disposals
+        )
 
     def decide_anew(self) -> bool:
         """Decide anew the students whose records have moved since; whether there were any. Raises StoreUnavailable."""
+        disposals = self._of.ledger.vault.disposals
         moved = self._moved()
+        self._disposals = disposals
         if not moved:
             return False
         anew = iter(self._decide([d.raw for d in self._decided if d.ssid in moved]))
@@ -141,7 +151,15 @@ class Chunk:
             outcomes += [Outcome(letter=r.letter, outcome="unchanged", row=r.number) for r in student.rows]
             return _Decided(raw, outcomes, held.student_id, held.record)
         before = None if held is None else held.state
-        decision = place_student(student, before, new_id, self._of.profile, late=self._of.late, today=self._of.today)
+        decision = decide_others(
+            student,
+            before,
+            self._of.row_key,
+            lambda: erased_key(self._of.ledger.log, "" if held is None else str(held.record)),
+            lambda left: place_student(
+                left, before, new_id, self._of.profile, late=self._of.late, today=self._of.today
+            ),
+        )
         if not decision.events:
             if held is None:
                 return _Decided(raw, decision.outcomes)
@@ -174,7 +192,11 @@ class Chunk:
                 events.setdefault(recorded.stream, []).append(recorded.event)
                 differing[recorded.stream].version = recorded.version
             for stream, known in differing.items():
-                known.state = fold(events[stream])
+                if isinstance(events[stream][0], Erased):
+                    # Destroyed since its guard was read: a child that is sent again is a new record.
+                    held = {ssid: one for ssid, one in held.items() if one is not known}
+                else:
+                    known.state = _folded(events[stream], known.rows)
         return held
 
     def _guards(self, ssids: Sequence[str]) -> dict[str, _Held]:
@@ -187,7 +209,8 @@ class Chunk:
             return {ssid: _Held(record, student, rows) for ssid, record, student, rows in cursor.fetchall()}
 
     def _moved(self) -> set[str]:
-        """State student ids of what cannot be written as it was decided: its record has moved, or was opened."""
+        """State student ids of what cannot be written as it was decided: its record has moved, was opened, or was
+        destroyed."""
         expected = {
             d.part.stream: (d.part.expected, d.ssid or "")
             for d in self._decided
@@ -200,7 +223,13 @@ class Chunk:
             for stream, version in cursor.fetchall():
                 if version != expected[stream][0]:
                     moved.add(expected[stream][1])
-        return moved | self._guards([ssid for ssid in opening if ssid is not None]).keys()
+        moved |= self._guards([ssid for ssid in opening if ssid is not None]).keys()
+        known = {d.ssid: d.record for d in self._decided if d.ssid and d.record is not None and d.opening is None}
+        there = {ssid: held.record for ssid, held in self._guards(list(known)).items()}
+        with self._of.ledger.log.connection() as conn:
+            lost = disposing.lost_since(conn, [str(record) for record in known.values()], self._disposals)
+        moved |= {ssid for ssid, record in known.items() if str(record) in lost}
+        return moved | {ssid for ssid, record in known.items() if there.get(ssid) != record}
 
     # -- answer
 
@@ -247,10 +276,12 @@ class Chunk:
     ) -> None:
         self.counts["warned"] += any(finding.level == "warned" for finding in told)
         values = _values(decided.raw, number, told, row)
-        # What was refused is a child's data like any other: under the key of its record, where there is one.
+        # What was refused is a child's data like any other: under the key of its record, where there is one, and of the
+        # class that it would have been of.
         subject = submission_subject(self._of.submission)
         if decided.record is not None:
-            subject = (str(decided.record), "education")
+            key_class = KeyClass.ELIGIBILITY if letter == "Q" else KeyClass.EDUCATION
+            subject = (str(decided.record), key_class.value)
         for finding in told:
             value = None if finding.element is None else values.get(finding.element)
             if value:
@@ -258,6 +289,13 @@ class Chunk:
             findings.append(
                 said.Finding(row=number, letter=letter, rule=finding.rule, element=finding.element, level=finding.level)
             )
+
+
+def _folded(events: Sequence[Event], packed: bytes) -> RecordState | None:
+    """A record, with what its guard keeps of moves that open no more."""
+    state = fold(events)
+    erased = state is not None and any(isinstance(event, Erased) for event in events)
+    return with_erased(state, packed) if erased and state is not None else state
 
 
 def _is_of(raw: RawStudent, row: FoundRow | None) -> bool:

@@ -374,6 +374,8 @@ def _holds_move(state: RecordState | None, events: list[Event]) -> bool:
         return True
     if state is None:
         return False
+    if state.erased:
+        return True
     gone = {event.fact for event in events if type(event) is FactRetracted}
     return any(fact.letter == "Q" and fact.status == "live" and fact.id not in gone for fact in state.facts.values())
 

@@ -337,8 +337,13 @@ class _Run:
         return _Place(self.applied.version, self.applied.chunks, self.applied.students)
 
     def _sealed(self, chunk: Chunk, place: _Place) -> SealedAppend:
-        append = chunk.append(self.stream, place.version, place.chunks + 1, place.students)
-        return self.ledger.log.seal(append)
+        for _ in range(ATTEMPTS_MAX):
+            append = chunk.append(self.stream, place.version, place.chunks + 1, place.students)
+            try:
+                return self.ledger.log.seal(append)
+            except StaleDecision:
+                chunk.decide_anew()  # a record was destroyed since it was decided
+        raise StaleDecision("Others change these records faster than the file.", remedy="Send it again later.")
 
     def _write(self, handed: _Handed) -> None:
         """Wait until a chunk is durable; where somebody else was faster with some of its students, those anew."""

@@ -7,6 +7,7 @@ are made once, when a policy is trained, and rounded. Pure.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from decimal import Decimal, localcontext
 from typing import Final
 
@@ -44,14 +45,21 @@ def _exact_step(d: int) -> int:
 
 
 _STEPS: Final = _steps()
+_TOLD: Final = len(_STEPS)
 
 
-def both(left: int, right: int) -> int:
-    """The logarithm of the sum of two numbers of which these are the logarithms."""
-    if left < right:
-        left, right = right, left
-    apart = left - right
-    return left + _STEPS[apart] if apart < len(_STEPS) else left
+def total(numbers: Iterable[int]) -> int:
+    """The logarithm of the sum of numbers of which these are the logarithms: of the first two, of that and the third,
+    and so on, each rounded. Raises StopIteration where there is none."""
+    all_of_them = iter(numbers)
+    found = next(all_of_them)
+    for number in all_of_them:
+        apart = found - number
+        if apart < 0:
+            found, apart = number, -apart
+        if apart < _TOLD:
+            found += _STEPS[apart]
+    return found
 
 
 def log2(number: int) -> int:

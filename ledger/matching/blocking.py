@@ -3,8 +3,8 @@
 A key is so much of the birth date, the names and the birth place as nobody else is likely to have, words being their
 consonants as a Spanish ear hears them. What a key leaves out may be wrong or missing:
 
-- ``d`` the day and one word of the name; ``a`` the day and the beginnings of a given name and a surname; ``t`` the day
-  and the beginning or the end of the birth place: names are wrong.
+- ``d`` the day and one word of the name; ``a`` the day, the sex and the beginnings of a given name and a surname;
+  ``t`` the day, the sex and the beginning or the end of the birth place: names are wrong.
 - ``y``, ``z``, ``m`` year and month, year and day, month and day in either order, each with a given name and a surname:
   one part of the date is wrong. ``b`` and ``v`` have both surnames instead: the given name is wrong too.
 - ``n`` two surnames and a given name; ``c``, ``e``, ``f`` the birth place, a given name and a surname, of one of which
@@ -12,11 +12,15 @@ consonants as a Spanish ear hears them. What a key leaves out may be wrong or mi
 - ``w`` month and day, birth place and one word of the name.
 - ``i|`` the ids that the state itself gives the child; ``u|`` the national numbers that were given or sent.
 
+Where a parent is named there is no ``c``: of two of whom one names a parent, and of two who both do, it finds next to
+nobody whom no other key finds.
+
 A record without a date stands under every ``m`` and ``w`` that its date could give it, and one of a 1 January under
 every month of its year, since that day is written where the true one is not known. So such a record is found by
 ordinary ones, and these do not pay for it: what they have in common without a date, they have with thousands.
 
-The invariant: keys are a function of the person alone, and short of a policy's change never change. Pure.
+The invariant: keys are a function of the person alone, and change with a policy, or with ``KEYS``, and never else.
+Pure.
 """
 
 from __future__ import annotations
@@ -30,6 +34,9 @@ from typing import Final
 from ledger.matching.names import sound
 from ledger.matching.person import Person, initial
 from ledger.matching.repair import ANY
+
+KEYS: Final = 2
+"""Of these keys: raised with every change of one. Whoever stands under others is read anew."""
 
 _VOWELS: Final = str.maketrans("", "", "aeiouy" + ANY)
 _WORDS: Final = 3
@@ -85,8 +92,8 @@ def _of_names(one: Person, given: Sequence[str], surnames: Sequence[str]) -> Ite
     joined = _joined(one.given)
     for word in {*given, *joined, *surnames, *_joined(one.surnames)}:
         yield f"d{one.birth}/{word}"
-    for pair in _pairs(given[:1], surnames[:1], letters=1):
-        yield f"a{one.birth}/{pair}"
+    for sex, pair in product(_sexes(one), _pairs(given[:1], surnames[:1], letters=1)):
+        yield f"a{one.birth}/{sex}/{pair}"
     day = _in_the_year(one.month, one.day)
     for pair in _pairs((*given, *joined), surnames):
         yield f"m{day}/{pair}"
@@ -104,19 +111,27 @@ def _of_place(one: Person, given: Sequence[str], surnames: Sequence[str]) -> Ite
     city = skeleton(one.place[0].replace(" ", ""))
     if not city:
         return
-    for pair in _pairs(given, surnames):
-        yield f"c{city[:_PART]}/{pair}"
+    if not one.parents:
+        for pair in _pairs(given, surnames):
+            yield f"c{city[:_PART]}/{pair}"
     for g, s in product(given[:1], surnames[:1]):
         yield f"e{city}/{g}/{s[:_PART]}"
         yield f"f{city}/{s}/{g[:_PART]}"
     if one.birth:
-        yield f"t{one.birth}/<{city[:_PART]}"
-        yield f"t{one.birth}/>{city[-_PART:]}"
+        for sex in _sexes(one):
+            yield f"t{one.birth}/{sex}/<{city[:_PART]}"
+            yield f"t{one.birth}/{sex}/>{city[-_PART:]}"
         days, words = (_in_the_year(one.month, one.day),), {*given, *surnames}
     else:
         days, words = _DAYS, {*given[:_WORDS_UNDATED], *surnames[:_WORDS_UNDATED]}
     for day, word in product(days, words):
         yield f"w{day}/{city}/{word}"
+
+
+def _sexes(one: Person) -> str:
+    """One that is not known may be either. Only keys that say little of names have it: the others bring few of the
+    other sex, and must find a child whose sex is wrong."""
+    return one.sex if one.sex in ("M", "F") else "MF"
 
 
 def _months(one: Person) -> Sequence[int]:

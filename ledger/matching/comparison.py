@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from ledger.matching.person import Parent, Person, initial
 from ledger.matching.stays import STAYS, stay_level
-from ledger.matching.words import Alike, alike, clearer
+from ledger.matching.words import Alike, alike, alike_surnames, clearer
 
 _REMEMBERED_MAX: Final = 100_000
 """Lines of names that have met: a record meets everybody near it several times while a portion is decided."""
@@ -137,14 +137,14 @@ def compared(left: Person, right: Person) -> tuple[Levels, Shared]:
     parents, shared_parents = parent_level(left.parents, right.parents)
     place, shared_place = place_level(left.place, right.place)
     levels = Levels(
-        given=names,
-        surnames=family,
-        birth=birth_level(left, right),
-        sex=sex_level(left, right),
-        flags=flag_level(left, right),
-        parents=parents,
-        place=place,
-        stays=stay_level(left.attendances, right.attendances),
+        names,
+        family,
+        birth_level(left, right),
+        sex_level(left, right),
+        flag_level(left, right),
+        parents,
+        place,
+        stay_level(left.attendances, right.attendances),
     )
     return levels, Shared(shared_names, shared_family, shared_parents, shared_place)
 
@@ -154,6 +154,8 @@ Pair = tuple[tuple[str, ...], tuple[str, ...]]
 
 def _columns(left: Person, right: Person) -> tuple[Pair, Pair]:
     """Given names and surnames of both, with a word moved that stands as the one here and as the other there."""
+    if _apart(left.given, right.surnames) and _apart(right.given, left.surnames):
+        return (left.given, right.given), (left.surnames, right.surnames)
     given = [left.given, right.given]
     surnames = [left.surnames, right.surnames]
     heads = given[0][:1], given[1][:1]
@@ -173,6 +175,10 @@ def _columns(left: Person, right: Person) -> tuple[Pair, Pair]:
     return (given[0], given[1]), (surnames[0], surnames[1])
 
 
+def _apart(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    return frozenset(one).isdisjoint(other)
+
+
 def _exchanged(one: str, among: tuple[str, ...], other: str, of: tuple[str, ...]) -> bool:
     """Whether the given name of each side stands among the surnames of the other; one of the two with a fault at most,
     for two that are only near agree by chance too often."""
@@ -180,7 +186,7 @@ def _exchanged(one: str, among: tuple[str, ...], other: str, of: tuple[str, ...]
     if all(found) or not any(found):
         return all(found)
     word, words = (other, of) if found[0] else (one, among)
-    return any(alike(word, surname, surname=True) <= Alike.NEAR for surname in words)
+    return any(alike_surnames(word, surname) <= Alike.NEAR for surname in words)
 
 
 def _letters(one: Person) -> int:
@@ -200,10 +206,10 @@ def given_level(left: tuple[str, ...], right: tuple[str, ...]) -> Found:
     if glued:
         return 1, max(left, right, key=lambda line: (len(line), line))
     pairs, rest_left, rest_right = _aligned(left, right)
-    kinds = [kind for _, _, kind in pairs]
-    shared = _shared(left, right, pairs)
     if not pairs:
         return _unlike(left, right), ()
+    kinds = [kind for _, _, kind in pairs]
+    shared = _shared(left, right, pairs)
     if not rest_left and not rest_right:
         return _all_aligned(kinds, len(left)), shared
     first_same = any(i == 0 and j == 0 for i, j, _ in pairs)
@@ -241,17 +247,25 @@ def _unlike(left: tuple[str, ...], right: tuple[str, ...]) -> int:
     return 13 if kind is Alike.NEARISH else 14
 
 
+_LEAST: Final = Alike.INITIAL
+"""That two words of a name are, who may be one."""
+
+
 def _aligned(
     left: tuple[str, ...], right: tuple[str, ...], *, surname: bool = False
 ) -> tuple[list[tuple[int, int, Alike]], list[int], list[int]]:
-    """Words of the two lines that are the same, best pairs first taken; what is left of each."""
-    found = sorted(
+    """Words of the two lines that are the same, best pairs first taken; what is left of each, where any are."""
+    how = alike_surnames if surname else alike
+    found = [
         (kind, abs(i - j), i, j)
         for i, one in enumerate(left)
         for j, other in enumerate(right)
-        if (kind := alike(one, other, surname=surname)) <= Alike.INITIAL
-    )
+        if (kind := how(one, other)) <= _LEAST
+    ]
     pairs: list[tuple[int, int, Alike]] = []
+    if not found:  # as of most
+        return pairs, [], []
+    found.sort()
     taken_left: set[int] = set()
     taken_right: set[int] = set()
     for kind, _, i, j in found:
@@ -286,10 +300,10 @@ def surname_level(left: tuple[str, ...], right: tuple[str, ...]) -> Found:
         return (1 if len(right) > 1 else 4), min(left, right, key=lambda line: (len(line), line))[:2]
     pairs, rest_left, rest_right = _aligned(left, right, surname=True)
     telling = [(i, j, kind) for i, j, kind in pairs if kind is not Alike.INITIAL]
-    shared = _shared(left, right, pairs)[:2]
     if not telling:
-        near = any(alike(one, other, surname=True) is Alike.NEARISH for one in left for other in right)
+        near = any(alike_surnames(one, other) is Alike.NEARISH for one in left for other in right)
         return (12 if near else 13), ()
+    shared = _shared(left, right, pairs)[:2]
     if len(telling) >= 2:
         if any(kind is not Alike.EQUAL for _, _, kind in telling):
             return 3, shared
@@ -319,7 +333,7 @@ def _one_shared(
     if (
         rest_left
         and rest_right
-        and any(alike(left[a], right[b], surname=True) is Alike.NEARISH for a in rest_left for b in rest_right)
+        and any(alike_surnames(left[a], right[b]) is Alike.NEARISH for a in rest_left for b in rest_right)
     ):
         return 3
     if fault:
@@ -420,30 +434,25 @@ def _parent(left: Parent, right: Parent) -> tuple[int, str]:
     """Whether two parents are one person, and the given name that says so."""
     if left.role and right.role and left.role != right.role:
         return _DIFFERENT, ""
-    family = Alike.OTHER
-    for one in left.surnames:
-        for other in right.surnames:
-            family = min(family, alike(one, other, surname=True))
-    no_family = not left.surnames or not right.surnames
     if not left.given or not right.given:
         # A surname alone is the child's own again, and says nothing of which parent this is.
-        return (_UNCLEAR if no_family or family <= Alike.INITIAL else _DIFFERENT), ""
-    best, word = Alike.OTHER, ""
-    for one in left.given:
-        for other in right.given:
-            kind = alike(one, other)
-            told = clearer(one, other)
-            if (kind, told) < (best, word) or not word:
-                best, word = kind, told
-    if best is Alike.EQUAL and (no_family or family <= Alike.NEAR):
-        return _MATCHED, word
-    if best is Alike.EQUAL:
-        return _UNCLEAR, ""
-    if best in (Alike.VARIANT, Alike.NEAR) and (no_family or family <= Alike.NEAR):
-        return _FAULTY, ""
+        return (_UNCLEAR if _one_family(left, right, Alike.INITIAL) else _DIFFERENT), ""
+    best = min(alike(one, other) for one in left.given for other in right.given)
     if best is Alike.INITIAL:
         return _UNCLEAR, ""
-    return _DIFFERENT, ""
+    if best > Alike.INITIAL or not _one_family(left, right, Alike.NEAR):
+        return (_UNCLEAR if best is Alike.EQUAL else _DIFFERENT), ""
+    if best is not Alike.EQUAL:
+        return _FAULTY, ""
+    same = [(one, other) for one in left.given for other in right.given if alike(one, other) is Alike.EQUAL]
+    return _MATCHED, min(clearer(one, other) for one, other in same)
+
+
+def _one_family(left: Parent, right: Parent, least: Alike) -> bool:
+    """Whether two surnames are so much alike, or one of the two has none."""
+    if not left.surnames or not right.surnames:
+        return True
+    return any(alike_surnames(one, other) <= least for one in left.surnames for other in right.surnames)
 
 
 def place_level(left: tuple[str, str, str], right: tuple[str, str, str]) -> Found:
@@ -454,7 +463,7 @@ def place_level(left: tuple[str, str, str], right: tuple[str, str, str]) -> Foun
     if state and other_state and state != other_state:
         return 8, ()
     if city and other_city:
-        kind = Alike.EQUAL if city == other_city else alike(city, other_city, surname=True)
+        kind = Alike.EQUAL if city == other_city else alike_surnames(city, other_city)
         if kind is Alike.EQUAL:
             return (1 if state and other_state else 2), (clearer(city, other_city),)
         if kind <= Alike.NEAR or _within(city, other_city):

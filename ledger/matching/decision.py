@@ -73,15 +73,16 @@ def assess(
     twins: Iterable[Person] = (),
     rivals: Iterable[Person] = (),
     known: Sequence[int] | None = None,
+    wholes: tuple[Person, Person] | None = None,
 ) -> Assessed:
     """Two students against each other. twins: people who may be a twin of one of them. rivals: people who have the name
     and the birth date of one of them, and are likelier another child. known: the ``pair_bits`` of the two, where
-    somebody has them already."""
+    somebody has them already. wholes: so the two put together (``student.profile``)."""
     bits = pair_bits(scale, left, right) if known is None else known
     at, to = divmod(bits.index(max(bits)), len(right))
     levels, shared = compared(left[at], right[to])
     whole = best = scale.weigh(levels, shared)
-    whole_left, whole_right = profile(left), profile(right)
+    whole_left, whole_right = wholes or (profile(left), profile(right))
     if len(bits) > 1:
         levels, shared = compared(whole_left, whole_right)
         whole = scale.weigh(levels, shared)
@@ -122,7 +123,11 @@ def other_child(scale: Scale, one: Person, other: Person) -> int | None:
     if not one.birth or one.birth != other.birth:  # most of those who share a key, and the rest costs far more
         return None
     levels, shared = compared(one, other)
-    weight = scale.weigh(levels, shared)
+    return kind_of(levels, scale.weigh(levels, shared))
+
+
+def kind_of(levels: Levels, weight: Weight) -> int | None:
+    """As ``other_child``, of two people who have one birth date."""
     if weight.bits >= 0:
         return None
     if levels.given not in _OTHER_NAMES:

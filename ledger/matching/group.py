@@ -14,9 +14,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from ledger.matching.decision import Assessed, assess, is_hopeless, other_child, pair_bits, same_by_state
+from ledger.matching.comparison import compared
+from ledger.matching.decision import Assessed, assess, is_hopeless, kind_of, other_child, pair_bits, same_by_state
 from ledger.matching.person import Person
 from ledger.matching.policy import NAMESAKE, TWIN, Scale
+from ledger.matching.student import profile
 
 KEPT_MAX = 100_000
 """People of whom it is kept what pairs weigh. Of more it is found anew when it is asked for: of a whole ledger that
@@ -49,11 +51,12 @@ Sides = tuple[tuple[str, ...], tuple[str, ...]]
 class Met(msgspec.Struct):
     """What was found of pairs, and holds for as long as nobody says anything new. far: students who do not come near
     enough to be asked about. bits: what two records weigh. kinds: which ``other_child`` two are. Of two the one that
-    sorts first is named first."""
+    sorts first is named first. wholes: some records put together."""
 
     far: set[Sides] = set()
     bits: dict[tuple[str, str], int] = {}
     kinds: dict[tuple[str, str], int | None] = {}
+    wholes: dict[tuple[str, ...], Person] = {}
 
 
 _Waits = tuple[int, tuple[tuple[str, str], ...], str, str]
@@ -85,14 +88,13 @@ class Group:
         self._apart = apart
         self._held = held
         self._student = dict(students)
-        self._members: dict[str, list[str]] = {}
+        self._members: dict[str, tuple[str, ...]] = {}
         self._seen: set[str] | None = None
         self._blind: set[str] = set()
         self._known: dict[Sides, Found] = {}
         self._met = met or (Met() if len(people) <= KEPT_MAX else None)
         self._close: dict[str, tuple[frozenset[str], frozenset[str]]] = {}
-        for record in sorted(students):
-            self._members.setdefault(students[record], []).append(record)
+        self._add(students)
 
     def close(self, records: Collection[str]) -> set[str]:
         """Records of the students that come near enough to one of these that it is linked, or a person asked: the
@@ -116,10 +118,9 @@ class Group:
         known; what would be linked with another one is left (``blind``), since the guards cannot see for it. students:
         of these people, whole, where a margin is to be left to them."""
         self._seen = set(seen)
-        for record in sorted(set(students or ()) - set(self._student)):
-            assert students is not None
-            self._student[record] = students[record]
-            self._members.setdefault(students[record], []).append(record)
+        beyond = {record: student for record, student in (students or {}).items() if record not in self._student}
+        self._student |= beyond
+        self._add(beyond)
         self._people = {**self._people, **people}
         self._near = {**self._near, **near}
         # What pairs weigh stays: that hangs on the two alone.
@@ -178,7 +179,7 @@ class Group:
             return
         for each in self._members[gone]:
             self._student[each] = kept
-        self._members[kept] = sorted([*self._members[kept], *self._members.pop(gone)])
+        self._members[kept] = tuple(sorted((*self._members[kept], *self._members.pop(gone))))
 
     def rest(self, found: Found) -> list[Found]:
         """What else comes near, the nearest first, each other student once: to the first of the two, as many as are
@@ -228,6 +229,13 @@ class Group:
 
     # -- inside
 
+    def _add(self, students: Mapping[str, str]) -> None:
+        members: dict[str, list[str]] = {}
+        for record in sorted(students):
+            members.setdefault(students[record], []).append(record)
+        for student, records in members.items():
+            self._members[student] = (*self._members.get(student, ()), *records)
+
     def _enqueue(self, queue: list[_Waits], record: str) -> None:
         for other in self._others(record):
             found = self._found(record, other)
@@ -276,7 +284,13 @@ class Group:
             return True
         bits = self._bits(mine, theirs)
         far = is_hopeless(self._scale, bits) or not self._is_near(
-            assess(self._scale, self._of(mine), self._of(theirs), known=bits).weight
+            assess(
+                self._scale,
+                self._of(mine),
+                self._of(theirs),
+                known=bits,
+                wholes=(self._whole(mine), self._whole(theirs)),
+            ).weight
         )
         if far and self._met is not None:
             self._met.far.add((mine, theirs))
@@ -292,35 +306,51 @@ class Group:
                 pair = (left, right) if left < right else (right, left)
                 bits = known.get(pair)
                 if bits is None:
-                    (bits,) = pair_bits(self._scale, [self._people[left]], [self._people[right]])
-                    known[pair] = bits
+                    bits = known[pair] = self._weighed(pair)
                 found.append(bits)
         return found
+
+    def _weighed(self, pair: tuple[str, str]) -> int:
+        assert self._met is not None
+        one, two = self._people[pair[0]], self._people[pair[1]]
+        levels, shared = compared(one, two)
+        weight = self._scale.weigh(levels, shared)
+        if one.birth and one.birth == two.birth:
+            self._met.kinds[pair] = kind_of(levels, weight)
+        return weight.bits
+
+    def _whole(self, records: tuple[str, ...]) -> Person:
+        """As ``profile``."""
+        known = self._met.wholes if self._met is not None else {}
+        if records not in known:
+            known[records] = profile(self._of(records))
+        return known[records]
 
     def _must_not(self, mine: Collection[str], theirs: Collection[str]) -> bool:
         """Whether the two are declared apart, or a case holds one of them, or they are one already."""
         return (
             mine == theirs
-            or any((left, right) in self._apart for left in mine for right in theirs)
-            or any(member in self._held for member in (*mine, *theirs))
+            or (bool(self._apart) and any((left, right) in self._apart for left in mine for right in theirs))
+            or (bool(self._held) and any(member in self._held for member in (*mine, *theirs)))
         )
 
-    def _sides(self, record: str, other: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def _sides(self, record: str, other: str) -> Sides:
         """The smaller joins the larger, and of two alike the later the earlier: whoever of them waits."""
-        one, two = (self._members[self._student[name]] for name in (record, other))
-        mine, theirs = sorted((one, two), key=lambda side: (-len(side), side[0]), reverse=True)
-        return tuple(mine), tuple(theirs)
+        one, two = self._members[self._student[record]], self._members[self._student[other]]
+        return (one, two) if (len(two), one[0]) >= (len(one), two[0]) else (two, one)
 
     def _assessed(self, mine: tuple[str, ...], theirs: tuple[str, ...]) -> Found:
         left, right, bits = self._of(mine), self._of(theirs), self._bits(mine, theirs)
-        found = assess(self._scale, left, right, known=bits)
+        wholes = self._whole(mine), self._whole(theirs)
+        found = assess(self._scale, left, right, known=bits, wholes=wholes)
         twins: list[str] = []
         rivals: list[str] = []
         if self._is_near(found.weight):  # else nothing hangs on who else there is
             members = {*mine, *theirs}
             close = [self._beside(member) for member in (*mine, *theirs)]
             twins, rivals = (sorted(frozenset().union(*(one[which] for one in close)) - members) for which in (0, 1))
-            found = assess(self._scale, left, right, self._of(twins), self._of(rivals), bits)
+            if twins or rivals:
+                found = assess(self._scale, left, right, self._of(twins), self._of(rivals), bits, wholes)
         at, to = found.best
         return Found(mine[at], theirs[to], found, mine, theirs, tuple(twins), tuple(rivals))
 
@@ -328,8 +358,10 @@ class Group:
         """Records near to one that are likely a twin's, and those that are likely a namesake's."""
         if record not in self._close:
             twins, rivals = set[str](), set[str]()
+            born = self._people[record].birth
             for other in self._near.get(record, ()):
-                if other in self._people:
+                known = self._people.get(other)
+                if known is not None and born and known.birth == born:  # else it is neither
                     kind = self._kind(record, other)
                     if kind == TWIN:
                         twins.add(other)

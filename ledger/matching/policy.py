@@ -102,6 +102,7 @@ class Scale:
         # The number of pairs of a kind grows with the records; that of unrelated ones with their square.
         self._pairs = (*(rate + grown for rate in policy.rates), 2 * grown - bits.ONE)
         self._levels = tuple(policy.levels[field] for field in FIELDS)
+        self._known: dict[Levels, tuple[int, ...]] = {}
         self._words = tuple(policy.words[field] for field in ("given", "surnames", "parents", "place"))
 
     def prior(self, kind: int) -> int:
@@ -110,23 +111,30 @@ class Scale:
 
     def weigh(self, levels: Levels, shared: Shared) -> Weight:
         """The weight of a pair."""
-        same, twin, sibling, kin, namesake, unrelated = self._pairs
-        for table, level in zip(self._levels, levels, strict=True):
-            row = table[level]
-            same += row[0]
-            twin += row[1]
-            sibling += row[2]
-            kin += row[3]
-            namesake += row[4]
-            unrelated += row[5]
-        given, surnames, parents, place = (
-            words.surprise(both) if both else 0 for words, both in zip(self._words, shared, strict=True)
-        )
-        unrelated += given + surnames + parents + place
-        kin += parents
-        namesake += parents
-        else_ = bits.both(bits.both(bits.both(bits.both(twin, sibling), kin), namesake), unrelated)
+        known = self._known.get(levels)
+        if known is None:
+            known = self._known[levels] = self._of(levels)
+        same, twin, sibling, kin, namesake, unrelated = known
+        of_given, of_surnames, of_parents, of_place = self._words
+        given, surnames, parents, place = shared
+        if given:
+            unrelated += of_given.surprise(given)
+        if surnames:
+            unrelated += of_surnames.surprise(surnames)
+        if place:
+            unrelated += of_place.surprise(place)
+        if parents:
+            chance = of_parents.surprise(parents)
+            unrelated += chance
+            kin += chance
+            namesake += chance
+        else_ = bits.total((twin, sibling, kin, namesake, unrelated))
         return Weight(same - else_, (same, twin, sibling, kin, namesake, unrelated))
+
+    def _of(self, levels: Levels) -> tuple[int, ...]:
+        """Expected number of pairs of each kind that have these levels."""
+        rows = [table[level] for table, level in zip(self._levels, levels, strict=True)]
+        return tuple(map(sum, zip(self._pairs, *rows, strict=True)))
 
     @cached_property
     def expected_wrong(self) -> int:

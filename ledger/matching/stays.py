@@ -29,14 +29,16 @@ def stay_level(left: tuple[Attendance, ...], right: tuple[Attendance, ...]) -> i
     """Level of two sets of enrollments: whether one child can have been in all of them. The worst two tell."""
     worst, gap = 0, None
     for one in left:
+        if not one.full:
+            continue
         for other in right:
-            shared = _shared_days(one, other) if one.full and other.full else None
+            shared = _shared_days(one, other) if other.full else None
             if shared is None:
                 continue
-            if shared <= _LATE_DAYS:
-                gap = -shared if gap is None else min(gap, -shared)
-            else:
+            if shared > _LATE_DAYS:
                 worst = max(worst, _at_once(one, other))
+            elif gap is None or gap > -shared:
+                gap = -shared
     if worst:
         return worst
     if gap is None:
@@ -48,13 +50,16 @@ def _shared_days(one: Attendance, other: Attendance) -> int | None:
     """Days that two enrollments surely have in common; of two that have none, the days between, negative. None where
     nobody can tell: an enrollment that nobody has ended says that the child came that day, and nothing of how long he
     stayed, for most often its end was not sent."""
-    if one.ends is not None and other.ends is not None:
-        return min(one.ends, other.ends).toordinal() - max(one.begins, other.begins).toordinal()
-    if one.ends is None:
-        one, other = other, one
-    if one.ends is None or other.begins < one.begins:
-        return None
-    return one.ends.toordinal() - other.begins.toordinal()
+    began, ended, other_began, other_ended = one.begins, one.ends, other.begins, other.ends
+    if ended is None:
+        if other_ended is None or began < other_began:
+            return None
+        return other_ended.toordinal() - began.toordinal()
+    if other_ended is None:
+        return None if other_began < began else ended.toordinal() - other_began.toordinal()
+    ended = min(ended, other_ended)
+    began = max(began, other_began)
+    return ended.toordinal() - began.toordinal()
 
 
 def _at_once(one: Attendance, other: Attendance) -> int:

@@ -38,34 +38,53 @@ class Alike(IntEnum):
 
 
 @lru_cache(maxsize=_REMEMBERED_MAX)
-def alike(left: str, right: str, *, surname: bool = False) -> Alike:
-    """How alike two words are. Symmetric."""
+def alike(left: str, right: str) -> Alike:
+    """How alike two words of given names are. Symmetric."""
+    return _alike(left, right, surname=False)
+
+
+@lru_cache(maxsize=_REMEMBERED_MAX)
+def alike_surnames(left: str, right: str) -> Alike:
+    """How alike two words of surnames are, or of the name of a town. Symmetric."""
+    return _alike(left, right, surname=True)
+
+
+def _alike(left: str, right: str, *, surname: bool) -> Alike:
+    """What most pairs are not is asked last: a hundred pairs of people are weighed for each that are one child's."""
     if left == right:
-        return Alike.EQUAL
+        return _EQUAL
     if right < left:
-        return alike(right, left, surname=surname)
+        left, right = right, left
     if ANY in left or ANY in right:
         return _with_lost_letters(left, right)
-    if len(left) == 1 or len(right) == 1:
-        return Alike.INITIAL if left[0] == right[0] else Alike.OTHER
+    shorter, longer = len(left), len(right)
+    if shorter > longer:
+        shorter, longer = longer, shorter
+    if shorter == 1:
+        return _INITIAL if left[0] == right[0] else _OTHER
     if not surname and _gendered(left, right):
-        return Alike.GENDERED
-    heard = sound(left), sound(right)
-    if heard[0] == heard[1] and heard[0]:
-        return Alike.VARIANT
+        return _GENDERED
+    heard, also_heard = sound(left), sound(right)
+    if heard == also_heard and heard:
+        return _VARIANT
     if right in (other_spellings(left) if surname else other_words(left)):
-        return Alike.VARIANT
-    short, long = sorted((len(left), len(right)))
-    edits = OSA.distance(left, right, score_cutoff=2)
-    if edits <= 1 and long >= _EDITED_MIN and short >= _SHORT:
-        return Alike.NEAR
-    if short >= _CUT_MIN and long > short and (left.startswith(right) or right.startswith(left)):
-        return Alike.NEAR
-    if OSA.distance(*heard, score_cutoff=1) <= 1 and min(map(len, heard)) >= _EDITED_MIN and edits <= 2:
-        return Alike.NEAR
-    if (edits <= 2 and short > _EDITED_MIN) or (edits <= 1 and long >= _SHORT and short > 1):
-        return Alike.NEARISH
-    return Alike.OTHER
+        return _VARIANT
+    edits = _edits(left, right, score_cutoff=2)
+    if edits <= 1 and longer >= _EDITED_MIN and shorter >= _SHORT:
+        return _NEAR
+    if shorter >= _CUT_MIN and longer > shorter and (left.startswith(right) or right.startswith(left)):
+        return _NEAR
+    if edits > 2:
+        return _OTHER
+    if len(heard) >= _EDITED_MIN <= len(also_heard) and _edits(heard, also_heard, score_cutoff=1) <= 1:
+        return _NEAR
+    if shorter > _EDITED_MIN or (edits <= 1 and longer >= _SHORT):
+        return _NEARISH
+    return _OTHER
+
+
+_EQUAL, _VARIANT, _NEAR, _INITIAL, _NEARISH, _GENDERED, _OTHER = Alike
+_edits: Final = OSA.distance
 
 
 def clearer(one: str, other: str) -> str:
@@ -74,8 +93,9 @@ def clearer(one: str, other: str) -> str:
 
 
 def _gendered(left: str, right: str) -> bool:
-    """A boy's form and a girl's: Adrian and Adriana, Mario and Maria, Gabriel and Gabriela, Jose and Josefa."""
-    if len(left) < 4 or len(right) < 4:
+    """A boy's form and a girl's: Adrian and Adriana, Mario and Maria, Gabriel and Gabriela, Jose and Josefa. All begin
+    alike."""
+    if left[:3] != right[:3] or len(left) < 4 or len(right) < 4:
         return False
     if (left, right) in _BROTHER_AND_SISTER or (right, left) in _BROTHER_AND_SISTER:
         return True

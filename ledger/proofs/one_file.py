@@ -8,11 +8,16 @@ from __future__ import annotations
 import ast
 from importlib.resources import files
 
-PARTS = ("doubt", "tree", "tiles", "sparse", "note", "receipts", "archive", "bundle", "levels", "fold", "verify")
+PARTS = (
+    *("doubt", "tree", "tiles", "sparse", "note", "receipts", "archive", "bundle", "levels", "fold"),
+    *("verdict", "certificate_words", "certificate_events", "certificate_statements", "certified", "verify"),
+)
 """Each imports only those before it, the standard library and ``cryptography``."""
 
 _HEAD = '''#!/usr/bin/env python3
 """Verifies an evidence bundle: python verify.py BUNDLE.zip --key KEY. Needs Python 3.11 and `cryptography`.
+
+A certificate of disposal likewise: python verify.py CERTIFICATE.json --key KEY.
 
 Made of the modules of ledger.proofs; which is where to read it.
 """

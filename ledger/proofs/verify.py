@@ -14,10 +14,9 @@ import json
 import sys
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 from ledger.proofs.archive import Archive, Reading
 from ledger.proofs.bundle import (
@@ -32,10 +31,11 @@ from ledger.proofs.bundle import (
     index_event,
     index_start,
     layout,
-    plain,
     streams_told,
     text_of,
 )
+from ledger.proofs.certificate_events import CERTIFICATE_BYTES_MAX
+from ledger.proofs.certified import is_certificate, verify_certificate
 from ledger.proofs.doubt import Doubt, Malformed
 from ledger.proofs.fold import Fold
 from ledger.proofs.levels import Levels
@@ -52,40 +52,11 @@ from ledger.proofs.note import (
 from ledger.proofs.receipts import checkpoint_in
 from ledger.proofs.sparse import Head, packed_head, root_of_heads, verify_head
 from ledger.proofs.tree import HASH_BYTES, verify_consistency
+from ledger.proofs.verdict import Verdict, witnessed
 
 HEADS_BYTES_MAX = 128 << 20
 PROOF_BYTES_MAX = 4096
-
-
-class Verdict(NamedTuple):
-    """proven: sentences, each of which holds. unproven: what was not asked, or cannot be told from this bundle.
-
-    wrong: the first thing that is wrong; with it, nothing that the bundle says counts.
-    """
-
-    proven: tuple[str, ...]
-    unproven: tuple[str, ...]
-    wrong: Doubt | None = None
-
-    @property
-    def holds(self) -> bool:
-        """Whether nothing is wrong."""
-        return self.wrong is None
-
-    def text(self) -> str:
-        """For a person. What a hostile bundle names is told so that it moves no cursor."""
-        if self.wrong is None:
-            lines = ["PROVEN", *(f"  {line}" for line in self.proven)]
-            lines += ["NOT PROVEN", *(f"  {line}" for line in self.unproven)] if self.unproven else []
-        else:
-            lines = ["WRONG", f"  {self.wrong.what}"]
-            lines += [f"  {name}: {value}" for name, value in _details(self.wrong).items()]
-        return "".join(f"{plain(line)}\n" for line in lines)
-
-    def told(self) -> dict[str, object]:
-        """For a program."""
-        wrong = None if self.wrong is None else {"what": self.wrong.what, **_details(self.wrong)}
-        return {"holds": self.holds, "proven": list(self.proven), "unproven": list(self.unproven), "wrong": wrong}
+_NO_TILES = "Tiles that were kept can be compared with a whole log's bundle only."
 
 
 def verify(
@@ -113,6 +84,37 @@ def verify(
     except Exception as e:
         # Everything: whatever a hostile file, or a mistake of ours, still brings about is a doubt, never a stack trace.
         return Verdict((), (), Doubt(f"The bundle cannot be read to its end ({type(e).__name__})."))
+
+
+def verify_file(
+    file: BinaryIO,
+    *,
+    key: str | None = None,
+    former: Sequence[str] = (),
+    witnesses: Sequence[str] = (),
+    receipts: Sequence[bytes] = (),
+    consistency: Mapping[int, Sequence[bytes]] | None = None,
+    kept: Mapping[int, bytes] | None = None,
+) -> Verdict:
+    """As ``verify``, also on a certificate of disposal: which of the two it is is told by its beginning."""
+    beginning = file.read(64)
+    file.seek(0)
+    if not is_certificate(beginning):
+        return verify(
+            file,
+            key=key,
+            former=former,
+            witnesses=witnesses,
+            receipts=receipts,
+            consistency=consistency,
+            kept=kept,
+        )
+    if kept:
+        return Verdict((), (), Doubt(_NO_TILES))
+    data = file.read(CERTIFICATE_BYTES_MAX + 1)
+    return verify_certificate(
+        data, key=key, former=former, witnesses=witnesses, receipts=receipts, consistency=consistency
+    )
 
 
 class _Run:
@@ -150,7 +152,7 @@ class _Run:
             self.levels.must_be_like(self.kept)
             self.levels.must_lead_to(checkpoint.root)
         elif self.kept:
-            raise Doubt("Tiles that were kept can be compared with a whole log's bundle only.")
+            raise Doubt(_NO_TILES)
         # What was kept from before is asked first: where the log is another one, no event of this one matters.
         for receipt in receipts:
             self._receipt(receipt, checkpoint)
@@ -194,10 +196,7 @@ class _Run:
         self.proven.append(f"The checkpoint of {checkpoint.origin} at {checkpoint.size} events is signed by {whose}.")
         if not self.by_caller:
             self.unproven.append(f"Whose key that is: compare {manifest.key} with what the log's keeper hands out.")
-        for signed in opened.signed:
-            if signed.at is not None:
-                told_at = datetime.fromtimestamp(signed.at, UTC).isoformat() if signed.at < 1 << 37 else str(signed.at)
-                self.proven.append(f"{signed.by.name} has cosigned it, by its own clock at {told_at}.")
+        self.proven += witnessed(opened)
         return checkpoint
 
     # -- what was kept from before
@@ -391,18 +390,15 @@ def _must_go_on(index: Reading, text: str) -> None:
         raise Doubt("index.txt does not say what the bundle holds: it was changed.")
 
 
-def _details(doubt: Doubt) -> dict[str, object]:
-    told = {"position": doubt.position, "event": doubt.event, "expected": doubt.expected, "found": doubt.found}
-    return {name: value for name, value in told.items() if value is not None}
-
-
 # -- as a program
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code: 0 proven, 1 any doubt. argparse itself ends with 2 where the arguments are wrong."""
-    parser = argparse.ArgumentParser(prog="verify", description="Verify an evidence bundle. Trusts nothing in it.")
-    parser.add_argument("bundle", type=Path)
+    parser = argparse.ArgumentParser(
+        prog="verify", description="Verify an evidence bundle, or a certificate of disposal. Trusts nothing in it."
+    )
+    parser.add_argument("bundle", type=Path, metavar="FILE")
     parser.add_argument("--key", help="the log's key, as its keeper hands it out")
     parser.add_argument("--former", action="append", default=[], help="a key that signed the log before that one")
     parser.add_argument("--witness", action="append", default=[], help="the key of somebody who must have cosigned")
@@ -422,7 +418,7 @@ def _verdict_on(chosen: argparse.Namespace) -> Verdict:
         proofs = dict(parse_consistency(path.read_bytes()) for path in chosen.consistency)
         kept = {1: chosen.kept_tiles.read_bytes()} if chosen.kept_tiles else None
         with chosen.bundle.open("rb") as file:
-            return verify(
+            return verify_file(
                 file,
                 key=chosen.key,
                 former=chosen.former,

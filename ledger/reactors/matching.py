@@ -119,7 +119,7 @@ class MatcherRunner:
     @contextmanager
     def _connected(self, interruption: Interruption) -> Iterator[psycopg.Connection[Any]]:
         with (
-            connected(self._database, ACTOR, role=Role.WRITER, kind="reactor", durable=True) as conn,
+            connected(self._database, ACTOR, role=Role.WRITER, kind="reactor") as conn,
             interruption.of(conn),
         ):
             conn.add_notify_handler(lambda _: None)
@@ -145,7 +145,8 @@ class MatcherRunner:
                 with translated(), conn.transaction():
                     self._matcher.remember(conn, published.policy, batch)
                     conn.execute(_MOVE, (TRACKED_AS, batch[-1].position))
-                # Durable: the tables and the position. What waits is decided by whoever comes next.
+                # Together, and durable soon: the tables and the position. What a crash of PostgreSQL takes of them is
+                # read from the log again; what waits is decided by whoever comes next.
                 self.position = batch[-1].position
                 if stop.is_set():
                     return total
@@ -166,7 +167,7 @@ class MatcherRunner:
         while more and not stop.is_set():
             with translated(), conn.transaction():
                 more = self._matcher.read_anew(conn, published.policy, self.position)
-            # Durable: these records, and that they need not be read again.
+            # Together, and durable soon: these records, and that they need not be read again.
         return not more
 
     def _batch(self, head: int) -> int:
@@ -199,7 +200,7 @@ class MatcherRunner:
 
 @contextmanager
 def _kept_uncollected() -> Iterator[None]:
-    """Without looking for cycles meanwhile: a portion is a million small values that all stay until its end, and each
+    """Without looking for cycles meanwhile: a portion is a million small values that all stay to its end, and each
     look at them, as they grow, costs a sixth of the time. What is let go of by its count is freed as ever."""
     collected = gc.isenabled()
     gc.disable()

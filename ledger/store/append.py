@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any, NamedTuple
 
 import msgspec
+import psycopg
 
 from ledger.events import Event, Meta
+from ledger.events.retention import KeyDestroyed
 from ledger.store.mapper import SealedEvent
 from ledger.store.standings import AccountStanding
 from ledger.store.vault import NewKey, Subject
@@ -83,11 +85,32 @@ class UploadRow(msgspec.Struct, frozen=True, kw_only=True):
     spool_key: bytes
 
 
-class Destroyed(msgspec.Struct, frozen=True):
-    """What a disposal takes away in its transaction. keys: id (16 bytes) and subject. submission: whose answers."""
+class Expected(msgspec.Struct, frozen=True, kw_only=True):
+    """What a disposal was decided on, besides the versions of its parts' streams; anything else is StaleDecision.
 
-    keys: Sequence[tuple[bytes, Subject]]
-    submission: str | None = None
+    keys: subject to the ids, 16 bytes, of every key of its in the vault, of whatever class. holds: ids of all holds
+    that are not released. records: uuids of all records of the students concerned. cases: ids of the open cases that
+    name one of these. disclosures: ``disclosure/<record>`` to its version in the access log. shown_upto: position of
+    that log up to which it was looked where these were shown among others; None where nothing waits for that. days:
+    time zone to the day that it was there when that was decided, since midnight may pass.
+    """
+
+    keys: Mapping[str, frozenset[bytes]]
+    holds: frozenset[str] = frozenset()
+    records: frozenset[str] = frozenset()
+    cases: frozenset[str] = frozenset()
+    disclosures: Mapping[str, int] = {}
+    shown_upto: int | None = None
+    days: Mapping[str, date] = {}
+
+
+class Destroyed(msgspec.Struct, frozen=True, kw_only=True):
+    """What goes with an append. told: its events that say so, each with its place among the append's events, from
+    0. any_was_shown: whether one of some records was shown among others behind a position of the access log."""
+
+    told: Sequence[tuple[int, KeyDestroyed]]
+    any_was_shown: Callable[[psycopg.Connection[Any], int, Collection[str]], bool]
+    expected: Expected | None = None
 
 
 class Relinked(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,7 +135,7 @@ class CaseStanding(msgspec.Struct, frozen=True, kw_only=True):
 
     case: its uuid. due: when time moves it next, None for never. about: what no other open case of this kind may be
     about, None where any may. answered: this append answers it, which ends whatever lease there is on it. closed: it is
-    off the worklist.
+    off the worklist. records: uuids of those that it names.
     """
 
     case: str
@@ -121,6 +144,14 @@ class CaseStanding(msgspec.Struct, frozen=True, kw_only=True):
     about: str | None = None
     answered: bool = False
     closed: bool = False
+    records: Sequence[str] = ()
+
+
+class HoldStanding(msgspec.Struct, frozen=True, kw_only=True):
+    """How a hold stands once the append is durable. hold: its uuid."""
+
+    hold: str
+    released: bool = False
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,8 +172,9 @@ class Append(msgspec.Struct, frozen=True, kw_only=True):
     """What is written together or not at all. opened, rows: guard rows that go with it (record id: 16 bytes).
 
     moved: the position of the reactor whose answer this is. block: answers to rows, sealed with it.
-    destroys: what goes with it; ``Log.dispose`` alone writes such an append. upload: a file that is taken. relinked:
-    of an act of linkage. cases, accounts: how those stand that it speaks of.
+    upload: a file that is taken. relinked: of an act of linkage. cases, accounts, holds: how those stand that it speaks
+    of. One that says that keys are destroyed is written by ``Log.dispose`` alone. disposals: up to which position it
+    was known what was destroyed when this was decided; None: when it is sealed.
     """
 
     parts: Sequence[Part]
@@ -150,13 +182,14 @@ class Append(msgspec.Struct, frozen=True, kw_only=True):
     answer: Answer | None = None
     opened: Sequence[Opening] = ()
     rows: dict[bytes, bytes] = {}
+    disposals: int | None = None
     moved: Moved | None = None
     block: Block | None = None
-    destroys: Destroyed | None = None
     upload: UploadRow | None = None
     relinked: Relinked | None = None
     cases: Sequence[CaseStanding] = ()
     accounts: Sequence[AccountStanding] = ()
+    holds: Sequence[HoldStanding] = ()
 
 
 class SealedPart(msgspec.Struct, frozen=True):
@@ -168,9 +201,13 @@ class SealedPart(msgspec.Struct, frozen=True):
 
 
 class SealedAppend(msgspec.Struct, frozen=True, kw_only=True):
-    """An append ready to be written. new_keys: vault rows that become durable with it."""
+    """An append ready to be written. sealed_by: ids of all keys that it uses. disposals: up to which position the vault
+    knew what was destroyed when it was sealed, or decided. destroys: what goes with it, of a disposal. new_keys: vault
+    rows that become durable with it."""
 
     parts: list[SealedPart]
+    sealed_by: frozenset[bytes] = frozenset()
+    disposals: int = -1
     answer: Answer | None = None
     opened: Sequence[Opening] = ()
     rows: dict[bytes, bytes] = {}
@@ -181,6 +218,7 @@ class SealedAppend(msgspec.Struct, frozen=True, kw_only=True):
     relinked: Relinked | None = None
     cases: Sequence[CaseStanding] = ()
     accounts: Sequence[AccountStanding] = ()
+    holds: Sequence[HoldStanding] = ()
     new_keys: Sequence[NewKey] = ()
 
     def size(self) -> int:

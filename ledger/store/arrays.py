@@ -7,7 +7,7 @@ times faster. Format: dimensions, null flag, element type, length, lower bound, 
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from psycopg import AsyncConnection, Connection
@@ -68,6 +68,11 @@ def byteas(values: Sequence[bytes]) -> ByteaArray:
 def uuids(values: Sequence[bytes]) -> UuidArray:
     """uuid[] of 16-byte values."""
     return UuidArray(_sized(2950, values))
+
+
+def named(records: Iterable[str]) -> UuidArray:
+    """uuid[] of uuids as they are written."""
+    return uuids([bytes.fromhex(record.replace("-", "")) for record in records])
 
 
 def _sized(oid: int, values: Sequence[bytes]) -> bytes:

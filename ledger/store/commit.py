@@ -7,18 +7,18 @@ has returned, all of the group is durable, answered or not: who heard nothing as
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+import uuid
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
 import orjson
 import psycopg
-from psycopg.errors import LockNotAvailable
 from psycopg.rows import tuple_row
 
 from ledger.errors import IdempotencyKeyReused, LedgerError, LogBroken, StaleDecision
-from ledger.store import faults, pending, relinking, standings
+from ledger.store import disposing, faults, hold_guards, pending, relinking, standings
 from ledger.store.append import Answer, Receipt, SealedAppend, UploadRow
 from ledger.store.arrays import byteas, int2s, int8s, texts, uuids
 from ledger.store.canonical import entry, leaf
@@ -51,10 +51,14 @@ def microseconds(instant: datetime) -> int:
 
 
 def commit_group(
-    conn: psycopg.Connection[Any], log: str, group: Sequence[SealedAppend], now: datetime
+    conn: psycopg.Connection[Any],
+    log: str,
+    group: Sequence[SealedAppend],
+    now: datetime,
+    catch_up: Callable[[psycopg.Connection[Any]], object] = lambda _: None,
 ) -> list[Receipt | LedgerError]:
     """Commit a group of appends to a log in one transaction of this connection (autocommit, as writer,
-    with ``arrays.register``).
+    with ``arrays.register``). catch_up: has the vault learn what was destroyed since some of them were sealed.
 
     Per append its receipt, or the error for which it alone was left out: StaleDecision, IdempotencyKeyReused.
     Any exception means that nothing was committed, unless the connection is closed: then only a look at the log tells.
@@ -62,7 +66,7 @@ def commit_group(
     """
     # Nothing is locked or written yet.
     faults.point("sequencer.before-lock")
-    transaction = _Transaction(conn, log, now)
+    transaction = _Transaction(conn, log, now, catch_up)
     try:
         outcomes = transaction.run(group)
     except BaseException as e:
@@ -80,39 +84,18 @@ def commit_group(
     return outcomes
 
 
-def partition_ahead(conn: psycopg.Connection[Any], log: str) -> int:
-    """Make the next partition where the head has passed the middle of the last one. conn: as ``commit_group``.
-
-    A new partition locks the whole table for a moment. Behind a long reader that lock, and everybody who queues up
-    after it, would wait; so it waits for a tenth of a second and is given up, to be tried again a little further on.
-    Returns the position from which on it is worth asking again. Raises psycopg.Error.
-    """
-    sql = statements(log)
-    head, end, rows = _fetch(conn, sql["partitions"])
-    if head >= end - rows // 2:
-        try:
-            with conn.transaction():
-                conn.execute("set local lock_timeout = '100ms'")
-                # Under the lock, since another process may have been faster.
-                head, end, rows = _fetch(conn, sql["partitions_locked"])
-                if head >= end - rows // 2:
-                    (end,) = _fetch(conn, sql["add_partition"])
-        except LockNotAvailable:
-            return head + max(1, rows // 64)
-    return end - rows // 2
-
-
-def _fetch(conn: psycopg.Connection[Any], query: bytes) -> tuple[Any, ...]:
-    row = conn.cursor(row_factory=tuple_row).execute(query).fetchone()
-    assert row is not None
-    return row
-
-
 class _Transaction:
     """The state of one group while it is written."""
 
-    def __init__(self, conn: psycopg.Connection[Any], log: str, now: datetime) -> None:
+    def __init__(
+        self,
+        conn: psycopg.Connection[Any],
+        log: str,
+        now: datetime,
+        catch_up: Callable[[psycopg.Connection[Any]], object],
+    ) -> None:
         self.conn = conn
+        self.catch_up = catch_up
         self.log = log
         self.sql = statements(log)
         self.now_us = microseconds(now)
@@ -128,6 +111,9 @@ class _Transaction:
         self.relinked: list[Relinking] = []
         self.asked: pending.Asked | None = None
         self.taken: standings.Taken | None = None
+        self.disposals = 0
+        self.keys_gone: frozenset[bytes] = frozenset()
+        self.lost: frozenset[str] = frozenset()
         self.commit_sent = False
 
     def run(self, group: Sequence[SealedAppend]) -> list[Receipt | LedgerError]:
@@ -157,17 +143,28 @@ class _Transaction:
             texts([o[0] for o in openings]),
             texts([o[1] for o in openings]),
         )
+        disposes = any(append.destroys for append in group)
         with self.conn.pipeline():
             self.conn.execute("begin")
+            if disposes:
+                disposing.wait_for_matcher(self.conn)
             row = self._execute("begin_append", *params).fetchone()
         if row is None or row[0] is None:
             raise LogBroken(f"Log {self.log} has no head row.", remedy="Run `sojourn doctor`.")
-        self.position, recorded_us, partitions_end, _, versions, answers, opened = row
+        self.position, recorded_us, partitions_end, _, versions, answers, opened, self.disposals = row
+        if disposes:
+            disposing.stop_others(self.conn)
         self.versions = dict(zip(streams, versions, strict=True))
         for scope, key, request_hash, status, position, ids in answers or ():
             first = Answer(scope=scope, key=key, request_hash=bytes.fromhex(request_hash), status=status, ids=ids)
             self.answered[scope, key] = (position, first)
         self.opened = {opening for opening, there in zip(openings, opened or (), strict=True) if there}
+        behind = [append for append in group if append.disposals < self.disposals]
+        if behind:
+            self.catch_up(self.conn)
+            self.keys_gone = disposing.keys_among(self.conn, {key for append in behind for key in append.sealed_by})
+            guarded = {str(uuid.UUID(bytes=record)) for append in behind for record in append.rows}
+            self.lost = disposing.lost_since(self.conn, guarded, min(append.disposals for append in behind))
         relinked = [append.relinked for append in group if append.relinked is not None]
         if relinked:
             self.linkage = LinkageGuards(self.conn, relinked)
@@ -193,12 +190,21 @@ class _Transaction:
         for part in append.parts:
             if part.expected is not None and self.versions.get(part.stream, 0) != part.expected:
                 return StaleDecision(f"Stream {part.stream} has moved on.", remedy="Decide anew.")
+        if not self.keys_gone.isdisjoint(append.sealed_by):
+            # Nobody could ever read it. Whoever looks again finds what is left.
+            return StaleDecision("A key that seals this was destroyed meanwhile.", remedy="Decide anew.")
+        if append.disposals < self.disposals and any(str(uuid.UUID(bytes=r)) in self.lost for r in append.rows):
+            # Its guard rows would tell again of what is gone as though it were there.
+            return StaleDecision("Something of the record was destroyed meanwhile.", remedy="Decide anew.")
         for opening in append.opened:
             if (opening.state, opening.state_student_id) in self.opened:
                 return StaleDecision("The record was opened meanwhile.", remedy="Decide anew.")
         assert self.asked is not None
         assert self.taken is not None
         refusal = self.asked.refusal(append.cases) or self.taken.refusal(append.accounts)
+        if append.destroys is not None:
+            now = _EPOCH + timedelta(microseconds=self.now_us)
+            refusal = refusal or disposing.refusal(self.conn, append.destroys, now)
         if refusal is not None:
             return refusal
         if append.relinked is not None:
@@ -299,6 +305,7 @@ class _Transaction:
             written.append(("uploads", self._upload_arrays(uploads)))
         if moved:
             written.append(("positions", (texts(list(moved)), int8s(list(moved.values())))))
+        self._dispose(first)
         query = _write_statement(self.log, tuple(name for name, _ in written))
         params = [param for _, given in written for param in given]
         with self.conn.pipeline() as pipeline:
@@ -306,6 +313,7 @@ class _Transaction:
             relinking.write(self.conn, self.relinked)
             pending.write(self.conn, (standing for append in self.written for standing in append.cases))
             standings.write(self.conn, (standing for append in self.written for standing in append.accounts))
+            hold_guards.write(self.conn, (standing for append in self.written for standing in append.holds))
             if faults.armed("sequencer.before-commit"):
                 pipeline.sync()
                 # Everything is with the server and checked, save what is checked at commit; nothing is durable.
@@ -313,6 +321,13 @@ class _Transaction:
             # An error of the statement skips this; the pipeline raises it and the caller rolls back.
             self.commit_sent = True
             self.conn.execute("commit")
+
+    def _dispose(self, first: int) -> None:
+        """What goes with the appends; the events that say so are written next, and all of it is committed together."""
+        for append in self.written:
+            if append.destroys is not None:
+                disposing.write(self.conn, append.destroys, first)
+            first += append.size()
 
     def _event_arrays(self, first: int, leaves: list[bytes]) -> tuple[object, ...]:
         events = [event for event, _ in self.rows]
@@ -381,12 +396,6 @@ class _Transaction:
             written.append(("records", arrays))
         if rows:
             written.append(("rows", (uuids(list(rows)), byteas(list(rows.values())))))
-        destroyed = [a.destroys for a in self.written if a.destroys is not None]
-        if destroyed:
-            key_ids = uuids([key_id for d in destroyed for key_id, _ in d.keys])
-            written += [("destroyed", (key_ids,)), ("attachments", (key_ids,)), ("parts", (key_ids,))]
-            submissions = texts([d.submission for d in destroyed if d.submission is not None])
-            written += [("answered", (submissions,)), ("uploaded", (submissions,))]
         blocks = [a.block for a in self.written if a.block is not None]
         if blocks:
             arrays = (
@@ -424,8 +433,6 @@ _US = "timestamptz 'epoch' + %s * interval '1 microsecond'"
 _STATEMENTS = {
     "begin_append": "select * from {log}.begin_append(%s, %s, %s, %s, %s)",
     "lock": "select position from {log}.head for update",
-    "partitions": "select position, partitions_end, partition_rows from {log}.head",
-    "partitions_locked": "select position, partitions_end, partition_rows from {log}.head for update",
     "add_partition": "select {log}.add_partition()",
     "copy": "copy {log}.events (position, stream, version, topic, event_id, recorded_at, key_id, key_check, body, leaf)"
     " from stdin (format binary)",
@@ -448,13 +455,6 @@ _WRITES = {
     "keys": "insert into vault.keys (key_id, subject, class, wrapped, wrapped_by, created_at)"
     f" select k, s, c, w, b, {_US} from unnest(%s::uuid[], %s::text[], %s::text[], %s::bytea[], %s::bytea[])"
     " as n(k, s, c, w, b)",
-    "destroyed": "delete from vault.keys where key_id = any(%s::uuid[])",
-    "attachments": "delete from ledger.attachments where key_id = any(%s::uuid[])",
-    "parts": "delete from ledger.attachment_parts p using ledger.attachments a"
-    " where p.attachment = a.attachment and a.key_id = any(%s::uuid[])",
-    "answered": "delete from ledger.responses where submission = any(%s::text[])",
-    # One that still waits is told that it waited too long, by whoever has the file.
-    "uploaded": "delete from ledger.uploads where submission = any(%s::text[]) and status <> 'waiting'",
     # A group that is sent again, because its commit's answer was lost, may find it there.
     "uploads": "insert into ledger.uploads"
     " (upload, submission, state, host, actor, late, received_at, status, key_id, spool_key)"

@@ -16,7 +16,7 @@ import psycopg
 from psycopg import errors as pg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from ledger.errors import BoundByNotSame, LedgerError, Misconfigured, StoreUnavailable
+from ledger.errors import BoundByNotSame, LedgerError, Misconfigured, RecordDestroyed, StoreUnavailable
 
 
 class Role(StrEnum):
@@ -111,6 +111,8 @@ def translate(error: psycopg.Error) -> LedgerError | None:
             return StoreUnavailable(what, remedy=remedy)
     if isinstance(error, pg.IntegrityConstraintViolation) and error.diag.constraint_name == "not_same":
         return BoundByNotSame("Records of the two were declared not to be the same child.", remedy="See their history.")
+    if isinstance(error, pg.IntegrityConstraintViolation) and error.diag.constraint_name == "nothing_is_gone":
+        return RecordDestroyed("What this is about was destroyed.", remedy="Nothing more can be said of it.")
     if (error.sqlstate or "").startswith("54"):
         return None  # a limit of PostgreSQL's own: psycopg calls it operational, and it never ends by itself
     if isinstance(error, pg.InvalidCatalogName):

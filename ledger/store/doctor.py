@@ -16,7 +16,16 @@ import psycopg
 from psycopg.rows import tuple_row
 
 from ledger.errors import LedgerError
-from ledger.store import doctor_accounts, doctor_answers, doctor_cases, doctor_linkage, doctor_proofs, doctor_records
+from ledger.store import (
+    doctor_accounts,
+    doctor_answers,
+    doctor_cases,
+    doctor_linkage,
+    doctor_proofs,
+    doctor_records,
+    doctor_retention,
+    doctor_settings,
+)
 from ledger.store.canonical import entry, leaf
 from ledger.store.commit import microseconds
 from ledger.store.database import Database, Role, translate
@@ -60,6 +69,7 @@ class _Case(NamedTuple):
     clock: Callable[[], datetime]
     sample: int | None
     signing: Callable[[str], Signing | None] | None
+    certified: Callable[[], Mapping[bytes, str]]
 
     def rows(self, query: str, params: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
         with self.conn.cursor(row_factory=tuple_row) as cursor:
@@ -81,13 +91,15 @@ def examine(
     sample: int | None = None,
     only: Collection[str] | None = None,
     signing: Callable[[str], Signing | None] | None = None,
+    certified: Callable[[], Mapping[bytes, str]] = dict,
 ) -> list[Examined]:
     """Examine a store.
 
     logs: by name, opened as a role that may read them. fits: raises Misconfigured unless the schema is this release's.
     row_key: of the guard's row hashes. followers: name of a read model or reactor to the log that it follows. sample:
     look only at so many of the newest events, records and keys; None: at all. only: names of what is to be looked at.
-    signing: what signs a log here; None: checkpoints are not looked at.
+    signing: what signs a log here; None: checkpoints are not looked at. certified: ids of keys that went, as
+    is known outside the database, to the disposal.
 
     Raises nothing that the database or a key may cause: that is what it reports.
     """
@@ -97,7 +109,7 @@ def examine(
     except LedgerError as e:
         return [Examined("database", False, e.what, e.remedy)]
     with conn:
-        case = _Case(database, conn, logs, fits, row_key, followers or {}, clock, sample, signing)
+        case = _Case(database, conn, logs, fits, row_key, followers or {}, clock, sample, signing, certified)
         for name, look in (one for one in _EXAMINATIONS if only is None or one[0] in only):
             for log in logs if "{log}" in name else [""]:
                 title = name.replace("{log}", log)
@@ -132,28 +144,8 @@ def _database(case: _Case, _: str) -> Iterator[Examined]:
     yield Examined("", ok, f"PostgreSQL {version} answers.", remedy)
 
 
-_SETTINGS = (
-    ("fsync", "on", False, "what was answered as recorded may be lost with the power"),
-    ("full_page_writes", "on", False, "a crash may leave pages that are half new and half old"),
-    ("synchronous_commit", "on", False, "what was answered as recorded may be lost in a crash"),
-    ("wal_recycle", "off", None, "old WAL segments keep bytes of what was destroyed until they are written over"),
-    ("log_error_verbosity", "terse", None, "details of errors quote rows, so PostgreSQL's log may hold a child's data"),
-)
-
-
 def _settings(case: _Case, _: str) -> Iterator[Examined]:
-    values = dict(case.rows("select name, setting from pg_settings where name = any(%s)", ([s[0] for s in _SETTINGS],)))
-    fine = True
-    for name, wanted, otherwise, why in _SETTINGS:
-        # The projector's own connections, and ours, may commit without waiting: asked is the server's default.
-        there = values.get(name)
-        good = there == wanted or (name == "synchronous_commit" and there in {"local", "remote_write", "remote_apply"})
-        if not good:
-            fine = False
-            remedy = f"Set {name} = {wanted} in postgresql.conf and reload."
-            yield Examined("", otherwise, f"{name} is {there}: {why}.", remedy)
-    if fine:
-        yield Examined("", True, "The server keeps what it acknowledges.")
+    yield from (Examined("", *found) for found in doctor_settings.look(case.conn))
 
 
 def _migrations(case: _Case, _: str) -> Iterator[Examined]:
@@ -363,6 +355,12 @@ def _guarded(faults: Callable[..., Iterator[str]], sound: str) -> Callable[[_Cas
     return lambda case, _: _told(faults(case.conn, case.logs["ledger"]), sound)
 
 
+def _retention(case: _Case, _: str) -> Iterator[Examined]:
+    yield from (Examined("", None, *note) for note in doctor_retention.notes(case.conn))
+    sound = "What is held, and what is gone, follows from the events."
+    yield from _told(doctor_retention.faults(case.conn, case.logs["ledger"]), sound)
+
+
 def _answers(case: _Case, _: str) -> Iterator[Examined]:
     with case.database.connect(Role.WRITER, name="sojourn doctor") as conn:
         yield from _told(doctor_answers.faults(conn), "Each idempotency answer names a position of its instant.")
@@ -379,6 +377,7 @@ def _told(faults: Iterator[str], sound: str) -> Iterator[Examined]:
 
 
 def _keys(case: _Case, _: str) -> Iterator[Examined]:
+    yield from (Examined("", False, *found) for found in doctor_retention.brought_back(case.conn, case.certified()))
     wrapped = case.rows("select wrapped_by, count(*) from vault.keys group by 1 order by 2 desc, 1")
     first = case.vault.fingerprint
     there = sum(count for _, count in wrapped)
@@ -472,7 +471,7 @@ def _so_many(seen: int, there: int, sample: int | None = None) -> str:
     return f"{seen}" if seen == there else f"The newest {seen} of {there}"
 
 
-GUARDS = ("guards", "linkage guards", "cases", "accounts", "answers", "keys")
+GUARDS = ("guards", "linkage guards", "cases", "accounts", "retention", "answers", "keys")
 """What follows from the events of the ledger and is looked at by name where the events themselves are verified."""
 
 _EXAMINATIONS: tuple[tuple[str, Callable[[_Case, str], Iterator[Examined]]], ...] = (
@@ -490,6 +489,7 @@ _EXAMINATIONS: tuple[tuple[str, Callable[[_Case, str], Iterator[Examined]]], ...
     ("linkage guards", _guarded(doctor_linkage.faults, "Students and declarations follow from the acts of linkage.")),
     ("cases", _guarded(doctor_cases.faults, "The guards of cases follow from their events.")),
     ("accounts", _guarded(doctor_accounts.faults, "The guards of accounts follow from their events.")),
+    ("retention", _retention),
     ("answers", _answers),
     ("keys", _keys),
     ("clock", _clock),

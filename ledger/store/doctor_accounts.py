@@ -15,6 +15,7 @@ from psycopg.rows import tuple_row
 from ledger import accounts
 from ledger.events import Erased, Recorded
 from ledger.store import standings
+from ledger.store.disposing import emptied
 from ledger.store.log import Log
 from ledger.store.standings import Standing
 
@@ -31,6 +32,7 @@ def faults(conn: psycopg.Connection[Any], log: Log) -> Iterator[str]:
         for account, identity in cursor.execute(_IDENTITIES).fetchall():
             linked.setdefault(str(account), set()).add(bytes(identity))
         said = dict(_streams(conn, log, "account/%"))
+        gone = {row[0] for row in cursor.execute(_GONE).fetchall()}
         key = standings.hash_key(conn, log.vault) if guards else b""
     for account in sorted({*guards, *said}):
         guard, events = guards.get(account), [one.event for one in said.get(account, ())]
@@ -38,7 +40,8 @@ def faults(conn: psycopg.Connection[Any], log: Log) -> Iterator[str]:
         if guard is None:
             yield f"Account {account} has no guard row."
         elif any(isinstance(event, Erased) for event in events):
-            continue
+            if account in gone and (guard[0], _decoded(guard[1]), identities) != _left_of(account):
+                yield f"Account {account} was destroyed, and its guard row says more than that it was one."
         elif not events:
             yield f"Account {account} has a guard row and no events."
         else:
@@ -64,6 +67,11 @@ def _streams(conn: psycopg.Connection[Any], log: Log, like: LiteralString) -> It
         yield from page.items()
 
 
+def _left_of(account: str) -> tuple[str, Standing, set[bytes]]:
+    empty = emptied(account)
+    return empty.status, empty, set()
+
+
 def _decoded(standing: str) -> Standing | None:
     """None where it is none: somebody else wrote it."""
     try:
@@ -74,4 +82,5 @@ def _decoded(standing: str) -> Standing | None:
 
 _STREAMS = "select stream from ledger.heads where stream like %s order by position"
 _ACCOUNTS = "select account_id, status, standing::text, email_hash, looked_at_on from ledger.accounts"
+_GONE = "select subject from ledger.tombstones where kind = 'account'"
 _IDENTITIES = "select account_id, identity_hash from ledger.identities"

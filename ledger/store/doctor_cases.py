@@ -15,6 +15,7 @@ from psycopg.rows import tuple_row
 from ledger.cases import APPROVED_BY_TIME, HOLDS, Case, about_of, fold, next_due
 from ledger.events import Erased, Recorded
 from ledger.events.case import CaseClosed
+from ledger.store import retention_guards
 from ledger.store.log import Log
 
 PAGE_CASES = 200
@@ -24,6 +25,8 @@ def faults(conn: psycopg.Connection[Any], log: Log) -> Iterator[str]:
     """What is wrong, a sentence each, by no more than a case's or record's id. Raises LogBroken, UnknownEvent."""
     cursor = conn.cursor(row_factory=tuple_row)
     guards = {str(case): guard for case, *guard in cursor.execute(_OPEN).fetchall()}
+    named = {str(case): set(map(str, records)) for case, records in cursor.execute(_NAMED).fetchall()}
+    filled = retention_guards.are_filled(conn)
     holding = set()
     streams = [row[0] for row in cursor.execute(_STREAMS).fetchall()]
     for start in range(0, len(streams), PAGE_CASES):
@@ -45,7 +48,13 @@ def faults(conn: psycopg.Connection[Any], log: Log) -> Iterator[str]:
                 holding.add(case)
             if known is not None and not _stands(known, *guard):
                 yield f"The guard row of case {case} does not follow from its events."
+            there = named.pop(case, set())
+            if not there and not filled:
+                continue
+            if known is not None and there != {concerned.anchor.record for concerned in known.opened.records}:
+                yield f"The records that case {case} keeps from going are not those that it names."
     yield from (f"Case {case} has a guard row and no events." for case in guards)
+    yield from (f"Case {case} is not open, and keeps records from going." for case in sorted(named))
     for record, case in cursor.execute(_HELD).fetchall():
         if str(case) not in holding:
             yield f"Record {record} is held by case {case}, which holds nothing."
@@ -64,5 +73,6 @@ def _stands(known: Case, kind: str, due: object, about: str | None) -> bool:
 
 
 _OPEN = "select case_id, kind, due, about from ledger.open_cases"
+_NAMED = "select case_id, array_agg(record_id) from ledger.case_records group by case_id"
 _STREAMS = "select stream from ledger.heads where stream like 'case/%' order by position"
 _HELD = "select record_id, case_id from ledger.records where case_id is not null order by record_id"

@@ -30,6 +30,8 @@ POINTS = (
     "disclosure.before-entry",
     "disclosure.entry-durable",
     "edge.answer-begun",
+    "disposal.decided",
+    "disposal.told",
     "notary.before-signed",
     "notary.signed",
     "notary.committed",

@@ -111,8 +111,8 @@ def connected(
     """A follower's own connection, in autocommit. Raises StoreUnavailable, Misconfigured.
 
     kind: of follower, as the server's list of connections shows it. durable: whether commits wait for the disk. A
-    projector's need not: rows and position come back together or not at all, and what a crash of PostgreSQL takes is
-    folded again.
+    projector's and the matcher's need not: rows and position come back together or not at all, and what a crash of
+    PostgreSQL takes is made again from the log.
     """
     with database.connect(role, name=f"sojourn {kind} {name}") as conn:
         arrays.register(conn)
@@ -154,6 +154,8 @@ def wait_for_lock(conn: psycopg.Connection[Any], name: str, stop: threading.Even
     The wait is a statement, whose snapshot would keep VACUUM from old rows for as long as it stands; so it is asked
     anew twice a minute, which loses no time: a lock that is free is taken at once.
     """
+    if try_lock(conn, name):
+        return
     conn.execute("select set_config('lock_timeout', %s, false)", (f"{_STANDBY_MS}ms",))
     while not stop.is_set():
         with suppress(pg.LockNotAvailable):

@@ -7,8 +7,10 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
+import msgspec
 import psycopg
 from cryptography.exceptions import InvalidTag
 from eventsourcing.application import Application
@@ -16,14 +18,22 @@ from eventsourcing.persistence import InfrastructureFactory, Mapper, Persistence
 from eventsourcing.postgres import BasePostgresFactory, PostgresFactory
 from eventsourcing.utils import Environment
 
-from ledger.errors import IntegrityBroken, LedgerError, LogBroken, StoreUnavailable
+from ledger.errors import (
+    IntegrityBroken,
+    LedgerError,
+    LogBroken,
+    RecordDestroyed,
+    StaleDecision,
+    StoreUnavailable,
+)
 from ledger.events import Recorded, Sealed
 from ledger.ids import Uuid7Source
-from ledger.store import arrays, canonical
-from ledger.store.append import Append, Block, Receipt, SealedAppend, SealedBlock, SealedPart
+from ledger.store import arrays, canonical, disposing, faults, retention_guards, shown_since
+from ledger.store.append import Append, Block, Destroyed, Expected, Receipt, SealedAppend, SealedBlock, SealedPart
 from ledger.store.commit import LostBeforeCommit, commit_group
 from ledger.store.database import Database, Role, translate
 from ledger.store.datastore import RoleDatastore
+from ledger.store.left import open_left
 from ledger.store.mapper import Draft, LedgerMapper, SealedEvent, SealedNotification, open_field, seal_field
 from ledger.store.recorder import LedgerRecorder
 from ledger.store.sequencer import Sequencer
@@ -81,6 +91,7 @@ class Log(Application[str]):
             lambda: database.connect(Role.WRITER, name=f"sojourn {log} sequencer"),
             clock,
             group_events_max=group_events_max,
+            catch_up=vault.catch_up,
         )
         self._closing = threading.Lock()
 
@@ -108,7 +119,7 @@ class Log(Application[str]):
     def read(self, after: int, limit: int) -> list[Recorded]:
         """Up to ``limit`` opened events after a position, in order, without gaps. Raises LogBroken, UnknownEvent."""
         with self.connection() as conn:
-            return self.open(conn, self.reader.page(conn, after + 1, limit))
+            return self.open(conn, *self.reader.page_at_once(conn, after + 1, limit))
 
     def read_stream(self, stream: str, after: int = 0) -> list[Recorded]:
         """The opened events of a stream after a version. Raises LogBroken, UnknownEvent."""
@@ -117,12 +128,26 @@ class Log(Application[str]):
     def read_streams(self, streams: Sequence[str], after: int = 0) -> list[Recorded]:
         """The opened events of several streams, in one query, by stream and version."""
         with self.connection() as conn:
-            return self.open(conn, self.reader.events_of(conn, streams, gt=after))
+            return self.open(conn, *self.reader.events_at_once(conn, streams, gt=after))
 
-    def open(self, conn: psycopg.Connection[Any], sealed: Sequence[SealedNotification]) -> list[Recorded]:
-        """Open what was read. Raises LogBroken, UnknownEvent; nothing is appended here any more then."""
+    def read_left(self, streams: Sequence[str], upto: int) -> list[Recorded]:
+        """The events of several streams up to a position, in order: ``Erased`` where these say that their keys were
+        destroyed, also where one came back with a backup. Raises LogBroken, UnknownEvent."""
+        with self.connection() as conn:
+            rows = [row for row in self.reader.events_of(conn, streams) if row.id <= upto]
+            try:
+                return open_left(conn, self.vault, self.opener, rows)
+            except IntegrityBroken as broken:
+                self.sequencer.stop(broken)
+                raise
+
+    def open(
+        self, conn: psycopg.Connection[Any], sealed: Sequence[SealedNotification], disposals: int | None = None
+    ) -> list[Recorded]:
+        """Open what was read. disposals: as in ``Vault.catch_up``. Raises LogBroken, UnknownEvent; nothing is appended
+        here any more then."""
         try:
-            keys = self.vault.open_keys(conn, {event.key_id for event in sealed})
+            keys = self.vault.open_keys(conn, {event.key_id for event in sealed}, disposals)
             if len(keys) * FEW_KEYS < len(sealed):
                 begun = {key_id: None if key is None else key.begun() for key_id, key in keys.items()}
                 return self.opener.open_all(sealed, begun)
@@ -143,16 +168,24 @@ class Log(Application[str]):
         """Write, and wait until it is durable. Raises StaleDecision, IdempotencyKeyReused, StoreUnavailable, …"""
         return self.sequencer.submit(self.seal(append)).result()
 
-    def dispose(self, append: Append) -> Receipt:
-        """Write an append that destroys keys: as the disposer, on a connection of its own.
+    def dispose(self, append: Append, expected: Expected | None = None) -> Receipt:
+        """Write an append that says that keys are destroyed, and destroy them with all that goes with them: as the
+        disposer, on a connection of its own. expected: what that was decided on; None where nothing can have moved.
 
-        Whoever opens something sealed by them from now on finds nothing. Raises as ``append``.
+        Whoever opens something sealed by them from now on finds nothing, in whichever process, and nothing is written
+        any more that they sealed. Raises as ``append``.
         """
-        sealed = self.seal(append)
+        assert self.log_name == "ledger", "it is the ledger that says what is gone, of both logs"
+        self.fill_guards()
+        any_was_shown = partial(shown_since.any_was_shown, self.vault, self.opener)
+        going = Destroyed(told=disposing.told_in(append.parts), any_was_shown=any_was_shown, expected=expected)
+        sealed = msgspec.structs.replace(self.seal(append), destroys=going)
+        # Decided, and nothing is durable.
+        faults.point("disposal.decided")
         with _available(), self._database.connect(Role.DISPOSER, name=f"sojourn {self.log_name} disposal") as conn:
             arrays.register(conn)
             try:
-                (outcome,) = commit_group(conn, self.log_name, [sealed], self._clock())
+                (outcome,) = commit_group(conn, self.log_name, [sealed], self._clock(), self.vault.catch_up)
             except LostBeforeCommit as lost:
                 raise StoreUnavailable(
                     "PostgreSQL went away before anything was destroyed.", remedy="It is tried again."
@@ -160,13 +193,23 @@ class Log(Application[str]):
         # The keys are gone and the log says so.
         if isinstance(outcome, LedgerError):
             raise outcome
-        if append.destroys is not None:
-            for _, subject in append.destroys.keys:
-                self.vault.forget(subject)
+        self.vault.forget_ids({bytes.fromhex(key_id) for _, event in going.told for key_id in event.key_ids})
+        # Durable, and this process knows; nobody was answered.
+        faults.point("disposal.told")
         return outcome
 
+    def fill_guards(self) -> None:
+        """See that the guards of retention say what the log does: once in the life of a database that is older than
+        they are, and before anything is decided by them. Raises StoreUnavailable, LogBroken."""
+        with self.connection() as conn:
+            if retention_guards.are_filled(conn):
+                return
+        retention_guards.fill(self._database, self)
+
     def seal(self, append: Append) -> SealedAppend:
-        """Seal an append, making keys as needed; may read the vault."""
+        """Seal an append, making keys as needed; may read the vault. Raises StaleDecision where something that it is
+        about was destroyed, StoreUnavailable."""
+        disposals = self.vault.disposals  # before the keys: what goes after this look is found by the commit
         subjects = {
             (part.subject if (k := event.key_class().value) != "ledger" else "ledger", k)
             for part in append.parts
@@ -177,12 +220,15 @@ class Log(Application[str]):
             subjects.add(submission_subject(append.block.submission))
         new = {str(uuid.UUID(bytes=o.record_id)) for o in append.opened}
         new |= {part.subject for part in append.parts if part.expected == 0 and part.stream.startswith("case/")}
-        keys, new_keys = self._keys(subjects, new)
-        return self._seal(append, keys, new_keys)
+        try:
+            keys, new_keys = self._keys(subjects, new)
+        except RecordDestroyed as gone:
+            raise StaleDecision("What this is about was destroyed meanwhile.", remedy="Decide anew.") from gone
+        return self._seal(append, keys, new_keys, disposals)
 
     def seal_cached(self, append: Append) -> SealedAppend | None:
         """As ``seal``, without any input or output: None where a key is not at hand."""
-        keys: dict[Subject, SubjectKey] = {}
+        disposals, keys = self.vault.disposals, dict[Subject, SubjectKey]()
         if append.block is not None or any(part.secrets for part in append.parts):
             return None
         for part in append.parts:
@@ -195,9 +241,11 @@ class Log(Application[str]):
                         return None
                     keys[subject] = key
         IN_MEMORY.inc(len(keys))
-        return self._seal(append, keys, [])
+        return self._seal(append, keys, [], disposals)
 
-    def _seal(self, append: Append, keys: dict[Subject, SubjectKey], new_keys: Sequence[NewKey]) -> SealedAppend:
+    def _seal(
+        self, append: Append, keys: dict[Subject, SubjectKey], new_keys: Sequence[NewKey], disposals: int
+    ) -> SealedAppend:
         to_stored, next_id = self.opener.to_stored_event, self._ids.next
         parts = []
         for part in append.parts:
@@ -221,11 +269,13 @@ class Log(Application[str]):
             opened=append.opened,
             rows=append.rows,
             moved=append.moved,
-            destroys=append.destroys,
+            sealed_by=frozenset(key.key_id for key in keys.values()),
+            disposals=disposals if append.disposals is None else min(append.disposals, disposals),
             upload=append.upload,
             relinked=append.relinked,
             cases=append.cases,
             accounts=append.accounts,
+            holds=append.holds,
             block=None if append.block is None else self._sealed_block(append.block, keys),
             new_keys=new_keys,
         )
@@ -236,10 +286,18 @@ class Log(Application[str]):
         text = seal(key.body_key(block_id), block.text, canonical.block(block.submission, block.chunk))
         return SealedBlock(block.submission, block.chunk, block_id, key.key_id, text)
 
-    def open_field(self, conn: psycopg.Connection[Any], recorded: Recorded, name: str, sealed: Sealed) -> str | None:
-        """A sealed field of an event; None where its key was destroyed. Raises LogBroken."""
+    def open_field(
+        self,
+        conn: psycopg.Connection[Any],
+        recorded: Recorded,
+        name: str,
+        sealed: Sealed,
+        disposals: int | None = None,
+    ) -> str | None:
+        """A sealed field of an event; None where its key was destroyed. disposals: as in ``Vault.catch_up``, of whoever
+        opens many. Raises LogBroken."""
         key_id = bytes.fromhex(sealed.key)
-        key = self.vault.open_keys(conn, {key_id})[key_id]
+        key = self.vault.open_keys(conn, {key_id}, disposals)[key_id]
         return None if key is None else open_field(key, recorded, name, sealed)
 
     def open_block(self, conn: psycopg.Connection[Any], sealed: SealedBlock) -> bytes | None:

@@ -14,17 +14,19 @@ import psycopg
 from psycopg.rows import tuple_row
 
 from ledger.store.mapper import SealedNotification
-from ledger.store.recorder import COLUMNS
+from ledger.store.recorder import COLUMNS, Read, at_once
 
 POSITION_MAX: Final = 2**63 - 1
 
 
 class Place(NamedTuple):
-    """A position with its instant. head: the last position that there is."""
+    """A position with its instant. head: the last position that there is. disposals: position of the last disposal,
+    for whoever opens what was found beside it."""
 
     position: int
     recorded_at: datetime | None
     head: int
+    disposals: int
 
 
 class Looked(NamedTuple):
@@ -37,10 +39,10 @@ class Looked(NamedTuple):
 
 
 class Minted(NamedTuple):
-    """The record that minted a student id. record: uuid. state: that keeps it."""
+    """The record that minted a student id. record: uuid. state: that keeps it. None of both: it was destroyed."""
 
-    record: str
-    state: str
+    record: str | None
+    state: str | None
 
 
 def place_at(conn: psycopg.Connection[Any], asked: int | datetime | None) -> Place:
@@ -56,13 +58,14 @@ def look(conn: psycopg.Connection[Any], student_id: str, asked: int | datetime |
     until, upto = _UNTIL_POSITION, POSITION_MAX if asked is None else asked
     if isinstance(asked, datetime):
         until = _UNTIL_INSTANT
+    # Without an end of a transaction: none is open, and PostgreSQL would be waited for once more.
     with conn.pipeline():
         placed = _asked(conn, asked)
-        found = _cursor(conn).execute(until, (stream, student_id, upto, stream), prepare=True)
+        found = _cursor(conn).execute(until, (stream, student_id, student_id, upto, stream), prepare=True)
         kept = _cursor(conn).execute(_KEPT_BY_MINTED, (student_id,), prepare=True)
-        conn.commit()
     place = _placed(placed)
-    rows = [row for row in _sealed(found) if row.id <= place.position or row.originator_id == stream]
+    sealed = map(SealedNotification._make, found.fetchall())
+    rows = [row for row in sealed if row.id <= place.position or row.originator_id == stream]
     return Looked(place, rows, [states for (states,) in kept])
 
 
@@ -74,8 +77,8 @@ def first_instant(conn: psycopg.Connection[Any]) -> datetime | None:
 
 def minted_by(conn: psycopg.Connection[Any], student_id: str) -> Minted | None:
     """The record that minted an id; None where none has."""
-    row = _cursor(conn).execute(_MINTED, (student_id,), prepare=True).fetchone()
-    return None if row is None else Minted(str(row[0]), row[1])
+    row = _cursor(conn).execute(_MINTED, (student_id, student_id), prepare=True).fetchone()
+    return None if row is None else Minted(*row)
 
 
 def kept_now(conn: psycopg.Connection[Any], records: Sequence[str]) -> list[list[str]]:
@@ -84,13 +87,9 @@ def kept_now(conn: psycopg.Connection[Any], records: Sequence[str]) -> list[list
     return [states for (states,) in rows]
 
 
-def rows_of(conn: psycopg.Connection[Any], streams: Sequence[str], until: int) -> list[SealedNotification]:
-    """Of several streams, up to a position, by stream and version."""
-    return _sealed(_cursor(conn).execute(_OF_STREAMS, (list(streams), until), prepare=True))
-
-
-def _sealed(cursor: psycopg.Cursor[tuple[Any, ...]]) -> list[SealedNotification]:
-    return list(map(SealedNotification._make, cursor.fetchall()))
+def rows_of(conn: psycopg.Connection[Any], streams: Sequence[str], until: int) -> Read:
+    """Of several streams, up to a position, in order."""
+    return at_once(conn, _OF_STREAMS, (list(streams), until))
 
 
 def _asked(conn: psycopg.Connection[Any], asked: int | datetime | None) -> psycopg.Cursor[tuple[Any, ...]]:
@@ -109,10 +108,11 @@ def _cursor(conn: psycopg.Connection[Any]) -> psycopg.Cursor[tuple[Any, ...]]:
 
 
 _AT_HEAD: Final = (
-    "select h.position, e.recorded_at, h.position from ledger.head h left join ledger.events e using (position)"
+    "select h.position, e.recorded_at, h.position, h.disposals from ledger.head h"
+    " left join ledger.events e on e.position = h.position"
 )
 _AT_POSITION: Final = (
-    "select coalesce(e.position, 0), e.recorded_at, h.position from ledger.head h"
+    "select coalesce(e.position, 0), e.recorded_at, h.position, h.disposals from ledger.head h"
     " left join ledger.events e on e.position = %(at)s"
 )
 _AT: Final = (
@@ -124,11 +124,14 @@ _AT: Final = (
     "select low, high, head, middle,"
     " (select e.recorded_at <= %(at)s from ledger.events e where e.position = middle) as before"
     " from (select *, (low + high + 1) / 2 as middle from halves where low < high) looked offset 0) found"
-    ") select low, (select e.recorded_at from ledger.events e where e.position = low), head from halves"
-    " where low = high"
+    ") select low, (select e.recorded_at from ledger.events e where e.position = low), head,"
+    " (select disposals from ledger.head) from halves where low = high"
 )
 _FIRST: Final = "select recorded_at from ledger.events where position = 1"
-_MINTED: Final = "select record_id, state from ledger.records where minted = %s"
+_MINTED: Final = (
+    "select record_id::text, state from ledger.records where minted = %s"
+    " union all select null, null from ledger.tombstones where minted = %s"
+)
 # A student shows the id that one of her own records minted.
 _KEPT: Final = (
     " its as (select a.student_id, r.state from asked a join ledger.records r on r.minted = a.student_id"
@@ -143,7 +146,9 @@ _KEPT_NOW: Final = (
 _KEPT_BY_MINTED: Final = f"with asked as materialized (select student_id from ledger.records where minted = %s),{_KEPT}"
 _OF_STUDENT: Final = (
     f"select {COLUMNS} from ledger.events where stream = any(array[%s,"
-    " (select 'record/' || record_id from ledger.records where minted = %s)]::text[])"
+    # An id of whose own record nothing is left leads to what that was one student with.
+    " coalesce((select 'record/' || record_id from ledger.records where minted = %s),"
+    " (select 'record/' || subject from ledger.tombstones where minted = %s))]::text[])"
 )
 _UNTIL_POSITION: Final = f"{_OF_STUDENT} and (position <= %s or stream = %s) order by stream, version"
 # No instant goes back, so what was recorded by then is what stands before its position.

@@ -5,7 +5,7 @@ As the matcher's other tables: what stands here moves with its position.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -13,6 +13,7 @@ import psycopg
 from psycopg.rows import tuple_row
 
 from ledger.matching.person import Person
+from ledger.store import arrays
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Person).decode
@@ -36,10 +37,11 @@ def keep(conn: psycopg.Connection[Any], doubts: Mapping[str, Doubt]) -> None:
         conn.execute(_KEEP, (record, doubt.position, _encode(doubt.was), doubt.other))
 
 
-def of(conn: psycopg.Connection[Any], records: Iterable[str]) -> dict[str, Doubt]:
-    """Those of these records, in the order in which they were corrected."""
-    rows = conn.cursor(row_factory=tuple_row, binary=True).execute(_OF, (list(records),)).fetchall()
-    return {str(record): Doubt(position, _decode(bytes(was)), other) for record, position, was, other in rows}
+def ask(conn: psycopg.Connection[Any], records: Iterable[str]) -> Callable[[], dict[str, Doubt]]:
+    """Asks for those of these records; answers with what takes them, in the order in which they were corrected."""
+    arrays.register(conn)
+    cursor = conn.cursor(row_factory=tuple_row, binary=True).execute(_OF, (arrays.named(records),))
+    return lambda: {record: Doubt(position, _decode(was), other) for record, position, was, other in cursor}
 
 
 def looked_at(conn: psycopg.Connection[Any], doubts: Mapping[str, Doubt]) -> None:
@@ -53,8 +55,8 @@ insert into matching.doubts as d values (%s, %s, %s, %s)
 on conflict (record_id) do update set position = excluded.position, other = d.other or excluded.other
 """
 _OF = """
-select record_id, position, was, other from matching.doubts
-where record_id = any(%s::uuid[]) order by position, record_id
+select record_id::text, position, was, other from matching.doubts
+where record_id = any(%s) order by position, record_id
 """
 _LOOKED_AT = """
 delete from matching.doubts d using unnest(%s::uuid[], %s::bigint[]) as l(record_id, position)

@@ -1,5 +1,7 @@
 """The matcher's own tables: people by their keys, and the queue of records that wait to be decided.
 
+Each ``ask`` asks, and answers with what takes the answer: asked in a pipeline, several are waited for once.
+
 Invariant: what stands here is what the log says up to the matcher's position, which moves in the same transaction, but
 of the records that are still to be read anew for another policy (``unread``), of which nothing does; so a crash leaves
 nothing half known, and all of it can be made again from the log. A batch takes a handful of
@@ -10,7 +12,7 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
 from typing import Any, LiteralString, NamedTuple
@@ -19,7 +21,7 @@ import msgspec
 import psycopg
 from psycopg.rows import tuple_row
 
-from ledger.matching.blocking import keys
+from ledger.matching.blocking import KEYS, keys
 from ledger.matching.person import VERSION, Person
 from ledger.store import arrays
 
@@ -55,7 +57,7 @@ def remember(conn: psycopg.Connection[Any], people: Mapping[str, tuple[Person, i
     if not people:
         return []
     with _alone(conn):
-        known = {str(row[0]): row[1:] for row in _rows(conn, _KNOWN, (list(people),))}
+        known = {str(row[0]): row[1:] for row in _rows(conn, _KNOWN, (_named(conn, people),))}
         fresh: list[_Fresh] = []
         for record, (person, position) in people.items():
             encoded = _encode(person)
@@ -79,9 +81,10 @@ def forget(conn: psycopg.Connection[Any], records: Iterable[str]) -> None:
     asked = list(records)
     if not asked:
         return
+    named = _named(conn, asked)
     with _alone(conn):
-        _count(conn, -_run(conn, _FORGET, (asked, asked)))
-        _run(conn, "delete from matching.doubts where record_id = any(%s::uuid[])", (asked,))
+        _count(conn, -_run(conn, _FORGET, (named, named)))
+        _run(conn, "delete from matching.doubts where record_id = any(%s)", (named,))
 
 
 def destroyed(conn: psycopg.Connection[Any]) -> list[str]:
@@ -97,7 +100,7 @@ def wait_again(conn: psycopg.Connection[Any], records: Mapping[str, int]) -> Non
     """Records that are to be decided once more, though they say nothing new; each with the position of the reason."""
     if records:
         with _alone(conn):
-            _run(conn, _WAIT_AGAIN, (list(records), list(records.values())))
+            _run(conn, _WAIT_AGAIN, _each(conn, list(records.items())))
 
 
 def students_wait_again(conn: psycopg.Connection[Any], students: Mapping[str, int]) -> None:
@@ -109,9 +112,10 @@ def students_wait_again(conn: psycopg.Connection[Any], students: Mapping[str, in
 
 
 def made_with(conn: psycopg.Connection[Any]) -> int:
-    """Position of the publication of the policy that prepared what stands here; 0 where nothing has."""
-    ((position,),) = _rows(conn, "select published from matching.state", ())
-    return int(position)
+    """Position of the publication of the policy that prepared what stands here; 0 where nothing has, or what stands
+    here stands under keys of another release."""
+    ((position, under),) = _rows(conn, "select published, keys from matching.state", ())
+    return int(position) if under == KEYS else 0
 
 
 def begin_again(conn: psycopg.Connection[Any], published: int, since: int) -> None:
@@ -126,7 +130,7 @@ def begin_again(conn: psycopg.Connection[Any], published: int, since: int) -> No
             "insert into matching.unread select record_id, %s from ledger.records on conflict do nothing",
             (since,),
         )
-        _run(conn, "update matching.state set people = 0, published = %s", (published,))
+        _run(conn, "update matching.state set people = 0, published = %s, keys = %s", (published, KEYS))
 
 
 def unread(conn: psycopg.Connection[Any], limit: int) -> dict[str, int]:
@@ -138,7 +142,7 @@ def unread(conn: psycopg.Connection[Any], limit: int) -> dict[str, int]:
 def read(conn: psycopg.Connection[Any], records: Iterable[str]) -> None:
     """These are read anew."""
     with _alone(conn):
-        _run(conn, "delete from matching.unread where record_id = any(%s::uuid[])", (list(records),))
+        _run(conn, "delete from matching.unread where record_id = any(%s)", (_named(conn, records),))
 
 
 def waiting(conn: psycopg.Connection[Any], limit: int, *, linked: bool = False) -> list[tuple[str, int]]:
@@ -153,59 +157,92 @@ def waiting_of(
 ) -> list[tuple[str, int]]:
     """As ``waiting``, of these records."""
     query = (
-        "select record_id, position from matching.undecided where linked = %s and record_id = any(%s::uuid[])"
+        "select record_id, position from matching.undecided where linked = %s and record_id = any(%s)"
         " order by place, record_id limit %s"
     )
-    return [(str(record), position) for record, position in _rows(conn, query, (linked, list(records), limit))]
+    return [(str(record), position) for record, position in _rows(conn, query, (linked, _named(conn, records), limit))]
 
 
 def linked(conn: psycopg.Connection[Any], records: Sequence[tuple[str, int]]) -> None:
     """What could be linked of these is, unless they have said something new meanwhile."""
-    with _alone(conn):
-        _run(conn, _LINKED, ([record for record, _ in records], [position for _, position in records]))
+    if records:
+        with _alone(conn):
+            _run(conn, _LINKED, _each(conn, records))
 
 
 def decided(conn: psycopg.Connection[Any], records: Sequence[tuple[str, int]]) -> None:
     """These wait no longer, unless they have said something new meanwhile."""
-    with _alone(conn):
-        _run(conn, _DECIDED, ([record for record, _ in records], [position for _, position in records]))
+    if records:
+        with _alone(conn):
+            _run(conn, _DECIDED, _each(conn, records))
 
 
 def size(conn: psycopg.Connection[Any]) -> int:
     """Records that are known."""
-    ((count,),) = _rows(conn, "select people from matching.state", ())
-    return int(count)
+    return ask_size(conn)()
+
+
+def ask_size(conn: psycopg.Connection[Any]) -> Callable[[], int]:
+    """As ``size``."""
+    take = _ask(conn, "select people from matching.state", ())
+    return lambda: int(take()[0][0])
 
 
 def near(conn: psycopg.Connection[Any], records: Sequence[str]) -> dict[str, set[str]]:
     """Record to the records that share a key with it; one that nobody is near to is left out. So is a key that more
     than BLOCK_MAX share, whoever asks."""
+    return ask_near(conn, records)()
+
+
+def ask_near(conn: psycopg.Connection[Any], records: Sequence[str]) -> Callable[[], dict[str, set[str]]]:
+    """As ``near``."""
     asked = set(records)
-    found: defaultdict[str, set[str]] = defaultdict(set)
-    for (sharing,) in _rows(conn, _NEAR, (list(asked), BLOCK_MAX + 1, BLOCK_MAX)):
-        for mine in asked.intersection(sharing):
-            found[mine].update(sharing)
-    for mine, others in found.items():
-        others.discard(mine)
-    return dict(found)
+    take = _ask(conn, _NEAR, (_named(conn, asked), BLOCK_MAX + 1, BLOCK_MAX))
+
+    def taken() -> dict[str, set[str]]:
+        found: defaultdict[str, set[str]] = defaultdict(set)
+        for (sharing,) in take():
+            for mine in asked.intersection(sharing):
+                found[mine].update(sharing)
+        for mine, others in found.items():
+            others.discard(mine)
+        return dict(found)
+
+    return taken
 
 
 def people_of(conn: psycopg.Connection[Any], records: Iterable[str]) -> dict[str, Person]:
     """Records as they are compared; those that are not known are left out."""
-    query = "select record_id, person from matching.people where record_id = any(%s::uuid[])"
-    return {str(record): _decode(bytes(person)) for record, person in _rows(conn, query, (list(records),))}
+    return ask_people(conn, records)()
+
+
+def ask_people(conn: psycopg.Connection[Any], records: Iterable[str]) -> Callable[[], dict[str, Person]]:
+    """As ``people_of``."""
+    query = "select record_id::text, person from matching.people where record_id = any(%s)"
+    take = _ask(conn, query, (_named(conn, records),))
+    return lambda: {record: _decode(person) for record, person in take()}
 
 
 def members_of(conn: psycopg.Connection[Any], records: Iterable[str]) -> list[Member]:
     """Every record of every student that one of these records is of."""
-    return [Member(str(record), student, held) for record, student, held in _rows(conn, _MEMBERS, (list(records),))]
+    return [Member(*row) for row in _rows(conn, _MEMBERS, (_named(conn, records),))]
 
 
 def apart(conn: psycopg.Connection[Any], records: Iterable[str]) -> set[tuple[str, str]]:
     """Pairs of these records that somebody has declared not to be one child's, each both ways round."""
-    asked = list(records)
-    pairs = [(str(left), str(right)) for left, right in _rows(conn, _APART, (asked, asked))]
-    return {*pairs, *((right, left) for left, right in pairs)}
+    return ask_apart(conn, records)()
+
+
+def ask_apart(conn: psycopg.Connection[Any], records: Iterable[str]) -> Callable[[], set[tuple[str, str]]]:
+    """As ``apart``."""
+    named = _named(conn, records)
+    take = _ask(conn, _APART, (named, named))
+
+    def taken() -> set[tuple[str, str]]:
+        pairs = take()
+        return {pair for left, right in pairs for pair in ((left, right), (right, left))}
+
+    return taken
 
 
 class _Fresh(NamedTuple):
@@ -246,6 +283,16 @@ def _alone(conn: psycopg.Connection[Any]) -> Iterator[None]:
         yield
 
 
+def _named(conn: psycopg.Connection[Any], records: Iterable[str]) -> arrays.UuidArray:
+    arrays.register(conn)
+    return arrays.named(records)
+
+
+def _each(conn: psycopg.Connection[Any], records: Sequence[tuple[str, int]]) -> tuple[object, ...]:
+    """Records, and what each has."""
+    return _named(conn, [record for record, _ in records]), arrays.int8s([value for _, value in records])
+
+
 def _count(conn: psycopg.Connection[Any], more: int) -> None:
     if more:
         _run(conn, "update matching.state set people = people + %s", (more,))
@@ -257,11 +304,17 @@ def _run(conn: psycopg.Connection[Any], query: LiteralString, values: tuple[obje
 
 
 def _rows(conn: psycopg.Connection[Any], query: LiteralString, values: tuple[object, ...]) -> list[Any]:
+    return _ask(conn, query, values)()
+
+
+def _ask(
+    conn: psycopg.Connection[Any], query: LiteralString, values: tuple[object, ...]
+) -> Callable[[], list[tuple[Any, ...]]]:
     # Planned each time: a plan that is kept would be the one for the tables when they were nearly empty.
-    return conn.cursor(row_factory=tuple_row, binary=True).execute(query, values, prepare=False).fetchall()
+    return conn.cursor(row_factory=tuple_row, binary=True).execute(query, values, prepare=False).fetchall
 
 
-_KNOWN = "select record_id, person, code, keys from matching.people where record_id = any(%s::uuid[])"
+_KNOWN = "select record_id, person, code, keys from matching.people where record_id = any(%s)"
 _REMEMBER = """
 insert into matching.people (record_id, person, code, keys, place)
 select name, person, %s, keyed::bigint[], place from unnest(%s, %s, %s, %s) as t(name, person, keyed, place)
@@ -279,7 +332,7 @@ on conflict (record_id) do update set position = excluded.position, linked = fal
 """
 _WAIT_AGAIN = """
 insert into matching.undecided as u (record_id, position, place) select p.record_id, a.position, p.place
-from unnest(%s::uuid[], %s::bigint[]) as a(record_id, position) join matching.people p using (record_id)
+from unnest(%s, %s) as a(record_id, position) join matching.people p using (record_id)
 on conflict (record_id) do update set position = greatest(u.position, excluded.position), linked = false
 """
 _STUDENTS_WAIT_AGAIN = """
@@ -296,27 +349,27 @@ on conflict (record_id) do update set position = greatest(u.position, excluded.p
 """
 _LINKED = """
 update matching.undecided u set linked = true
-from unnest(%s::uuid[], %s::bigint[]) as d(record, position)
+from unnest(%s, %s) as d(record, position)
 where u.record_id = d.record and u.position = d.position
 """
 _DECIDED = """
-delete from matching.undecided u using unnest(%s::uuid[], %s::bigint[]) as d(record, position)
+delete from matching.undecided u using unnest(%s, %s) as d(record, position)
 where u.record_id = d.record and u.position = d.position
 """
 _FORGET = """
 with keyed as materialized (
-    select record_id, unnest(keys) as key from matching.people where record_id = any(%s::uuid[])
+    select record_id, unnest(keys) as key from matching.people where record_id = any(%s)
 ), unkeyed as (
     delete from matching.keys k using keyed where k.key = keyed.key and k.record_id = keyed.record_id
 )
-delete from matching.people where record_id = any(%s::uuid[])
+delete from matching.people where record_id = any(%s)
 """
 # One row a key and not one a record and key, since a night's records share many. One more than are wanted is read of
 # each, so that a key that too many share costs no more than one that many do; in an order, so that going through the
 # whole table until enough are found never looks cheaper than the index. Offset 0: what is read is read once.
 _NEAR = """
 with asked as materialized (
-    select distinct key from matching.people cross join unnest(keys) as key where record_id = any(%s::uuid[])
+    select distinct key from matching.people cross join unnest(keys) as key where record_id = any(%s)
 )
 select sharing from asked cross join lateral (
     select array(
@@ -325,15 +378,19 @@ select sharing from asked cross join lateral (
 ) as read
 where cardinality(sharing) between 2 and %s
 """
+# Each student by the index, once by the id that its first record has minted and once by what was linked to that: of
+# thousands at once as two joins PostgreSQL would go through all records there are.
 _MEMBERS = """
-with asked as materialized (select distinct student_id from ledger.records where record_id = any(%s::uuid[]))
-select r.record_id, r.student_id, r.case_id is not null from asked a join ledger.records r on r.minted = a.student_id
-where r.student_id = a.student_id
-union
-select r.record_id, r.student_id, r.case_id is not null from asked a
-join ledger.records r on r.student_id = a.student_id and r.student_id <> r.minted
+with asked as materialized (select distinct student_id from ledger.records where record_id = any(%s))
+select member.* from asked cross join lateral (
+    select record_id::text, student_id, case_id is not null from ledger.records r
+    where r.minted = asked.student_id and r.student_id = asked.student_id
+    union all
+    select record_id::text, student_id, case_id is not null from ledger.records r
+    where r.student_id = asked.student_id and r.student_id <> r.minted
+) as member
 """
 _APART = """
-select left_record, right_record from ledger.not_same
-where withdrawn is null and left_record = any(%s::uuid[]) and right_record = any(%s::uuid[])
+select left_record::text, right_record::text from ledger.not_same
+where withdrawn is null and left_record = any(%s) and right_record = any(%s)
 """

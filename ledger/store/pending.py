@@ -8,7 +8,7 @@ guard: it keeps two people from the same work, and it is the case's version that
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -16,6 +16,7 @@ import psycopg
 from psycopg.rows import tuple_row
 
 from ledger.errors import LedgerError, StaleDecision
+from ledger.store import arrays
 from ledger.store.append import CaseStanding
 
 
@@ -65,8 +66,10 @@ def write(conn: psycopg.Connection[Any], standings: Iterable[CaseStanding]) -> N
             cursor.execute("delete from ledger.case_leases where case_id = %s", (case,), prepare=True)
         if standing.closed:
             cursor.execute("delete from ledger.open_cases where case_id = %s", (case,), prepare=True)
+            cursor.execute("delete from ledger.case_records where case_id = %s", (case,), prepare=True)
         else:
             cursor.execute(_STAND, (case, standing.kind, standing.due, standing.about), prepare=True)
+            cursor.execute(_NAME, (case, [uuid.UUID(record) for record in standing.records]), prepare=True)
 
 
 def due(conn: psycopg.Connection[Any], now: datetime) -> list[str]:
@@ -78,9 +81,21 @@ def due(conn: psycopg.Connection[Any], now: datetime) -> list[str]:
 def asking(conn: psycopg.Connection[Any], kind: str, abouts: Collection[str]) -> dict[str, str]:
     """Of these acts or records those about which an open case of a kind asks, to the case. For the kinds that ask about
     the same once at a time (``ledger.cases.about_of``)."""
+    return ask_asking(conn, kind, abouts)()
+
+
+def ask_asking(conn: psycopg.Connection[Any], kind: str, abouts: Collection[str]) -> Callable[[], dict[str, str]]:
+    """Asks; answers with what takes the answer, which is as of ``asking``."""
     query = "select about, case_id from ledger.open_cases where kind = %s and about = any(%s)"
-    rows = conn.cursor(row_factory=tuple_row).execute(query, (kind, list(abouts))).fetchall()
-    return {about: str(case) for about, case in rows}
+    arrays.register(conn)
+    cursor = conn.cursor(row_factory=tuple_row).execute(query, (kind, arrays.texts(list(abouts))))
+    return lambda: {about: str(case) for about, case in cursor}
+
+
+def cases_of(conn: psycopg.Connection[Any], records: Collection[str]) -> dict[str, frozenset[str]]:
+    """Open cases that name one of these records, to the records that each names."""
+    rows = conn.cursor(row_factory=tuple_row).execute(_NAMING, (list(records),)).fetchall()
+    return {str(case): frozenset(map(str, named)) for case, named in rows}
 
 
 def states_of(conn: psycopg.Connection[Any], records: Sequence[str]) -> dict[str, str]:
@@ -133,6 +148,11 @@ _ABOUT = "select kind, about, case_id from ledger.open_cases where about = any(%
 _STAND = (
     "insert into ledger.open_cases (case_id, kind, due, about) values (%s, %s, %s, %s)"
     " on conflict (case_id) do update set due = excluded.due"
+)
+_NAME = "insert into ledger.case_records (case_id, record_id) select %s, unnest(%s::uuid[]) on conflict do nothing"
+_NAMING = (
+    "select case_id, array_agg(record_id) from ledger.case_records where case_id in"
+    " (select case_id from ledger.case_records where record_id = any(%s::uuid[])) group by case_id"
 )
 _TAKE = (
     "insert into ledger.case_leases (case_id, holder, until) values (%s, %s, %s)"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, Final, LiteralString
+from typing import Any, Final, LiteralString, NamedTuple
 
 import psycopg
 from eventsourcing.persistence import IntegrityError, StoredEvent
@@ -22,6 +22,7 @@ from ledger.store import arrays
 from ledger.store.append import SealedAppend, SealedPart
 from ledger.store.commit import commit_group
 from ledger.store.mapper import SealedEvent, SealedNotification
+from ledger.store.vault import DISPOSALS, last_disposal
 
 
 class LedgerRecorder(PostgresApplicationRecorder):
@@ -98,6 +99,14 @@ class LedgerRecorder(PostgresApplicationRecorder):
             return self._fetch(conn, self._sql["page_of_topics"], (first, last, list(topics), limit))
         return self._fetch(conn, self._sql["page"], (first, last, limit))
 
+    def page_at_once(self, conn: psycopg.Connection[Any], first: int, limit: int) -> Read:
+        """As ``page``, by ``at_once``."""
+        return at_once(conn, self._sql["page"], (first, 2**62, limit))
+
+    def events_at_once(self, conn: psycopg.Connection[Any], streams: Sequence[str], *, gt: int = 0) -> Read:
+        """As ``events_of``, by ``at_once``."""
+        return at_once(conn, self._sql["events_of"], (list(streams), gt, 2**62, None))
+
     def max_notification_id(self) -> int | None:
         """The last position, None when the log is empty."""
         with self.datastore.get_connection() as conn:
@@ -147,6 +156,22 @@ class LedgerRecorder(PostgresApplicationRecorder):
         places = {id(event): place for place, event in enumerate(e for events in parts.values() for e in events)}
         first = outcome.position - len(stored_events) + 1
         return [first + places[id(event)] for event in stored_events]
+
+
+class Read(NamedTuple):
+    """Rows of a log. disposals: position of the last disposal once they had been found: for whoever opens them."""
+
+    sealed: list[SealedNotification]
+    disposals: int
+
+
+def at_once(conn: psycopg.Connection[Any], query: Any, params: Sequence[Any]) -> Read:
+    """What a query finds, with the last disposal: both are asked in one go, since waiting for an answer takes longer
+    than finding it. conn: in autocommit, or the end of its transaction is waited for besides."""
+    with conn.pipeline():
+        found = conn.cursor(binary=True, row_factory=tuple_row).execute(query, params, prepare=True)
+        asked = conn.cursor(binary=True, row_factory=tuple_row).execute(DISPOSALS, prepare=True)
+    return Read(list(map(SealedNotification._make, found.fetchall())), last_disposal(asked))
 
 
 COLUMNS: Final = (

@@ -31,8 +31,9 @@ class Relinking(NamedTuple):
 
 
 def records_of(conn: psycopg.Connection[Any], student_id: str) -> list[str]:
-    """The records of a student now, by uuid. student_id: any id that he was ever shown by; none where there is none."""
-    rows = conn.cursor(row_factory=tuple_row).execute(_RECORDS, (student_id,)).fetchall()
+    """The records of a student now, by uuid; none where there is none. student_id: any id that he was ever shown by, of
+    those whose own record was destroyed the one that he shows."""
+    rows = conn.cursor(row_factory=tuple_row).execute(_RECORDS, (student_id, student_id)).fetchall()
     return [str(row[0]) for row in rows]
 
 
@@ -102,9 +103,10 @@ def write(conn: psycopg.Connection[Any], written: Iterable[Relinking]) -> None:
             cursor.execute(_HOLD, (uuids(list(moved)), uuids(cases)), prepare=True)
 
 
+# An id whose own record was destroyed may still be the one that is shown.
 _RECORDS = (
     "select record_id from ledger.records where student_id ="
-    " (select student_id from ledger.records where minted = %s) order by record_id"
+    " coalesce((select student_id from ledger.records where minted = %s), %s) order by record_id"
 )
 _PAIRS = (
     "select left_record, right_record, declaration from ledger.not_same"

@@ -26,8 +26,9 @@ from ledger import telemetry
 from ledger.errors import IntegrityBroken, LedgerError, OutcomeUnknown, StoreUnavailable
 from ledger.store import arrays
 from ledger.store.append import Receipt, SealedAppend
-from ledger.store.commit import LostBeforeCommit, commit_group, partition_ahead, statements
+from ledger.store.commit import LostBeforeCommit, commit_group, statements
 from ledger.store.database import translate
+from ledger.store.partitions import partition_ahead
 
 Outcome = Receipt | LedgerError
 _log = structlog.get_logger(__name__)
@@ -78,6 +79,7 @@ class Sequencer:
     """The writer thread of one log.
 
     connect: opens a connection as writer. clock: the time, UTC. group_events_max: most events in one commit.
+    catch_up: has the vault learn what was destroyed; called where an append was sealed before a disposal.
     """
 
     def __init__(
@@ -87,8 +89,10 @@ class Sequencer:
         clock: Callable[[], datetime],
         *,
         group_events_max: int = 20_000,
+        catch_up: Callable[[psycopg.Connection[Any]], object] = lambda _: None,
     ) -> None:
         self.log = log
+        self._catch_up = catch_up
         self._connect = connect
         self._clock = clock
         self._group_events_max = group_events_max
@@ -232,7 +236,7 @@ class Sequencer:
         for _ in range(COMMIT_ATTEMPTS):
             conn = self._connection()
             try:
-                return commit_group(conn, self.log, group, self._clock())
+                return commit_group(conn, self.log, group, self._clock(), self._catch_up)
             except LostBeforeCommit:
                 # Sent again where PostgreSQL gives another connection, and told at once where it does not.
                 self._drop()

@@ -13,11 +13,11 @@ from __future__ import annotations
 import os
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime
 from hashlib import sha256
 from threading import Lock
-from typing import Any, LiteralString, NamedTuple
+from typing import Any, Final, LiteralString, NamedTuple
 
 import psycopg
 from cryptography.exceptions import InvalidTag
@@ -28,8 +28,9 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from psycopg.rows import tuple_row
 
 from ledger import telemetry
-from ledger.errors import LogBroken, Misconfigured
+from ledger.errors import LogBroken, Misconfigured, RecordDestroyed
 from ledger.store.canonical import text_field
+from ledger.store.database import translated
 
 KEY_BYTES = 32
 _NONCE_BYTES = 12
@@ -44,9 +45,13 @@ LEDGER: Subject = ("ledger", "ledger")
 """The subject of everything that holds no child's data; its key is never destroyed."""
 
 
+SUBMISSION = "submission"
+"""Class of the keys of submissions."""
+
+
 def submission_subject(submission: str) -> Subject:
     """The subject of what is kept of one submission for some days: its spool, answers, values of unknown records."""
-    return submission, "submission"
+    return submission, SUBMISSION
 
 
 def contact_subject(state: str, level: str, place: str | None, version: int) -> Subject:
@@ -57,6 +62,16 @@ def contact_subject(state: str, level: str, place: str | None, version: int) -> 
 
 IN_MEMORY = telemetry.VAULT_KEYS.labels("memory")
 _IN_VAULT = telemetry.VAULT_KEYS.labels("vault")
+
+
+DISPOSALS: Final = "select disposals from ledger.head"
+"""Which was the last disposal: of whoever opens what is sealed (``Vault.catch_up``)."""
+
+
+def last_disposal(asked: psycopg.Cursor[tuple[Any, ...]]) -> int:
+    """Its position, of what answers ``DISPOSALS``; 0 where nothing was destroyed."""
+    row = asked.fetchone()
+    return 0 if row is None else row[0]
 
 
 class MasterKey(NamedTuple):
@@ -130,6 +145,9 @@ def unseal(body_key: bytes, ciphertext: bytes, bound_to: bytes) -> bytes:
 class Vault:
     """The subject keys, read through a bounded cache. One per process; safe for threads.
 
+    What is at hand is looked up in the database all the same: which keys were destroyed since. So nothing opens in any
+    process that a disposal destroyed in another. What is sealed is looked at when it is written (``disposals``).
+
     masters: the first wraps new keys, the others still open old ones (while ``sojourn keys rotate`` runs).
     """
 
@@ -148,12 +166,25 @@ class Vault:
         self._new_id = new_id
         self._by_subject: OrderedDict[Subject, SubjectKey] = OrderedDict()
         self._by_id: OrderedDict[bytes, SubjectKey] = OrderedDict()
+        self._disposals = -1
+        self._of_records = -1
         self._lock = Lock()
 
     @property
     def fingerprint(self) -> bytes:
         """Of the master key that wraps new keys."""
         return self._masters[0].fingerprint
+
+    @property
+    def disposals(self) -> int:
+        """Position in the ledger of the last disposal that this process knows of; -1 before it has looked."""
+        return self._disposals
+
+    @property
+    def disposals_of_records(self) -> int:
+        """The last by which a record or an account lost something; never behind what ``disposals`` told of before. Keys
+        of submissions go every day, and nothing of a record with them."""
+        return self._of_records
 
     # -- sealing
 
@@ -168,7 +199,8 @@ class Vault:
         return NewKey(subject, SubjectKey(key_id, HKDF.extract(_SHA256, None, secret)), wrapped, self.fingerprint)
 
     def load(self, conn: psycopg.Connection[Any], subjects: Iterable[Subject]) -> dict[Subject, SubjectKey]:
-        """The keys of these subjects, made and committed where there are none. Raises Misconfigured, LogBroken.
+        """The keys of these subjects, made and committed where there are none. Raises Misconfigured, LogBroken, and
+        RecordDestroyed where one is wanted for what is gone.
 
         Two processes may make the same key at once: the first row stands and both read it back, so nothing is ever
         sealed under a key that is not in the vault. Runs in transactions of its own.
@@ -188,8 +220,11 @@ class Vault:
             made = [self.make(subject) for subject in missing if subject not in found]
             if made:
                 self._must_be_ours(conn)
-                self.insert(conn, made)
+                with translated():
+                    self.insert(conn, made)
                 found.update(self._select_subjects(conn, [m.subject for m in made]))
+                if any(new.subject not in found for new in made):
+                    raise RecordDestroyed("What this is about was destroyed.", remedy="Nothing more can be said of it.")
         return found
 
     def insert(self, conn: psycopg.Connection[Any], made: list[NewKey]) -> None:
@@ -210,15 +245,20 @@ class Vault:
 
     def remember(self, made: Iterable[NewKey]) -> None:
         """Keep keys whose rows are now committed."""
-        for new in made:
-            self._keep(new.subject, new.key)
+        with self._lock:
+            for new in made:
+                self._keep(new.subject, new.key)
 
     # -- opening
 
-    def open_keys(self, conn: psycopg.Connection[Any], key_ids: Iterable[bytes]) -> dict[bytes, SubjectKey | None]:
-        """Key id to key; None where the key was destroyed. Raises Misconfigured, LogBroken."""
+    def open_keys(
+        self, conn: psycopg.Connection[Any], key_ids: Iterable[bytes], disposals: int | None = None
+    ) -> dict[bytes, SubjectKey | None]:
+        """Key id to key; None where the key was destroyed. disposals: as in ``catch_up``. Raises Misconfigured,
+        LogBroken."""
         keys: dict[bytes, SubjectKey | None] = {}
         missing = []
+        self.catch_up(conn, disposals)
         for key_id in set(key_ids):
             key = self._by_id.get(key_id)
             keys[key_id] = key
@@ -237,6 +277,35 @@ class Vault:
             key = self._by_subject.pop(subject, None)
             if key is not None:
                 self._by_id.pop(key.key_id, None)
+
+    def forget_ids(self, key_ids: Collection[bytes]) -> None:
+        """Drop destroyed keys from memory, by their ids of 16 bytes."""
+        with self._lock:
+            self._forget(key_ids)
+
+    def catch_up(self, conn: psycopg.Connection[Any], disposals: int | None = None) -> int:
+        """Drop from memory what was destroyed since the last look, in whichever process; the last disposal as this
+        connection sees it. disposals: that, where it was asked beside what is to be opened, so that nobody waits for it
+        by itself (``DISPOSALS``). Raises psycopg.Error."""
+        known = self._disposals
+        if disposals is not None and disposals <= known:
+            return disposals
+        with conn.cursor(row_factory=tuple_row) as cursor:
+            last = last_disposal(cursor.execute(DISPOSALS)) if disposals is None else disposals
+            if last <= known:
+                return last
+            gone: list[tuple[uuid.UUID, str]] = []
+            if known >= 0:  # else nothing is at hand yet that was read before
+                query = "select key_id, class from ledger.destroyed where position > %s"
+                gone = cursor.execute(query, (known,)).fetchall()
+        with self._lock:
+            self._forget([key_id.bytes for key_id, _ in gone])
+            # First this one: whoever reads both never finds it behind what he was told of.
+            if known < 0 or any(of != SUBMISSION for _, of in gone):
+                self._of_records = max(self._of_records, last)
+            if known == self._disposals:  # else somebody else looked meanwhile, and what is new to him stays to be seen
+                self._disposals = last
+        return last
 
     # -- rotation
 
@@ -282,13 +351,18 @@ class Vault:
         if self.cached(LEDGER) is None:
             self._select_subjects(conn, [LEDGER])
 
+    def _forget(self, key_ids: Collection[bytes]) -> None:
+        gone = {key_id for key_id in key_ids if self._by_id.pop(key_id, None) is not None}
+        if gone:
+            for subject in [subject for subject, key in self._by_subject.items() if key.key_id in gone]:
+                del self._by_subject[subject]
+
     def _keep(self, subject: Subject, key: SubjectKey) -> None:
-        with self._lock:
-            self._by_subject[subject] = key
-            self._by_id[key.key_id] = key
-            while len(self._by_subject) > self.CACHED_KEYS_MAX:
-                _, old = self._by_subject.popitem(last=False)
-                self._by_id.pop(old.key_id, None)
+        self._by_subject[subject] = key
+        self._by_id[key.key_id] = key
+        while len(self._by_subject) > self.CACHED_KEYS_MAX:
+            _, old = self._by_subject.popitem(last=False)
+            self._by_id.pop(old.key_id, None)
 
     def _select_subjects(
         self, conn: psycopg.Connection[Any], subjects: list[Subject]
@@ -301,17 +375,30 @@ class Vault:
         self, conn: psycopg.Connection[Any], where: LiteralString, *params: object
     ) -> list[tuple[Subject, SubjectKey]]:
         with conn.cursor(row_factory=tuple_row, binary=True) as cursor:
-            cursor.execute(f"select key_id, subject, class, wrapped, wrapped_by from vault.keys where {where}", params)
-            return self._unwrap(cursor.fetchall())
-
-    def _unwrap(self, rows: list[tuple[uuid.UUID, str, str, bytes, bytes]]) -> list[tuple[Subject, SubjectKey]]:
-        opened = []
-        for row in rows:
-            secret = self._secret(*row)
-            subject, key = (row[1], row[2]), SubjectKey(row[0].bytes, HKDF.extract(_SHA256, None, secret))
-            self._keep(subject, key)
-            opened.append((subject, key))
+            # One statement, so that rows and disposals are of one instant: also where the caller's snapshot is an old
+            # one, which may still show a key that this process has dropped since.
+            cursor.execute(
+                "select (select disposals from ledger.head), key_id, subject, class, wrapped, wrapped_by"
+                f" from vault.keys k where {where}"
+                # One that came back with a backup opens nothing.
+                " and not exists (select from ledger.destroyed d where d.key_id = k.key_id)",
+                params,
+            )
+            rows = cursor.fetchall()
+        if rows and rows[0][0] > self._disposals:
+            self.catch_up(conn)
+        opened = [self._unwrap(*row[1:]) for row in rows]
+        with self._lock:
+            if rows and rows[0][0] == self._disposals:
+                for subject, key in opened:
+                    self._keep(subject, key)
         return opened
+
+    def _unwrap(
+        self, key_id: uuid.UUID, subject: str, key_class: str, wrapped: bytes, wrapped_by: bytes
+    ) -> tuple[Subject, SubjectKey]:
+        secret = self._secret(key_id, subject, key_class, wrapped, wrapped_by)
+        return (subject, key_class), SubjectKey(key_id.bytes, HKDF.extract(_SHA256, None, secret))
 
     def _secret(self, key_id: uuid.UUID, subject: str, key_class: str, wrapped: bytes, wrapped_by: bytes) -> bytes:
         master = self._by_fingerprint.get(bytes(wrapped_by))

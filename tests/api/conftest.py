@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -25,18 +27,28 @@ MakeToken = Callable[..., str]
 @pytest.fixture
 def client(services: Services, projectors: Projectors) -> Iterator[TestClient]:
     with TestClient(create_app(services), raise_server_exceptions=True) as client:
+        _await_pools(client, services)
         yield client
 
 
 @pytest.fixture
-def make_token(database: Database) -> MakeToken:
-    """Makes a token; returns its secret."""
+def make_token(database: Database) -> Iterator[MakeToken]:
+    """Makes a token; returns its secret. One connection makes all of a test's."""
+    with contextlib.ExitStack() as stack:
+        connected = functools.cache(lambda: stack.enter_context(database.connect(Role.WRITER)))
 
-    def make(role: str = "state_data_administrator", state: str | None = "OR", **more: Any) -> str:
-        with database.connect(Role.WRITER) as connection:
-            return create(connection, name=more.pop("name", f"{role} {uuid.uuid4()}"), role=role, state=state, **more)
+        def make(role: str = "state_data_administrator", state: str | None = "OR", **more: Any) -> str:
+            name = more.pop("name", f"{role} {uuid.uuid4()}")
+            return create(connected(), name=name, role=role, state=state, **more)
 
-    return make
+        yield make
+
+
+def _await_pools(client: TestClient, services: Services) -> None:
+    """A request that finds a pool without a connection makes it open one more, which most tests have no use for."""
+    assert client.portal is not None
+    for pool in services.pools:
+        client.portal.call(pool.wait)
 
 
 @pytest.fixture

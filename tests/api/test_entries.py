@@ -6,18 +6,24 @@ import asyncio
 
 import pytest
 
-from api.entries import make_durable, of_many
+from api.entries import allowed, make_durable, of_each, of_many, refused
 from api.principal import Principal
+from ledger.access import Subject
 from ledger.application import Ledger
+from ledger.errors import Forbidden, Gone
 from ledger.events.disclosure import RECORDS_MAX, BulkDisclosed, SearchDisclosed
 from ledger.ids import student_id
+from ledger.store.append import Part
 from ledger.store.database import Database
 from projections import disclosures
 from projections.runner import BatchRunner
+from support.casework import Work
+from support.gone import destroy
 from support.logs import reading
 from support.telling import record_uuid
 
 OFFICE = Principal("oregon", "state_data_administrator", "OR", None, None, "OR")
+DESK = Principal("desk", "help_desk", None, None, None, "Sojourn")
 
 
 def listed(count: int) -> BulkDisclosed:
@@ -79,3 +85,31 @@ def test_ten_thousand_records_are_durable_together_and_spread_over_each(database
         for number in (0, 4_999, 5_000, 9_999):
             [row] = disclosures.find(conn, [record_uuid(number)])
             assert (row.actor, row.request, row.view, row.own_state) == ("oregon", "r1", "students", "OR")
+
+
+@pytest.mark.parametrize("shown_before", [True, False], ids=["its key at hand", "its first entry"])
+def test_of_a_record_that_is_destroyed_meanwhile_nothing_is_shown_and_a_refusal_names_none(
+    ledger: Ledger, shown_before: bool
+) -> None:
+    work = Work(ledger)
+    record, other = (work.record(work.opened("OR", number)) for number in "12")
+
+    def entry() -> list[Part]:
+        told = refused(OFFICE, "p", "other-state", "student")
+        return of_each([record, other], told, "r1")
+
+    if shown_before:
+        asyncio.run(durable(ledger, entry()))
+    before = ledger.access.head()
+    destroy(ledger, record)
+    with pytest.raises(Gone):
+        asyncio.run(durable(ledger, entry()))
+    assert ledger.access.head() == before, "none of what was to be written together is"
+    subject = Subject(states=frozenset({"CA"}), records=frozenset({record, other}))
+    with pytest.raises(Forbidden):
+        asyncio.run(allowed(DESK, "p", "student.read", subject, "student", access=ledger.access, request_id="r2"))
+    assert len(ledger.access.read_stream("request/r2")) == 1
+
+
+async def durable(ledger: Ledger, parts: list[Part]) -> int:
+    return await make_durable(ledger.access, parts, OFFICE, "r1")

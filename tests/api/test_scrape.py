@@ -17,6 +17,8 @@ from api.services import Services
 from ledger import telemetry
 from ledger.application import Ledger
 from ledger.errors import SubmissionRefused
+from ledger.events import Meta
+from ledger.events.retention import OverAll, OverState
 from ledger.intake.applying import Applying
 from ledger.intake.submission import submit
 from ledger.jurisdiction import Profile
@@ -211,3 +213,17 @@ def test_a_file_is_awaited_at_the_state_s_own_hour(zone: str, hour: int, now: st
 def test_a_submission_date_is_on_the_state_s_own_clock() -> None:
     profile = Profile(time_zone="Pacific/Honolulu")
     assert instant("2025-09-02T02:00:00", profile) == datetime(2025, 9, 2, 12, tzinfo=UTC).timestamp()
+
+
+def test_what_waits_for_a_second_person_and_what_holds_is_counted(client: TestClient, ledger: Ledger) -> None:
+    empty = told(client)
+    assert empty["retention_waiting_disposals"] == empty["retention_oldest_waiting_seconds"] == {(): 0}
+    assert empty["retention_disposals_total"] == {("done",): 0, ("refused",): 0, ("withdrawn",): 0}
+    by = Meta(actor="ana@example.org")
+    holds = [ledger.keeping.place("legal", OverAll(), "No. 7", by) for _ in range(3)]
+    ledger.keeping.release(holds[0].id, "settled", by)
+    ledger.keeping.place("request", OverState(state="OR"), "No. 8", by, until=ledger.keeping.today("OR"))
+    deadline = time.monotonic() + 30
+    while (now := told(client))["projection_position"][("retention",)] != ledger.log.head():
+        assert time.monotonic() < deadline, now
+    assert now["retention_standing_holds"] == {("legal",): 2, ("request",): 1}

@@ -20,7 +20,7 @@ from api.show import (
     show_many,
     usual_zone_of,
 )
-from ledger.errors import Forbidden, NotFound, StoreUnavailable
+from ledger.errors import Forbidden, NotFound, ProjectionBehind, StoreUnavailable
 from ledger.events.disclosure import Disclosed, DisclosureRefused, SearchDisclosed
 from ledger.store.append import Append, Receipt
 
@@ -38,6 +38,9 @@ class Access:
         self.known = known
         self.asked_vault = 0
         self.asked = asyncio.Event()
+        self.vault = self
+        self.disposals = -1
+        self.disposals_of_records = -1
 
     def seal_cached(self, append: Append) -> Append | None:
         return append if self.known else None
@@ -101,6 +104,48 @@ def test_nothing_is_rendered_before_the_entry_is_durable() -> None:
         assert access.appended
         assert not asking.done()
         assert view.rendered == 0
+        access.waiting[0].set_result(Receipt(position=3, versions={}))
+        assert (await asking).body == b"core,health 2025-09-02"
+
+    asyncio.run(story())
+
+
+def test_what_was_read_before_a_disposal_is_not_shown_once_the_commit_of_the_entry_tells_of_it() -> None:
+    async def story() -> None:
+        access = Access()
+        view = Student(Found("310890258979", ["r1"], 7, "7", ["OR"], reached=41))
+        access.disposals_of_records = 41
+        asking = asyncio.create_task(ask(access, view))
+        await access.asked.wait()
+        access.disposals_of_records = 42
+        access.waiting[0].set_result(Receipt(position=3, versions={}))
+        with pytest.raises(ProjectionBehind):
+            await asking
+        assert view.rendered == 0
+
+    asyncio.run(story())
+
+
+def test_for_keys_of_submissions_that_went_nobody_waits() -> None:
+    async def story() -> None:
+        access = Access()
+        access.disposals, access.disposals_of_records = 42, 41
+        view = Student(Found("310890258979", ["r1"], 7, "7", ["OR"], reached=41))
+        assert (await answered(access, view)).body == b"core,health 2025-09-02"
+
+    asyncio.run(story())
+
+
+def test_what_a_read_model_has_followed_meanwhile_is_shown() -> None:
+    async def story() -> None:
+        access = Access()
+        access.disposals_of_records = 42
+        view = Student(Found("310890258979", ["r1"], 7, "7", ["OR"], reached=41))
+        asking = asyncio.create_task(ask(access, view))
+        await asyncio.sleep(0)
+        assert not access.appended, "of what is behind no entry is made"
+        view.found = Found("310890258979", ["r1"], 7, "7", ["OR"], reached=42)
+        await access.asked.wait()
         access.waiting[0].set_result(Receipt(position=3, versions={}))
         assert (await asking).body == b"core,health 2025-09-02"
 

@@ -38,6 +38,7 @@ WAYS = {
     "eligibility-reviewer": Way(("Daily lists", "Eligibility ends soon"), "Eligibility ends soon"),
     "government-user": Way(("State offices", "Texas"), "How records are kept"),
     "privacy-officer": Way(("Disclosures",), "Disclosures"),
+    "second-privacy-officer": Way(("Retention", "Schedules"), "How long things are kept"),
     "auditor": Way(("Submissions",), "Oregon|OR"),
     "help-desk": Way(("Applications",), "Applications"),
     "operator": Way(("Operations",), "Read models"),

@@ -121,6 +121,7 @@ def test_a_session_says_before_it_ends_and_stays_when_it_is_asked_to(
     begin(page, address, code)
     finish(page, services)
     expect(page.get_by_role("status")).to_be_empty()
+    page.wait_for_load_state("networkidle")  # the page's own script has asked already
     clock.now += timedelta(minutes=16, seconds=30)
     page.evaluate("document.querySelector('#session').remove()")
     page.add_script_tag(url=f"{address}/static/session.js")
@@ -134,6 +135,7 @@ def test_a_session_that_has_ended_leaves_nothing_to_read(
 ) -> None:
     begin(page, address, code)
     finish(page, services)
+    page.wait_for_load_state("networkidle")  # the page's own script has asked already
     clock.now += timedelta(minutes=21)
     page.add_script_tag(url=f"{address}/static/session.js")
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()

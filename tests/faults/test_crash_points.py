@@ -14,14 +14,15 @@ from _pytest.mark import ParameterSet
 from ledger.store import faults
 from ledger.store.embedded import EmbeddedServer
 from support.crash_scenarios import SCENARIOS, Requests, Scenario
+from support.disposals_killed import DISPOSAL_POINTS
 from support.killed_servers import kill_server, revive_server
 from support.nights_sent import PIPELINE_POINTS
 from support.readers import READING_POINTS
 from support.service_processes import ServiceProcess
 
 POINTS = tuple(point for point in faults.POINTS if point in SCENARIOS)
-"""The others are those of a night's files, and of who is shown what: ``test_pipeline_kills``,
-``test_disclosure_faults``."""
+"""The others are those of a night's files, of who is shown what, and of what is destroyed: ``test_pipeline_kills``,
+``test_disclosure_faults``, ``test_disposal_kills``."""
 HITS_MIN = 5
 HITS_LONG = 25
 VICTIMS = ("postmaster", "backends")
@@ -31,7 +32,8 @@ Hits = dict[tuple[str, str], int]
 
 
 def test_every_named_point_has_a_scenario() -> None:
-    assert set(SCENARIOS) | set(PIPELINE_POINTS) | set(READING_POINTS) == set(faults.POINTS)
+    elsewhere = {*PIPELINE_POINTS, *READING_POINTS, *DISPOSAL_POINTS}
+    assert set(SCENARIOS) | elsewhere == set(faults.POINTS)
 
 
 @pytest.mark.parametrize("point", POINTS)

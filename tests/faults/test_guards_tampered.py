@@ -13,7 +13,7 @@ GUARDED = {
         "names another student than its acts",
     ),
     "the rows of a record": (
-        "update ledger.records set rows = overlay(rows placing 'x'::bytea from 9) where state_student_id = 'OR0'",
+        "update ledger.records set rows = set_byte(rows, 8, get_byte(rows, 8) # 1) where state_student_id = 'OR0'",
         "holds other rows than its events say",
     ),
     "whose a record is": (
@@ -48,7 +48,7 @@ GUARDED = {
     ),
     "a key of the vault": (
         (
-            "update vault.keys set wrapped = overlay(wrapped placing '\\x0000'::bytea from 20) where class = 'access'"
+            "update vault.keys set wrapped = set_byte(wrapped, 19, get_byte(wrapped, 19) # 1) where class = 'access'"
             " or subject = 'ledger'"
         ),
         "does not open",
@@ -67,7 +67,7 @@ GUARDED = {
         "The head of stream tape/1 does not follow",
     ),
     "a stream's leaf": (
-        "update access.heads set leaf = overlay(leaf placing 'x'::bytea from 9)",
+        "update access.heads set leaf = set_byte(leaf, 8, get_byte(leaf, 8) # 1)",
         "does not follow from its events",
     ),
     "a stream's head": ("delete from ledger.heads where stream = 'tape/1'", "Stream tape/1 has no head."),
@@ -81,7 +81,7 @@ GUARDED = {
     ),
     "no head": ("delete from access.head", "0 rows that tell its head"),
     "a leaf beside its event": (
-        "update ledger.events set leaf = overlay(leaf placing 'x'::bytea from 9) where position = 400",
+        "update ledger.events set leaf = set_byte(leaf, 8, get_byte(leaf, 8) # 1) where position = 400",
         "This event and the leaf that is stored beside it do not fit",
     ),
     "a checkpoint's root": (
@@ -111,13 +111,13 @@ GUARDED = {
     ),
     "a tile of leaves": (
         (
-            "update proofs.tiles set hashes = overlay(hashes placing 'x'::bytea from 33)"
+            "update proofs.tiles set hashes = set_byte(hashes, 32, get_byte(hashes, 32) # 1)"
             " where log = 'ledger' and level = 0 and number = 1"
         ),
         "tile/0/001, as it is stored, does not follow from the events.",
     ),
     "a tile above": (
-        "update proofs.tiles set hashes = overlay(hashes placing 'x'::bytea from 33) where level = 1",
+        "update proofs.tiles set hashes = set_byte(hashes, 32, get_byte(hashes, 32) # 1) where level = 1",
         "The stored tiles do not follow from the events",
     ),
     "a tile that is cut off": (
@@ -126,7 +126,7 @@ GUARDED = {
     ),
     "a tile that is gone": ("delete from proofs.tiles where log = 'access'", "is not stored as it must be."),
     "a page of heads": (
-        "update proofs.head_pages set page = overlay(page placing 'x'::bytea from 40) where log = 'ledger'",
+        "update proofs.head_pages set page = set_byte(page, 39, get_byte(page, 39) # 1) where log = 'ledger'",
         "page",
     ),
     "a page that is gone": (

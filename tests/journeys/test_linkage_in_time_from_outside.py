@@ -72,7 +72,15 @@ class Time:
 def _keeper(world: World) -> Timekeeper:
     ledger = world.ledgers[0]
     return Timekeeper(
-        ledger.database, ledger.log, ledger.profile, world.clocks[0], ledger.casework, ledger.audits, ledger.admissions
+        ledger.database,
+        ledger.log,
+        ledger.profile,
+        world.clocks[0],
+        ledger.casework,
+        ledger.audits,
+        ledger.admissions,
+        ledger.forgetting,
+        ledger.keeping,
     )
 
 

@@ -259,7 +259,15 @@ def test_whoever_is_told_to_stop_between_two_portions_draws_nothing_and_the_next
     audited.clock.now = datetime(*FEBRUARY, tzinfo=UTC)
     ledger = audited.ledger
     keeper = Timekeeper(
-        ledger.database, ledger.log, ledger.profile, ledger.clock, ledger.casework, ledger.audits, ledger.admissions
+        ledger.database,
+        ledger.log,
+        ledger.profile,
+        ledger.clock,
+        ledger.casework,
+        ledger.audits,
+        ledger.admissions,
+        ledger.forgetting,
+        ledger.keeping,
     )
     keeper.keep_time(stop)
     assert portions == 2
@@ -420,7 +428,15 @@ def test_the_timekeeper_draws_and_forgets_no_key_before_what_broke_off_is_asked(
     ledger = audited.ledger
     audited.clock.now = datetime(2027, 1, 15, tzinfo=UTC)
     keeper = Timekeeper(
-        ledger.database, ledger.log, ledger.profile, ledger.clock, ledger.casework, ledger.audits, ledger.admissions
+        ledger.database,
+        ledger.log,
+        ledger.profile,
+        ledger.clock,
+        ledger.casework,
+        ledger.audits,
+        ledger.admissions,
+        ledger.forgetting,
+        ledger.keeping,
     )
     told = keeper.look()
     assert set(audited.opened()) <= set(told)
@@ -446,7 +462,15 @@ def test_what_keeps_an_audit_keeps_nothing_else(audited: Audited, monkeypatch: p
     monkeypatch.setattr(ledger.audits, "look", others_are_faster)
     audited.clock.now = datetime(2026, 4, 1, tzinfo=UTC)
     keeper = Timekeeper(
-        ledger.database, ledger.log, ledger.profile, ledger.clock, ledger.casework, ledger.audits, ledger.admissions
+        ledger.database,
+        ledger.log,
+        ledger.profile,
+        ledger.clock,
+        ledger.casework,
+        ledger.audits,
+        ledger.admissions,
+        ledger.forgetting,
+        ledger.keeping,
     )
     assert keeper.look() == [case]
 

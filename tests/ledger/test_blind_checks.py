@@ -154,7 +154,15 @@ def looks(audited: Audited) -> list[str]:
     """What the timekeeper does at its next look."""
     ledger = audited.ledger
     return Timekeeper(
-        ledger.database, ledger.log, ledger.profile, ledger.clock, ledger.casework, ledger.audits, ledger.admissions
+        ledger.database,
+        ledger.log,
+        ledger.profile,
+        ledger.clock,
+        ledger.casework,
+        ledger.audits,
+        ledger.admissions,
+        ledger.forgetting,
+        ledger.keeping,
     ).look()
 
 
@@ -320,7 +328,15 @@ def test_a_check_goes_up_by_time_and_is_never_answered_by_it(audited: Audited) -
     ledger = audited.ledger
     audited.clock.now = datetime(2026, 2, 27, tzinfo=UTC)
     keeper = Timekeeper(
-        ledger.database, ledger.log, ledger.profile, ledger.clock, ledger.casework, ledger.audits, ledger.admissions
+        ledger.database,
+        ledger.log,
+        ledger.profile,
+        ledger.clock,
+        ledger.casework,
+        ledger.audits,
+        ledger.admissions,
+        ledger.forgetting,
+        ledger.keeping,
     )
     assert keeper.look() == [audited.about(act)]
     case = ledger.casework.case(audited.about(act))

@@ -153,7 +153,7 @@ def test_a_bundle_from_which_one_event_was_left_out_fails(untouched: Database, l
 def test_a_part_that_somebody_else_has_laid_ready_is_not_written_into(untouched: Database, tmp_path: Path) -> None:
     wanted, elsewhere = Wanted("ledger"), tmp_path / "elsewhere"
     elsewhere.write_bytes(b"")
-    part = evidence._part(tmp_path / "out.zip", wanted, KEY.verifier)
+    part = evidence._part(tmp_path / "out.zip", wanted, KEY.verifier, evidence._gone(untouched))
     part.symlink_to(elsewhere)
     with pytest.raises(OSError, match="symbolic link"):
         exported(untouched, tmp_path / "out.zip", wanted)
@@ -334,6 +334,49 @@ def test_of_another_question_s_part_nothing_is_taken(untouched: Database, tmp_pa
     exported(untouched, out, Wanted("ledger", ["tape/1"]))
     assert verdict_on(out).holds
     assert len(parts(tmp_path)) == 2
+
+
+def destroy(database: Database) -> None:
+    """As far as an export is concerned: something went."""
+    with superuser(database) as conn:
+        conn.execute(
+            "insert into ledger.destroyed (key_id, subject, class, position)"
+            " values (gen_random_uuid(), gen_random_uuid()::text, 'education', 1)"
+        )
+
+
+@pytest.mark.usefixtures("in_small_steps")
+@pytest.mark.parametrize("other", [Wanted("ledger"), Wanted("ledger", ["tape/1"])])
+def test_of_a_part_from_before_a_disposal_nothing_is_taken_and_it_is_deleted_whatever_it_was_for(
+    store: Database, tmp_path: Path, other: Wanted
+) -> None:
+    """It holds keys of what is gone, in clear."""
+
+    def power_cut(*_: int) -> None:
+        raise KeyboardInterrupt
+
+    out = tmp_path / "out.zip"
+    with pytest.raises(KeyboardInterrupt):
+        export(out, other, [KEY.verifier], store, Vault([MasterKey.of(MASTER)]), power_cut)
+    stranger = tmp_path / "out.zip.notes.part"
+    stranger.write_text("of somebody else")
+    assert len(parts(tmp_path)) == 2
+    destroy(store)
+    seen: list[int] = []
+    exported(store, out, Wanted("ledger"), seen)
+    assert seen[0] <= 50, "from the first event on"
+    assert parts(tmp_path) == [stranger]
+
+
+def test_a_bundle_while_which_was_written_something_was_destroyed_does_not_leave(
+    store: Database, tmp_path: Path
+) -> None:
+    out, vault = tmp_path / "out.zip", Vault([MasterKey.of(MASTER)])
+    with pytest.raises(Conflict, match="was destroyed while"):
+        export(out, Wanted("ledger"), [KEY.verifier], store, vault, lambda *_: destroy(store))
+    assert (parts(tmp_path), out.exists()) == ([], False)
+    export(out, Wanted("ledger", keys=False), [KEY.verifier], store, vault, lambda *_: destroy(store))
+    assert verdict_on(out).holds, "it hands over no key"
 
 
 def test_two_exports_do_not_write_the_same_part(untouched: Database, tmp_path: Path) -> None:

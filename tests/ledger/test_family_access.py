@@ -23,6 +23,7 @@ from ledger.record import PlaceStudent
 from ledger.store.database import Database
 from support.admitting import LUIS, NATION, OREGON
 from support.casework import Hands, Work, key
+from support.gone import destroy
 from support.rows import demographics, enrollment, move, student
 
 TODAY = date(2025, 10, 2)
@@ -127,6 +128,18 @@ def test_of_a_student_of_two_states_each_ones_district_grants_by_its_own_record(
     assert family(work, granted(work, second)).state == "OR", "by any id that the student was ever shown by"
     with pytest.raises(Forbidden):
         granted(work, child, official(district=FRESNO))
+
+
+@pytest.mark.parametrize("shown", [0, 1], ids=["the one that went", "the other"])
+def test_of_a_child_whose_own_record_went_what_is_left_is_granted_by_any_id(work: Work, shown: int) -> None:
+    ids = placed(work, "CA", "2", FRESNO), placed(work)
+    work.merged(ids[shown], ids[1 - shown])
+    left = work.record(ids[1])
+    destroy(work.ledger, work.record(ids[0]))
+    for number, child in enumerate(ids):
+        known = family(work, granted(work, child, email=f"eve{number}@home.example.org"))
+        assert list(known.records) == [left]
+        assert work.ledger.family_access.subject_of(child) == (["OR"], [left])
 
 
 def test_whoever_moved_to_another_district_is_that_ones_child(work: Work) -> None:

@@ -23,9 +23,9 @@ from ledger.events.jurisdiction import ContactSet, Term
 from ledger.events.retention import KeyDestroyed
 from ledger.jurisdiction import SetProfile, SetTerms, contacts_of
 from ledger.offices import Contact, SetContact
-from ledger.store.append import Append, Destroyed, Part, SealedAppend
+from ledger.store.append import Append, Part, SealedAppend
 from ledger.store.database import Database
-from ledger.store.vault import LEDGER, contact_subject
+from ledger.store.vault import LEDGER
 
 META = Meta(actor="oregon office")
 NewLedger = Callable[..., Ledger]
@@ -230,7 +230,7 @@ def stored(ledger: Ledger) -> list[tuple[Recorded, ContactSet]]:
     return [(r, r.event) for r in read if isinstance(r.event, ContactSet)]
 
 
-def destroy(ledger: Ledger, event: ContactSet, version: int) -> None:
+def destroy(ledger: Ledger, event: ContactSet) -> None:
     """What retention does with one key."""
     assert isinstance(event.name, Sealed)
     part = Part(
@@ -239,9 +239,7 @@ def destroy(ledger: Ledger, event: ContactSet, version: int) -> None:
         expected=0,
         events=[KeyDestroyed(key_ids=[event.name.key], schedule="contact")],
     )
-    subject = contact_subject("OR", event.level, event.place, version)
-    keys = [(bytes.fromhex(event.name.key), subject)]
-    ledger.log.dispose(Append(parts=[part], meta=META, destroys=Destroyed(keys)))
+    ledger.log.dispose(Append(parts=[part], meta=META))
 
 
 def test_who_a_contact_is_is_sealed_apart_and_read_again(database: Database, new_ledger: NewLedger) -> None:
@@ -277,7 +275,7 @@ def test_who_was_replaced_can_be_forgotten_and_all_else_is_read_as_before(
         name(ledger, contact, district)
     before = ledger.jurisdictions.read("OR").jurisdiction
     [(_, replaced), *_] = stored(ledger)
-    destroy(ledger, replaced, 1)
+    destroy(ledger, replaced)
     for reader in (ledger, new_ledger(database)):
         assert reader.jurisdictions.read("OR").jurisdiction == before
         [(recorded, event), *others] = stored(reader)
@@ -293,7 +291,7 @@ def test_where_the_contact_was_forgotten_another_one_is_named(database: Database
     ledger = new_ledger(database)
     for contact in (BEN, ANA):
         name(ledger, contact)
-    destroy(ledger, stored(ledger)[1][1], 2)
+    destroy(ledger, stored(ledger)[1][1])
     later = new_ledger(database)
     assert named(later) == [], "and not the one before"
     name(later, ANA)

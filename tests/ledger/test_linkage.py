@@ -16,7 +16,8 @@ from ledger.errors import (
     SameStudent,
     UnderCase,
 )
-from ledger.linkage_acts import DeclareNotSame, Link, Merge, Reverse, Split, Withdraw, decide, minting
+from ledger.linkage_acts import DeclareNotSame, Link, Merge, Reverse, Split, Withdraw, decide
+from ledger.reach import minting
 from support.linkage_histories import History, assert_as_told
 
 ALONE = {"000": {0}, "001": {1}, "002": {2}}

@@ -15,8 +15,9 @@ from ledger.application import Ledger
 from ledger.errors import BoundByNotSame, IdempotencyKeyReused, RetiredId, SameStudent
 from ledger.events import Meta
 from ledger.events.linkage import ActReversed, StudentsMerged
-from ledger.linkage_acts import Acted, DeclareNotSame, Merge, Reach, Reverse, Withdraw, decide, minting
+from ledger.linkage_acts import Acted, DeclareNotSame, Merge, Reverse, Withdraw, decide
 from ledger.links import Beside, Linked, Seeds
+from ledger.reach import Reach, minting
 from ledger.record import PlaceStudent
 from ledger.replay import RequestKey
 from ledger.store.append import Append, Part, Relinked

@@ -47,7 +47,7 @@ def doubts_of(matching: MatchingRuns, after: int, at_once: int) -> dict[str, Dou
             with conn.transaction():
                 ledger.matcher.remember(conn, policy, batch)
             after = batch[-1].position
-        found = match_doubts.of(conn, matching.names())
+        found = match_doubts.ask(conn, matching.names())()
         match_doubts.looked_at(conn, found)
     return found
 

@@ -14,6 +14,7 @@ from ledger.events.linkage import Decision
 from ledger.matching.comparison import FIELDS
 from ledger.matching.shipped import shipped
 from ledger.matching.traits import Traits
+from ledger.store.database import Role
 from support.matching_children import (
     OTHER_PARENTS,
     at_school,
@@ -229,6 +230,21 @@ def test_a_retracted_record_is_forgotten_and_not_linked(matching: MatchingRuns) 
     matching.tells(wilber("TX", "1"))
     matching.runs()
     assert matching.together("TX 1", "MI 2"), "it was sent again"
+
+
+def test_what_stands_under_keys_of_another_release_is_read_anew_and_linked_once(
+    matching: MatchingRuns, ledger: Ledger
+) -> None:
+    matching.tells(wilber("TX", "1"), wilber("MI", "2"), settled("OR", "3"), doubtful("CA", "4"))
+    matching.runs()
+    head = matching.head()
+    with ledger.database.connect(Role.WRITER) as conn:
+        conn.execute("update matching.state set keys = keys - 1")
+        conn.execute("delete from matching.keys")
+    assert matching.runs().records == 4
+    assert matching.head() == head
+    with ledger.database.connect(Role.WRITER) as conn:
+        assert conn.execute("select from matching.keys").rowcount > 0
 
 
 # -- what states say themselves

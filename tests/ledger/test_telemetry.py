@@ -30,6 +30,8 @@ UNITS = (
     "_writers",
     "_readers",
     "_notaries",
+    "_disposals",
+    "_holds",
 )
 SECRET = "Marisol"
 

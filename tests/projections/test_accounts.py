@@ -363,5 +363,8 @@ class Beginning:
     def read(self, after: int, limit: int) -> Any:
         return self._log.read(after, min(limit, self._until - after)) if after < self._until else []
 
+    def read_left(self, streams: Any, upto: int) -> Any:
+        return self._log.read_left(streams, upto)
+
     def head(self) -> int:
         return self._until

@@ -41,6 +41,24 @@ class Written:
         self.opened.update(found)
         return [_recorded(position) for position in found]
 
+    def read_left(self, streams: Sequence[str], upto: int) -> Sequence[Recorded]:
+        raise AssertionError("nothing was destroyed")
+
+
+class Failing(Written):
+    """Its first reading waits until it is told to go on, and fails."""
+
+    def __init__(self, head: int) -> None:
+        super().__init__(head)
+        self.looking, self.go_on = threading.Event(), threading.Event()
+
+    def read(self, after: int, limit: int) -> Sequence[Recorded]:
+        if not self.looking.is_set():
+            self.looking.set()
+            assert self.go_on.wait(10)
+            raise StoreUnavailable("PostgreSQL is away.")
+        return super().read(after, limit)
+
 
 def _recorded(position: int) -> Recorded:
     return Recorded(
@@ -98,6 +116,63 @@ def test_what_came_at_the_head_is_seen_by_each_who_looks_afterwards() -> None:
     log.positions = 151
     assert positions(second.read(100, 500))[-1] == 151
     assert positions(first.read(150, 500)) == [151]
+
+
+def test_what_one_has_found_at_the_head_the_others_do_not_open_again() -> None:
+    log = Written(150)
+    shared = SharedReading(log, page_events=100)
+    readers = [shared.reader() for _ in range(4)]
+    for reader in readers:
+        assert positions(reader.read(100, 500)) == list(range(101, 151))
+    log.positions = 153
+    log.opened.clear()
+    meet = threading.Barrier(4)
+
+    def news(reader_number: int) -> list[int]:
+        meet.wait(10)
+        return positions(readers[reader_number].read(150, 500))
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(news, range(4))) == [[151, 152, 153]] * 4
+    assert set(log.opened.values()) == {1}
+
+
+def test_of_what_was_found_at_the_head_nothing_is_kept_once_each_has_it() -> None:
+    log = Written(150)
+    shared = SharedReading(log, page_events=100)
+    first, second = shared.reader(), shared.reader()
+    assert second.read(0, 100)
+    first.read(100, 500)
+    second.read(100, 500)
+    log.opened.clear()
+    assert positions(first.read(149, 500)) == [150]
+    assert log.opened, "it was let go, and is opened again"
+
+
+def test_who_waited_for_one_who_could_not_look_looks_himself() -> None:
+    log = Failing(150)
+    shared = SharedReading(log, page_events=100)
+    first, second = shared.reader(), shared.reader()
+    with ThreadPoolExecutor(2) as pool:
+        failed = pool.submit(first.read, 100, 500)
+        assert log.looking.wait(10)
+        waiting = pool.submit(second.read, 100, 500)
+        log.go_on.set()
+        with pytest.raises(StoreUnavailable):
+            failed.result(10)
+        assert positions(waiting.result(10))[-1] == 150
+
+
+def test_pages_that_filled_meanwhile_are_read_as_pages() -> None:
+    log = Written(50)
+    shared = SharedReading(log, page_events=100)
+    first, second = shared.reader(), shared.reader()
+    assert len(first.read(0, 500)) == len(second.read(0, 500)) == 50
+    log.positions = 1_050
+    log.opened.clear()
+    for reader in (first, second):
+        assert positions(reader.read(50, 2_000)) == list(range(51, 1_051))
+    assert {position for position, times in log.opened.items() if times > 1} <= set(range(51, 101))
 
 
 def test_nothing_is_kept_that_all_have_passed() -> None:

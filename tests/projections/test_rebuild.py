@@ -18,7 +18,7 @@ from ledger.store.database import Database
 from ledger.store.following import connected, try_lock
 from projections import students
 from projections.projection import digest, reached, status
-from projections.projectors import Projectors, bring_to_head
+from projections.projectors import Projectors, bring_to_head, rebuild_all
 from projections.rebuild import Rebuild
 from projections.runner import BatchRunner
 from support.logs import append, reading
@@ -57,7 +57,8 @@ def test_a_rebuild_leaves_nothing_of_shadow_or_old_tables(database: Database, le
     with reading(database) as conn:
         schemas = conn.execute("select nspname from pg_namespace where nspname like 'counting%'").fetchall()
         assert schemas == [("counting",)]
-        assert conn.execute("select application_name from tracking.positions").fetchall() == [("counting",)]
+        tracked = "select application_name from tracking.positions where application_name like 'counting%'"
+        assert conn.execute(tracked).fetchall() == [("counting",)]
         assert conn.execute("select name from tracking.projections").fetchall() == [("counting",)]
 
 
@@ -114,6 +115,14 @@ def test_a_rebuild_that_was_stopped_goes_on_where_it_was(database: Database, led
     assert (second.events, second.position, second.swapped) == (4, 7, True)
     with reading(database) as conn:
         assert seen(conn) == list(range(1, 8))
+
+
+def test_where_nothing_old_may_be_left_a_shadow_is_not_gone_on_with(database: Database, ledger: Ledger) -> None:
+    tell(ledger, *range(1, 8))
+    stop = threading.Event()
+    Rebuild(counting(), database, ledger.log, progress=lambda *_: stop.set(), stop=stop, batch_events_max=3).run()
+    logs = {"ledger": ledger.log}
+    assert rebuild_all([counting()], database, logs, anew=True)["counting"].events == 7
 
 
 def test_a_shadow_of_another_version_is_begun_anew(database: Database, ledger: Ledger) -> None:

@@ -144,6 +144,24 @@ def test_a_follower_sees_what_was_there_and_what_comes(database: Database, ledge
         assert seen(conn) == list(range(1, 12))
 
 
+def test_what_comes_while_a_batch_is_folded_is_folded_next_without_further_news(
+    database: Database, ledger: Ledger
+) -> None:
+    at_it, go_on = threading.Event(), threading.Event()
+
+    def slow(cursor: psycopg.Cursor[Any], schema: str, batch: Sequence[Recorded]) -> None:
+        at_it.set()
+        assert go_on.wait(10)
+        projecting.fold(cursor, schema, batch)
+
+    tell(ledger, 1)
+    with following(counting(fold=slow), database, ledger.log), reading(database) as conn:
+        assert at_it.wait(10)
+        tell(ledger, 2)
+        go_on.set()
+        until(lambda: seen(conn) == [1, 2])
+
+
 def test_every_batch_is_announced_when_it_can_be_read(database: Database, ledger: Ledger) -> None:
     with reading(database) as conn:
         conn.execute("listen projected")

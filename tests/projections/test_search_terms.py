@@ -18,7 +18,17 @@ from ledger.events.record import (
     ResidencyChanged,
 )
 from projections.record_states import RecordStates
-from projections.search_terms import KEPT, EmptyField, Terms, Wanted, as_tsvector, question, said_words, terms_of
+from projections.search_terms import (
+    KEPT,
+    EmptyField,
+    Terms,
+    Wanted,
+    as_tsvector,
+    less_said,
+    question,
+    terms_of,
+    words_of,
+)
 from support.telling import Teller, opened, record_uuid
 
 LUPE = {"first_name": "Guadalupe", "last_name_1": "de la Cruz", "last_name_2": "García", "birth_date": "2012-03-04"}
@@ -80,8 +90,25 @@ def test_every_word_of_a_place_school_or_district_is_said_also_where_it_is_corre
         fact=2, elements={"qualifying_move_from_city": "Yuma", "qualifying_arrival_date": "2020-01-02"}
     )
     named = DemographicsStated(fact=3, elements=LUPE)
-    found = said_words([opened(1), stated, corrected, emptied, moved, named, RecordRetracted()])
-    assert found == {"p hood", "p river", "d 4101337", "p nyssa", "p yuma"}
+    assert words_of([found_by(stated, moved, named)]) == {"p hood", "p river", "d 4101337", "p yuma"}
+    assert words_of([found_by(stated, corrected, moved)]) == {"p nyssa", "d 4101337", "p yuma"}
+    assert words_of([found_by(stated, corrected, emptied), found_by(moved)]) == {"d 4101337", "p yuma"}
+    assert words_of([found_by(stated, moved, RecordRetracted())]) == set()
+
+
+def test_of_these_records_words_may_go() -> None:
+    elements = {"facility_city": "Hood River"}
+    of_each: list[Event] = [
+        FactCorrected(fact=1, letter="E", elements={"facility_city": ("Hood River", None)}),
+        FactRetracted(fact=1, letter="E"),
+        RecordRetracted(),
+        FactCorrected(fact=1, letter="D", elements={"first_name": ("Lupe", "Guadalupe")}),
+        Enrolled(fact=1, elements=elements),
+    ]
+    teller = Teller()
+    for number, event in enumerate(of_each, start=1):
+        teller.tell(f"record/{record_uuid(number)}", event)
+    assert less_said(teller.log) == {record_uuid(number) for number in (1, 2, 3)}
 
 
 def test_places_are_those_of_birth_of_moves_and_of_schools() -> None:

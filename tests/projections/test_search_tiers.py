@@ -21,7 +21,7 @@ from ledger.store.embedded import EmbeddedServer
 from projections import search, search_tiers
 from projections.record_states import RecordStates, encode
 from projections.runner import BatchRunner
-from projections.search_terms import KEPT, ORDER, Wanted, as_tsvector, question, said_words, terms_of
+from projections.search_terms import KEPT, ORDER, Wanted, as_tsvector, question, terms_of, words_of
 from support.telling import Teller, opened, record_uuid
 from support.worlds import World, world_on
 
@@ -63,8 +63,7 @@ def fill(database: Database) -> None:
                 [encode(record) for record in records],
             ),
         )
-        words = said_words(recorded.event for recorded in teller.log)
-        admin.execute("insert into search.words select unnest(%s::text[])", (sorted(words),))
+        admin.execute("insert into search.words select unnest(%s::text[])", (sorted(words_of(found)),))
 
 
 def _said(chance: Random) -> Elements:

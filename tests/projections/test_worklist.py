@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.rows import tuple_row
 
 from ledger.application import Ledger
 from ledger.events.audit import KeptApart
@@ -293,3 +294,13 @@ def test_what_was_answered_meanwhile_hides_nothing_of_the_page_behind(database: 
             work.cases.answer(found[0].case_id, WHY, BEN, OR, yes=True)
             ask()
     assert seen == [*cases, merge, *checks]
+
+
+def test_cases_about_a_record_are_found_without_reading_all_of_them(ask: Ask, database: Database) -> None:
+    """As whoever disposes of the record looks for them."""
+    ask()
+    with database.connect(Role.PROJECTOR) as conn:
+        conn.execute("set enable_seqscan = off")
+        query = "explain select case_id from worklist.cases where records && array['a', 'b']"
+        plan = "\n".join(row[0] for row in conn.cursor(row_factory=tuple_row).execute(query))
+    assert "cases_by_record" in plan

@@ -217,5 +217,6 @@ def test_every_read_model_is_held_here() -> None:
         "accounts",
         "readers",
         "audit_trail",
+        "retention",
     ]
     assert [projection.name for projection in PROJECTIONS] == held

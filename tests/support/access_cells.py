@@ -63,6 +63,12 @@ account.read          .  .  .  .  .  .  o  .  .  .  .  *  *  .  .  .  .
 account.manage        .  .  .  .  .  .  o  .  .  .  .  .  .  .  .  .  .
 account.open          .  .  .  .  .  .  .  .  .  .  .  .  .  .  h  .  .
 family.grant          o  o  .  .  .  .  .  .  .  .  .  .  .  .  .  .  .
+retention.read        .  .  .  .  s  .  .  .  .  .  .  *  *  .  *  .  .
+schedule.set          .  .  .  .  .  .  .  .  .  .  .  *  .  .  h  .  .
+hold.place            .  .  .  .  .  .  .  .  .  .  .  *  .  .  h  .  .
+hold.release          .  .  .  .  .  .  .  .  .  .  .  *  .  .  h  .  .
+disposal.propose      .  .  .  .  .  .  o  .  .  .  .  *  .  .  h  .  .
+disposal.approve      .  .  .  .  .  .  .  .  .  .  .  *  .  .  h  .  .
 me.read               .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  *
 me.set                .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  *
 """

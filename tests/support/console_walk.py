@@ -184,6 +184,8 @@ def _read(app: FastAPI, address: str, text: str, wrong: list[str]) -> list[str]:
         for method, action in page.forms
         if template_of(app, urlsplit(action or address).path, method) is None
     ]
+    if re.search(r"(?:<|&lt;)(?:built-in|bound) method", text):
+        wrong.append(f"{address}: it shows a method of Python's in the place of a value")
     if re.search(r'(?:src|href|action)="(?:https?:)?//', text):
         wrong.append(f"{address}: it names another host")
     return page.links

@@ -6,6 +6,7 @@ these use, imports what starts a server. ``make check`` leaves such tests out.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -14,7 +15,17 @@ from typing import Any
 
 import pytest
 
+WAITING_PROCESSES = 1
+"""More than there are cores: a test waits a sixth of its time for what starts, ends or is announced elsewhere, and of
+two processes on two cores one core stands idle then."""
+
 SERVER_MODULES = frozenset({"support.servers", "ledger.store.embedded"})
+
+
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """How many processes `--numprocesses auto` means."""
+    return (os.cpu_count() or 1) + WAITING_PROCESSES
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import itertools
 import os
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import LiteralString
@@ -27,6 +28,9 @@ Template = Callable[[EmbeddedServer], str]
 _numbers = itertools.count(1)
 _there: set[str] = set()
 """Templates that were found, by server and name: asked once each."""
+LEFT_MAX = 2
+_left: defaultdict[str, deque[str]] = defaultdict(deque)
+"""Databases that nobody uses any more, by server."""
 _administrators: dict[str, psycopg.Connection] = {}
 """A connection to each server, kept: a run makes thousands of databases, and connections cost as much as copies."""
 
@@ -54,11 +58,16 @@ def with_read_models(server: EmbeddedServer) -> str:
 
 @contextmanager
 def copied(server: EmbeddedServer, template: Template = bare) -> Iterator[str]:
-    """The name of a fresh database for as long as the block runs."""
+    """The name of a fresh database for as long as the block runs; it is dropped a little later, at the latest with its
+    server. PostgreSQL waits a tenth of a second where it ends somebody's connections first, and those that the block
+    had are about to end by themselves."""
     name = f"sojourn_{os.getpid()}_{next(_numbers)}"
     _copy(server, template(server), name)
     yield name
-    _administer(server, sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+    left = _left[server.conninfo("postgres")]
+    left.append(name)
+    if len(left) > LEFT_MAX:
+        _administer(server, sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(left.popleft())))
 
 
 @contextmanager
@@ -74,6 +83,9 @@ class _Empty:
     channel = "nothing"
 
     def read(self, after: int, limit: int) -> Sequence[Recorded]:
+        return ()
+
+    def read_left(self, streams: Sequence[str], upto: int) -> Sequence[Recorded]:
         return ()
 
     def head(self) -> int:

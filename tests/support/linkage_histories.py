@@ -27,7 +27,8 @@ from ledger.events.linkage import (
 )
 from ledger.jurisdiction import DEFAULT
 from ledger.linkage import Clusters, clusters, fold
-from ledger.linkage_acts import Acted, Command, Link, Merge, Reach, Reverse, Split, decide, minting
+from ledger.linkage_acts import Acted, Command, Link, Merge, Reverse, Split, decide
+from ledger.reach import Reach, minting
 from ledger.record import Command as RecordCommand
 from ledger.record import PlaceStudent, RecordState
 from ledger.record import decide as decide_record

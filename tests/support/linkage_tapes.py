@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from ledger.application import Ledger
 from ledger.errors import Conflict, NotFound, Refused
-from ledger.linkage_acts import Command, DeclareNotSame, Link, Merge, Reach, Reverse, Split, Withdraw
+from ledger.linkage_acts import Command, DeclareNotSame, Link, Merge, Reverse, Split, Withdraw
 from ledger.links import Linked, Seeds
+from ledger.reach import Reach
 from support.linking import do
 from support.worlds import META
 
@@ -30,7 +31,8 @@ def command_of(reach: Reach, records: Sequence[str], step: Step) -> Command | No
             return Link(record=left, member=right, why="policy")
         case 2 | 3:
             minted = {anchor.student_id: anchor.record for anchor in reach.records.values()}
-            first, second = minted[students.student_of[left]], minted[students.student_of[right]]
+            # Where the record that minted the id that is shown is gone, another of the student's is named.
+            first, second = (minted.get(students.student_of[named], named) for named in (left, right))
             return Merge(left=first, right=second, master=second if one >= 6 else first)
         case 4:
             members = [anchor.record for anchor in students.members[students.student_of[left]]]
@@ -47,16 +49,18 @@ def command_of(reach: Reach, records: Sequence[str], step: Step) -> Command | No
 
 
 def act(ledger: Ledger, minted: Sequence[str], step: Step) -> Linked | None:
-    """Do what a step asks for, through the store; None where it is refused. minted: ids, in the order of opening."""
+    """Do what a step asks for, through the store; None where it is refused. minted: ids, in the order of opening; of
+    those whose records are gone nothing is asked."""
 
-    def command(reach: Reach) -> Command:
-        of = {anchor.student_id: anchor.record for anchor in reach.records.values()}
-        asked = command_of(reach, [of[student_id] for student_id in minted], step)
-        if asked is None:
-            raise NotFound("There is nothing to be asked for.")
-        return asked
-
+    reach = ledger.links.reach(Seeds(students=list(minted)))
+    of = {anchor.student_id: anchor.record for anchor in reach.records.values()}
+    there = [of[student_id] for student_id in minted if student_id in of]
+    asked = command_of(reach, there, step) if there else None
+    if asked is None:
+        return None
+    # What is taken back is reached by its own name, as whoever takes it back does: it may have been of others too.
+    acts = [asked.act] if isinstance(asked, Reverse) else [asked.declaration] if isinstance(asked, Withdraw) else []
     try:
-        return do(ledger, Seeds(students=list(minted)), command, META)
+        return do(ledger, Seeds(students=list(minted), acts=acts), lambda _: asked, META)
     except (Refused, Conflict, NotFound):
         return None

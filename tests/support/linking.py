@@ -6,20 +6,9 @@ from collections.abc import Callable, Sequence
 
 from ledger.application import Ledger
 from ledger.events import Meta
-from ledger.linkage_acts import (
-    Acted,
-    Command,
-    DeclareNotSame,
-    Link,
-    Merge,
-    Reach,
-    Reverse,
-    Split,
-    Withdraw,
-    decide,
-    minting,
-)
+from ledger.linkage_acts import Acted, Command, DeclareNotSame, Link, Merge, Reverse, Split, Withdraw, decide
 from ledger.links import Beside, Linked, Seeds
+from ledger.reach import Reach, minting
 
 META = Meta(actor="ana")
 

@@ -80,6 +80,11 @@ def _go() -> Path | None:
     return Path(found) if found and (GO_SOURCES / "src/golang.org/x/mod/sumdb/tlog").is_dir() else None
 
 
+def _faketime() -> Path | None:
+    """The library itself, which is loaded before a program's own."""
+    return next(iter(sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))), None)
+
+
 def _python_venv() -> Path | None:
     return Path(sys.executable) if importlib.util.find_spec("ensurepip") else None
 
@@ -111,6 +116,7 @@ PARTS: dict[str, Part] = {
             apt=("fonts-dejavu-core", "libpango-1.0-0", "libpangoft2-1.0-0", "libharfbuzz-subset0"),
         ),
         Part("go", "Go, with its own notes and trees", _go, apt=("golang-go", "golang-golang-x-mod-dev")),
+        Part("faketime", "libfaketime, which sets the clock of a program", _faketime, apt=("libfaketime",)),
         Part("python-venv", "Python's venv", _python_venv, apt=("python3-venv",), for_tests=False),
     )
 }

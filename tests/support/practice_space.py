@@ -38,6 +38,7 @@ SEATS: Final = (
     "eligibility-reviewer",
     "government-user",
     "privacy-officer",
+    "second-privacy-officer",
     "auditor",
     "help-desk",
     "operator",

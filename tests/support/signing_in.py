@@ -125,7 +125,7 @@ class People:
         self.client = client
         self.ledger = services.ledger
         self.clock = clock
-        self._services = services
+        self.services = services
         self._make_token = make_token
 
     def visitor(self) -> Visitor:
@@ -137,7 +137,7 @@ class People:
 
     def person(self, email: str, role: str, state: str | None = None, **place: str) -> dict[str, str]:
         """Headers of somebody with an account and this role, in a session that the provider's sign-in began."""
-        admissions, services = self.ledger.admissions, self._services
+        admissions, services = self.ledger.admissions, self.services
         asked, today = (
             AskedRole(role=role, organisation="Hood River School", state=state, **place),
             admissions.today(state),

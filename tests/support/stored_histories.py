@@ -76,7 +76,7 @@ class Histories:
                 said[child.record] = [self._opening(child)]
             if chance.random() < 0.6:
                 # The sequencer takes what waits in its order, and acts wait for their own commit.
-                act(self._world.ledgers[0], [child.minted for child in children], _step(chance))
+                act(self._world.ledgers[0], [child.minted for child in children], next_step(chance))
             else:
                 child = chance.choice(children)
                 event = next_event(chance, said[child.record])
@@ -211,7 +211,7 @@ def _elements(chance: Random, letter: str) -> dict[str, str]:
     return {key: chance.choice(choice) for key, choice in values.items() if key in always or chance.random() < 0.5}
 
 
-def _step(chance: Random) -> Step:
+def next_step(chance: Random) -> Step:
     """Kinds as in ``support.linkage_tapes``: what joins, and what takes back, more often than the rest."""
     return chance.choice([0, 1, 2, 2, 3, 3, 4, 5, 5, 5, 5, 8, 9]), chance.randint(0, 11), chance.randint(0, 11)
 

@@ -53,7 +53,8 @@ _NO_GUARD: dict[str, LiteralString] = {
           from ledger.records r
           full join (select stream from ledger.heads where stream like 'record/%') h
             on h.stream = 'record/' || r.record_id
-         where r.record_id is null or h.stream is null""",
+          left join ledger.tombstones t on h.stream = 'record/' || t.subject
+         where r.record_id is null and t.subject is null or h.stream is null""",
     "an answer that names a position that is not there": """
         select key from ledger.answers where position > (select position from ledger.head)""",
 }

@@ -131,6 +131,9 @@ class _Beginning:
     def read(self, after: int, limit: int) -> Sequence[Recorded]:
         return self._log.read(after, min(limit, self._until - after)) if after < self._until else []
 
+    def read_left(self, streams: Sequence[str], upto: int) -> Sequence[Recorded]:
+        return self._log.read_left(streams, upto)
+
     def head(self) -> int:
         return self._until
 

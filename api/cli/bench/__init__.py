@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -79,7 +80,7 @@ def _measured(
         for row in rows:
             made = []
             wanted = runs or (1 if row.hours else RUNS)
-            with closing(row.measure(place, size)) as steps:
+            with closing(row.measure(place, replace(size, runs=wanted))) as steps:
                 for done in islice(steps, wanted):
                     made.append(done)
                     say(f"{row.id} run {len(made)} of {wanted}: {done.rate:,.0f} {row.unit}")

@@ -22,11 +22,12 @@ from ledger.events.record import AlternateIdStated, DemographicsStated, Enrolled
 from ledger.facts import MSIX_NUMBER
 from ledger.identity import NAMES
 from ledger.linkage import Linkage
-from ledger.linkage_acts import Link, Reach, decide
+from ledger.linkage_acts import Link, decide
 from ledger.match_writing import ACTOR
 from ledger.matcher import BY_POLICY, Matched, Matcher
 from ledger.matching.populations.seasons import told
 from ledger.matching.traits import Attendance, Traits
+from ledger.reach import Reach
 from ledger.reactors.matching import MatcherRunner
 from ledger.store.append import Append, Opening, Part, Relinked
 from ledger.store.vault import LEDGER

@@ -20,8 +20,9 @@ from api.cli.bench.serving import following
 from ledger.application import Ledger
 from ledger.errors import ProjectionBehind
 from ledger.events import Meta
-from ledger.linkage_acts import Acted, Link, Merge, Reach, Reverse, decide, minting
+from ledger.linkage_acts import Acted, Link, Merge, Reverse, decide
 from ledger.links import Beside, Linked, Seeds
+from ledger.reach import Reach, minting
 from ledger.record import PlaceStudent, StudentRows
 from ledger.record import Row as SentRow
 from ledger.store.database import Role

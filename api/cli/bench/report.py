@@ -61,11 +61,13 @@ class Run:
 class Size:
     """scale: share of the usual counts; under 1 for a look, not for figures. students: that are there before, where a
     row is about these and another number is asked for than its own. events: sizes of one store, where a row is about
-    its growth and others are asked for than its own."""
+    its growth and others are asked for than its own. runs: of the row, where that is known: after the last one nothing
+    that it worked in is needed any more."""
 
     scale: float = 1.0
     students: int | None = None
     events: Sequence[int] = ()
+    runs: int | None = None
 
     def of(self, usual: int, least: int = 1) -> int:
         """A count at this scale."""

@@ -13,13 +13,14 @@ from api.cli.bench.p1m import OneByOne
 from ledger.application import Ledger
 from ledger.events import Meta
 from ledger.identity import traits_of
-from ledger.linkage_acts import Acted, Link, Reach, decide
+from ledger.linkage_acts import Acted, Link, decide
 from ledger.links import Beside, Seeds
 from ledger.matcher import BY_POLICY
 from ledger.matching.populations import Population
 from ledger.matching.populations.registers import registers
 from ledger.matching.populations.seasons import seasons
 from ledger.matching.traits import Traits
+from ledger.reach import Reach
 from ledger.reactors.matching import MatcherRunner
 from ledger.record import fold
 from ledger.store import doctor_linkage, match_index

@@ -143,7 +143,7 @@ def test_the_doctor_says_how_many_keys_each_master_key_still_wraps(
     by_old, by_new = (MasterKey.of(secret).fingerprint.hex() for secret in (OLD, NEW))
     count = wrapped(database)[OLD]
     [(ok, what)] = told(old)
-    assert ok is True
+    assert ok is True, what
     assert f"wrapped: {count} by {by_old}" in what
     whole, left = told(both)
     assert whole == (True, f"{count} keys open under the master key at hand (wrapped: {count} by {by_old}).")

@@ -10,8 +10,9 @@ from starlette.testclient import TestClient
 from ledger.application import Ledger
 from ledger.events import Meta
 from ledger.events.disclosure import Disclosed
-from ledger.linkage_acts import Merge, Reverse, decide, minting
+from ledger.linkage_acts import Merge, Reverse, decide
 from ledger.links import Beside, Seeds
+from ledger.reach import minting
 from support.bodies import ENROLLMENT, student
 
 META = Meta(actor="ana")

@@ -22,6 +22,7 @@ from ledger.record import RetractRecord, StudentRows, fold
 from ledger.store.append import Receipt, SealedAppend
 from ledger.store.database import Database, Role
 from support.files import NEXT_NIGHT, student, write
+from support.gone import destroy
 
 ACTOR = "nightly"
 SSID = "OR0000001"
@@ -108,3 +109,34 @@ def test_whoever_reads_answers_slowly_holds_nothing(ledger: Ledger, tmp_path: Pa
     assert [next(reader).row for reader in readers] == [2] * 20
     assert ledger.log.head() > 0
     assert [len(list(reader)) for reader in readers] == [5] * 20
+
+
+def test_rows_of_a_record_that_was_destroyed_are_passed_over(ledger: Ledger, tmp_path: Path) -> None:
+    sent = [student(n, "E|001|20250623|99|Valor") for n in (1, 2)]
+    path = write(tmp_path / "1.txt", *sent)
+    before = answered(ledger, path)
+    record = ledger.record_of("OR", SSID)
+    assert record is not None
+    hers = {row for row, answer in before.items() if answer.state_student_id == SSID}
+    assert hers
+    destroy(ledger, record)
+    after = answered(ledger, path)
+    assert after == {row: answer for row, answer in before.items() if row not in hers}
+    # The same child again: of her new record the earlier file tells nothing, and the later one all.
+    later = write(tmp_path / "2.txt", *sent, night=NEXT_NIGHT)
+    assert answered(ledger, later).keys() == before.keys()
+    assert answered(ledger, path) == after
+
+
+def test_a_refused_value_of_a_move_goes_with_the_moves(ledger: Ledger, tmp_path: Path) -> None:
+    refused = "Q|002|20250601|Zzyzx|QQ||Woodburn|OR"
+    path = write(tmp_path / "1.txt", student(1, refused, "E|001|20250623|99|Valor"))
+    before = answered(ledger, path)
+    assert sorted(key for a in before.values() for key in a.values) == [
+        "enrollment_type",
+        "qualifying_move_from_state",
+    ]
+    record = ledger.record_of("OR", SSID)
+    assert record is not None
+    destroy(ledger, record, "eligibility")
+    assert [a.values for a in answered(ledger, path).values() if a.values] == [{"enrollment_type": "99"}]

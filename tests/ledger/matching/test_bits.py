@@ -23,24 +23,32 @@ def exactly(left: int, right: int) -> Decimal:
 
 @given(LOGS, CLOSE)
 def test_the_logarithm_of_a_sum_is_off_by_half_a_thousandth_at_most(left: int, apart: int) -> None:
-    found = bits.both(left, left + apart)
+    found = bits.total((left, left + apart))
     assert type(found) is int
     assert abs(found - exactly(left, left + apart)) <= Decimal("0.5")
 
 
+@given(st.lists(LOGS, min_size=1, max_size=6))
+def test_a_sum_of_many_is_that_of_the_first_two_and_the_next(numbers: list[int]) -> None:
+    found = numbers[0]
+    for number in numbers[1:]:
+        found = bits.total((found, number))
+    assert bits.total(numbers) == found
+
+
 @given(LOGS, LOGS)
 def test_the_order_of_a_sum_changes_nothing_and_a_sum_is_no_less_than_either(left: int, right: int) -> None:
-    assert bits.both(left, right) == bits.both(right, left) >= max(left, right)
+    assert bits.total((left, right)) == bits.total((right, left)) >= max(left, right)
 
 
 def test_every_step_is_the_exact_one_rounded() -> None:
-    steps = [bits.both(0, -apart) for apart in range(12_000)]
+    steps = [bits.total((0, -apart)) for apart in range(12_000)]
     assert steps == [int(exactly(0, -apart).to_integral_value()) for apart in range(12_000)]
 
 
 def test_two_alike_are_one_bit_more_and_the_impossible_adds_nothing() -> None:
-    assert bits.both(0, 0) == bits.ONE
-    assert bits.both(-3000, bits.NEVER) == -3000
+    assert bits.total((0, 0)) == bits.ONE
+    assert bits.total((-3000, bits.NEVER)) == -3000
 
 
 @given(st.integers(1, 10**12))

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 
 from ledger.matching.blocking import keys, skeleton
-from ledger.matching.person import Person, person
+from ledger.matching.person import Parent, Person, person
 from support import any_children
 from support.any_children import people, sheets
 from support.sources import ROOT
@@ -103,6 +103,33 @@ def test_where_the_names_or_the_date_are_wrong_the_birth_place_finds_the_child(n
     assert name == "José/Hernández" or not keys(made(name, born)) & keys(made("José/Hernández", "2012-03-07"))
 
 
+@pytest.mark.parametrize("city", ["", "Huajuapan de León"])
+def test_what_says_little_of_a_name_finds_one_sex_and_whoever_has_none(city: str) -> None:
+    jorge = ("Kevin/Smith" if city else "Jorge/Hernádnez", "2012-03-07")
+    boy, girl, nobody = (made(*jorge, sex=sex, birth_city=city) for sex in ("Male", "Female", ""))
+    jose = ("José/Hernández", "2012-03-07")
+    assert keys(made(*jose, sex="Male", birth_city=city)) & keys(boy)
+    assert not keys(made(*jose, sex="Male", birth_city=city)) & keys(girl)
+    for sex in ("Male", "Female", ""):
+        assert keys(made(*jose, sex=sex, birth_city=city)) & keys(nobody)
+        assert keys(made(*jose, birth_city=city)) & keys(made(*jorge, sex=sex, birth_city=city))
+
+
+def test_a_whole_name_finds_a_child_whose_sex_is_wrong() -> None:
+    assert keys(made(*AS_BORN, sex="Male")) & keys(made(*AS_BORN, sex="Female"))
+
+
+def test_the_beginning_of_a_birth_place_finds_who_names_no_parent() -> None:
+    def told(**parent: str) -> tuple[frozenset[str], frozenset[str]]:
+        here = made("José/Hernández", "2012-03-07", birth_city="Huajuapan", **parent)
+        there = made("José/Hernández", "1999-11-30", birth_city="Huajimic", **parent)
+        return keys(here), keys(there)
+
+    alone, named = told(), told(male_parent_first_name="Raúl")
+    assert alone[0] & alone[1]
+    assert not named[0] & (named[1] | alone[1])
+
+
 def test_a_birth_place_alone_finds_nobody() -> None:
     here = made("José/Hernández", "2012-03-07", birth_city="Huajuapan de León")
     assert not keys(here) & keys(made("Kevin/Smith", "2012-03-08", birth_city="Huajuapan de León"))
@@ -165,10 +192,12 @@ def test_an_initial_and_an_empty_record_have_no_key() -> None:
 
 
 @given(people())
-def test_keys_hang_on_nothing_but_the_names_the_date_the_birth_city_and_the_ids(one: Person) -> None:
+def test_keys_hang_on_names_date_sex_city_and_ids_and_on_whether_a_parent_is_named(one: Person) -> None:
     alone = Person(
         given=one.given,
         surnames=one.surnames,
+        sex=one.sex,
+        parents=(Parent((), ()),) if one.parents else (),
         birth=one.birth,
         year=one.year,
         month=one.month,

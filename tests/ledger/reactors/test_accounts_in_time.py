@@ -44,6 +44,8 @@ def look(ledger: Ledger) -> list[str]:
         ledger.casework,
         ledger.audits,
         ledger.admissions,
+        ledger.forgetting,
+        ledger.keeping,
     ).look()
 
 

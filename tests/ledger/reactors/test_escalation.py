@@ -20,7 +20,15 @@ def look(work: Work, clock: Hands, days: float = 0) -> list[str]:
     clock.now += timedelta(days=days)
     ledger = work.ledger
     return Timekeeper(
-        ledger.database, ledger.log, ledger.profile, clock, work.cases, ledger.audits, ledger.admissions
+        ledger.database,
+        ledger.log,
+        ledger.profile,
+        clock,
+        work.cases,
+        ledger.audits,
+        ledger.admissions,
+        ledger.forgetting,
+        ledger.keeping,
     ).look()
 
 

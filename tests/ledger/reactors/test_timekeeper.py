@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,14 +15,14 @@ import pytest
 from ledger.application import Ledger
 from ledger.errors import LedgerError, StoreUnavailable
 from ledger.events import Meta
-from ledger.events.retention import KeyDestroyed
+from ledger.events.retention import KeyDestroyed, Over, OverAll, OverState
 from ledger.intake.applying import Applying
 from ledger.intake.response import RowAnswer
 from ledger.intake.submission import submit
 from ledger.intake.uploads import Receiving, Spools, enqueue, presence, serving
 from ledger.jurisdiction import SetProfile
 from ledger.reactors.timekeeper import ACTOR, ENDED_KEPT, Timekeeper
-from ledger.store import codes, sessions
+from ledger.store import codes, sessions, tombstones
 from ledger.store.append import Append, Part
 from ledger.store.attachments import UNNAMED_KEPT
 from ledger.store.database import Database, Role
@@ -63,7 +64,15 @@ def ours(database: Database, new_ledger: NewLedger, hands: Hands, tmp_path: Path
 
 def timekeeper(ledger: Ledger, hands: Hands) -> Timekeeper:
     return Timekeeper(
-        ledger.database, ledger.log, ledger.profile, hands, ledger.casework, ledger.audits, ledger.admissions
+        ledger.database,
+        ledger.log,
+        ledger.profile,
+        hands,
+        ledger.casework,
+        ledger.audits,
+        ledger.admissions,
+        ledger.forgetting,
+        ledger.keeping,
     )
 
 
@@ -234,10 +243,56 @@ def test_a_postgresql_that_goes_away_meanwhile_destroys_nothing_and_ends_nothing
     assert timekeeper(ours, hands).look() == [SUBMISSION]
 
 
+@pytest.mark.parametrize("over", [OverState(state="OR"), OverAll()], ids=["its state", "everything"])
+def test_what_is_held_is_kept_until_the_hold_is_released(ours: Ledger, hands: Hands, over: Over) -> None:
+    meta = Meta(actor="counsel")
+    hands.now = BEGUN + timedelta(days=31)
+    elsewhere = ours.keeping.place("legal", OverState(state="CA"), "A case in court.", meta)
+    held = ours.keeping.place("legal", over, "A case in court.", meta)
+    assert timekeeper(ours, hands).look() == []
+    assert destroyed(ours) == []
+    ours.keeping.release(held.id, "It is over.", meta)
+    assert timekeeper(ours, hands).look() == [SUBMISSION], "what another state holds is its own"
+    with ours.log.connection() as conn:
+        assert list(tombstones.keys_gone(conn)) == [bytes.fromhex(destroyed(ours)[0].key_ids[0])]
+    assert elsewhere.id != held.id
+
+
+def test_what_is_held_is_not_opened_and_holds_are_read_once_a_look(
+    ours: Ledger, hands: Hands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hands.now = BEGUN + timedelta(days=3)
+    for night in ("20250903020000000", "20250904020000000"):
+        answers(ours, write(tmp_path / night, student(1), night=night))
+    with ours.database.connect() as conn:
+        conn.execute("update vault.keys set created_at = %s", (BEGUN,))
+    hold = ours.keeping.place("legal", OverState(state="OR"), "A case in court.", Meta(actor="counsel"))
+    hands.now = BEGUN + timedelta(days=99)
+    read, opened = ours.log.read_stream, list[str]()
+    asked, looks = ours.keeping.standing, list[int]()
+    monkeypatch.setattr(ours.log, "read_stream", lambda name, **more: opened.append(name) or read(name, **more))
+    monkeypatch.setattr(ours.keeping, "standing", lambda: looks.append(1) or asked())
+    assert timekeeper(ours, hands).look() == []
+    assert [name for name in opened if name.startswith("submission/")] == []
+    assert looks == [1]
+    ours.keeping.release(hold.id, "It is over.", Meta(actor="counsel"))
+    looks.clear()
+    assert len(timekeeper(ours, hands).look()) == 3
+    assert looks == [1]
+
+
+def test_a_look_that_is_told_to_stop_destroys_nothing_more(ours: Ledger, hands: Hands) -> None:
+    hands.now = BEGUN + timedelta(days=31)
+    stop = threading.Event()
+    stop.set()
+    assert timekeeper(ours, hands).look(stop) == []
+    assert timekeeper(ours, hands).look() == [SUBMISSION]
+
+
 def test_what_fails_is_due_again(ours: Ledger, hands: Hands, monkeypatch: pytest.MonkeyPatch) -> None:
     hands.now = BEGUN + timedelta(days=31)
 
-    def away(_: Append) -> None:
+    def away(*_: object) -> None:
         raise LedgerError("PostgreSQL is away.", remedy="Wait.")
 
     with monkeypatch.context() as patch:

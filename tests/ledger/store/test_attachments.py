@@ -17,7 +17,7 @@ from ledger.errors import BadValue, LogBroken, NotFound, StoreUnavailable
 from ledger.events import Meta
 from ledger.events.application import AttachmentAdded
 from ledger.events.retention import KeyDestroyed
-from ledger.store.append import Append, Destroyed, Part
+from ledger.store.append import Append, Part
 from ledger.store.attachments import BEGINNINGS, BYTES_MAX, PART_BYTES, UNNAMED_KEPT, PaperWriter, sweep
 from ledger.store.database import Database, Role
 from ledger.store.vault import LEDGER
@@ -62,7 +62,7 @@ def destroy(ledger: Ledger, application: str) -> None:
         key_id = ledger.vault.load(conn, [subject])[subject].key_id
     destroyed = KeyDestroyed(key_ids=[key_id.hex()], schedule="three-years")
     part = Part(stream=f"retention/{key_id.hex()}", subject=LEDGER[0], expected=0, events=[destroyed])
-    ledger.log.dispose(Append(parts=[part], meta=Meta(actor="disposer"), destroys=Destroyed([(key_id, subject)])))
+    ledger.log.dispose(Append(parts=[part], meta=Meta(actor="disposer")))
 
 
 # -- what is kept

@@ -128,7 +128,7 @@ def test_a_sound_store_is_found_sound(request: pytest.FixtureRequest, which: str
         "database", "migrations", "event trigger", "grants",
         "ledger triggers", "access triggers", "ledger partitions", "access partitions",
         "ledger events", "access events", "ledger heads", "access heads",
-        "guards", "linkage guards", "cases", "accounts", "answers", "keys", "clock",
+        "guards", "linkage guards", "cases", "accounts", "retention", "answers", "keys", "clock",
     ]  # fmt: skip
     said = {e.name: e.what for e in found}
     assert said["ledger events"].startswith("26 events")
@@ -165,7 +165,7 @@ OPENED_GUARD = """
 """
 WRONGS: dict[str, tuple[tuple[str, ...], str, bool | None, str]] = {
     "a body was changed": (
-        ("update ledger.events set body = overlay(body placing '\\x00'::bytea from 3) where position = 7",),
+        ("update ledger.events set body = set_byte(body, 2, get_byte(body, 2) # 1) where position = 7",),
         "ledger events", False, "Position 7",
     ),
     "a clear column was changed": (
@@ -205,7 +205,7 @@ WRONGS: dict[str, tuple[tuple[str, ...], str, bool | None, str]] = {
         ("insert into ledger.heads values ('record/nobody', 1, 1, '')",), "ledger heads", False, "record/nobody",
     ),
     "a guard row holds other rows": (
-        ("update ledger.records set rows = overlay(rows placing 'x'::bytea from 12) where state_student_id = 'OR1'",),
+        ("update ledger.records set rows = set_byte(rows, 11, get_byte(rows, 11) # 1) where state_student_id = 'OR1'",),
         "guards", False, "holds other rows",
     ),
     "a guard row holds no rows": (
@@ -287,7 +287,7 @@ WRONGS: dict[str, tuple[tuple[str, ...], str, bool | None, str]] = {
         ("grant execute on function ledger.add_partition() to public",), "grants", False, "1 are too many",
     ),
     "a key's row was changed": (
-        ("update vault.keys set wrapped = overlay(wrapped placing '\\x00'::bytea from 20) where class = 'ledger'",),
+        ("update vault.keys set wrapped = set_byte(wrapped, 19, get_byte(wrapped, 19) # 1) where class = 'ledger'",),
         "keys", False, "does not open",
     ),
 }  # fmt: skip

@@ -14,9 +14,10 @@ from ledger.application import Ledger
 from ledger.events import Meta
 from ledger.events.record import CourseReported
 from ledger.store.append import Append, Part, Receipt
-from ledger.store.commit import COPY_FROM_EVENTS, partition_ahead
+from ledger.store.commit import COPY_FROM_EVENTS
 from ledger.store.database import Database, Role
 from ledger.store.log import LOGS, Log
+from ledger.store.partitions import partition_ahead
 
 RECORD = "0190c5d2-7b1a-7c3e-8000-000000000001"
 

@@ -223,6 +223,12 @@ PRIVILEGES: dict[str, dict[str, set[Role]]] = {
         "DELETE": WRITERS,
     },
     "ledger.case_leases": {"SELECT": WRITERS, "INSERT": WRITERS, "UPDATE": WRITERS, "DELETE": WRITERS},
+    "ledger.case_records": {"SELECT": {*WRITERS, Role.PROJECTOR}, "INSERT": WRITERS, "DELETE": WRITERS},
+    "ledger.holds": {"SELECT": {*WRITERS, Role.PROJECTOR}, "INSERT": WRITERS, "UPDATE": WRITERS},
+    # What is gone: one alone says so, and takes the guards with it.
+    "ledger.destroyed": {"SELECT": {*WRITERS, Role.PROJECTOR}, "INSERT": {Role.DISPOSER}},
+    "ledger.tombstones": {"SELECT": {*WRITERS, Role.PROJECTOR}, "INSERT": {Role.DISPOSER}},
+    "ledger.destroy_guards(text[])": {"EXECUTE": {Role.DISPOSER}},
     "ledger.accounts": {"SELECT": {*WRITERS, Role.PROJECTOR}, "INSERT": WRITERS, "UPDATE": WRITERS},
     "ledger.identities": {"SELECT": {*WRITERS, Role.PROJECTOR}, "INSERT": WRITERS, "UPDATE": WRITERS},
     "ledger.answers": {"SELECT": WRITERS, "INSERT": WRITERS, "UPDATE": WRITERS},

@@ -86,9 +86,9 @@ def groups_of(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     """Sizes of the groups that were given to the database."""
     seen: list[int] = []
 
-    def count(conn: psycopg.Connection[Any], log: str, group: Sequence[SealedAppend], now: datetime) -> list[Any]:
+    def count(conn: psycopg.Connection[Any], log: str, group: Sequence[SealedAppend], *rest: Any) -> list[Any]:
         seen.append(len(group))
-        return commit_group(conn, log, group, now)
+        return commit_group(conn, log, group, *rest)
 
     with monkeypatch.context() as patched:
         patched.setattr(sequencer_module, "commit_group", count)
@@ -339,12 +339,12 @@ def losing_the_answer(monkeypatch: pytest.MonkeyPatch, times: int = 1, *, commit
     """The first commits reach the server, or do not; their answer is lost with the connection."""
     left = [times]
 
-    def lose(conn: psycopg.Connection[Any], log: str, group: Sequence[SealedAppend], now: datetime) -> list[Any]:
+    def lose(conn: psycopg.Connection[Any], log: str, group: Sequence[SealedAppend], *rest: Any) -> list[Any]:
         if left[0] <= 0:
-            return commit_group(conn, log, group, now)
+            return commit_group(conn, log, group, *rest)
         left[0] -= 1
         if committed:
-            commit_group(conn, log, group, now)
+            commit_group(conn, log, group, *rest)
         conn.close()
         raise psycopg.OperationalError("server closed the connection unexpectedly")
 
@@ -560,8 +560,8 @@ def test_a_writer_that_ends_answers_everybody_and_takes_nothing_more(
 def test_what_the_writer_had_in_hand_when_it_ended_is_said_to_be_unknown(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def end(conn: psycopg.Connection[Any], log: str, group: Sequence[SealedAppend], now: datetime) -> list[Any]:
-        commit_group(conn, log, group, now)
+    def end(conn: psycopg.Connection[Any], log: str, group: Sequence[SealedAppend], *rest: Any) -> list[Any]:
+        commit_group(conn, log, group, *rest)
         raise SystemExit
 
     monkeypatch.setattr(sequencer_module, "commit_group", end)
