@@ -10,11 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from typing import Any, Final, NamedTuple
 
+import msgspec
 import psycopg
 
 from ledger.cases import DIFFERENT_CHILD
 from ledger.matching.group import Met
 from ledger.matching.person import Person
+from ledger.matching.policy import Scale
+from ledger.policies import Published
 from ledger.store import match_doubts, match_index, pending
 from ledger.store.match_doubts import Doubt
 from ledger.store.match_index import Member
@@ -24,42 +27,54 @@ KEPT_MAX: Final = 50_000
 
 
 class Around(NamedTuple):
-    """people: by record, those that are known. size: how many are known in all. doubts: corrections that nobody has
-    looked at yet. apart: as of ``match_index.apart``. asked: records about which an open case asks whether they are
-    another child now, to the case."""
+    """people: by record, those that are known. doubts: corrections that nobody has looked at yet. apart: as of
+    ``match_index.apart``. asked: records about which an open case asks whether they are another child now, to the
+    case."""
 
     people: dict[str, Person]
-    size: int
     doubts: dict[str, Doubt]
     apart: set[tuple[str, str]]
     asked: dict[str, str]
 
 
-class Portion:
-    """Records that are decided at once, and whoever is near to them. conn: to the matcher's tables. published: position
-    of the policy that decides."""
+class Seen(msgspec.Struct):
+    """What came to light of records in one state of the tables, as it is told to another process. size: how many
+    records were known. names: records; all else names them by their places in it. people, near, bits, kinds, far: as a
+    portion has them."""
 
-    def __init__(self, conn: psycopg.Connection[Any], published: int) -> None:
+    size: int
+    names: list[str]
+    people: list[tuple[int, Person]]
+    near: list[tuple[int, list[int]]]
+    bits: list[tuple[int, int, int]]
+    kinds: list[tuple[int, int, int | None]]
+    far: list[tuple[list[int], list[int]]]
+
+
+class Portion:
+    """Records that are decided at once, and whoever is near to them.
+
+    conn: to the matcher's tables. published: the policy that decides. scale: of that, for as many records as were known
+    when this was begun. met: what was found out of pairs.
+    """
+
+    def __init__(self, conn: psycopg.Connection[Any], published: Published) -> None:
         self.conn = conn
         self.published = published
-        self._met, self._size = Met(), -1
+        self._size = match_index.size(conn)
+        self.scale = Scale(published.policy, self._size)
+        self.met = Met()
         self._near: dict[str, set[str]] = {}
         self._people: dict[str, Person] = {}
         self._student: dict[str, str] = {}
         self._members: dict[str, dict[str, Member]] = {}
         self._again: set[str] = set()
 
-    def holds(self, conn: psycopg.Connection[Any], published: int) -> bool:
+    def holds(self, conn: psycopg.Connection[Any], published: Published) -> bool:
         """Whether what is in mind is still so. Who is destroyed is forgotten by others, and then fewer are known."""
-        if self.conn is not conn or self.published != published:
-            return False
-        return not self._people or match_index.size(conn) == self._size
-
-    def met(self, size: int) -> Met:
-        """What pairs weigh, as of ``Group``. size: records that are known, on which that hangs."""
-        if size != self._size:
-            self._met, self._size = Met(), size
-        return self._met
+        return (
+            self.conn is conn and self.published.position == published.position and match_index.size(conn) == self._size
+        )
 
     def doubts(self, records: Collection[str]) -> dict[str, Doubt]:
         """Corrections of these that nobody has looked at yet. Who is near is asked beside it, since that comes next."""
@@ -74,11 +89,10 @@ class Portion:
         """Who these are, and what keeps them from being decided, asked at once."""
         with self.conn.pipeline():
             people = self._ask_people(records)
-            size = match_index.ask_size(self.conn)
             doubts = match_doubts.ask(self.conn, records)
             apart = match_index.ask_apart(self.conn, records)
             asked = pending.ask_asking(self.conn, DIFFERENT_CHILD, records)
-        return Around(people(), size(), doubts(), apart(), asked())
+        return Around(people(), doubts(), apart(), asked())
 
     def near(self, records: Iterable[str]) -> dict[str, set[str]]:
         """As ``match_index.near``."""
@@ -118,6 +132,37 @@ class Portion:
             self._again.clear()
             self._keep_only(())
 
+    def seen(self) -> Seen:
+        """All that was found out, to be told to another process."""
+        places: dict[str, int] = {}
+
+        def at(record: str) -> int:
+            return places.setdefault(record, len(places))
+
+        return Seen(
+            size=self._size,
+            people=[(at(record), person) for record, person in self._people.items()],
+            near=[(at(record), [at(other) for other in others]) for record, others in self._near.items()],
+            bits=[(at(left), at(right), bits) for (left, right), bits in self.met.bits.items()],
+            kinds=[(at(left), at(right), kind) for (left, right), kind in self.met.kinds.items()],
+            far=[([at(one) for one in mine], [at(one) for one in theirs]) for mine, theirs in self.met.far],
+            names=list(places),
+        )
+
+    def learn(self, seen: Seen) -> None:
+        """Take over what another process found out, if the tables hold as many records as they did for it. Only of
+        tables of which nothing has been changed since: whoever asks for it knows."""
+        if seen.size != self._size:
+            return
+        names = seen.names
+        self._people |= {names[at]: person for at, person in seen.people}
+        self._near |= {names[at]: {names[other] for other in others} for at, others in seen.near}
+        self.met.bits |= {(names[left], names[right]): bits for left, right, bits in seen.bits}
+        self.met.kinds |= {(names[left], names[right]): kind for left, right, kind in seen.kinds}
+        self.met.far |= {
+            (tuple(names[at] for at in mine), tuple(names[at] for at in theirs)) for mine, theirs in seen.far
+        }
+
     # -- inside
 
     def _keep_near(self, records: Iterable[str], found: dict[str, set[str]]) -> None:
@@ -128,11 +173,11 @@ class Portion:
         self._near = {record: self._near[record] for record in beside if record in self._near}
         kept = beside.union(*self._near.values())
         self._people = {record: person for record, person in self._people.items() if record in kept}
-        self._met = Met(
-            far={sides for sides in self._met.far if kept.issuperset((sides[0][0], sides[1][0]))},
-            bits={pair: bits for pair, bits in self._met.bits.items() if kept.issuperset(pair)},
-            kinds={pair: kind for pair, kind in self._met.kinds.items() if kept.issuperset(pair)},
-            wholes={side: whole for side, whole in self._met.wholes.items() if side[0] in kept},
+        self.met = Met(
+            far={sides for sides in self.met.far if kept.issuperset((sides[0][0], sides[1][0]))},
+            bits={pair: bits for pair, bits in self.met.bits.items() if kept.issuperset(pair)},
+            kinds={pair: kind for pair, kind in self.met.kinds.items() if kept.issuperset(pair)},
+            wholes={side: whole for side, whole in self.met.wholes.items() if side[0] in kept},
         )
 
     def _ask_people(self, records: Collection[str]) -> Callable[[], dict[str, Person]]:

@@ -24,8 +24,10 @@ from ledger.events.linkage import Decision, LinkageEvent, Rival
 from ledger.events.retention import KeyDestroyed
 from ledger.linkage import live_edges
 from ledger.links import Links, Seeds
+from ledger.match_group import group_of, grown
 from ledger.match_portion import Portion
 from ledger.match_reading import Told, is_other, told
+from ledger.match_scout import Scout
 from ledger.match_writing import ACTOR, Decided, MatchWriter, asked_once
 from ledger.matching.blocking import KEYS
 from ledger.matching.comparison import FIELDS
@@ -44,6 +46,8 @@ BATCH_EVENTS = 2_000
 DECIDED_AT_ONCE = 1_000
 GROWN_MAX = 4
 """How many times as many records are decided together at most, so that those that come near each other are."""
+SCOUTED_FROM = 500
+"""Records that come next for which another process is started."""
 BY_POLICY = "policy"
 SAID_SAME = "state-says-same"
 _OTHERS_TOLD = 5
@@ -131,19 +135,29 @@ class Matcher:
     # -- decide
 
     def decide(
-        self, conn: psycopg.Connection[Any], published: Published, read: int, limit: int = DECIDED_AT_ONCE
+        self,
+        conn: psycopg.Connection[Any],
+        published: Published,
+        read: int,
+        limit: int = DECIDED_AT_ONCE,
+        scout: Scout | None = None,
     ) -> Matched | None:
         """Decide what waits; None where nothing does. read: position to which the tables stand. limit: about so many
         records at once, with those that wait too and come near to one of them, up to ``GROWN_MAX`` times as many; 1:
-        one record and no other."""
+        one record and no other. scout: sent to those that come next, where there are many."""
         # What breaks off leaves nothing in mind.
         portion, self._portion = self._portion, None
-        if portion is None or not portion.holds(conn, published.position):
-            portion = Portion(conn, published.position)
+        if portion is None or not portion.holds(conn, published):
+            # What a scout was sent to before is of tables that have changed since: nobody asks for it.
+            portion = Portion(conn, published)
+        elif scout is not None and (seen := scout.found()) is not None:
+            portion.learn(seen)
         for linked, deciding in ((False, self._join), (True, self._put_before_people)):
             waiting = match_index.waiting(conn, limit, linked=linked)
             if 1 < limit == len(waiting):
-                waiting = self._grown(portion, published, waiting, limit * GROWN_MAX, linked=linked)
+                waiting = grown(portion, waiting, limit * GROWN_MAX, linked=linked)
+                if scout is not None and not linked:
+                    self._send(scout, conn, published, {record for record, _ in waiting}, limit)
             if waiting:
                 done, again = deciding(portion, published, read, waiting)
                 portion.ended([record for record, _ in waiting], again)
@@ -151,29 +165,14 @@ class Matcher:
                 return done
         return None
 
-    def _grown(
-        self,
-        portion: Portion,
-        published: Published,
-        waiting: Sequence[tuple[str, int]],
-        most: int,
-        *,
-        linked: bool,
-    ) -> list[tuple[str, int]]:
-        """With those that wait too and come so near to one of these, or to one of those, that they may be linked or
-        asked about: what is decided at once then hangs on nothing that is decided later."""
-        grown, fresh, conn = dict(waiting), [record for record, _ in waiting], portion.conn
-        while fresh and len(grown) < most:
-            near = portion.near(fresh)
-            members = portion.members_of(set(fresh).union(*near.values()))
-            people = portion.people_of({member.record for member in members})
-            students = {member.record: member.student for member in members if member.record in people}
-            scale = Scale(published.policy, match_index.size(conn))
-            group = Group(scale, people, students, _both_ways(near), met=portion.met(scale.records))
-            found = match_index.waiting_of(conn, group.close(fresh) - set(grown), most - len(grown), linked=linked)
-            grown |= found
-            fresh = [record for record, _ in found]
-        return list(grown.items())
+    def _send(
+        self, scout: Scout, conn: psycopg.Connection[Any], published: Published, decided: set[str], limit: int
+    ) -> None:
+        """Send a scout to the records that come next, if that is worth while."""
+        waiting = match_index.waiting(conn, len(decided) + limit)
+        coming = [record for record, _ in waiting if record not in decided][:limit]
+        if scout.process or len(coming) >= SCOUTED_FROM:
+            scout.send(published, coming, limit * GROWN_MAX)
 
     def _join(
         self, portion: Portion, published: Published, read: int, waiting: Sequence[tuple[str, int]]
@@ -292,40 +291,9 @@ class Matcher:
         refused: Collection[tuple[str, str]] = (),
     ) -> _Deciding:
         """refused: pairs that cannot be linked now, each both ways."""
-        conn, near = portion.conn, portion.near(records)
-        known = set(records).union(*near.values())
-        members = portion.members_of(known)
-        known |= {member.record for member in members}
-        around = portion.around(known)
-        people = around.people
-        students = {member.record: member.student for member in members if member.record in people}
-        match_index.forget(conn, set(people) - set(students))  # destroyed since, and there is no guard of them any more
-        held = {member.record for member in members if member.held}.union(around.asked)
-        held |= {
-            record
-            for record, doubt in around.doubts.items()
-            if doubt.other and record in people and is_other(doubt.was, people[record])
-        }
-        group = Group(
-            Scale(published.policy, around.size),
-            people,
-            students,
-            _both_ways(near),
-            around.apart.union(refused),
-            held,
-            portion.met(around.size),
-        )
-        # Who may be a twin or a namesake of somebody is seen from that one, not from the record that waits.
-        close = group.close(records) - set(records)
-        beside = portion.near(close)
-        unknown = set[str]().union(*beside.values()) - set(people)
-        beyond: dict[str, str] = {}
-        if published.policy.thresholds.margin:
-            beyond = {member.record: member.student for member in portion.members_of(unknown)}
-        others = portion.people_of(unknown.union(beyond) - set(people))
-        beyond = {record: student for record, student in beyond.items() if record in others}
-        group.know(others, _both_ways(near, beside), close.union(records), beyond)
-        return _Deciding(published, read, around.size, group)
+        students, gone = group_of(portion, records, refused)
+        match_index.forget(portion.conn, gone)
+        return _Deciding(published, read, portion.scale.records, students)
 
     def _said_same(self, deciding: _Deciding, since: _Since, records: Sequence[str]) -> Iterator[Decided]:
         """What states have said themselves; as done, so that what follows rests on it."""
@@ -405,13 +373,3 @@ def decision_of(published: Published, read: int, size: int, found: Found, others
         review=policy.thresholds.review,
         margin=policy.thresholds.margin,
     )
-
-
-def _both_ways(*near: Mapping[str, Iterable[str]]) -> dict[str, set[str]]:
-    both: dict[str, set[str]] = {}
-    for one in near:
-        for record, others in one.items():
-            both.setdefault(record, set()).update(others)
-            for other in others:
-                both.setdefault(other, set()).add(record)
-    return both

@@ -21,6 +21,7 @@ from psycopg import sql
 from psycopg.rows import tuple_row
 
 from ledger.errors import ProjectionBehind, Refused, StaleDecision
+from ledger.match_scout import Scout, is_worth_it
 from ledger.match_writing import ACTOR
 from ledger.matcher import BATCH_EVENTS, Matched, Matcher
 from ledger.policies import Published
@@ -133,6 +134,10 @@ class MatcherRunner:
 
     def _catch_up(self, conn: psycopg.Connection[Any], stop: threading.Event) -> Matched:
         """What it writes itself is read too, so that it ends behind its own last event."""
+        with Scout(self._database, stop) as scout:
+            return self._decided(conn, stop, scout if is_worth_it() else None)
+
+    def _decided(self, conn: psycopg.Connection[Any], stop: threading.Event, scout: Scout | None) -> Matched:
         total = Matched()
         while not stop.is_set() and self._log.head():
             published = self._in_effect(conn)
@@ -153,7 +158,7 @@ class MatcherRunner:
             if self._matcher.policy().position != published.position:
                 continue
             with _kept_uncollected():
-                done = self._matcher.decide(conn, published, self.position, **self._sizes)
+                done = self._matcher.decide(conn, published, self.position, scout=scout, **self._sizes)
             if done is None:
                 break
             total.records += done.records

@@ -179,13 +179,8 @@ def decided(conn: psycopg.Connection[Any], records: Sequence[tuple[str, int]]) -
 
 def size(conn: psycopg.Connection[Any]) -> int:
     """Records that are known."""
-    return ask_size(conn)()
-
-
-def ask_size(conn: psycopg.Connection[Any]) -> Callable[[], int]:
-    """As ``size``."""
-    take = _ask(conn, "select people from matching.state", ())
-    return lambda: int(take()[0][0])
+    ((people,),) = _rows(conn, "select people from matching.state", ())
+    return int(people)
 
 
 def near(conn: psycopg.Connection[Any], records: Sequence[str]) -> dict[str, set[str]]:

@@ -60,6 +60,7 @@ MAY_IMPORT = {
         "ledger.past",
         "ledger.matched",
         "ledger.match_portion",
+        "ledger.match_scout",
         "ledger.match_standing",
         "ledger.matcher",
         "ledger.remains",

@@ -13,6 +13,7 @@ from psycopg.rows import tuple_row
 
 from ledger import match_portion
 from ledger.application import Ledger
+from ledger.match_scout import Scout
 from ledger.match_writing import MatchWriter
 from ledger.matcher import Matched, Matcher
 from ledger.matching.traits import Attendance, Traits
@@ -47,8 +48,15 @@ class Interrupted(Matcher):
         self.matching = matching
         self.meanwhile: Callable[[], object] | None = meanwhile
 
-    def decide(self, conn: psycopg.Connection[Any], published: Published, read: int, limit: int = 1) -> Matched | None:
-        done = super().decide(conn, published, read, limit)
+    def decide(
+        self,
+        conn: psycopg.Connection[Any],
+        published: Published,
+        read: int,
+        limit: int = 1,
+        scout: Scout | None = None,
+    ) -> Matched | None:
+        done = super().decide(conn, published, read, limit, scout)
         if self.meanwhile is not None and done is not None and self.is_linked(conn):
             happens, self.meanwhile = self.meanwhile, None
             happens()

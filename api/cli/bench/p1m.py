@@ -25,6 +25,7 @@ from api.cli.bench.ground import Ground
 from api.cli.bench.report import RATE, Goal, Row, Run, Size
 from api.cli.talk import say
 from ledger.application import Ledger
+from ledger.match_scout import Scout
 from ledger.match_writing import Decided, MatchWriter
 from ledger.matcher import Matched, Matcher
 from ledger.policies import Published
@@ -95,12 +96,19 @@ class OneByOne(Matcher):
         super().__init__(ledger.log, ledger.links, ledger.proposals, ledger.policies, self._timed)
         self._turns: defaultdict[str, list[_Turn]] = defaultdict(list)
 
-    def decide(self, conn: psycopg.Connection[Any], published: Published, read: int, limit: int = 1) -> Matched | None:
+    def decide(
+        self,
+        conn: psycopg.Connection[Any],
+        published: Published,
+        read: int,
+        limit: int = 1,
+        scout: Scout | None = None,
+    ) -> Matched | None:
         """Decide one record: link what is sure of it, or ask people, where it comes up again for that."""
         waiting = match_index.waiting(conn, 1) or match_index.waiting(conn, 1, linked=True)
         self._timed.seconds = 0.0
         started = time.perf_counter()
-        done = super().decide(conn, published, read, limit)
+        done = super().decide(conn, published, read, limit, scout)
         seconds = time.perf_counter() - started
         for record, _ in waiting:
             self._turns[record].append(_Turn(seconds, self._timed.seconds))

@@ -1,0 +1,180 @@
+"""A process beside the matcher, which reads and weighs the records that come next while it decides those before them.
+
+It decides them as the matcher will, writes nothing of it, and tells what it found out on the way: who shares keys, who
+they are, what each pair weighs. Invariant: that decides nothing. What is told was read in one state of the tables, and
+the matcher takes it over only while they still stand so; if nothing is told, or half of it, it finds the rest itself.
+
+Whoever asks owns the process: it ends with the socket between the two, also where the other side was killed.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from types import TracebackType
+from typing import Final, Self
+
+import msgspec
+import psycopg
+import structlog
+
+from ledger.match_group import group_of, grown
+from ledger.match_portion import Portion, Seen
+from ledger.policies import Published
+from ledger.store import arrays
+from ledger.store.database import Database, Role
+
+APPLICATION: Final = "sojourn reactor matcher, ahead"
+"""As PostgreSQL's list of connections shows it."""
+_LOOK_S: Final = 0.2
+_log = structlog.get_logger(__name__)
+
+
+class Scout:
+    """The process, started with the first records that it is sent to. stop: whoever waits for it waits no longer."""
+
+    def __init__(self, database: Database, stop: threading.Event) -> None:
+        self._conninfo = database.conninfo(Role.WRITER, name=APPLICATION)
+        self._stop = stop
+        self._process: subprocess.Popen[bytes] | None = None
+        self._line: Connection | None = None
+        self._published = 0
+        self._sent = False
+        self._lost = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.end()
+
+    @property
+    def process(self) -> int | None:
+        """Its process id, from when it is started until it has ended."""
+        return None if self._process is None else self._process.pid
+
+    def send(self, published: Published, records: Sequence[str], most: int) -> None:
+        """Send it to these records, and to those that wait too and come near to one of them, up to so many. What it was
+        sent to before, and nobody asked for, is let go of."""
+        if self._lost or not records:
+            return
+        try:
+            self.found()
+            if self._line is None or self._published != published.position:
+                self.end()
+                self._begin(published)
+            assert self._line is not None
+            self._line.send_bytes(_encode(_Errand(list(records), most)))
+            self._sent = True
+        except OSError as error:
+            self._lose(error)
+
+    def found(self) -> Seen | None:
+        """What it found out of the records that it was sent to last; None where it was sent to none, or ended before.
+        Waits until it is back."""
+        line, sent, self._sent = self._line, self._sent, False
+        if line is None or not sent:
+            return None
+        try:
+            while not line.poll(_LOOK_S):
+                if self._stop.is_set():
+                    self._sent = True
+                    return None
+            return _decode_seen(line.recv_bytes())
+        except (OSError, EOFError) as error:
+            self._lose(error)
+            return None
+
+    def end(self) -> None:
+        """End it, if it runs."""
+        if self._line is not None:
+            self._line.close()
+        if self._process is not None:
+            # It may be in the middle of something, of which nobody wants to know any more, and writes nothing.
+            self._process.kill()
+            self._process.wait()
+        self._line = self._process = None
+        self._sent = False
+
+    # -- inside
+
+    def _begin(self, published: Published) -> None:
+        near, far = socket.socketpair()
+        with far:
+            # A session of its own: the terminal's interrupt is for us. -P: no module of the folder we happen to be in
+            # takes the place of ours.
+            self._process = subprocess.Popen(  # noqa: S603 - our own program
+                [sys.executable, "-P", "-m", __name__, str(far.fileno())],
+                stdin=subprocess.DEVNULL,
+                pass_fds=[far.fileno()],
+                start_new_session=True,
+            )
+        self._line = Connection(near.detach())
+        # Over the line, since every user of a machine may read what a process was started with.
+        self._line.send_bytes(_encode(_Task(self._conninfo, published)))
+        self._published = published.position
+
+    def _lose(self, error: Exception) -> None:
+        """The matcher goes on without it."""
+        _log.warning("the matcher's scout ended", error=type(error).__name__)
+        self._lost = True
+        self.end()
+
+
+class _Task(msgspec.Struct):
+    conninfo: str
+    published: Published
+
+
+class _Errand(msgspec.Struct):
+    records: list[str]
+    most: int
+
+
+def is_worth_it() -> bool:
+    """Whether there is a processor beside that of the matcher."""
+    return (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1) > 1
+
+
+def main(descriptor: int) -> None:
+    """Answer whoever holds the other end of this socket, until it is closed."""
+    line = Connection(descriptor)
+    gc.disable()
+    with suppress(EOFError, OSError, psycopg.Error):  # whoever asks sees the line closed, and meets the rest himself
+        task = msgspec.msgpack.decode(line.recv_bytes(), type=_Task)
+        with psycopg.connect(task.conninfo, autocommit=True) as conn:
+            arrays.register(conn)
+            while True:
+                errand = msgspec.msgpack.decode(line.recv_bytes(), type=_Errand)
+                line.send_bytes(_encode(scouted(conn, task.published, errand.records, errand.most)))
+                gc.collect()
+
+
+def scouted(conn: psycopg.Connection, published: Published, records: Sequence[str], most: int) -> Seen:
+    """What comes to light where these are decided, and those that come near to them, up to so many."""
+    with conn.transaction():
+        conn.execute("set transaction isolation level repeatable read, read only")
+        portion = Portion(conn, published)
+        waiting = [record for record, _ in grown(portion, [(record, 0) for record in records], most, linked=False)]
+        group, _ = group_of(portion, waiting)
+        for record, member in group.said_same(waiting):
+            group.join(record, member)
+        for found in group.links(waiting):
+            group.rest(found)
+            group.join(found.record, found.member)
+        group.questions(waiting)
+        return portion.seen()
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode_seen = msgspec.msgpack.Decoder(Seen).decode
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
