@@ -16,6 +16,7 @@ from ledger.application import Ledger
 from ledger.match_scout import Scout
 from ledger.match_writing import MatchWriter
 from ledger.matcher import Matched, Matcher
+from ledger.matching.group import Group
 from ledger.matching.traits import Attendance, Traits
 from ledger.policies import Published
 from ledger.reactors.matching import MatcherRunner
@@ -145,3 +146,20 @@ def test_however_much_is_kept_in_mind_the_same_is_linked_and_asked(
     pairs = [frozenset({f"TX {number}", f"MI {number}"}) for number in range(len(FAMILIES))]
     assert {pair for pair in matching.students() if len(pair) > 1} == set(pairs[::2])
     assert set(matching.questions()) == {frozenset(frozenset({name}) for name in pair) for pair in pairs[1::2]}
+
+
+def test_a_pair_is_weighed_once_however_its_portion_grows(
+    matching: MatchingRuns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weighed: list[tuple[str, str]] = []
+    weigh = Group._weighed
+
+    def counted(group: Group, pair: tuple[str, str]) -> int:
+        weighed.append(pair)
+        return weigh(group, pair)
+
+    monkeypatch.setattr(Group, "_weighed", counted)
+    matching.tells(settled("TX", "1"), doubtful("MI", "2"), wilber("CA", "3"), stranger("OR", "4"), wilber("WA", "5"))
+    matching.runs(decided_at_once=2)
+    assert len(weighed) >= 3
+    assert len(weighed) == len(set(weighed))
