@@ -94,6 +94,10 @@ class Portion:
             asked = pending.ask_asking(self.conn, DIFFERENT_CHILD, records)
         return Around(people(), doubts(), apart(), asked())
 
+    def has(self, record: str) -> bool:
+        """Whether it is in mind who is near to this one."""
+        return record in self._near
+
     def near(self, records: Iterable[str]) -> dict[str, set[str]]:
         """As ``match_index.near``."""
         asked = list(records)

@@ -15,7 +15,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from types import TracebackType
@@ -25,7 +25,7 @@ import msgspec
 import psycopg
 import structlog
 
-from ledger.match_group import group_of, grown
+from ledger.match_group import group_of
 from ledger.match_portion import Portion, Seen
 from ledger.policies import Published
 from ledger.store import arrays
@@ -33,6 +33,9 @@ from ledger.store.database import Database, Role
 
 APPLICATION: Final = "sojourn reactor matcher, ahead"
 """As PostgreSQL's list of connections shows it."""
+AT_ONCE: Final = 20
+"""Records between which it looks up from its work."""
+_ASKED: Final = b""
 _LOOK_S: Final = 0.2
 _log = structlog.get_logger(__name__)
 
@@ -60,32 +63,33 @@ class Scout:
         """Its process id, from when it is started until it has ended."""
         return None if self._process is None else self._process.pid
 
-    def send(self, published: Published, records: Sequence[str], most: int) -> None:
-        """Send it to these records, and to those that wait too and come near to one of them, up to so many. What it was
-        sent to before, and nobody asked for, is let go of."""
+    def send(self, published: Published, records: Sequence[str]) -> None:
+        """Send it to these records, one after another. What it was sent to before, and nobody asked for, is let go
+        of."""
         if self._lost or not records:
             return
         try:
-            self.found()
             if self._line is None or self._published != published.position:
                 self.end()
                 self._begin(published)
             assert self._line is not None
-            self._line.send_bytes(_encode(_Errand(list(records), most)))
+            self._line.send_bytes(_encode(records))
             self._sent = True
         except OSError as error:
             self._lose(error)
 
     def found(self) -> Seen | None:
-        """What it found out of the records that it was sent to last; None where it was sent to none, or ended before.
-        Waits until it is back."""
+        """What it has found out by now of the records that it was sent to last, and it goes no further; None where it
+        was sent to none, or ended before. Waits until it has looked up from its work."""
         line, sent, self._sent = self._line, self._sent, False
         if line is None or not sent:
             return None
         try:
+            line.send_bytes(_ASKED)
             while not line.poll(_LOOK_S):
                 if self._stop.is_set():
-                    self._sent = True
+                    self._lost = True
+                    self.end()
                     return None
             return _decode_seen(line.recv_bytes())
         except (OSError, EOFError) as error:
@@ -133,47 +137,55 @@ class _Task(msgspec.Struct):
     published: Published
 
 
-class _Errand(msgspec.Struct):
-    records: list[str]
-    most: int
-
-
 def is_worth_it() -> bool:
     """Whether there is a processor beside that of the matcher."""
     return (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1) > 1
 
 
 def main(descriptor: int) -> None:
-    """Answer whoever holds the other end of this socket, until it is closed."""
+    """Go where whoever holds the other end of this socket sends, and tell what was found when asked, until it is
+    closed."""
     line = Connection(descriptor)
-    gc.disable()
-    with suppress(EOFError, OSError, psycopg.Error):  # whoever asks sees the line closed, and meets the rest himself
+    gc.disable()  # as the matcher does: what is found stays until it is told
+    # Where the line is closed nobody wants to know any more; what is wrong with the database the matcher meets itself.
+    with suppress(EOFError, OSError, psycopg.Error):
         task = msgspec.msgpack.decode(line.recv_bytes(), type=_Task)
         with psycopg.connect(task.conninfo, autocommit=True) as conn:
             arrays.register(conn)
+            said = line.recv_bytes()
             while True:
-                errand = msgspec.msgpack.decode(line.recv_bytes(), type=_Errand)
-                line.send_bytes(_encode(scouted(conn, task.published, errand.records, errand.most)))
-                gc.collect()
+                seen = scouted(conn, task.published, _decode_records(said), line.poll)
+                said = line.recv_bytes()
+                if said == _ASKED:
+                    line.send_bytes(_encode(seen))
+                    del seen
+                    gc.collect()
+                    said = line.recv_bytes()
 
 
-def scouted(conn: psycopg.Connection, published: Published, records: Sequence[str], most: int) -> Seen:
-    """What comes to light where these are decided, and those that come near to them, up to so many."""
+def scouted(
+    conn: psycopg.Connection, published: Published, records: Sequence[str], is_over: Callable[[], bool] = lambda: False
+) -> Seen:
+    """What comes to light where these are decided, a few at a time, until it is over."""
     with conn.transaction():
         conn.execute("set transaction isolation level repeatable read, read only")
         portion = Portion(conn, published)
-        waiting = [record for record, _ in grown(portion, [(record, 0) for record in records], most, linked=False)]
-        group, _ = group_of(portion, waiting)
-        for record, member in group.said_same(waiting):
-            group.join(record, member)
-        for found in group.links(waiting):
-            group.rest(found)
-            group.join(found.record, found.member)
-        group.questions(waiting)
+        for at in range(0, len(records), AT_ONCE):
+            if is_over():
+                break
+            waiting = records[at : at + AT_ONCE]
+            group, _ = group_of(portion, waiting)
+            for record, member in group.said_same(waiting):
+                group.join(record, member)
+            for found in group.links(waiting):
+                group.rest(found)
+                group.join(found.record, found.member)
+            group.questions(waiting)
         return portion.seen()
 
 
 _encode = msgspec.msgpack.Encoder().encode
+_decode_records = msgspec.msgpack.Decoder(list[str]).decode
 _decode_seen = msgspec.msgpack.Decoder(Seen).decode
 
 if __name__ == "__main__":

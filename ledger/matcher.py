@@ -47,7 +47,7 @@ DECIDED_AT_ONCE = 1_000
 GROWN_MAX = 4
 """How many times as many records are decided together at most, so that those that come near each other are."""
 SCOUTED_FROM = 500
-"""Records that come next for which another process is started."""
+"""Records of a portion for which another process is started."""
 BY_POLICY = "policy"
 SAID_SAME = "state-says-same"
 _OTHERS_TOLD = 5
@@ -154,10 +154,10 @@ class Matcher:
             portion.learn(seen)
         for linked, deciding in ((False, self._join), (True, self._put_before_people)):
             waiting = match_index.waiting(conn, limit, linked=linked)
+            if scout is not None and waiting:
+                self._scouted(scout, portion, [record for record, _ in waiting], limit, linked=linked)
             if 1 < limit == len(waiting):
                 waiting = grown(portion, waiting, limit * GROWN_MAX, linked=linked)
-                if scout is not None and not linked:
-                    self._send(scout, conn, published, {record for record, _ in waiting}, limit)
             if waiting:
                 done, again = deciding(portion, published, read, waiting)
                 portion.ended([record for record, _ in waiting], again)
@@ -165,14 +165,21 @@ class Matcher:
                 return done
         return None
 
-    def _send(
-        self, scout: Scout, conn: psycopg.Connection[Any], published: Published, decided: set[str], limit: int
-    ) -> None:
-        """Send a scout to the records that come next, if that is worth while."""
-        waiting = match_index.waiting(conn, len(decided) + limit)
-        coming = [record for record, _ in waiting if record not in decided][:limit]
-        if scout.process or len(coming) >= SCOUTED_FROM:
-            scout.send(published, coming, limit * GROWN_MAX)
+    def _scouted(self, scout: Scout, portion: Portion, waiting: Sequence[str], limit: int, *, linked: bool) -> None:
+        """Send a scout to the records that come behind these. One that was sent to none of these goes to the last of
+        them before, while the first are looked at here."""
+        if not scout.process:
+            if len(waiting) < SCOUTED_FROM:
+                return
+            half = len(waiting) // 2
+            scout.send(portion.published, waiting[half:])
+            group_of(portion, waiting[:half])
+            if (seen := scout.found()) is not None:
+                portion.learn(seen)
+        behind = match_index.waiting(portion.conn, len(waiting) + limit, linked=linked)[len(waiting) :]
+        if not behind and not linked:
+            behind = match_index.waiting(portion.conn, limit, linked=True)
+        scout.send(portion.published, [record for record, _ in behind if not portion.has(record)])
 
     def _join(
         self, portion: Portion, published: Published, read: int, waiting: Sequence[tuple[str, int]]

@@ -155,7 +155,7 @@ def test_of_what_a_scout_has_told_nothing_is_read_again(
     published = ledger.policies.in_effect(Meta(actor=ACTOR))
     with ledger.database.connect(Role.WRITER) as conn:
         waiting = [record for record, _ in match_index.waiting(conn, 1_000)]
-        seen = scouted(conn, published, waiting, len(waiting))
+        seen = scouted(conn, published, waiting)
         seen = msgspec.msgpack.decode(msgspec.msgpack.encode(seen), type=Seen)
         assert len(seen.people) >= len(waiting)
         read: list[str] = []
@@ -185,7 +185,7 @@ def test_what_is_told_of_tables_that_were_others_is_not_taken_over(matching: Mat
     published = ledger.policies.in_effect(Meta(actor=ACTOR))
     with ledger.database.connect(Role.WRITER) as conn:
         waiting = [record for record, _ in match_index.waiting(conn, 10)]
-        seen = scouted(conn, published, waiting, len(waiting))
+        seen = scouted(conn, published, waiting)
         assert len(seen.people) == len(waiting) == 2
         match_index.forget(conn, waiting[:1])
         portion = Portion(conn, published)
@@ -259,7 +259,7 @@ def test_a_scout_whose_database_lets_it_go_is_done_without(ledger: Ledger, scout
 def sends_a_scout(pipe: Pipe, store: Store) -> None:
     with store.ledger() as ledger, Scout(ledger.database, threading.Event()) as scout:
         published = ledger.policies.in_effect(Meta(actor=ACTOR))
-        scout.send(published, list(MatchingRuns(ledger).names()), 100)
+        scout.send(published, list(MatchingRuns(ledger).names()))
         assert scout.found() is not None
         pipe.say(scout.process)
         pipe.hear()
@@ -281,7 +281,7 @@ def test_who_is_told_to_stop_waits_for_no_scout(ledger: Ledger, matching: Matchi
     stop = threading.Event()
     published = ledger.policies.in_effect(Meta(actor=ACTOR))
     with Scout(ledger.database, stop) as scout:
-        scout.send(published, list(matching.names()), 100)
+        scout.send(published, list(matching.names()))
         assert scout.process is not None
         os.kill(scout.process, signal.SIGSTOP)
         stop.set()
