@@ -65,7 +65,8 @@ class Scout:
 
     def send(self, published: Published, records: Sequence[str]) -> None:
         """Send it to these records, one after another. What it was sent to before, and nobody asked for, is let go
-        of."""
+        of, also where there are none."""
+        self.recall()
         if self._lost or not records:
             return
         try:
@@ -77,6 +78,10 @@ class Scout:
             self._sent = True
         except OSError as error:
             self._lose(error)
+
+    def recall(self) -> None:
+        """What it was sent to is not asked for any more: the tables have changed since."""
+        self._sent = False
 
     def found(self) -> Seen | None:
         """What it has found out by now of the records that it was sent to last, and it goes no further; None where it

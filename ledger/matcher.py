@@ -148,8 +148,9 @@ class Matcher:
         # What breaks off leaves nothing in mind.
         portion, self._portion = self._portion, None
         if portion is None or not portion.holds(conn, published):
-            # What a scout was sent to before is of tables that have changed since: nobody asks for it.
             portion = Portion(conn, published)
+            if scout is not None:
+                scout.recall()
         elif scout is not None and (seen := scout.found()) is not None:
             portion.learn(seen)
         for linked, deciding in ((False, self._join), (True, self._put_before_people)):

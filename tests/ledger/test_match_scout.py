@@ -193,6 +193,25 @@ def test_what_is_told_of_tables_that_were_others_is_not_taken_over(matching: Mat
         assert set(portion.people_of(waiting)) == set(waiting[1:])
 
 
+def test_what_a_scout_was_sent_to_is_not_told_once_it_is_sent_nowhere_or_recalled(
+    matching: MatchingRuns, scout: Scout
+) -> None:
+    matching.tells(*night(19))
+    published = matching.ledger.policies.in_effect(Meta(actor=ACTOR))
+    records = list(matching.names())
+    scout.send(published, records)
+    assert scout.found() is not None
+    assert scout.found() is None, "it is told once"
+    scout.send(published, records)
+    scout.send(published, [])
+    assert scout.found() is None
+    scout.send(published, records)
+    scout.recall()
+    assert scout.found() is None
+    scout.send(published, records)
+    assert scout.found() is not None, "it can be sent again"
+
+
 @pytest.mark.parametrize("turn", [2, 3, 4])
 def test_what_a_state_says_while_a_scout_is_away_is_decided_on(
     turn: int, ledger: Ledger, beside: Ledger, scout: Scout
