@@ -15,6 +15,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
@@ -37,6 +38,8 @@ AT_ONCE: Final = 20
 """Records between which it looks up from its work."""
 _ASKED: Final = b""
 _LOOK_S: Final = 0.2
+PATIENCE_S = 60.0
+"""How long its answer is waited for, before it is done without; it looks up several times a second."""
 _log = structlog.get_logger(__name__)
 
 
@@ -57,6 +60,11 @@ class Scout:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.end()
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether it has failed, and is done without."""
+        return self._lost
 
     @property
     def process(self) -> int | None:
@@ -91,13 +99,16 @@ class Scout:
             return None
         try:
             line.send_bytes(_ASKED)
+            deadline = time.monotonic() + PATIENCE_S
             while not line.poll(_LOOK_S):
                 if self._stop.is_set():
                     self._lost = True
                     self.end()
                     return None
+                if time.monotonic() > deadline:
+                    raise TimeoutError
             return _decode_seen(line.recv_bytes())
-        except (OSError, EOFError) as error:
+        except (OSError, EOFError, msgspec.MsgspecError) as error:
             self._lose(error)
             return None
 
@@ -122,6 +133,8 @@ class Scout:
             self._process = subprocess.Popen(  # noqa: S603 - our own program
                 [sys.executable, "-P", "-m", __name__, str(far.fileno())],
                 stdin=subprocess.DEVNULL,
+                # What it would say of an error of its own may hold a word of a child's.
+                stderr=subprocess.DEVNULL,
                 pass_fds=[far.fileno()],
                 start_new_session=True,
             )
@@ -176,7 +189,7 @@ def scouted(
         conn.execute("set transaction isolation level repeatable read, read only")
         portion = Portion(conn, published)
         for at in range(0, len(records), AT_ONCE):
-            if is_over():
+            if at and is_over():
                 break
             waiting = records[at : at + AT_ONCE]
             group, _ = group_of(portion, waiting)

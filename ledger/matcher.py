@@ -155,7 +155,7 @@ class Matcher:
             portion.learn(seen)
         for linked, deciding in ((False, self._join), (True, self._put_before_people)):
             waiting = match_index.waiting(conn, limit, linked=linked)
-            if scout is not None and waiting:
+            if scout is not None and waiting and not scout.is_lost:
                 self._scouted(scout, portion, [record for record, _ in waiting], limit, linked=linked)
             if 1 < limit == len(waiting):
                 waiting = grown(portion, waiting, limit * GROWN_MAX, linked=linked)
@@ -175,6 +175,7 @@ class Matcher:
             half = len(waiting) // 2
             scout.send(portion.published, waiting[half:])
             group_of(portion, waiting[:half])
+            portion.moved()  # who is of which student is read when it is decided, with a scout as without
             if (seen := scout.found()) is not None:
                 portion.learn(seen)
         behind = match_index.waiting(portion.conn, len(waiting) + limit, linked=linked)[len(waiting) :]

@@ -308,6 +308,19 @@ def test_who_is_told_to_stop_waits_for_no_scout(ledger: Ledger, matching: Matchi
     until(lambda: not scouts(ledger.database.conninfo()))
 
 
+def test_a_scout_that_does_not_answer_is_done_without(
+    matching: MatchingRuns, scout: Scout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(match_scout, "PATIENCE_S", 0.1)
+    matching.tells(*night(20))
+    scout.send(matching.ledger.policies.in_effect(Meta(actor=ACTOR)), list(matching.names()))
+    assert scout.process is not None
+    os.kill(scout.process, signal.SIGSTOP)
+    assert scout.found() is None
+    assert scout.is_lost
+    assert scout.process is None
+
+
 class _Remembering(Matcher):
     """Remembers, and decides nothing."""
 
