@@ -1,8 +1,8 @@
 """What is read and found out of records while some of them are decided.
 
 Invariant: it holds for as long as nobody says anything new of who a child is, and the policy stays. Keys and people are
-the matcher's own, and nobody else changes them; who is of which student changes with every link, and is kept for one
-portion alone, until it links.
+the matcher's own: others only forget who was destroyed, and then fewer are counted. Who is of which student changes
+with every link, and is kept for one portion alone, until it links.
 """
 
 from __future__ import annotations

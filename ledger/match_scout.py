@@ -1,10 +1,12 @@
 """A process beside the matcher, which reads and weighs the records that come next while it decides those before them.
 
-It decides them as the matcher will, writes nothing of it, and tells what it found out on the way: who shares keys, who
-they are, what each pair weighs. Invariant: that decides nothing. What is told was read in one state of the tables, and
-the matcher takes it over only while they still stand so; if nothing is told, or half of it, it finds the rest itself.
+It decides them a few at a time, about as the matcher will, writes nothing of it, and tells what it found out on the
+way: who shares keys, who they are, what each pair weighs. Invariant: that decides nothing. What is told was read in one
+state of the tables, and the matcher takes it over only while they still stand so; if nothing is told, or half of it, it
+finds the rest itself.
 
-Whoever asks owns the process: it ends with the socket between the two, also where the other side was killed.
+Whoever asks owns the process: once the socket between the two is closed, also by a kill, it ends as soon as it looks
+up from its work.
 """
 
 from __future__ import annotations

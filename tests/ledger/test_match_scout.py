@@ -259,7 +259,7 @@ def test_a_scout_that_is_killed_is_done_without(
     assert "the matcher's scout ended" in capfd.readouterr().out
 
 
-def test_a_scout_whose_database_lets_it_go_is_done_without(ledger: Ledger, scout: Scout) -> None:
+def test_a_scout_whose_database_lets_it_go_is_done_without(ledger: Ledger, beside: Ledger, scout: Scout) -> None:
     matching = MatchingRuns(ledger)
     matching.tells(*night(16))
 
@@ -270,9 +270,11 @@ def test_a_scout_whose_database_lets_it_go_is_done_without(ledger: Ledger, scout
                 for pid in scouts(ledger.database.conninfo()):
                     conn.execute("select pg_terminate_backend(%s)", (pid,))
 
+    MatchingRuns(beside).tells(*night(16))
     Accompanied(ledger, scout, before).runs()
-    assert matching.waiting() == []
-    assert matching.links(), "something was linked"
+    Accompanied(beside, None).runs()
+    assert scout.is_lost
+    assert came_of(matching) == came_of(MatchingRuns(beside))
 
 
 def sends_a_scout(pipe: Pipe, store: Store) -> None:
@@ -306,6 +308,28 @@ def test_who_is_told_to_stop_waits_for_no_scout(ledger: Ledger, matching: Matchi
         stop.set()
         assert scout.found() is None
     until(lambda: not scouts(ledger.database.conninfo()))
+
+
+@pytest.mark.parametrize("worth", [True, False])
+def test_the_matcher_has_a_scout_where_it_is_worth_it_and_ends_it_when_all_is_decided(
+    worth: bool, matching: MatchingRuns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told, ended = counted(monkeypatch), list[int | None]()
+    end = Scout.end
+
+    def ends(scout: Scout) -> None:
+        ended.append(scout.process)
+        end(scout)
+        assert scout.process is None
+
+    monkeypatch.setattr(Scout, "end", ends)
+    monkeypatch.setattr("ledger.reactors.matching.is_worth_it", lambda: worth)
+    matching.tells(*night(21))
+    matching.runs(decided_at_once=AT_ONCE)
+    assert (sum(told) > 0) is worth
+    assert (ended[-1] is not None) is worth
+    assert matching.waiting() == []
+    until(lambda: not scouts(matching.ledger.database.conninfo()))
 
 
 def test_a_scout_that_does_not_answer_is_done_without(
