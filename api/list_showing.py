@@ -119,7 +119,12 @@ class ListView:
         ids = list(dict.fromkeys(child.student_id for child in self._children))
         for start in range(0, len(ids), NAMES_AT_ONCE):
             some = ids[start : start + NAMES_AT_ONCE]
-            as_of, names = await ask(self._services.reads, lambda conn, some=some: students.names(conn, some))
+
+            async def look(some: list[str] = some) -> tuple[AsOf, dict[str, Named]]:
+                return await ask(self._services.reads, lambda conn: students.names(conn, some))
+
+            # Names are of another read model, which may still be behind the position that was asked for.
+            as_of, names = await at_least(self._services, students.PROJECTION.name, self._position, look)
             self._names |= names
             self._reached = min(self._reached, as_of.position)
 

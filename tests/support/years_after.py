@@ -414,9 +414,14 @@ def afterwards(story: Story) -> None:
 
 def copied(one: Path, other: Path) -> None:
     """A copy of a data folder with its owners. Whoever was the last to use its server, and was killed for being slow to
-    go, has left it running: so somebody else is the last."""
-    with EmbeddedServer(one):
+    go, has left it running: so somebody else is the last. A user that is still on its way out stops it in its own time,
+    and takes files away under whoever copies them: so the server is waited for."""
+    with EmbeddedServer(one) as server:
         pass
+    deadline = time.monotonic() + 120
+    while server.pid() is not None:
+        assert time.monotonic() < deadline, "somebody still uses the server"
+        time.sleep(0.1)
     subprocess.run(["cp", "-a", one, other], check=True)
 
 
